@@ -1,0 +1,198 @@
+"""The command line: ``unetscope demo | train | predict | pretrain``, thin over the engine.
+
+The engine (and torch with it) is imported inside the commands, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from unetscope import __version__
+from unetscope.commands import (
+    Training,
+    checked_model_path,
+    class_names,
+    demo_headless,
+    predict_one,
+    prediction_targets,
+    usable_folder,
+)
+from unetscope.errors import LabelError, UnetscopeError
+from unetscope.terminal import say_error, say_outcome
+
+
+class _PlainErrors(TyperGroup):
+    """Says in one red line what a user can put right, and ends with code 2, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UnetscopeError as error:
+            say_error(str(error))
+        except OSError as error:
+            if error.filename is None:
+                raise
+            say_error(f"{error.filename}: {error.strerror}")
+        raise typer.Exit(2)
+
+
+app = typer.Typer(
+    name="unetscope",
+    cls=_PlainErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",
+    help="A glass-box U-Net for micrographs: paint, train, predict.",
+)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Seed = Annotated[int, typer.Option(help="One seed, one result (CPU, fixed number of threads).")]
+StartModel = Annotated[
+    str, typer.Option("--model", help="general, general-fast, general-large or a .unetscope file.")
+]
+
+
+def main() -> None:
+    """Run the command line; the entry point ``unetscope``."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"unetscope {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    *,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Write pictures instead of opening napari.")
+    ] = False,
+    image: Annotated[Path | None, typer.Option(help="Your own image.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Labels painted on it (0 = unlabelled).")
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(help="Synthetic, with truth: grains, membranes, nanoparticles, nuclei …"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the pictures go.")] = Path("demo"),
+    seconds: Annotated[float, typer.Option(min=0, help="Time to train.")] = 60.0,
+    model: StartModel = "general",
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Show it: in napari where there is a screen, else as pictures in a folder."""
+    from unetscope.demo import pictures
+
+    with_screen = not headless and _has_screen()
+    if image is not None and sample is not None:
+        raise LabelError("--image and --sample exclude each other; give one of them.")
+    if labels is not None and image is None:
+        raise LabelError("--labels belong to an image; give --image FILE, too.")
+    if image is not None:
+        picture = pictures.own(image, labels, guess=not with_screen)
+    elif sample is not None:
+        picture = pictures.synthetic(sample, seed)
+    else:
+        picture = pictures.immunohistochemistry()
+    if with_screen:
+        from unetscope.demo.window import open_window
+
+        open_window(picture, train_seconds=seconds)
+        return
+    for path in demo_headless(picture, out, Training(model, seconds, device, seed)):
+        typer.echo(str(path))
+
+
+@app.command()
+def train(
+    *,
+    image: Annotated[list[Path], typer.Option(help="An image; repeat for more.")],
+    labels: Annotated[
+        list[Path], typer.Option(help="Its labels (0 = unlabelled), in the same order.")
+    ],
+    out: Annotated[Path, typer.Option(help="The model file to write, NAME.unetscope.")],
+    seconds: Annotated[float, typer.Option(min=0, help="Time to train.")] = 60.0,
+    class_name: Annotated[
+        list[str] | None, typer.Option(help='Name a class, e.g. "1=background"; repeat.')
+    ] = None,
+    axes: Annotated[str | None, typer.Option(help="Axes of the images, e.g. zyx.")] = None,
+    model: StartModel = "general",
+    device: Device = "auto",
+    seed: Seed = 0,
+) -> None:
+    """Learn from images with painted labels; write a model. Ctrl-C stops early and saves."""
+    names = class_names(class_name or [])
+    if len(image) != len(labels):
+        raise LabelError(
+            f"{len(image)} --image but {len(labels)} --labels; give one labels file an image."
+        )
+    checked_model_path(out)
+
+    from unetscope.images.files import read_labels, read_micrograph
+    from unetscope.learning.persistence import save_model
+    from unetscope.learning.samples import check_samples, make_samples
+
+    samples = make_samples(
+        [read_micrograph(path, axes=axes) for path in image],
+        [read_labels(path) for path in labels],
+        names=[str(path) for path in image],
+    )
+    check_samples(samples)
+    learned, outcome = Training(model, seconds, device, seed).run(samples, names)
+    save_model(learned, out)
+    say_outcome(learned, outcome)
+    typer.echo(str(out))
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .unetscope file.")],
+    images: Annotated[list[Path], typer.Argument(help="Images to segment.", metavar="IMAGE...")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for NAME_labels.tif.")],
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write NAME_probabilities.tif (float32), too.")
+    ] = False,
+    axes: Annotated[str | None, typer.Option(help="Axes of the images, e.g. zyx.")] = None,
+    tile: Annotated[
+        int, typer.Option(min=64, help="Tile size (px); the result is the same.")
+    ] = 512,
+    device: Device = "auto",
+) -> None:
+    """Segment images with a trained model; sizes of pixels are kept."""
+    from unetscope.images.files import read_micrograph
+    from unetscope.learning.persistence import load_model
+    from unetscope.learning.prediction import PredictOptions
+
+    targets = prediction_targets(images, out)
+    trained = load_model(model)
+    usable_folder(out)
+    options = PredictOptions(probabilities=probabilities, device=device, tile_px=tile)
+    for path, target in targets.items():
+        micrograph = read_micrograph(path, axes=axes)
+        trained.check_image(micrograph)
+        for written in predict_one(trained, micrograph, target, options):
+            typer.echo(str(written))
+
+
+def _has_screen() -> bool:
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return True
+
+
+if __name__ == "__main__":
+    main()

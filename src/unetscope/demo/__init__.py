@@ -1,0 +1,1 @@
+"""The demonstration: a micrograph, a few strokes, and what is learned from them."""

@@ -1,0 +1,30 @@
+"""Every error unetscope raises on purpose: one base class, one kind per cause.
+
+Messages name the offending value and the fix, because they are shown to the user as they are.
+"""
+
+from __future__ import annotations
+
+
+class UnetscopeError(ValueError):
+    """Base class: something the user can put right, said in plain words."""
+
+
+class ImageError(UnetscopeError):
+    """An image cannot be used as it is (axes, shape, file, values)."""
+
+
+class LabelError(UnetscopeError):
+    """Painted labels cannot be learned from as they are."""
+
+
+class ModelError(UnetscopeError):
+    """A model does not fit what it is asked to do (channels, classes, dimensions)."""
+
+
+class ModelFileError(ModelError):
+    """A model file is damaged, foreign, too large or of another version."""
+
+
+class OutputError(UnetscopeError):
+    """A result cannot be written where it should go."""

@@ -1,0 +1,1 @@
+"""Micrographs: pixels with named axes and sizes, reading, writing, normalising, synthesising."""

@@ -1,0 +1,192 @@
+"""Reading and writing micrographs and labels: one door for all formats, chosen by the suffix."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetscope.errors import ImageError, LabelError, OutputError
+from unetscope.images.micrograph import Micrograph
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
+
+
+def read_micrograph(path: str | os.PathLike[str], axes: str | None = None) -> Micrograph:
+    """Read TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG, BMP or OME-Zarr, with the pixel size it tells.
+
+    Parameters
+    ----------
+    path
+        A file, or an OME-Zarr folder.
+    axes
+        Needed where the file does not say them (a multi-page TIFF without metadata).
+
+    Returns
+    -------
+    Micrograph
+        Pixels of large TIFFs and of OME-Zarr stay on disk until they are asked for.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, empty, damaged, of an unknown kind, or its axes are ambiguous.
+    """
+    path = Path(path)
+    kind = _kind(path, ImageError)
+    # Each reader is imported when it is needed: zarr alone takes a quarter of a second.
+    if kind == "tiff":
+        from unetscope.images.tiff import read_tiff
+
+        return read_tiff(path, axes)
+    if kind == "picture":
+        from unetscope.images.pictures import read_picture
+
+        return read_picture(path, axes)
+    from unetscope.images.ome_zarr import read_ome_zarr
+
+    return read_ome_zarr(path, axes)
+
+
+def write_micrograph(micrograph: Micrograph, path: str | os.PathLike[str]) -> None:
+    """Write ``micrograph`` in the format of the suffix; the file appears only when it is complete.
+
+    ``.ome.tif`` gives OME-TIFF, ``.tif`` TIFF for ImageJ, ``.zarr`` OME-Zarr 0.5, all with pixel
+    size and unit; ``.png``, ``.jpg`` and ``.bmp`` hold pixels alone.
+
+    Raises
+    ------
+    OutputError
+        If the format cannot hold the image, or the file cannot be written there.
+    """
+    path = Path(path)
+    kind = _kind(path, OutputError)
+    if kind == "tiff":
+        from unetscope.images.tiff import write_tiff
+
+        write_tiff(micrograph, path)
+    elif kind == "picture":
+        from unetscope.images.pictures import write_picture
+
+        write_picture(micrograph, path)
+    else:
+        from unetscope.images.ome_zarr import write_ome_zarr
+
+        write_ome_zarr(micrograph, path)
+
+
+def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
+    """Read label values (y, x) or (z, y, x) as unsigned integers; 0 means unlabelled.
+
+    Of a picture with a palette the numbers count, not the colours; a picture whose three colours
+    are equal is read as grey.
+
+    Raises
+    ------
+    ImageError
+        If the file cannot be read.
+    LabelError
+        If it holds something other than one whole number of 0 or more per pixel.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise LabelError(f"{path}: JPEG changes label values; export labels as .tif or .png")
+    if _kind(path, ImageError) == "picture":
+        from unetscope.images.pictures import picture_pixels
+
+        values = picture_pixels(path, palette_index=True)
+    else:
+        values = np.asarray(_read_any_stack(path).pixels)
+    if values.ndim == 3 and path.suffix.lower() in PICTURE_SUFFIXES:
+        if not (values[..., :3] == values[..., :1]).all():
+            raise LabelError(f"{path} is a colour picture; labels are one number per pixel: "
+                             "save them as grey values or with a palette")
+        values = values[..., 0]
+    if values.ndim not in (2, 3):
+        raise LabelError(f"{path} has labels of shape {values.shape}; they must be (y, x) or "
+                         "(z, y, x)")
+    return whole_labels(values, str(path))
+
+
+def _read_any_stack(path: Path) -> Micrograph:
+    """Labels have no channels: a stack that does not say its axes is one of z planes."""
+    try:
+        return read_micrograph(path)
+    except ImageError as first:
+        try:
+            return read_micrograph(path, axes="zyx")
+        except ImageError:
+            raise first from None
+
+
+def whole_labels(values: NDArray[Any], where: str) -> NDArray[Any]:
+    """``values`` in the smallest unsigned dtype; LabelError unless all are whole and not negative.
+
+    The shape is kept. Bool is read as 0 and 1.
+    """
+    if values.dtype.kind not in "uifb":
+        raise LabelError(f"labels in {where} have dtype {values.dtype}; give whole numbers")
+    if values.size == 0:
+        return values.astype(np.uint8)
+    low, high = values.min(), values.max()
+    whole = values.dtype.kind != "f" or bool((np.isfinite(values)).all() and
+                                             (values == np.rint(values)).all())
+    if not whole or low < 0 or high >= 2**32:
+        raise LabelError(f"labels in {where} reach from {low} to {high}; they must be whole "
+                         "numbers from 0 (unlabelled) to 4294967295")
+    return values.astype(np.min_scalar_type(int(high)))
+
+
+def write_labels(
+    labels: NDArray[Any], path: str | os.PathLike[str], like: Micrograph | None = None
+) -> None:
+    """Write labels (y, x) or (z, y, x) without loss, in the smallest dtype that holds them.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers of 0 or more.
+    path
+        TIFF, PNG, BMP or OME-Zarr; JPEG would change the values and is refused.
+    like
+        The image they belong to, whose pixel size and unit are written along.
+
+    Raises
+    ------
+    LabelError
+        If the labels are no whole numbers of 0 or more.
+    OutputError
+        If the format would change them, or the file cannot be written there.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise OutputError(f"{path}: JPEG changes label values; write .tif, .png or .zarr")
+    values = whole_labels(np.asarray(labels), str(path))
+    if values.ndim not in (2, 3):
+        raise LabelError(f"labels of shape {values.shape} must be (y, x) or (z, y, x)")
+    axes = "zyx"[-values.ndim :]
+    fits = like is not None and like.pixel_size is not None and like.spatial_axes.endswith(axes)
+    size = like.pixel_size[-values.ndim :] if like and like.pixel_size and fits else None
+    unit = like.unit if like and fits else None
+    name = f"{like.name} labels" if like and like.name else "labels"
+    write_micrograph(Micrograph(values, axes, size, unit, name), path)
+
+
+def _kind(path: Path, error: type[ImageError] | type[OutputError]) -> str:
+    """ "tiff", "picture" or "zarr"; the error names the suffixes that are known."""
+    suffix = path.suffix.lower()
+    if suffix in TIFF_SUFFIXES:
+        return "tiff"
+    if suffix in PICTURE_SUFFIXES:
+        return "picture"
+    if suffix == ".zarr" or (error is ImageError and path.is_dir()):
+        return "zarr"
+    known = ", ".join(SUFFIXES)
+    if not suffix:
+        raise error(f"{path} has no suffix, which says what kind of file it is; add one of {known}")
+    raise error(f"{path} has the suffix {suffix!r}, which is not known; use one of {known}")

@@ -1,0 +1,111 @@
+"""Writing without harm: the old file stays whole until the new one is complete."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from unetscope.errors import OutputError
+
+# Windows refuses to replace a file that another program has open for a moment.
+_WINDOWS_BUSY = (5, 32, 33)
+_RETRY_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 0.95)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Hand out a temporary sibling of ``path`` to write to; on success it takes the place of it.
+
+    The temporary file or directory is synced to disk first and removed if anything fails, so
+    that ``path`` holds either all of the old content or all of the new.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing or not writable, the disk is full, or the like.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if not path.parent.is_dir():
+            raise OutputError(f"{path} cannot be written: the folder {path.parent} does not "
+                              "exist; create it or choose another")
+        yield temporary
+        _sync(temporary)
+        _take_place(temporary, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise OutputError(_reason(path, error)) from error
+    finally:
+        _remove(temporary)
+
+
+def _reason(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        free = shutil.disk_usage(path.parent).free / 1e6
+        return (f"{path} cannot be written: the disk is full ({free:.0f} MB free); "
+                "make room or choose another folder. The file that was there before is unchanged")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (f"{path} cannot be written: no permission to write in {path.parent}; "
+                "choose another folder")
+    return f"{path} cannot be written: {error}; choose another name or folder"
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    if temporary.is_dir():
+        _replace_directory(temporary, path)
+        return
+    for wait in (*_RETRY_SECONDS, None):
+        try:
+            os.replace(temporary, path)
+            return
+        except OSError as error:
+            if wait is None or getattr(error, "winerror", None) not in _WINDOWS_BUSY:
+                raise
+            time.sleep(wait)
+
+
+def _replace_directory(temporary: Path, path: Path) -> None:
+    """A directory cannot replace a full one at once, so the old one steps aside first."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+    _remove(aside)
+    if path.exists():
+        os.rename(path, aside)
+    try:
+        os.rename(temporary, path)
+    except OSError:
+        if aside.exists():
+            os.rename(aside, path)
+        raise
+    _remove(aside)
+
+
+def _sync(written: Path) -> None:
+    files = [written] if written.is_file() else [f for f in written.rglob("*") if f.is_file()]
+    for file in files:
+        with open(file, "rb+") as handle:
+            os.fsync(handle.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows cannot open a folder to sync it
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network shares cannot; the file itself is synced
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(written: Path) -> None:
+    if written.is_dir():
+        shutil.rmtree(written, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            written.unlink()

@@ -1,0 +1,77 @@
+"""Classical filters as feature maps: the hand-set kernels of the textbook, at four scales.
+
+At strides 1, 2, 4 and 8 the image is averaged down and five detectors slide over it: Gaussian
+blur, gradient magnitude, the two eigenvalues of the Hessian (ridges, blobs) and the local standard
+deviation. They stand beside the learned maps, because a linear head on both is better than on
+either alone.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+STRIDES = (1, 2, 4, 8)
+FILTERS = ("gaussian", "gradient", "hessian high", "hessian low", "deviation")
+# Farthest pixel a filter can see: 8 (cell) * (3 blur + 1 derivative) + 7 (phase) at stride 8.
+REACH_PX = 39
+
+_SIGMA = 1.0
+_BLUR_RADIUS = 3  # three sigma
+
+
+def classical_maps(image: Tensor) -> dict[int, Tensor]:
+    """Classical feature maps of an image.
+
+    Parameters
+    ----------
+    image : (batch, channel, y, x) float, normalised; sides multiples of 8.
+
+    Returns
+    -------
+    stride → (batch, 5 · channel, y / stride, x / stride); the five filters of the first channel
+    come first, in the order of :data:`FILTERS`.
+    """
+    return {stride: _filters_at(image, stride) for stride in STRIDES}
+
+
+def _filters_at(image: Tensor, stride: int) -> Tensor:
+    batch, channels = image.shape[:2]
+    coarse = functional.avg_pool2d(image, stride) if stride > 1 else image
+    # All channels of all images go through the same one-channel kernels.
+    plane = coarse.reshape(batch * channels, 1, *coarse.shape[2:])
+    blurred = _blur(plane)
+    around = functional.pad(blurred, (1, 1, 1, 1), mode="replicate")
+    centre = blurred
+    left, right = around[..., 1:-1, :-2], around[..., 1:-1, 2:]
+    above, below = around[..., :-2, 1:-1], around[..., 2:, 1:-1]
+    dx, dy = (right - left) / 2, (below - above) / 2
+    dxx, dyy = right - 2 * centre + left, below - 2 * centre + above
+    dxy = (
+        around[..., 2:, 2:] - around[..., 2:, :-2] - around[..., :-2, 2:] + around[..., :-2, :-2]
+    ) / 4
+    mean, half = (dxx + dyy) / 2, torch.sqrt(((dxx - dyy) / 2) ** 2 + dxy**2 + 1e-12)
+    variance = _blur((plane - blurred) ** 2)
+    stack = torch.cat(
+        [
+            centre,
+            torch.sqrt(dx**2 + dy**2 + 1e-12),
+            mean + half,
+            mean - half,
+            torch.sqrt(variance + 1e-8),
+        ],
+        dim=1,
+    )  # (batch * channel, 5, y/s, x/s)
+    return stack.reshape(batch, channels * len(FILTERS), *stack.shape[2:])
+
+
+def _blur(plane: Tensor) -> Tensor:
+    offsets = torch.arange(-_BLUR_RADIUS, _BLUR_RADIUS + 1, dtype=plane.dtype, device=plane.device)
+    kernel = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
+    kernel = kernel / kernel.sum()
+    r = _BLUR_RADIUS
+    rows = functional.pad(plane, (r, r, 0, 0), mode="replicate")
+    rows = functional.conv2d(rows, kernel.reshape(1, 1, 1, -1))
+    columns = functional.pad(rows, (0, 0, r, r), mode="replicate")
+    return functional.conv2d(columns, kernel.reshape(1, 1, -1, 1))

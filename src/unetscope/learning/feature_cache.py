@@ -1,0 +1,155 @@
+"""Feature tiles, computed once and kept: what makes every stroke after the first instant."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.normalisation import Normalisation, fit_normalisation
+from unetscope.learning.features import Levels, feature_levels, network_fingerprint, side_multiple
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.placement import on_device
+from unetscope.learning.tiling import Box, Tile, plan_tiles
+
+GRID_PX = 512
+_MARGIN_PX = 8  # one cell of the coarsest feature level
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    image: Micrograph  # holds the image alive, so that its id stays its own
+    levels: Levels
+    size: int
+
+
+class FeatureCache:
+    """The most recently used feature tiles of any images, up to ``max_bytes``; thread-safe."""
+
+    def __init__(self, max_bytes: int = 1_500_000_000) -> None:
+        self.max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
+        self._ranges: OrderedDict[int, tuple[Micrograph, Normalisation]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def levels(
+        self, model: PixelModel, image: Micrograph, z: int, tile: Tile, device: str
+    ) -> Levels:
+        """The feature levels of ``tile.grown`` on plane ``z``, computed at the first call."""
+        key = (id(image), z, str(tile), device, features_key(model))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key].levels
+        levels = compute_levels(model, image, z, tile, device, self.normalisation(model, image))
+        size = sum(maps.numel() * maps.element_size() for maps in levels.values())
+        with self._lock:
+            if key not in self._kept and size <= self.max_bytes:
+                self._kept[key] = _Kept(image, levels, size)
+                self._bytes += size
+                while self._bytes > self.max_bytes:
+                    _, oldest = self._kept.popitem(last=False)
+                    self._bytes -= oldest.size
+        return levels
+
+    def normalisation(self, model: PixelModel, image: Micrograph) -> Normalisation:
+        """The grey range ``image`` is seen in: its own, or the one stored in the model."""
+        if not model.own_normalisation and model.normalisation is not None:
+            return model.normalisation
+        with self._lock:
+            if id(image) in self._ranges:
+                return self._ranges[id(image)][1]
+        found = fit_normalisation(image)
+        with self._lock:
+            self._ranges[id(image)] = (image, found)
+            while len(self._ranges) > 256:
+                self._ranges.popitem(last=False)
+        return found
+
+    def forget(self, image: Micrograph | None = None) -> None:
+        """Drop the tiles of one image, or of all."""
+        with self._lock:
+            for key in [k for k in self._kept if image is None or self._kept[k].image is image]:
+                self._bytes -= self._kept.pop(key).size
+            if image is None:
+                self._ranges.clear()
+            else:
+                self._ranges.pop(id(image), None)
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory held by tiles."""
+        return self._bytes
+
+
+def features_key(model: PixelModel) -> str:
+    """Tells apart models whose features differ (weights or grey range)."""
+    own = "own" if model.own_normalisation else repr(model.normalisation)
+    return f"{_fingerprint(model)}:{own}"
+
+
+def _fingerprint(model: PixelModel) -> str:
+    net = model.backbone
+    known = net.__dict__.get("_unetscope_fingerprint")
+    if known is None:  # a settled network never changes, so its hash is taken once
+        known = network_fingerprint(net)
+        net.__dict__["_unetscope_fingerprint"] = known
+    return str(known)
+
+
+def grid(model: PixelModel, image: Micrograph, tile_px: int = GRID_PX) -> list[Tile]:
+    """The tiles of an image for this model: one grid for strokes, window and whole predictions."""
+    nets = [net for net in (model.backbone, model.network) if net is not None]
+    return plan_tiles(
+        image.spatial_shape[-2:],
+        core_px=tile_px,
+        halo_px=max(net.config.halo_px for net in nets),
+        margin_px=_MARGIN_PX,
+        multiple=max(side_multiple(net) for net in nets),
+    )
+
+
+def compute_levels(
+    model: PixelModel,
+    image: Micrograph,
+    z: int,
+    tile: Tile,
+    device: str,
+    normalisation: Normalisation,
+) -> Levels:
+    """Read a tile's window, send it through the backbone and the filters, keep ``tile.grown``."""
+    window = read_window(image, z, tile.window, normalisation).to(device)
+    with torch.inference_mode():
+        levels = feature_levels(on_device(model.backbone, device), window)
+        return {stride: _kept_part(maps[0], stride, tile) for stride, maps in levels.items()}
+
+
+def read_window(image: Micrograph, z: int, window: Box, normalisation: Normalisation) -> Tensor:
+    """A window of plane ``z``, normalised: (1, channel, y, x) float32, channels-last.
+
+    What lies beyond the image repeats its rim.
+    """
+    height, width = image.spatial_shape[-2:]
+    y, x = window
+    region = (slice(y.start, min(y.stop, height)), slice(x.start, min(x.stop, width)))
+    plane = normalisation.apply(image.plane(z, region))  # (channel, y, x)
+    down, right = y.stop - region[0].stop, x.stop - region[1].stop
+    if down or right:
+        plane = np.pad(plane, [(0, 0), (0, down), (0, right)], mode="edge")
+    tensor = torch.from_numpy(np.ascontiguousarray(plane))[None]
+    return tensor.contiguous(memory_format=torch.channels_last)
+
+
+def _kept_part(maps: Tensor, stride: int, tile: Tile) -> Tensor:
+    (y, x), (oy, ox) = tile.grown, tile.window
+    return maps[
+        :,
+        (y.start - oy.start) // stride : (y.stop - oy.start) // stride,
+        (x.start - ox.start) // stride : (x.stop - ox.start) // stride,
+    ].contiguous()

@@ -1,0 +1,203 @@
+"""The judge of fine-tuning: pixels kept out of training decide what the user sees.
+
+Two different things are kept apart. An honest *figure* needs places no training pixel could see
+(:mod:`unetscope.learning.split`). A *choice* between the instant head and the fine-tuned network
+only needs strokes neither has learned from; where there is too little for a figure, whole strokes
+are held back for the choice alone, and no figure is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unetscope.learning.events import Validation
+from unetscope.learning.feature_cache import FeatureCache, read_window
+from unetscope.learning.instant import fit_instant, instant_rows, labelled_rows
+from unetscope.learning.metrics import dice_per_class, iou_per_class
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.precision import autocast
+from unetscope.learning.samples import Sample
+from unetscope.learning.split import Split, hold_out_strokes, split_labels
+from unetscope.learning.tiling import padded_shape
+from unetscope.network.unet import UNet
+
+# Shares of the fine-tuned network that are compared on held-back pixels.
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+# Nats a full share must gain over none: with few held-back strokes a smaller gain is luck.
+_CAUTION = 0.02
+_MAX_PIXELS = 20_000
+_CELL_PX = 96
+_MAX_WINDOWS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """What is trained on and what is held back, one label array a sample."""
+
+    training: list[np.ndarray]
+    held: list[np.ndarray]
+    kind: str  # "image", "block": an honest figure; "strokes": only for choosing
+    note: str
+
+
+def partition(samples: Sequence[Sample], *, guard_px: int, fraction: float, seed: int) -> Partition:
+    """Hold back places beyond the guard band, or else whole strokes for choosing only."""
+    split: Split = split_labels(samples, guard_px=guard_px, fraction=fraction, seed=seed)
+    if split.kind != "none":
+        return Partition(list(split.training), list(split.validation), split.kind, split.note)
+    training, held = [], []
+    for sample in samples:
+        kept, out = hold_out_strokes(sample.labels, fraction=fraction, seed=seed)
+        training.append(kept)
+        held.append(out)
+    return Partition(training, held, "strokes", split.note)
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    image: Tensor  # (1, channel, y, x)
+    y: Tensor
+    x: Tensor
+    rows: np.ndarray  # which held-back pixels these are
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What held-back pixels say about one network: its best share and the loss with it."""
+
+    share: float
+    loss: float
+    validation: Validation | None
+
+
+class HeldOut:
+    """Held-back pixels with the instant answer on them, ready to judge networks.
+
+    The instant voice that takes part here is solved without the held-back pixels.
+    """
+
+    def __init__(
+        self,
+        model: PixelModel,
+        samples: Sequence[Sample],
+        parts: Partition,
+        values: Sequence[int],
+        *,
+        cache: FeatureCache,
+        device: str,
+    ) -> None:
+        self.kind = parts.kind
+        self.values = np.asarray(values)
+        self._device = device
+        self.targets = np.zeros(0, np.int64)
+        self._windows: list[_Window] = []
+        held = _limited(samples, parts.held, model.seed)
+        if not any(sample.labels.any() for sample in held):
+            return
+        rows = labelled_rows(model, held, values, cache=cache, device=device, limit=_MAX_PIXELS)
+        shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
+        told = fit_instant(model, shown, cache=cache, with_forest=True, device=device)
+        self._instant = instant_rows(told, rows)
+        self.targets = rows.targets
+        self._windows = _windows(model, held, rows.places, cache)
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def move(self, device: str) -> None:
+        """Judge on another device from now on."""
+        self._device = device
+
+    def judge(self, net: UNet, precision: str) -> Verdict:
+        """Compare the shares for one network."""
+        if not len(self):
+            return Verdict(0.0, float("nan"), None)
+        own = self._network_answer(net, precision)
+        losses = [self._loss((1 - s) * self._instant + s * own) for s in SHARES]
+        cautious = [loss + _CAUTION * share for loss, share in zip(losses, SHARES, strict=True)]
+        best = int(np.argmin(cautious))
+        share = SHARES[best]
+        mixed = (1 - share) * self._instant + share * own
+        validation = self._validation(mixed, losses[best]) if self.kind != "strokes" else None
+        return Verdict(share, cautious[best], validation)
+
+    def _loss(self, chance: np.ndarray) -> float:
+        """Log loss with every class weighing the same."""
+        own = -np.log(np.clip(chance[np.arange(len(self)), self.targets], 1e-4, 1.0))
+        classes = np.unique(self.targets)
+        return float(np.mean([own[self.targets == k].mean() for k in classes]))
+
+    def _validation(self, chance: np.ndarray, loss: float) -> Validation:
+        truth, said = self.values[self.targets], self.values[chance.argmax(axis=1)]
+        return Validation(
+            dice=dice_per_class(truth, said),
+            iou=iou_per_class(truth, said),
+            loss=loss,
+            pixels=len(self),
+            kind=self.kind,
+        )
+
+    @torch.inference_mode()
+    def _network_answer(self, net: UNet, precision: str) -> np.ndarray:
+        answer = np.zeros((len(self), len(self.values)), np.float32)
+        for window in self._windows:
+            with autocast(self._device, precision):
+                logits = net(window.image.to(self._device))[0]  # (class, y, x)
+            chance = logits[:, window.y, window.x].float().softmax(dim=0)
+            answer[window.rows] = chance.t().cpu().numpy()
+        return answer
+
+
+def _limited(
+    samples: Sequence[Sample], held: Sequence[np.ndarray], seed: int
+) -> list[Sample]:
+    """The held-back labels, of very many only those in some seeded cells of a coarse grid."""
+    cells = [
+        (index, *cell)
+        for index, labels in enumerate(held)
+        for cell in np.unique(np.stack(np.nonzero(labels), axis=1) // _cell(labels), axis=0).tolist()
+    ]
+    result = [replace(s, labels=h) for s, h in zip(samples, held, strict=True)]
+    if len(cells) <= _MAX_WINDOWS:
+        return result
+    chosen = np.random.default_rng(seed).choice(len(cells), _MAX_WINDOWS, replace=False)
+    masks = [np.zeros_like(labels) for labels in held]
+    for index, *cell in (cells[i] for i in np.sort(chosen)):
+        size = _cell(held[index])
+        box = tuple(slice(c * s, (c + 1) * s) for c, s in zip(cell, size, strict=True))
+        masks[index][box] = held[index][box]
+    return [replace(s, labels=m) for s, m in zip(samples, masks, strict=True)]
+
+
+def _cell(labels: np.ndarray) -> tuple[int, ...]:
+    return (1, _CELL_PX, _CELL_PX) if labels.ndim == 3 else (_CELL_PX, _CELL_PX)
+
+
+def _windows(
+    model: PixelModel, held: Sequence[Sample], places: np.ndarray, cache: FeatureCache
+) -> list[_Window]:
+    """Windows, one a grid cell, wide enough that their pixels see what a whole image shows."""
+    config = model.backbone.config
+    keys = np.concatenate([places[:, :2], places[:, 2:] // _CELL_PX], axis=1)
+    windows = []
+    for key in np.unique(keys, axis=0):
+        rows = np.nonzero((keys == key).all(axis=1))[0]
+        image = held[key[0]].image
+        bounds = padded_shape(image.spatial_shape[-2:], config.multiple)
+        box: list[slice] = []
+        for axis, bound in zip((2, 3), bounds, strict=True):
+            low, high = int(places[rows, axis].min()), int(places[rows, axis].max()) + 1
+            start = max(0, low - config.halo_px) // config.multiple * config.multiple
+            stop = -(-(high + config.halo_px) // config.multiple) * config.multiple
+            box.append(slice(start, min(bound, stop)))
+        window = (box[0], box[1])
+        pixels = read_window(image, int(key[1]), window, cache.normalisation(model, image))
+        y = torch.from_numpy(places[rows, 2] - window[0].start)
+        x = torch.from_numpy(places[rows, 3] - window[1].start)
+        windows.append(_Window(pixels, y, x, rows))
+    return windows

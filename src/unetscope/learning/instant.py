@@ -1,0 +1,219 @@
+"""The instant answer: strokes to a solved head in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from unetscope.errors import LabelError, ModelError
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.normalisation import Normalisation
+from unetscope.learning.classes import LabelClass, default_classes
+from unetscope.learning.feature_cache import FeatureCache, grid
+from unetscope.learning.features import classical_rows, gain_vector, rows_at
+from unetscope.learning.forest import MAX_ROWS, PixelForest, thinned
+from unetscope.learning.pixel_model import PixelModel, RidgeHead
+from unetscope.learning.precision import choose_device
+from unetscope.learning.ridge import solve_ridge
+from unetscope.learning.samples import Sample, check_samples
+from unetscope.learning.tiling import tiles_touching
+
+# More labelled pixels than this (dense masks) are thinned, equally over the classes.
+HEAD_ROWS = 60_000
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRows:
+    """Features of labelled pixels, what they are labelled as, and where they are."""
+
+    features: torch.Tensor  # (n, feature) float32
+    classical: np.ndarray  # (n, classical feature) float32: the forest's columns
+    targets: np.ndarray  # (n,) indices into the sorted class values
+    places: np.ndarray  # (n, 4): sample, z, y, x
+
+
+def fit_instant(
+    model: PixelModel,
+    samples: Sequence[Sample],
+    *,
+    cache: FeatureCache | None = None,
+    with_forest: bool = True,
+    classes: Sequence[LabelClass] | None = None,
+    device: str = "auto",
+    rows: LabelledRows | None = None,
+) -> PixelModel:
+    """Solve the head (and grow the forest) on the strokes of ``samples``.
+
+    Parameters
+    ----------
+    classes : names and colours; only painted classes become part of the model. Defaults to the
+        model's own, then to ``class 1``, ``class 2`` …
+    with_forest : averaging with the forest is better, and takes some tenths of a second.
+    rows : what :func:`labelled_rows` gave for the same samples, to save reading them again.
+
+    Returns
+    -------
+    A new model; a fine-tuned network of ``model`` stays and keeps its share while the classes stay
+    the same.
+    """
+    counts = check_samples(samples)
+    cache = cache or FeatureCache()
+    device = choose_device(device)
+    model = prepared(model, samples, cache)
+    values = tuple(counts)
+    if rows is None:
+        rows = labelled_rows(model, samples, values, cache=cache, device=device)
+    with torch.inference_mode():
+        gain = recipe_gains(model).double()
+        weight, bias = solve_ridge(
+            rows.features.double() * gain,
+            torch.from_numpy(rows.targets),
+            len(values),
+            model.recipe.ridge,
+        )
+        weight = weight * gain[:, None]  # so that the head takes the maps as they are
+    forest = None
+    if with_forest:
+        kept = thinned(rows.targets, MAX_ROWS, model.seed)
+        forest = PixelForest(rows.classical[kept], rows.targets[kept], model.seed).grow()
+    return replace(
+        model,
+        classes=named_classes(values, classes or model.classes),
+        # Clones made outside of inference mode, for fine-tuning starts from them.
+        head=RidgeHead(weight.float().clone(), bias.float().clone()),
+        forest=forest,
+    )
+
+
+def recipe_gains(model: PixelModel) -> torch.Tensor:
+    """The gain of every feature of this model, (feature,)."""
+    return gain_vector(
+        model.backbone,
+        model.channels,
+        torch.tensor(model.recipe.tap_gain),
+        torch.tensor(model.recipe.classical_gain),
+    )
+
+
+def prepared(model: PixelModel, samples: Sequence[Sample], cache: FeatureCache) -> PixelModel:
+    """The model for the samples' channels, with grey range and pixel size of the first image."""
+    first = samples[0].image
+    if model.channels != first.channels and model.network is None:
+        model = replace(model, head=None, forest=None)
+    model = model.for_channels(first.channels)
+    if model.normalisation is None or len(model.normalisation.low) != first.channels:
+        model = replace(model, normalisation=_joint_range(samples, cache, model))
+    if model.pixel_size is None and first.pixel_size is not None:
+        model = replace(model, pixel_size=tuple(first.pixel_size), unit=first.unit)
+    return model
+
+
+def named_classes(
+    values: Sequence[int], known: Sequence[LabelClass]
+) -> tuple[LabelClass, ...]:
+    """A class for every painted value, by its known name and colour where there is one."""
+    by_value = {c.value: c for c in known}
+    return tuple(by_value.get(c.value, c) for c in default_classes(values))
+
+
+def labelled_rows(
+    model: PixelModel,
+    samples: Sequence[Sample],
+    values: Sequence[int],
+    *,
+    cache: FeatureCache,
+    device: str,
+    limit: int = HEAD_ROWS,
+) -> LabelledRows:
+    """Features of (at most ``limit``) labelled pixels of all samples."""
+    places = [place for index in range(len(samples)) for place in _labelled_places(samples, index)]
+    if not places:
+        raise LabelError("nothing is painted yet; paint a few strokes of at least two classes.")
+    painted = np.concatenate([labels for *_, labels in places])
+    targets = np.searchsorted(np.asarray(values), painted).astype(np.int64)
+    kept = thinned(targets, limit, model.seed)
+    features, classical, order, where = [], [], [], []
+    start = 0
+    for index, z, y, x, labels in places:
+        stop = start + len(labels)
+        own = kept[(kept >= start) & (kept < stop)] - start
+        where.append(np.stack([np.full(len(own), index), np.full(len(own), z), y[own], x[own]], 1))
+        image = samples[index].image
+        for chosen, row, filters in _plane_rows(model, image, z, y[own], x[own], cache, device):
+            features.append(row)
+            classical.append(filters)
+            order.append(own[chosen] + start)
+        start = stop
+    found = np.concatenate(order)
+    back = np.argsort(found, kind="stable")  # independent of which tile came first
+    return LabelledRows(
+        torch.cat(features)[torch.from_numpy(back)],
+        np.concatenate(classical)[back],
+        targets[found[back]],
+        np.concatenate(where),
+    )
+
+
+def instant_rows(model: PixelModel, rows: LabelledRows) -> np.ndarray:
+    """What head and forest of ``model`` say about rows: (n, class) probabilities."""
+    if model.head is None:
+        raise ModelError("this model has no head yet; solve it with fit_instant first.")
+    with torch.inference_mode():
+        logits = rows.features @ model.head.weight + model.head.bias
+        answer = (logits * model.recipe.sharpness).softmax(dim=1).numpy()
+    if model.forest is None:
+        return answer
+    return (answer + model.forest.probabilities(rows.classical)) / 2
+
+
+def _labelled_places(
+    samples: Sequence[Sample], index: int
+) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
+    labels = samples[index].labels
+    labels = labels if labels.ndim == 3 else labels[None]
+    for z in range(labels.shape[0]):
+        plane = np.asarray(labels[z])
+        if plane.any():
+            y, x = np.nonzero(plane)
+            yield index, z, y, x, plane[y, x]
+
+
+def _plane_rows(
+    model: PixelModel,
+    image: Micrograph,
+    z: int,
+    y: np.ndarray,
+    x: np.ndarray,
+    cache: FeatureCache,
+    device: str,
+) -> Iterator[tuple[np.ndarray, torch.Tensor, np.ndarray]]:
+    if not len(y):
+        return
+    hull = (slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1))
+    for tile in tiles_touching(grid(model, image), hull):
+        (ys, xs), (oy, ox) = tile.core, tile.grown
+        inside = (y >= ys.start) & (y < ys.stop) & (x >= xs.start) & (x < xs.stop)
+        chosen = np.nonzero(inside)[0]
+        if not len(chosen):
+            continue
+        levels = cache.levels(model, image, z, tile, device)
+        v = torch.from_numpy(y[chosen] - oy.start).to(device)
+        u = torch.from_numpy(x[chosen] - ox.start).to(device)
+        with torch.inference_mode():
+            rows = rows_at(levels, v, u).cpu()
+            filters = classical_rows(levels, v, u, model.channels).cpu().numpy()
+        yield chosen, rows, filters
+
+
+def _joint_range(
+    samples: Sequence[Sample], cache: FeatureCache, model: PixelModel
+) -> Normalisation:
+    ranges = [cache.normalisation(replace(model, own_normalisation=True), s.image) for s in samples]
+    low = np.mean([r.low for r in ranges], axis=0)
+    high = np.mean([r.high for r in ranges], axis=0)
+    return replace(
+        ranges[0], low=tuple(float(v) for v in low), high=tuple(float(v) for v in high)
+    )

@@ -1,0 +1,82 @@
+"""Losses that see only labelled pixels.
+
+Unlabelled pixels (`IGNORE`) get a gradient of exactly zero, and a batch without any labelled
+pixel gives a loss of zero with zero gradient, not NaN.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+IGNORE = -1  # target of a pixel nobody labelled
+
+
+def masked_cross_entropy(
+    logits: torch.Tensor, targets: torch.Tensor, class_weights: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Cross-entropy averaged over labelled pixels, in nats.
+
+    Equals ``torch.nn.functional.cross_entropy(..., weight=class_weights, ignore_index=IGNORE)``
+    wherever that is a number.
+
+    Parameters
+    ----------
+    logits : (b, K, y, x) tensor (or (b, K, z, y, x))
+        Any float dtype; the loss is taken in float32.
+    targets : (b, y, x) int64 tensor
+        Class indices 0..K-1, or `IGNORE`.
+    class_weights : (K,) tensor, optional
+        The mean is weighted by the weight of each pixel's true class.
+    """
+    weights = None if class_weights is None else class_weights.to(logits.device, torch.float32)
+    total = functional.cross_entropy(
+        logits.float(), targets, weight=weights, ignore_index=IGNORE, reduction="sum"
+    )
+    labelled = targets != IGNORE
+    if weights is None:
+        mass = labelled.sum().float()
+    else:
+        mass = (weights[targets.clamp(min=0)] * labelled).sum()
+    return total / torch.where(mass > 0, mass, torch.ones_like(mass))
+
+
+def masked_dice_loss(
+    logits: torch.Tensor, targets: torch.Tensor, *, smooth: float = 1.0
+) -> torch.Tensor:
+    """One minus the soft Dice coefficient over labelled pixels, averaged over the classes present.
+
+    For every class with a labelled pixel in the batch: 1 - (2 sum(p t) + s) / (sum(p) + sum(t) + s)
+    with p the softmax, t the one-hot target, sums over all labelled pixels of the batch and
+    s = ``smooth``. Source: Milletari et al. (2016), "V-Net", with plain instead of squared sums.
+
+    Parameters
+    ----------
+    logits, targets
+        As in `masked_cross_entropy`.
+    smooth : float
+        Pixels added above and below the line, which calm the ratio of tiny classes.
+    """
+    labelled = targets != IGNORE
+    truth = functional.one_hot(targets.clamp(min=0), logits.shape[1]).movedim(-1, 1)
+    truth = truth * labelled.unsqueeze(1)  # (b, K, y, x), zero where nobody labelled
+    chance = logits.float().softmax(dim=1) * labelled.unsqueeze(1)
+    over_pixels = [0, *range(2, logits.ndim)]
+    hit = (chance * truth).sum(over_pixels)  # (K,)
+    true, said = truth.sum(over_pixels), chance.sum(over_pixels)
+    loss = 1 - (2 * hit + smooth) / (said + true + smooth)
+    present = (true > 0).float()
+    return (loss * present).sum() / present.sum().clamp(min=1)
+
+
+def segmentation_loss(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    class_weights: torch.Tensor | None = None,
+    dice_weight: float = 0.5,
+) -> torch.Tensor:
+    """Masked cross-entropy plus ``dice_weight`` times masked Dice loss; see there."""
+    loss = masked_cross_entropy(logits, targets, class_weights)
+    if dice_weight:
+        loss = loss + dice_weight * masked_dice_loss(logits, targets)
+    return loss

@@ -1,0 +1,123 @@
+"""Training patches drawn around labels, every class in its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.normalisation import Normalisation
+from unetscope.learning.feature_cache import FeatureCache, read_window
+from unetscope.learning.losses import IGNORE
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.samples import Sample
+from unetscope.learning.tiling import padded_shape
+
+# Planes up to this size are normalised once and kept; larger ones are read patch by patch.
+_KEEP_PLANE_PX = 16_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class _Plane:
+    image: Micrograph
+    labels: np.ndarray  # (y, x) class values, 0 unlabelled
+    z: int
+    normalisation: Normalisation
+    whole: Tensor | None  # (channel, y, x), padded
+
+
+class PatchSource:
+    """Draws batches of patches whose labels belong to the training part.
+
+    Parameters
+    ----------
+    labels : training labels, one array a sample (what is held back is 0 there).
+    values : class values in column order.
+    """
+
+    def __init__(
+        self,
+        model: PixelModel,
+        samples: Sequence[Sample],
+        labels: Sequence[np.ndarray],
+        values: Sequence[int],
+        *,
+        cache: FeatureCache,
+        seed: int,
+    ) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._multiple = model.backbone.config.multiple
+        self._index_of = np.full(max(values) + 1, IGNORE, dtype=np.int64)
+        self._index_of[list(values)] = np.arange(len(values))
+        self._planes: list[_Plane] = []
+        spots: list[list[np.ndarray]] = [[] for _ in values]
+        for sample, painted in zip(samples, labels, strict=True):
+            planes = painted if painted.ndim == 3 else painted[None]
+            for z in range(len(planes)):
+                if planes[z].any():
+                    self._add(model, sample.image, planes[z], z, cache)
+                    self._collect(spots)
+        self.spots = [np.concatenate(found) for found in spots]  # (n, 3): plane, y, x
+        self._turn = 0
+
+    @property
+    def pixels(self) -> list[int]:
+        """Labelled pixels a class."""
+        return [len(found) for found in self.spots]
+
+    def draw(self, batch_size: int, patch_px: int) -> tuple[Tensor, Tensor]:
+        """Images (b, channel, y, x) float32 and targets (b, y, x) int64 with IGNORE."""
+        images, targets = [], []
+        for _ in range(batch_size):
+            spots = self.spots[self._turn % len(self.spots)]
+            self._turn += 1
+            plane, y, x = (int(v) for v in spots[self._rng.integers(len(spots))])
+            image, target = self._cut(self._planes[plane], y, x, patch_px)
+            images.append(image)
+            targets.append(target)
+        return torch.stack(images), torch.stack(targets)
+
+    def _add(
+        self, model: PixelModel, image: Micrograph, labels: np.ndarray, z: int, cache: FeatureCache
+    ) -> None:
+        normalisation = cache.normalisation(model, image)
+        whole = None
+        if labels.size <= _KEEP_PLANE_PX:
+            height, width = padded_shape(labels.shape, self._multiple)
+            whole = read_window(image, z, (slice(0, height), slice(0, width)), normalisation)[0]
+            whole = whole.contiguous()
+        self._planes.append(_Plane(image, labels, z, normalisation, whole))
+
+    def _collect(self, spots: list[list[np.ndarray]]) -> None:
+        labels = self._planes[-1].labels
+        y, x = np.nonzero(labels)
+        classes = self._index_of[labels[y, x]]
+        where = np.stack([np.full(len(y), len(self._planes) - 1), y, x], axis=1)
+        for index, found in enumerate(spots):
+            found.append(where[classes == index])
+
+    def _cut(self, plane: _Plane, y: int, x: int, patch_px: int) -> tuple[Tensor, Tensor]:
+        """A patch with (y, x) somewhere in its middle half, inside the image where that is larger."""
+        starts = []
+        for position, side in ((y, plane.labels.shape[0]), (x, plane.labels.shape[1])):
+            start = position - int(self._rng.integers(patch_px // 4, patch_px - patch_px // 4))
+            starts.append(int(np.clip(start, 0, max(0, side - patch_px))))
+        box = (slice(starts[0], starts[0] + patch_px), slice(starts[1], starts[1] + patch_px))
+        labels = plane.labels[box]
+        target = np.full((patch_px, patch_px), IGNORE, dtype=np.int64)
+        target[: labels.shape[0], : labels.shape[1]] = np.where(
+            labels > 0, self._index_of[labels], IGNORE
+        )
+        if plane.whole is not None:
+            image = plane.whole[(slice(None), *box)]
+            short = [patch_px - side for side in image.shape[1:]]
+            if any(short):
+                pad = (0, short[1], 0, short[0])
+                image = torch.nn.functional.pad(image[None], pad, mode="replicate")[0]
+        else:
+            image = read_window(plane.image, plane.z, box, plane.normalisation)[0]
+        return image, torch.from_numpy(target)

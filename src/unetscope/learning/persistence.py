@@ -1,0 +1,213 @@
+"""A model to a file and back: what the manifest says, and what is checked on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import unetscope
+from unetscope.errors import ModelError, ModelFileError
+from unetscope.images.micrograph import as_micrograph
+from unetscope.images.normalisation import Normalisation
+from unetscope.learning.classes import LabelClass
+from unetscope.learning.features import Recipe, feature_count
+from unetscope.learning.forest import PixelForest
+from unetscope.learning.pixel_model import PixelModel, RidgeHead
+from unetscope.learning.placement import settled
+from unetscope.learning.prediction import PredictOptions, predict_probabilities
+from unetscope.network.catalogue import load_bundled, resolve_name
+from unetscope.network.model_file import load_model_file, save_model_file
+from unetscope.network.unet import UNet, UNetConfig, initialise
+
+_KIND = "pixel model"
+_CHECK_PX = 64
+_CHECK_TOLERANCE = 1e-4
+
+
+def start_model(
+    name: str | None = "general", *, device: str = "cpu", channels: int = 1, seed: int = 0
+) -> PixelModel:
+    """A model that has learned no classes yet: bundled weights, or random ones for ``None``."""
+    if name is None:
+        net = initialise(UNet(UNetConfig(norm="none")), seed)
+        model = PixelModel("random", settled(net), Recipe(), seed=seed)
+    else:
+        resolved = resolve_name(name, device)
+        bundled, manifest = load_bundled(resolved)
+        recipe = Recipe.from_dict(manifest["recipe"])
+        model = PixelModel(resolved, settled(bundled), recipe, seed=seed)
+    return model.for_channels(channels)
+
+
+def save_model(model: PixelModel, path: str | Path) -> str:
+    """Write ``model`` to one ``.unetscope`` file and return its SHA-256.
+
+    A picture of noise and the model's answer to it travel along; loading must reproduce it.
+    """
+    if not model.can_answer:
+        raise ModelError("this model has learned no classes yet; train it before saving it.")
+    tensors = _tensors_of(model)
+    tensors["check.image"] = _check_image(model)
+    tensors["check.answer"] = _answer_to(model, tensors["check.image"])
+    return save_model_file(path, _manifest_of(model), tensors)
+
+
+def load_model(path: str | Path) -> PixelModel:
+    """Read a model file; anything that does not fit together is a :class:`ModelFileError`."""
+    loaded = load_model_file(path)
+    manifest, tensors = loaded.manifest, loaded.tensors
+    if manifest.get("kind") != _KIND:
+        raise ModelFileError(
+            f"{Path(path).name} holds {manifest.get('kind', 'something else')!r}, not a trained "
+            "model; choose a file that was saved with Save model."
+        )
+    try:
+        model = _model_of(manifest, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"{Path(path).name} does not fit together: {error}") from error
+    model = replace(model, parent=loaded.sha256)
+    answer = _answer_to(model, tensors["check.image"])
+    gap = float((answer - tensors["check.answer"]).abs().max())
+    if not gap <= _CHECK_TOLERANCE:
+        raise ModelFileError(
+            f"{Path(path).name} answers its test image differently here (by {gap:.2g}); it was "
+            f"saved with {manifest.get('versions')}."
+        )
+    return model
+
+
+def _manifest_of(model: PixelModel) -> dict[str, Any]:
+    return {
+        "kind": _KIND,
+        "name": model.name,
+        "architecture": {
+            "backbone": model.backbone.config.to_dict(),
+            "network": model.network.config.to_dict() if model.network else None,
+        },
+        "recipe": model.recipe.to_dict(),
+        "channels": model.channels,
+        "classes": [{"value": c.value, "name": c.name, "color": c.color} for c in model.classes],
+        "network_classes": list(model.network_classes),
+        "network_weight": model.network_weight,
+        "own_normalisation": model.own_normalisation,
+        "normalisation": model.normalisation.to_dict() if model.normalisation else None,
+        "pixel_size": list(model.pixel_size) if model.pixel_size else None,
+        "unit": model.unit,
+        "seed": model.seed,
+        "forest_seed": model.forest.seed if model.forest else None,
+        "version": model.version,
+        "parent": model.parent,
+        "record": dict(model.record),
+        "versions": {"unetscope": unetscope.__version__, "torch": str(torch.__version__)},
+    }
+
+
+def _tensors_of(model: PixelModel) -> dict[str, Tensor]:
+    tensors = {f"backbone.{k}": v for k, v in model.backbone.state_dict().items()}
+    if model.network is not None:
+        tensors |= {f"network.{k}": v for k, v in model.network.state_dict().items()}
+    if model.head is not None:
+        tensors |= {"head.weight": model.head.weight, "head.bias": model.head.bias}
+    if model.forest is not None:
+        tensors["forest.rows"] = torch.from_numpy(np.ascontiguousarray(model.forest.rows))
+        tensors["forest.targets"] = torch.from_numpy(model.forest.targets.astype(np.int64))
+    return tensors
+
+
+def _model_of(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> PixelModel:
+    architecture = manifest["architecture"]
+    backbone = _network_of("backbone", architecture["backbone"], tensors)
+    network = None
+    if architecture["network"] is not None:
+        network = _network_of("network", architecture["network"], tensors)
+    classes = tuple(
+        LabelClass(int(c["value"]), str(c["name"]), str(c["color"])) for c in manifest["classes"]
+    )
+    channels = int(manifest["channels"])
+    _check_keys(tensors, network is not None)
+    head = None
+    if "head.weight" in tensors:
+        shape = (feature_count(backbone, channels), len(classes))
+        head = RidgeHead(_shaped(tensors, "head.weight", shape), _shaped(tensors, "head.bias", shape[1:]))
+    forest = None
+    if "forest.rows" in tensors:
+        forest = PixelForest(
+            tensors["forest.rows"].numpy(),
+            tensors["forest.targets"].numpy(),
+            int(manifest["forest_seed"]),
+        )
+    stored = manifest["normalisation"]
+    return PixelModel(
+        name=str(manifest["name"]),
+        backbone=backbone,
+        recipe=Recipe.from_dict(manifest["recipe"]),
+        channels=channels,
+        classes=classes,
+        head=head,
+        forest=forest,
+        network=network,
+        network_classes=tuple(int(v) for v in manifest["network_classes"]),
+        network_weight=float(manifest["network_weight"]),
+        own_normalisation=bool(manifest["own_normalisation"]),
+        normalisation=Normalisation.from_dict(stored) if stored else None,
+        pixel_size=tuple(manifest["pixel_size"]) if manifest["pixel_size"] else None,
+        unit=manifest["unit"],
+        seed=int(manifest["seed"]),
+        version=int(manifest["version"]),
+        record=dict(manifest["record"]),
+    )
+
+
+def _network_of(part: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> UNet:
+    net = UNet(UNetConfig.from_dict(dict(config)))
+    prefix = f"{part}."
+    own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+    expected = net.state_dict()
+    if set(own) != set(expected):
+        missing, extra = sorted(set(expected) - set(own)), sorted(set(own) - set(expected))
+        raise ModelFileError(f"the {part} lacks {missing[:3]} and has foreign {extra[:3]}.")
+    for key, tensor in own.items():
+        if tensor.shape != expected[key].shape:
+            raise ModelFileError(
+                f"{part}.{key} has shape {tuple(tensor.shape)}, expected {tuple(expected[key].shape)}."
+            )
+    net.load_state_dict({k: v.to(torch.float32) for k, v in own.items()}, strict=True)
+    return settled(net)
+
+
+def _check_keys(tensors: Mapping[str, Tensor], has_network: bool) -> None:
+    known = {"head.weight", "head.bias", "forest.rows", "forest.targets"}
+    known |= {"check.image", "check.answer"}
+    parts = ("backbone.", "network.") if has_network else ("backbone.",)
+    foreign = [k for k in tensors if k not in known and not k.startswith(parts)]
+    if foreign:
+        raise ModelFileError(f"the file holds foreign tensors {foreign[:3]}.")
+    missing = {"check.image", "check.answer"} - set(tensors)
+    if missing:
+        raise ModelFileError(f"the file lacks {sorted(missing)}.")
+
+
+def _shaped(tensors: Mapping[str, Tensor], key: str, shape: tuple[int, ...]) -> Tensor:
+    tensor = tensors[key]
+    if tuple(tensor.shape) != tuple(shape):
+        raise ModelFileError(f"{key} has shape {tuple(tensor.shape)}, expected {tuple(shape)}.")
+    return tensor
+
+
+def _check_image(model: PixelModel) -> Tensor:
+    generator = torch.Generator().manual_seed(model.seed)
+    return torch.rand((model.channels, _CHECK_PX, _CHECK_PX), generator=generator)
+
+
+def _answer_to(model: PixelModel, image: Tensor) -> Tensor:
+    micrograph = as_micrograph(image.numpy(), axes="cyx")
+    chance = predict_probabilities(model, micrograph, PredictOptions(device="cpu"))
+    return torch.from_numpy(chance)

@@ -1,0 +1,167 @@
+"""The model that answers: an unchanging snapshot of everything a prediction needs.
+
+Two voices can speak for every pixel. The *instant* one is the ridge head on frozen features,
+averaged with the forest where that is ready. The *network* is the fine-tuned U-Net; its share
+(``network_weight``) is what held-back strokes say it deserves, zero before training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unetscope.errors import ModelError
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.normalisation import Normalisation
+from unetscope.learning.classes import LabelClass
+from unetscope.learning.features import Levels, Recipe, classical_image, scores
+from unetscope.learning.forest import PixelForest
+from unetscope.network.channels import adapt_input_channels
+from unetscope.network.unet import UNet
+
+
+@dataclass(frozen=True, eq=False)
+class RidgeHead:
+    """The instant head's solution: ``weight`` (feature, class), ``bias`` (class,), float32."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PixelModel:
+    """A model as it is at one moment; training makes new ones.
+
+    Attributes
+    ----------
+    name : of the weights it started from, e.g. ``"general-fast"``.
+    backbone : the folded U-Net whose frozen maps feed the head, for ``channels`` channels.
+    recipe : gains and penalties that belong to the backbone.
+    classes : what the answers mean, in the order of their columns; empty before the first strokes.
+    network : the fine-tuned U-Net, one output per class of ``network_classes``.
+    own_normalisation : each image by its own percentiles (the default), or all by ``normalisation``,
+        the range of the images it learned from.
+    record : what training wrote down (JSON values), for the model file.
+    """
+
+    name: str
+    backbone: UNet
+    recipe: Recipe
+    channels: int = 1
+    classes: tuple[LabelClass, ...] = ()
+    head: RidgeHead | None = None
+    forest: PixelForest | None = None
+    network: UNet | None = None
+    network_classes: tuple[int, ...] = ()
+    network_weight: float = 0.0
+    own_normalisation: bool = True
+    normalisation: Normalisation | None = None
+    pixel_size: tuple[float, ...] | None = None
+    unit: str | None = None
+    seed: int = 0
+    version: int = 0
+    parent: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def class_values(self) -> tuple[int, ...]:
+        """The label values of the classes, in column order."""
+        return tuple(c.value for c in self.classes)
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether any voice is there."""
+        return bool(self.classes) and (self.head is not None or self.network_speaks)
+
+    @property
+    def network_speaks(self) -> bool:
+        """Whether the fine-tuned network has a share for exactly these classes."""
+        return (
+            self.network is not None
+            and self.network_weight > 0
+            and self.network_classes == self.class_values
+        )
+
+    def for_channels(self, channels: int) -> PixelModel:
+        """This model for images of ``channels`` channels, where nothing learned stands against it."""
+        if channels == self.channels:
+            return self
+        if self.head is not None or self.network is not None:
+            raise ModelError(
+                f"this model was trained on images of {self.channels} channel(s) and the image has "
+                f"{channels}; start from a bundled model, or use images of the same kind."
+            )
+        return replace(
+            self, channels=channels, backbone=adapt_input_channels(self.backbone, channels)
+        )
+
+    def with_head_of(self, other: PixelModel) -> PixelModel:
+        """This model's network with ``other``'s instant voice (head, forest and classes)."""
+        return replace(
+            self,
+            classes=other.classes,
+            head=other.head,
+            forest=other.forest,
+            channels=other.channels,
+            backbone=other.backbone,
+            normalisation=other.normalisation or self.normalisation,
+        )
+
+    def with_network_of(self, other: PixelModel) -> PixelModel:
+        """This model's instant voice with ``other``'s fine-tuned network and its share."""
+        return replace(
+            self,
+            network=other.network,
+            network_classes=other.network_classes,
+            network_weight=other.network_weight,
+            record=other.record,
+        )
+
+    def check_image(self, image: Micrograph) -> None:
+        """Refuse an image this model cannot answer, naming what differs."""
+        if not self.can_answer:
+            raise ModelError(
+                "this model has not learned any classes yet; paint strokes of two classes first."
+            )
+        if image.channels != self.channels:
+            raise ModelError(
+                f"this model was trained on images of {self.channels} channel(s); "
+                f"{image.name or 'the image'} has {image.channels}."
+            )
+
+
+def probabilities(model: PixelModel, levels: Levels, logits: Tensor | None) -> Tensor:
+    """Class probabilities (class, y, x) of one feature tile.
+
+    ``levels`` feeds the instant voice; ``logits`` (class, y, x) are the fine-tuned network's, or
+    None where it has no share.
+    """
+    parts: list[tuple[float, Tensor]] = []
+    share = model.network_weight if logits is not None else 0.0
+    if share < 1.0 and model.head is not None:
+        parts.append((1.0 - share, instant_probabilities(model, levels)))
+    if logits is not None:
+        parts.append((share if parts else 1.0, logits.softmax(dim=0)))
+    if not parts:
+        raise ModelError("this model has neither a head nor a network that can answer.")
+    return sum((weight * part for weight, part in parts), torch.zeros((), device=parts[0][1].device))
+
+
+def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:
+    """What head and forest say together: (class, y, x)."""
+    assert model.head is not None
+    device = levels[1].device
+    score = scores(levels, model.head.weight.to(device), model.head.bias.to(device))
+    answer = (score * model.recipe.sharpness).softmax(dim=0)
+    if model.forest is None:
+        return answer
+    columns = classical_image(levels, model.channels)  # (feature, y, x)
+    rows = columns.flatten(1).t().cpu().contiguous().numpy()
+    votes = model.forest.probabilities(rows, threads=torch.get_num_threads())
+    grown = torch.from_numpy(np.ascontiguousarray(votes.T)).reshape(answer.shape)
+    return (answer + grown.to(device)) / 2

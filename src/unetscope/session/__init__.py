@@ -1,0 +1,1 @@
+"""The state the widgets share, and the one place that touches napari layers."""

@@ -1,0 +1,246 @@
+"""What can be pressed and what the status line says: pure functions of the session.
+
+The status line always ends in the one obvious next step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unetscope.learning.classes import LabelClass
+from unetscope.session.state import Session
+from unetscope.session.values import Phase, Scope, painted_classes
+
+FEW_PX = 60  # below this, a class is called short of strokes
+WEAK_DICE = 0.75
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Which buttons can be pressed; ``*_reason`` says why not, for the tooltip."""
+
+    train: bool
+    train_reason: str
+    train_word: str
+    pause: bool
+    pause_word: str
+    stop: bool
+    predict: bool
+    predict_reason: str
+    stop_predicting: bool
+    go_back: bool
+    go_forward: bool
+    change_model: bool
+    save: bool
+    paint: bool
+    delete_class: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """The status line: ``tone`` is ``"next"``, ``"busy"``, ``"good"``, ``"notice"`` or
+    ``"error"``."""
+
+    text: str
+    tone: str
+
+
+def controls(session: Session) -> Controls:
+    """The enabled buttons of a session."""
+    phase = session.training.phase
+    idle = phase is Phase.IDLE
+    train_reason = _why_not_train(session)
+    predict_reason = _why_not_predict(session)
+    return Controls(
+        train=idle and not train_reason,
+        train_reason=train_reason,
+        train_word="Train on" if idle and session.versions.last_number > 1 else "Train",
+        pause=phase in (Phase.RUNNING, Phase.PAUSED),
+        pause_word="Resume" if phase is Phase.PAUSED else "Pause",
+        stop=phase in (Phase.STARTING, Phase.RUNNING, Phase.PAUSED),
+        predict=not predict_reason and not session.prediction.busy,
+        predict_reason=predict_reason,
+        stop_predicting=session.prediction.busy and not session.prediction.stopping,
+        go_back=idle and session.versions.can_go_back,
+        go_forward=idle and session.versions.can_go_forward,
+        change_model=idle and not session.opening_model,
+        save=_can_answer(session),
+        paint=session.image is not None,
+        delete_class=len(session.classes) > 1,
+    )
+
+
+def _can_answer(session: Session) -> bool:
+    return session.model is not None and session.model.model.can_answer
+
+
+def _why_not_train(session: Session) -> str:
+    if session.image is None:
+        return "Open an image first."
+    if session.model is None:
+        return "The model is still being opened."
+    if len(painted_classes(session.painted)) < 2:
+        return "Paint a few strokes of at least two classes first."
+    return ""
+
+
+def _why_not_predict(session: Session) -> str:
+    if session.image is None:
+        return "Open an image first."
+    if session.model is None:
+        return "The model is still being opened."
+    if not _can_answer(session) and len(painted_classes(session.painted)) < 2:
+        return "Paint a few strokes of at least two classes, or load a trained model first."
+    return ""
+
+
+def status_line(session: Session) -> Status:
+    """The one sentence (or two) a person should read now."""
+    if session.message is not None and session.message.tone == "error":
+        return Status(session.message.text, "error")
+    said = _status(session)
+    if session.message is not None:
+        return Status(f"{session.message.text} {said.text}", "notice")
+    return said
+
+
+def _status(session: Session) -> Status:
+    if session.image is None:
+        return Status(
+            "Open an image to begin: drop a file onto the window, or choose "
+            "File ▸ Open Sample ▸ unetscope.",
+            "next",
+        )
+    if session.training.busy:
+        return _while_training(session)
+    if session.prediction.busy:
+        return _while_predicting(session)
+    missing = _missing_strokes(session)
+    if missing and not _can_answer(session):
+        return Status(missing, "next")
+    if session.model is None:
+        return Status(f"Opening {session.opening_model or 'the model'} …", "busy")
+    if session.training.reason:
+        return _after_training(session)
+    if missing:
+        return Status(f"This model can predict at once. To correct it: {missing}", "next")
+    return _before_training(session)
+
+
+def _missing_strokes(session: Session) -> str:
+    """What to paint before anything can be learned; "" when two classes have strokes."""
+    painted = painted_classes(session.painted)
+    if len(painted) >= 2:
+        return ""
+    wanting = next((c for c in session.classes if c.value not in painted), None)
+    if wanting is None:
+        return "Add a second class with “+ Class” and paint a few strokes of it."
+    if painted:
+        return f"Now click “{wanting.name}” and paint a few strokes of it, too."
+    return f"Click “{wanting.name}” and paint a few strokes of it in the image."
+
+
+def _before_training(session: Session) -> Status:
+    few = [
+        c for c in session.classes if 0 < session.painted.get(c.value, 0) < FEW_PX
+    ]
+    if few:
+        return Status(
+            f"Only {session.painted[few[0].value]:,} px of “{few[0].name}” so far: a few more "
+            "strokes of it would help most. Then press Train.",
+            "next",
+        )
+    seen = "You see the instant answer. " if session.live else ""
+    return Status(f"{seen}Press Train, or keep painting where it is wrong.", "next")
+
+
+def _while_training(session: Session) -> Status:
+    training = session.training
+    if training.phase is Phase.STARTING:
+        return Status("Getting ready to train … you can go on painting.", "busy")
+    if training.phase is Phase.STOPPING:
+        return Status("Stopping: the best model so far is kept …", "busy")
+    if training.phase is Phase.PAUSED:
+        return Status(
+            f"Paused at epoch {training.epoch}. Press Resume to go on, or Stop to keep the best "
+            "so far.",
+            "busy",
+        )
+    parts = [f"Epoch {training.epoch}, {spoken_seconds(training.seconds)}"]
+    if training.validation is not None:
+        held = training.validation
+        parts.append(f"Dice {held.mean_dice:.2f} on {held.pixels:,} held-back pixels")
+    text = ", ".join(parts) + ". Keep painting where it is wrong."
+    if training.validation is None and training.note:
+        text += f" {_sentence(training.note)}"
+    return Status(text, "busy")
+
+
+def _while_predicting(session: Session) -> Status:
+    work = session.prediction
+    if work.stopping:
+        return Status("Stopping the prediction …", "busy")
+    tiles = f" {work.done} of {work.total} tiles." if work.total else ""
+    return Status(f"Predicting {work.what} …{tiles}", "busy")
+
+
+def _after_training(session: Session) -> Status:
+    training = session.training
+    ended = {
+        "plateau": "It stopped improving",
+        "time": "Time is up",
+        "stopped": "Stopped",
+    }.get(training.reason, "Done")
+    if training.validation is None:
+        note = f" {_sentence(training.note)}" if training.note else ""
+        return Status(
+            f"{ended} after {spoken_seconds(training.seconds)}.{note} Correct what is wrong and "
+            "press Train again, or press Predict.",
+            "good",
+        )
+    scores = training.validation.dice
+    named = " · ".join(f"{class_name(session, v)} {dice:.2f}" for v, dice in scores.items())
+    text = (
+        f"{named} on {training.validation.pixels:,} held-back pixels. {ended} after "
+        f"{spoken_seconds(training.seconds)}, best at epoch {training.best_epoch}. "
+    )
+    weakest = min(scores, key=lambda v: scores[v], default=None)
+    if weakest is not None and scores[weakest] < WEAK_DICE:
+        text += f"Two more strokes of “{class_name(session, weakest)}” would help most."
+    else:
+        text += "Correct what is wrong and press Train again, or press Predict."
+    return Status(text, "good")
+
+
+def class_name(session: Session, value: int) -> str:
+    """The name of the class with label ``value``."""
+    found = session.class_of(value)
+    return found.name if found else f"class {value}"
+
+
+def spoken_seconds(seconds: float) -> str:
+    """``130`` as "2 min 10 s"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def predict_words(scope: Scope) -> str:
+    """What the Predict button says for a scope."""
+    return f"Predict {scope.value}"
+
+
+def shown_key(classes: tuple[LabelClass, ...], value: int) -> str:
+    """The key that chooses a class: its place in the list, "" beyond nine."""
+    place = next((i for i, c in enumerate(classes, 1) if c.value == value), 0)
+    return str(place) if 1 <= place <= 9 else ""

@@ -1,0 +1,338 @@
+"""The jobs a window starts: iterators of events that import the engine when they first run.
+
+Nothing here imports torch at the top: the first job does, in the worker's thread. A job never
+touches a layer, a viewer or a session; it gets copies and yields events.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from unetscope.images.micrograph import Micrograph
+from unetscope.learning.classes import LabelClass
+from unetscope.learning.events import HeadFitted, LearningEvent, Notice, TileDone
+from unetscope.learning.samples import Sample
+from unetscope.session.values import AdvancedSettings, EngineSettings, Show
+
+if TYPE_CHECKING:
+    from unetscope.learning.feature_cache import FeatureCache
+    from unetscope.learning.pixel_model import PixelModel
+
+Box = tuple[slice, slice]
+
+
+@dataclass(frozen=True)
+class ModelOpened:
+    """A model is ready to answer or to learn; ``path`` is None for a bundled one."""
+
+    model: PixelModel
+    title: str
+    device: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class ModelSaved:
+    """A model file was written."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Warmed:
+    """The features of what is on screen are computed, so that the first stroke is answered fast."""
+
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class TileShown:
+    """A tile of an image's answer, as small as the screen needs it.
+
+    ``key``: of the image. ``region``: slices of the spatial axes. ``labels`` (y, x) or (1, y, x);
+    ``probability`` of one class and ``uncertainty`` of the same shape, float32, or None.
+    """
+
+    key: str
+    done: int
+    total: int
+    region: tuple[slice, ...]
+    labels: np.ndarray = field(repr=False)
+    probability: np.ndarray | None = field(repr=False, default=None)
+    uncertainty: np.ndarray | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """An image to predict: where first (``view`` on plane ``z``; None: all of it)."""
+
+    key: str
+    image: Micrograph
+    z: int = 0
+    view: Box | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerRequest:
+    """The instant answer to the strokes of ``samples``; without samples the model just predicts."""
+
+    model: PixelModel
+    samples: Sequence[Sample]
+    classes: Sequence[LabelClass]
+    target: Target
+    show: Show = Show.MASK
+    shown_class: int = 1
+    with_forest: bool = True
+    whole_image: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class TrainRequest:
+    """A training: from ``model``, on ``samples``, for at most ``seconds`` (None: no limit)."""
+
+    model: PixelModel
+    samples: Sequence[Sample]
+    classes: Sequence[LabelClass]
+    seconds: float | None
+    advanced: AdvancedSettings
+
+
+@dataclass(frozen=True, eq=False)
+class PredictRequest:
+    """A prediction of several images, asked for by name."""
+
+    model: PixelModel
+    targets: Sequence[Target]
+    show: Show = Show.MASK
+    shown_class: int = 1
+    only_view: bool = False
+
+
+JobEvent = LearningEvent | TileShown | ModelOpened | ModelSaved | Warmed
+
+
+class Jobs(Protocol):
+    """What a window needs of an engine; tests give their own."""
+
+    settings: EngineSettings
+
+    def bundled(self) -> Sequence[tuple[str, str]]:
+        """(name, title) of the models that ship with the package; must not import torch."""
+        ...
+
+    def open_bundled(self, name: str) -> Iterator[JobEvent]:
+        """Open a bundled model."""
+        ...
+
+    def open_file(self, path: Path) -> Iterator[JobEvent]:
+        """Load a model file."""
+        ...
+
+    def save_file(self, model: PixelModel, path: Path) -> Iterator[JobEvent]:
+        """Write a model file."""
+        ...
+
+    def warm(self, model: PixelModel, target: Target) -> Iterator[JobEvent]:
+        """Compute the features of what is on screen."""
+        ...
+
+    def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
+        """Solve the instant head and predict, what is on screen first."""
+        ...
+
+    def train(
+        self, request: TrainRequest
+    ) -> Generator[JobEvent, Sequence[Sample] | None, None]:
+        """Fine-tune; new strokes are handed in by ``send``."""
+        ...
+
+    def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
+        """Predict images."""
+        ...
+
+
+class EngineJobs:
+    """The real engine's jobs; they share one feature cache."""
+
+    def __init__(self, settings: EngineSettings | None = None) -> None:
+        self.settings = settings or EngineSettings()
+        self._cache: FeatureCache | None = None
+
+    def bundled(self) -> Sequence[tuple[str, str]]:
+        """(name, title) of the bundled models, the default first."""
+        return (
+            ("general", "General"),
+            ("general-fast", "General, fast"),
+            ("general-large", "General, large"),
+        )
+
+    def open_bundled(self, name: str) -> Iterator[JobEvent]:
+        """Open a bundled model."""
+        device = self._prepared_device()
+        from unetscope.learning.persistence import start_model
+
+        model = start_model(name, device=device)
+        title = dict(self.bundled()).get(model.name, model.name)
+        yield ModelOpened(model, title, device)
+
+    def open_file(self, path: Path) -> Iterator[JobEvent]:
+        """Load a model file."""
+        device = self._prepared_device()
+        from unetscope.learning.persistence import load_model
+
+        yield ModelOpened(load_model(path), path.stem, device, path)
+
+    def save_file(self, model: PixelModel, path: Path) -> Iterator[JobEvent]:
+        """Write a model file."""
+        self._prepared_device()
+        from unetscope.learning.persistence import save_model
+
+        save_model(model, path)
+        yield ModelSaved(path)
+
+    def warm(self, model: PixelModel, target: Target) -> Iterator[JobEvent]:
+        """Compute the features of what is on screen."""
+        device = self._prepared_device()
+        from unetscope.learning.feature_cache import grid
+        from unetscope.learning.tiling import tiles_touching
+
+        model = model.for_channels(target.image.channels)
+        height, width = target.image.spatial_shape[-2:]
+        view = target.view or (slice(0, min(height, 1024)), slice(0, min(width, 1024)))
+        for tile in tiles_touching(grid(model, target.image, self.settings.tile_px), view):
+            self._features().levels(model, target.image, target.z, tile, device)
+            yield Warmed(device)
+
+    def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
+        """Solve the head and show the view; then with the forest; then the rest of the image."""
+        device = self._prepared_device()
+        model = request.model
+        if request.samples:
+            fitted = self._fitted(request, model, device, with_forest=False)
+            yield fitted
+            model = fitted.model
+        view_only = PredictRequest(model, (request.target,), request.show, request.shown_class, True)
+        yield from self._tiles(view_only, device)
+        if request.samples and request.with_forest:
+            fitted = self._fitted(request, model, device, with_forest=True)
+            yield fitted
+            model = fitted.model
+            if not request.whole_image or request.target.view is not None:
+                again = PredictRequest(
+                    model, (request.target,), request.show, request.shown_class, True
+                )
+                yield from self._tiles(again, device)
+        if request.whole_image:
+            whole = Target(request.target.key, request.target.image, request.target.z)
+            rest = PredictRequest(model, (whole,), request.show, request.shown_class, True)
+            yield from self._tiles(rest, device)
+
+    def train(
+        self, request: TrainRequest
+    ) -> Generator[JobEvent, Sequence[Sample] | None, None]:
+        """Fine-tune; new strokes are handed in by ``send``."""
+        self._prepared_device()
+        from unetscope.learning.finetune import TrainOptions, fine_tune
+
+        options = TrainOptions(
+            max_seconds=request.seconds,
+            learning_rate=request.advanced.learning_rate,
+            patience_epochs=request.advanced.patience_epochs,
+            patch_px=request.advanced.patch_px,
+            batch_size=request.advanced.batch_size,
+            validation_fraction=request.advanced.validation_fraction,
+            seed=request.advanced.seed,
+            device=self.settings.device,
+        )
+        yield from fine_tune(request.model, request.samples, options, cache=self._features())
+
+    def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
+        """Predict images, one after the other."""
+        yield from self._tiles(request, self._prepared_device())
+
+    # ---- inside
+
+    def _fitted(
+        self, request: AnswerRequest, model: PixelModel, device: str, *, with_forest: bool
+    ) -> HeadFitted:
+        from time import perf_counter
+
+        from unetscope.learning.instant import fit_instant
+        from unetscope.learning.samples import labelled_pixels
+
+        start = perf_counter()
+        fitted = fit_instant(
+            model,
+            request.samples,
+            cache=self._features(),
+            with_forest=with_forest,
+            classes=request.classes,
+            device=device,
+        )
+        seconds = perf_counter() - start
+        return HeadFitted(fitted, seconds, labelled_pixels(request.samples), with_forest)
+
+    def _tiles(self, request: PredictRequest, device: str) -> Iterator[TileShown | Notice]:
+        from unetscope.learning.prediction import PredictOptions, predict_tiles
+
+        for target in request.targets:
+            only = request.only_view
+            options = PredictOptions(
+                region=target.view if only else None,
+                planes=_planes(target, only=only),
+                probabilities=request.show is not Show.MASK,
+                device=device,
+                tile_px=self.settings.tile_px,
+            )
+            events = predict_tiles(request.model, target.image, options, cache=self._features())
+            for event in events:
+                if isinstance(event, TileDone):
+                    yield _shown(event, request, target.key)
+                else:
+                    yield event
+
+    def _features(self) -> FeatureCache:
+        if self._cache is None:
+            from unetscope.learning.feature_cache import FeatureCache
+
+            self._cache = FeatureCache(max_bytes=self.settings.cache_mib * 2**20)
+        return self._cache
+
+    def _prepared_device(self) -> str:
+        """Import torch, leave a core to the window, and say which device does the work."""
+        import torch
+
+        from unetscope.learning.precision import choose_device
+
+        torch.set_num_threads(self.settings.threads or max(1, (os.cpu_count() or 2) - 1))
+        return choose_device(self.settings.device)
+
+
+def _planes(target: Target, *, only: bool) -> list[int] | None:
+    """Plane indices in the order they are predicted: the present one first, then outwards."""
+    if "z" not in target.image.axes:
+        return None
+    if only:
+        return [target.z]
+    return sorted(range(target.image.depth), key=lambda z: (abs(z - target.z), z))
+
+
+def _shown(event: TileDone, request: PredictRequest, key: str) -> TileShown:
+    probability = uncertain = None
+    if event.probabilities is not None and request.show is Show.PROBABILITY:
+        values: Any = request.model.class_values
+        if request.shown_class in values:
+            probability = event.probabilities[values.index(request.shown_class)]
+    elif event.probabilities is not None and request.show is Show.UNCERTAINTY:
+        from unetscope.learning.prediction import uncertainty
+
+        uncertain = uncertainty(event.probabilities)
+    return TileShown(
+        key, event.done, event.total, event.region, event.labels, probability, uncertain
+    )

@@ -1,0 +1,340 @@
+"""The one place where napari layers become micrographs and samples.
+
+Its counterpart :mod:`unetscope.session.result_layers` turns results into layers. Layers are told
+apart by their ``unique_id``, which survives renaming and does not mind the proxies plugins get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+from psygnal import Signal
+
+from unetscope.errors import ImageError
+from unetscope.images.micrograph import Micrograph
+from unetscope.learning.classes import LabelClass
+from unetscope.learning.samples import Sample
+from unetscope.session.axes import axes_choices
+from unetscope.session.connections import Connections
+from unetscope.session.placement import pixel_size, placement
+from unetscope.session.values import ImageSummary
+
+ROLE = "unetscope"  # key of a layer's metadata: what the layer is for
+Box = tuple[slice, slice]
+
+
+def layer_key(layer: Any) -> str:
+    """A key that stays with a layer for its life."""
+    return str(layer.unique_id)
+
+
+def role_of(layer: Any) -> str:
+    """ "strokes" or "result" for the layers unetscope made, "" for others."""
+    note = layer.metadata.get(ROLE)
+    return str(note.get("role", "")) if isinstance(note, dict) else ""
+
+
+def class_colormap(classes: Sequence[LabelClass]) -> DirectLabelColormap:
+    """The colours of the classes; unlabelled is clear, unknown values are grey."""
+    colors: dict[int | None, Any] = {None: "#808080", 0: (0, 0, 0, 0)}
+    colors.update({c.value: c.color for c in classes})
+    return DirectLabelColormap(color_dict=colors)
+
+
+class OpenLayers:
+    """The images of a viewer and the strokes painted on them.
+
+    Signals: ``images_changed`` (added, removed, renamed, read differently), ``activated`` (key of
+    the image the active layer belongs to), ``painted`` (key of an image whose strokes may have
+    changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider).
+    """
+
+    images_changed = Signal()
+    activated = Signal(str)
+    painted = Signal(str)
+    class_picked = Signal(int)
+    moved = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self._axes: dict[str, str] = {}  # image key -> reading the user chose
+        self._micrographs: dict[str, Micrograph] = {}
+        self._strokes: dict[str, str] = {}  # image key -> key of its strokes layer
+        self._snapshots: dict[str, np.ndarray] = {}  # image key -> strokes as last read
+        self._owned: dict[str, Connections] = {}  # layer key -> its connections
+        self._connections = Connections()
+        layers = viewer.layers
+        self._connections.connect(layers.events.inserted, self._layers_changed)
+        self._connections.connect(layers.events.removed, self._layers_changed)
+        self._connections.connect(layers.selection.events.active, self._active_changed)
+        self._connections.connect(viewer.dims.events.current_step, self._slider_moved)
+        self._layers_changed()
+
+    def close(self) -> None:
+        """Let go of the viewer and of every layer."""
+        self._connections.close()
+        for owned in self._owned.values():
+            owned.close()
+        self._owned.clear()
+
+    # ---- images
+
+    def summaries(self) -> tuple[ImageSummary, ...]:
+        """The images that can be learned from, in the order of the layer list."""
+        return tuple(filter(None, (self._summary(layer) for layer in self._images())))
+
+    def layer(self, key: str) -> Any:
+        """The layer with this key, or None where it is gone."""
+        return next((found for found in self.viewer.layers if layer_key(found) == key), None)
+
+    def micrograph(self, key: str) -> Micrograph:
+        """The pixels of an image, lazily; the same object until image or reading change."""
+        if key not in self._micrographs:
+            layer = self.layer(key)
+            if layer is None:
+                raise ImageError("this image was closed; pick another one.")
+            axes = self._reading(layer)
+            stored = layer.data[0] if layer.multiscale else layer.data
+            size, unit = pixel_size(layer, _spatial(axes))
+            self._micrographs[key] = Micrograph(stored, axes, size, unit, layer.name)
+        return self._micrographs[key]
+
+    def read_as(self, key: str, axes: str) -> None:
+        """Read an image's axes as the user says (z-stack or channels)."""
+        self._axes[key] = axes
+        self._forget_pixels(key)
+        self._strokes.pop(key, None)
+        self._snapshots.pop(key, None)
+        self.images_changed.emit()
+
+    def active_image(self) -> str | None:
+        """The key of the image that the active layer is, or belongs to."""
+        return self._image_of(self.viewer.layers.selection.active)
+
+    def visible(self, key: str) -> tuple[int, Box | None]:
+        """The z plane on screen and its visible (y, x) region; None: all of it."""
+        layer = self.layer(key)
+        if layer is None:
+            return 0, None
+        spatial = _spatial(self._reading(layer))
+        shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+        z = 0
+        if len(spatial) == 3:
+            at = layer.world_to_data(self.viewer.dims.point)[spatial[0]]
+            z = int(np.clip(round(float(at)), 0, shape[spatial[0]] - 1))
+        if self.viewer.dims.ndisplay != 2:
+            return z, None
+        low, high = (np.asarray(corner)[spatial[-2:]] for corner in layer.corner_pixels)
+        size = np.array([shape[i] for i in spatial[-2:]])
+        low, high = np.clip(low, 0, size), np.clip(high + 1, 0, size)
+        if (high - low < 2).any() or ((low == 0) & (high == size)).all():
+            return z, None  # all of it, or a canvas that has not been drawn yet
+        return z, (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
+
+    # ---- strokes
+
+    def strokes_layer(self, key: str) -> Any:
+        """The layer that is painted on for an image, or None."""
+        return self.layer(self._strokes.get(key, ""))
+
+    def paint_with(self, key: str, value: int, classes: Sequence[LabelClass]) -> Any:
+        """Make painting on the image ``key`` with class ``value`` the next thing the mouse does."""
+        layer = self.strokes_layer(key) or self._new_strokes(key, classes)
+        self.viewer.layers.selection.active = layer
+        layer.selected_label = value
+        layer.mode = "paint"
+        return layer
+
+    def adopt(self, key: str, labels_key: str) -> None:
+        """Paint on (and learn from) a labels layer that is already there."""
+        image, labels = self.micrograph(key), self.layer(labels_key)
+        if labels is None or tuple(labels.data.shape) != image.spatial_shape:
+            shape = None if labels is None else tuple(labels.data.shape)
+            raise ImageError(
+                f"labels of shape {shape} do not fit {image.name!r} {image.spatial_shape}; "
+                "choose a labels layer of the image's size."
+            )
+        self._own_strokes(key, labels)
+
+    def adoptable(self, key: str) -> list[tuple[str, str]]:
+        """(key, name) of the labels layers that fit an image."""
+        shape = self.micrograph(key).spatial_shape
+        return [
+            (layer_key(layer), str(layer.name))
+            for layer in self.viewer.layers
+            if isinstance(layer, Labels)
+            and role_of(layer) != "result"
+            and not layer.multiscale
+            and tuple(layer.data.shape) == shape
+        ]
+
+    def colour(self, classes: Sequence[LabelClass]) -> None:
+        """Give every strokes layer the colours of the classes."""
+        for key in self._strokes:
+            layer = self.strokes_layer(key)
+            if layer is not None:
+                layer.colormap = class_colormap(classes)
+
+    def erase_class(self, value: int) -> None:
+        """Remove the strokes of one class on every image, as one undoable step each."""
+        for key in self._strokes:
+            layer = self.strokes_layer(key)
+            if layer is not None:
+                with layer.block_history():
+                    layer.data_setitem(np.nonzero(np.asarray(layer.data) == value), 0)
+
+    def read_strokes(self, key: str) -> bool:
+        """Copy the strokes of an image if they changed since the last copy; say whether.
+
+        Comparing with the last copy is exact and as fast as memory; undo and redo need it, for
+        napari fires nothing but ``set_data`` for them, which sliders fire as well.
+        """
+        layer = self.strokes_layer(key)
+        known = self._snapshots.get(key)
+        if layer is None:
+            return self._snapshots.pop(key, None) is not None
+        if known is not None and np.array_equal(known, layer.data):
+            return False
+        copy = np.array(layer.data)
+        copy.flags.writeable = False
+        self._snapshots[key] = copy
+        return known is not None or bool(copy.any())
+
+    def samples(self, channels: int) -> list[Sample]:
+        """Every image of ``channels`` channels that has strokes, with the strokes as last read."""
+        return [
+            Sample(self.micrograph(key), labels, key)
+            for key, labels in self._snapshots.items()
+            if self.layer(key) is not None
+            and self.micrograph(key).channels == channels
+            and labels.any()
+        ]
+
+    def painted_pixels(self, channels: int) -> Mapping[int, int]:
+        """Class value -> labelled pixels over :meth:`samples`."""
+        counts: dict[int, int] = {}
+        for sample in self.samples(channels):
+            values = sample.labels[sample.labels > 0]  # strokes are few: smaller than the image
+            for value, pixels in enumerate(np.bincount(values)):
+                if pixels:
+                    counts[value] = counts.get(value, 0) + int(pixels)
+        return counts
+
+    # ---- inside
+
+    def _images(self) -> Iterator[Any]:
+        for layer in self.viewer.layers:
+            if isinstance(layer, Image) and not isinstance(layer, Labels) and not role_of(layer):
+                yield layer
+
+    def _reading(self, layer: Any) -> str:
+        chosen = self._axes.get(layer_key(layer))
+        return chosen or _choices(layer)[0]
+
+    def _summary(self, layer: Any) -> ImageSummary | None:
+        try:
+            choices = _choices(layer)
+            image = self.micrograph(layer_key(layer))
+        except ImageError:
+            return None  # not an image this plugin can read, e.g. a time series
+        return ImageSummary(
+            layer_key(layer), str(layer.name), image.axes, image.spatial_shape, image.channels,
+            image.is_rgb, image.pixel_size, image.unit, choices,
+        )
+
+    def _image_of(self, layer: Any) -> str | None:
+        if layer is None:
+            return None
+        key = layer_key(layer)
+        if isinstance(layer, Labels) or role_of(layer):
+            owner = next((image for image, own in self._strokes.items() if own == key), None)
+            return owner or (layer.metadata.get(ROLE) or {}).get("image")
+        return key if isinstance(layer, Image) else None
+
+    def _new_strokes(self, key: str, classes: Sequence[LabelClass]) -> Any:
+        image, layer = self.micrograph(key), self.layer(key)
+        strokes = self.viewer.add_labels(
+            np.zeros(image.spatial_shape, dtype=np.uint8),
+            name=f"strokes: {layer.name}",
+            colormap=class_colormap(classes),
+            opacity=1.0,
+            metadata={ROLE: {"role": "strokes", "image": key}},
+            **placement(layer, _spatial(image.axes)),
+        )
+        strokes.brush_size = brush_size_px(image.spatial_shape)
+        self._own_strokes(key, strokes)
+        return strokes
+
+    def _own_strokes(self, key: str, strokes: Any) -> None:
+        previous = self._strokes.get(key)
+        if previous in self._owned:
+            self._owned.pop(previous).close()
+        owned = self._owned[layer_key(strokes)] = Connections()
+        self._strokes[key] = layer_key(strokes)
+        for emitter in (strokes.events.paint, strokes.events.data, strokes.events.set_data):
+            owned.connect(emitter, self._strokes_touched)
+        owned.connect(strokes.events.selected_label, self._label_picked)
+        self.painted.emit(key)
+
+    def _strokes_touched(self, event: Any) -> None:
+        source = layer_key(event.source)
+        for image, strokes in self._strokes.items():
+            if strokes == source:
+                self.painted.emit(image)
+
+    def _label_picked(self, event: Any) -> None:
+        self.class_picked.emit(int(event.source.selected_label))
+
+    def _layers_changed(self, event: Any = None) -> None:
+        present = {layer_key(layer) for layer in self.viewer.layers}
+        for gone in [key for key in self._owned if key not in present]:
+            self._owned.pop(gone).close()
+        for image in [i for i, own in self._strokes.items() if own not in present]:
+            self._strokes.pop(image)
+            self.painted.emit(image)
+        for gone in [key for key in self._micrographs if key not in present]:
+            self._forget_pixels(gone)
+            self._snapshots.pop(gone, None)
+        for layer in self._images():
+            if layer_key(layer) not in self._owned:
+                owned = self._owned[layer_key(layer)] = Connections()
+                for emitter in (layer.events.name, layer.events.data, layer.events.scale,
+                                layer.events.units, layer.events.axis_labels):
+                    owned.connect(emitter, self._image_changed)
+        self.images_changed.emit()
+
+    def _image_changed(self, event: Any) -> None:
+        if event.type != "name":
+            self._forget_pixels(layer_key(event.source))
+        self.images_changed.emit()
+
+    def _forget_pixels(self, key: str) -> None:
+        self._micrographs.pop(key, None)
+
+    def _active_changed(self, event: Any) -> None:
+        key = self.active_image()
+        if key is not None:
+            self.activated.emit(key)
+
+    def _slider_moved(self, event: Any) -> None:
+        self.moved.emit()
+
+
+def brush_size_px(spatial_shape: Sequence[int]) -> int:
+    """A brush that is neither a hair nor a broom: about a hundredth of the shorter side."""
+    return int(np.clip(round(min(spatial_shape[-2:]) / 100), 2, 30))
+
+
+def _choices(layer: Any) -> tuple[str, ...]:
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    return axes_choices(shape, rgb=bool(layer.rgb), labels=tuple(layer.axis_labels))
+
+
+def _spatial(axes: str) -> list[int]:
+    """Indices of the spatial axes among a layer's axes (the colour axis of RGB is not one)."""
+    kept = axes.removesuffix("c")
+    return [i for i, axis in enumerate(kept) if axis != "c"]

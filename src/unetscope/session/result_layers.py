@@ -1,0 +1,160 @@
+"""Results become layers: below the strokes, placed like the image, named after the model version.
+
+Tiles are written into arrays as they come; layers are redrawn by :meth:`ResultLayers.redraw`, which
+the caller paces, for napari redraws a whole slice at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import Colormap
+
+from unetscope.learning.classes import LabelClass
+from unetscope.session.jobs import TileShown
+from unetscope.session.layers import ROLE, OpenLayers, class_colormap, layer_key
+from unetscope.session.placement import placement
+from unetscope.session.values import Show
+
+
+@dataclass(frozen=True)
+class Look:
+    """How results are shown: ``color_class`` is the class a probability layer is about."""
+
+    show: Show
+    opacity: float
+    classes: tuple[LabelClass, ...]
+    color_class: LabelClass | None
+    version: int
+
+
+class ResultLayers:
+    """The result layers of every image: one each of mask, probability and uncertainty."""
+
+    def __init__(self, layers: OpenLayers) -> None:
+        self._layers = layers
+        self._made: dict[tuple[str, Show], str] = {}  # (image key, kind) -> layer key
+        self._stale: set[str] = set()  # layer keys with tiles not yet drawn
+
+    def write(self, key: str, tile: TileShown, look: Look) -> None:
+        """Write one tile into the layers of the image ``key``, made where they are not there."""
+        if self._layers.layer(key) is None:
+            return  # the image was closed while its answer was under way
+        for kind, values in (
+            (Show.MASK, tile.labels),
+            (Show.PROBABILITY, tile.probability),
+            (Show.UNCERTAINTY, tile.uncertainty),
+        ):
+            if values is not None:
+                layer = self._layer(key, kind, look, values.dtype)
+                layer.data[tile.region] = values
+                self._stale.add(layer_key(layer))
+
+    def redraw(self) -> None:
+        """Draw what was written since the last time."""
+        stale, self._stale = self._stale, set()
+        for key in stale:
+            layer = self._layers.layer(key)
+            if layer is not None and layer.visible:
+                layer.refresh(thumbnail=False, extent=False)
+
+    def restyle(self, key: str, look: Look) -> None:
+        """Show the chosen kind for an image, in the present colours, opacity and name."""
+        for kind in Show:
+            layer = self.find(key, kind)
+            if layer is not None:
+                layer.visible = kind is look.show
+                layer.opacity = look.opacity
+                name = _name(kind, look)
+                if layer.name != name:
+                    layer.name = name
+                layer.metadata = self._metadata(key, kind, look)
+        mask = self.find(key, Show.MASK)
+        if mask is not None:
+            mask.colormap = class_colormap(look.classes)
+        chance = self.find(key, Show.PROBABILITY)
+        if chance is not None:
+            chance.colormap = _ramp(look.color_class)
+
+    def find(self, key: str, kind: Show) -> Any:
+        """The result layer of a kind, or None."""
+        return self._layers.layer(self._made.get((key, kind), ""))
+
+    def _layer(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
+        found = self.find(key, kind)
+        shape = self._layers.micrograph(key).spatial_shape
+        if found is not None and found.data.shape == shape and found.data.dtype == dtype:
+            return found
+        if found is not None:
+            self._layers.viewer.layers.remove(found)
+        return self._added(key, kind, look, dtype)
+
+    def _added(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
+        viewer, image = self._layers.viewer, self._layers.layer(key)
+        micrograph = self._layers.micrograph(key)
+        spatial = [i for i, axis in enumerate(micrograph.axes.removesuffix("c")) if axis != "c"]
+        common = {
+            "name": _name(kind, look),
+            "opacity": look.opacity,
+            "visible": kind is look.show,
+            "metadata": self._metadata(key, kind, look),
+            **placement(image, spatial),
+        }
+        active = viewer.layers.selection.active
+        values = np.zeros(micrograph.spatial_shape, dtype=dtype)
+        if kind is Show.MASK:
+            layer = viewer.add_labels(values, colormap=class_colormap(look.classes), **common)
+        else:
+            ramp = _ramp(look.color_class) if kind is Show.PROBABILITY else "inferno"
+            layer = viewer.add_image(
+                values, colormap=ramp, contrast_limits=(0.0, 1.0), blending="translucent", **common
+            )
+        self._made[(key, kind)] = layer_key(layer)
+        self._move_below_strokes(key, layer)
+        if active is not None:  # adding a layer takes the brush out of the user's hand: give back
+            viewer.layers.selection.active = active
+        return layer
+
+    def _move_below_strokes(self, key: str, layer: Any) -> None:
+        layers = self._layers.viewer.layers
+        above = self._layers.strokes_layer(key)
+        target = layers.index(above) if above is not None else len(layers)
+        source = layers.index(layer)
+        if source > target:
+            layers.move(source, target)
+
+    def _metadata(self, key: str, kind: Show, look: Look) -> dict[str, Any]:
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        return {
+            ROLE: {
+                "role": "result",
+                "kind": kind.value,
+                "image": key,
+                "model_version": look.version,
+                "made_at": now,
+                "classes": {c.value: c.name for c in look.classes},
+            }
+        }
+
+
+def _name(kind: Show, look: Look) -> str:
+    if kind is Show.PROBABILITY and look.color_class is not None:
+        return f"probability of {look.color_class.name} v{look.version}"
+    word = "prediction" if kind is Show.MASK else kind.value
+    return f"{word} v{look.version}"
+
+
+def _ramp(shown: LabelClass | None) -> Colormap:
+    """From clear to the class's colour."""
+    color = shown.color if shown is not None else "#FFFFFF"
+    rgb = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return Colormap([[*rgb, 0.0], [*rgb, 1.0]], name=f"probability {color}")
+
+
+def classes_shown(classes: Sequence[LabelClass], value: int) -> LabelClass | None:
+    """The class a probability layer is about: the chosen one, or the first."""
+    return next((c for c in classes if c.value == value), classes[0] if classes else None)

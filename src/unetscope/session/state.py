@@ -1,0 +1,242 @@
+"""The state the widgets share: one per viewer, changed on the GUI thread only.
+
+Engine events enter through :meth:`Session.apply`, the one reducer; what a person clicks sets a
+field or calls one of the small methods below. Each field has its psygnal signal in
+``session.events``; :mod:`unetscope.session.guidance` derives from a session what can be pressed and
+what the status line says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+from unetscope.learning.classes import PALETTE, LabelClass
+from unetscope.learning.events import (
+    EpochDone,
+    Finished,
+    HeadFitted,
+    Notice,
+    Started,
+    StepDone,
+    TileDone,
+)
+from unetscope.session.curves import Curves
+from unetscope.session.values import (
+    BUDGETS,
+    Budget,
+    ImageSummary,
+    Message,
+    ModelInUse,
+    Phase,
+    PredictionStatus,
+    Show,
+    TrainingStatus,
+)
+from unetscope.session.versions import Versions
+
+if TYPE_CHECKING:
+    from unetscope.learning.pixel_model import PixelModel
+
+STARTING_CLASSES = (
+    LabelClass(1, "background", PALETTE[0]),
+    LabelClass(2, "object", PALETTE[1]),
+)
+
+
+@dataclass
+class Session:
+    """What is open, painted, learned and shown.
+
+    ``painted`` maps class value to labelled pixels of all images that are learned from. ``model``
+    is the newest model, which answers; ``versions`` holds those that can be gone back to.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    images: tuple[ImageSummary, ...] = ()
+    image: ImageSummary | None = None
+    classes: tuple[LabelClass, ...] = STARTING_CLASSES
+    current_class: int = 1
+    painted: Mapping[int, int] = field(default_factory=dict)
+    live: bool = True
+    answering: bool = False
+    show: Show = Show.MASK
+    opacity: float = 0.45
+    budget: Budget = BUDGETS[0]
+    training: TrainingStatus = TrainingStatus()
+    prediction: PredictionStatus = PredictionStatus()
+    model: ModelInUse | None = None
+    opening_model: str = ""  # the title of a model that is being opened, "" when none
+    versions: Versions = Versions()
+    curves: Curves = Curves()
+    message: Message | None = None
+    device: str = ""
+
+    # ---- events of the engine
+
+    def apply(self, event: Any) -> None:
+        """Take one event of the engine into the state; unknown kinds are refused."""
+        match event:
+            case Started():
+                self._training_started(event)
+            case StepDone():
+                self.curves = self.curves.with_step(event)
+                self.training = replace(self.training, seconds=event.seconds)
+            case EpochDone():
+                self._epoch_done(event)
+            case HeadFitted():
+                self.use_model(self._with_head(event.model))
+            case Finished():
+                self._training_finished(event)
+            case TileDone():
+                if self.prediction.busy:
+                    self.prediction = replace(
+                        self.prediction, done=event.done, total=event.total
+                    )
+            case Notice():
+                self.message = Message(event.text)
+            case _:
+                raise TypeError(f"a session does not know the event {type(event).__name__}")
+
+    def _training_started(self, event: Started) -> None:
+        self.device = event.device
+        self.training = replace(
+            self.training,
+            phase=self.training.phase if self.training.phase is Phase.STOPPING else Phase.RUNNING,
+            device=event.device,
+            precision=event.precision,
+            note=event.validation_note,
+        )
+
+    def _epoch_done(self, event: EpochDone) -> None:
+        self.curves = self.curves.with_epoch(event)
+        best = event.epoch if event.improved else self.training.best_epoch
+        self.training = replace(
+            self.training,
+            epoch=event.epoch,
+            seconds=event.seconds,
+            best_epoch=best,
+            network_weight=event.network_weight,
+            validation=event.validation or self.training.validation,
+        )
+        self.use_model(self._with_network(event.model))
+
+    def _training_finished(self, event: Finished) -> None:
+        self.training = replace(
+            self.training,
+            phase=Phase.IDLE,
+            reason=event.reason,
+            seconds=event.seconds,
+            best_epoch=event.best_epoch,
+            validation=event.validation or self.training.validation,
+        )
+        self.use_model(self._with_network(event.model))
+        self.keep_version(f"trained {event.seconds:.0f} s")
+
+    def _with_head(self, fitted: PixelModel) -> PixelModel:
+        """The newest instant head joined to the newest network: they come from two threads."""
+        known = self.model.model if self.model else None
+        if known is None or known.network is None:
+            return fitted
+        return known.with_head_of(fitted)
+
+    def _with_network(self, trained: PixelModel) -> PixelModel:
+        """The newest network joined to the instant head, which knows the strokes of just now."""
+        known = self.model.model if self.model else None
+        if known is None or known.head is None or not self.live:
+            return trained
+        return known.with_network_of(trained)
+
+    # ---- training, as a person starts and ends it
+
+    def begin_training(self) -> None:
+        """Train was pressed: forget the last curves and wait for the first event."""
+        self.message = None
+        self.curves = Curves()
+        self.training = TrainingStatus(phase=Phase.STARTING, budget_s=self.budget.seconds)
+
+    def end_training(self) -> None:
+        """The training has ended without a last word (stopped or failed): keep the best so far."""
+        stopped = self.training.phase is Phase.STOPPING
+        self.training = replace(
+            self.training, phase=Phase.IDLE, reason="stopped" if stopped else ""
+        )
+        if self.training.epoch:
+            self.keep_version(f"trained {self.training.seconds:.0f} s")
+
+    def set_phase(self, phase: Phase) -> None:
+        """Pause, resume or stop was pressed, or the worker has ended."""
+        self.training = replace(self.training, phase=phase)
+
+    # ---- models and versions
+
+    def use_model(self, model: PixelModel, title: str | None = None) -> None:
+        """Make ``model`` the one that answers."""
+        serial = self.model.serial + 1 if self.model else 1
+        known = title or (self.model.title if self.model else "")
+        self.model = ModelInUse(serial, known, model)
+
+    def take_model(self, model: PixelModel, title: str, *, loaded: bool) -> None:
+        """A model was opened; a loaded one brings its classes along."""
+        self.message = None
+        self.training = TrainingStatus()
+        self.curves = Curves()
+        if loaded and model.classes:
+            own = {c.value for c in model.classes}
+            kept = [c for c in self.classes if c.value not in own and self.painted.get(c.value)]
+            self.classes = tuple(sorted((*model.classes, *kept), key=lambda c: c.value))
+            if self.class_of(self.current_class) is None:
+                self.current_class = self.classes[0].value
+        self.use_model(model, title)
+        self.keep_version(f"opened {title}")
+
+    def keep_version(self, note: str) -> None:
+        """Keep the present model as a new version."""
+        if self.model is not None:
+            now = datetime.now().astimezone().isoformat(timespec="seconds")
+            self.versions = self.versions.added(self.model.model, note, now)
+
+    def step_version(self, *, back: bool) -> None:
+        """Go one version back or forward and make it the model that answers."""
+        moved = self.versions.gone_back() if back else self.versions.gone_forward()
+        if moved != self.versions and moved.current is not None:
+            self.versions = moved
+            self.use_model(moved.current.model)
+
+    # ---- classes
+
+    def class_of(self, value: int) -> LabelClass | None:
+        """The class with this label value, or None."""
+        return next((c for c in self.classes if c.value == value), None)
+
+    def add_class(self, name: str | None = None, value: int | None = None) -> LabelClass:
+        """Add a class with the next free value (or ``value``) and a colour of its own."""
+        value = value or max((c.value for c in self.classes), default=0) + 1
+        used = {c.color.lower() for c in self.classes}
+        free = [color for color in PALETTE if color.lower() not in used]
+        color = free[0] if free else PALETTE[(value - 1) % len(PALETTE)]
+        added = LabelClass(value, name or f"class {value}", color)
+        self.classes = tuple(sorted((*self.classes, added), key=lambda c: c.value))
+        return added
+
+    def change_class(
+        self, value: int, *, name: str | None = None, color: str | None = None
+    ) -> None:
+        """Rename or recolour a class; an empty name changes nothing."""
+        self.classes = tuple(
+            replace(c, name=(name or "").strip() or c.name, color=color or c.color)
+            if c.value == value
+            else c
+            for c in self.classes
+        )
+
+    def remove_class(self, value: int) -> None:
+        """Drop a class; its strokes are the layers' affair."""
+        self.classes = tuple(c for c in self.classes if c.value != value)
+        if self.current_class == value and self.classes:
+            self.current_class = self.classes[0].value

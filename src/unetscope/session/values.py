@@ -1,0 +1,168 @@
+"""The small frozen values a session is made of; arrays and layers stay outside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unetscope.learning.events import Validation
+    from unetscope.learning.pixel_model import PixelModel
+
+
+class Show(Enum):
+    """What the prediction is shown as; the value is the word on the button."""
+
+    MASK = "mask"
+    PROBABILITY = "probability"
+    UNCERTAINTY = "uncertainty"
+
+
+class Scope(Enum):
+    """How much one press of Predict covers."""
+
+    VIEW = "the view"
+    IMAGE = "this image"
+    ALL = "all open images"
+
+
+class Phase(Enum):
+    """Where training stands."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class ImageSummary:
+    """What the picker says about an image.
+
+    ``key`` stays the same when the layer is renamed. ``axes`` as in ``Micrograph``;
+    ``spatial_shape`` is (y, x) or (z, y, x) in pixels; ``pixel_size`` along the same axes.
+    ``choices`` are the readings the array allows: more than one means that the user may choose.
+    """
+
+    key: str
+    name: str
+    axes: str
+    spatial_shape: tuple[int, ...]
+    channels: int
+    is_rgb: bool
+    pixel_size: tuple[float, ...] | None = None
+    unit: str | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """Number of z planes, 1 for a flat image."""
+        return self.spatial_shape[0] if "z" in self.axes else 1
+
+    @property
+    def pixels(self) -> int:
+        """Pixels in one z plane."""
+        return self.spatial_shape[-2] * self.spatial_shape[-1]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long one press of Train may take; None seconds: until it stops improving."""
+
+    label: str
+    seconds: float | None
+
+
+BUDGETS = (
+    Budget("until it stops improving", None),
+    Budget("30 seconds", 30.0),
+    Budget("1 minute", 60.0),
+    Budget("5 minutes", 300.0),
+    Budget("30 minutes", 1800.0),
+)
+
+
+@dataclass(frozen=True)
+class TrainingStatus:
+    """What is known about the present or the last training."""
+
+    phase: Phase = Phase.IDLE
+    epoch: int = 0
+    seconds: float = 0.0
+    budget_s: float | None = None
+    device: str = ""
+    precision: str = ""
+    note: str = ""  # how pixels are held back, or why none are
+    best_epoch: int = 0
+    network_weight: float = 0.0
+    validation: Validation | None = None
+    reason: str = ""  # why it ended; "" until then
+
+    @property
+    def busy(self) -> bool:
+        """True from the press of Train until the last event has arrived."""
+        return self.phase is not Phase.IDLE
+
+
+@dataclass(frozen=True)
+class PredictionStatus:
+    """Progress of a prediction that was asked for by name (not of the live answers)."""
+
+    busy: bool = False
+    what: str = ""
+    done: int = 0
+    total: int = 0
+    stopping: bool = False
+
+
+@dataclass(frozen=True)
+class Message:
+    """One thing to tell: ``tone`` is ``"error"`` or ``"notice"``."""
+
+    text: str
+    tone: str = "notice"
+
+
+@dataclass(frozen=True)
+class ModelInUse:
+    """The newest model and a serial number that grows each time it is replaced.
+
+    Sessions compare serials, never the weights.
+    """
+
+    serial: int
+    title: str
+    model: PixelModel = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """Preferences that the engine needs."""
+
+    device: str = "auto"
+    threads: int = 0  # 0: all cores but one
+    tile_px: int = 512
+    cache_mib: int = 1024
+    seed: int = 0
+    learning_rate: float = 5e-4
+
+
+@dataclass(frozen=True)
+class AdvancedSettings:
+    """What the folded part of the window sets for the next training."""
+
+    learning_rate: float = 5e-4
+    patience_epochs: int = 12
+    patch_px: int = 128
+    batch_size: int = 4
+    validation_fraction: float = 0.2
+    seed: int = 0
+    with_forest: bool = True
+
+
+def painted_classes(painted: Mapping[int, int]) -> list[int]:
+    """Values of the classes that have strokes."""
+    return [value for value, pixels in painted.items() if pixels > 0]

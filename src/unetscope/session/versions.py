@@ -1,0 +1,64 @@
+"""A bounded list of model versions to go back and forward in.
+
+A version is an immutable model; going back keeps the newer ones until something new is learned,
+as an undo list does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unetscope.learning.pixel_model import PixelModel
+
+MAX_VERSIONS = 10
+
+
+@dataclass(frozen=True)
+class Version:
+    """One kept model: running number, what made it, and when (ISO 8601, local time)."""
+
+    number: int
+    note: str
+    made_at: str
+    model: PixelModel = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The kept versions, oldest first, and the index of the one in use (-1: none yet)."""
+
+    kept: tuple[Version, ...] = ()
+    position: int = -1
+    last_number: int = 0
+
+    @property
+    def current(self) -> Version | None:
+        """The version in use."""
+        return self.kept[self.position] if self.kept else None
+
+    @property
+    def can_go_back(self) -> bool:
+        """True where an older version is kept."""
+        return self.position > 0
+
+    @property
+    def can_go_forward(self) -> bool:
+        """True where a newer version is kept."""
+        return self.position < len(self.kept) - 1
+
+    def added(self, model: PixelModel, note: str, made_at: str) -> Versions:
+        """With ``model`` as the newest version; versions that were gone back from are dropped."""
+        number = self.last_number + 1
+        older = self.kept[: self.position + 1][-(MAX_VERSIONS - 1) :]
+        kept = (*older, Version(number, note, made_at, model))
+        return Versions(kept, len(kept) - 1, number)
+
+    def gone_back(self) -> Versions:
+        """At the version before; unchanged where there is none."""
+        return replace(self, position=self.position - 1) if self.can_go_back else self
+
+    def gone_forward(self) -> Versions:
+        """At the version after; unchanged where there is none."""
+        return replace(self, position=self.position + 1) if self.can_go_forward else self

@@ -1,0 +1,196 @@
+"""What the terminal shows: events as progress bars, one line for an error, Ctrl-C as a wish."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from unetscope.learning.classes import LabelClass
+from unetscope.learning.events import (
+    EpochDone,
+    Finished,
+    HeadFitted,
+    LearningEvent,
+    Notice,
+    Started,
+    StepDone,
+    TileDone,
+    Validation,
+)
+
+if TYPE_CHECKING:
+    from unetscope.learning.pixel_model import PixelModel
+
+_REASONS = {
+    "time": "the time budget is used up",
+    "plateau": "it stopped improving",
+    "steps": "all epochs are done",
+    "stopped": "stopped",
+}
+
+
+class Interruption:
+    """Ctrl-C as a flag: work ends between two events. A second Ctrl-C ends it at once."""
+
+    def __init__(self) -> None:
+        self.wished = False
+        self._previous: Any = None
+
+    def __enter__(self) -> Interruption:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.wished:
+            raise KeyboardInterrupt
+        self.wished = True
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a training left: the last model it told of (None before the first), and how it ended."""
+
+    model: PixelModel | None
+    instant: PixelModel | None
+    validation: Validation | None
+    reason: str
+
+
+def watch_training(
+    events: Generator[LearningEvent, Any, None],
+    console: Console,
+    *,
+    max_seconds: float | None,
+) -> TrainingOutcome:
+    """Run a training to its end, or to the first Ctrl-C, with a progress bar on ``console``."""
+    model: PixelModel | None = None
+    instant: PixelModel | None = None
+    validation: Validation | None = None
+    reason = "stopped"
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
+    with Interruption() as interruption, Progress(*columns, console=console) as progress:
+        task = progress.add_task("training", total=max_seconds, told="")
+        for event in events:
+            if isinstance(event, HeadFitted):
+                model, instant = event.model, event.model
+            elif isinstance(event, EpochDone):
+                model, validation = event.model, event.validation or validation
+            elif isinstance(event, Finished):
+                model, reason = event.model, event.reason
+                validation = event.validation or validation
+            if isinstance(event, (StepDone, EpochDone)):
+                progress.update(task, completed=event.seconds)
+            told = told_line(event)
+            if told is not None:
+                progress.update(task, told=escape(told))
+            if isinstance(event, (Started, Notice)):
+                progress.console.print(escape(told_line(event) or ""), soft_wrap=True)
+            if interruption.wished:
+                progress.console.print("stopping …")
+                break
+        events.close()
+    return TrainingOutcome(model, instant, validation, reason)
+
+
+def told_line(event: LearningEvent) -> str | None:
+    """One line of plain words about an event, or None where there is nothing new to say."""
+    if isinstance(event, Started):
+        pixels = ", ".join(f"{value}: {n:,}" for value, n in event.training_pixels.items())
+        return f"on {event.device} ({event.precision}); pixels per class {pixels}; " + (
+            event.validation_note
+        )
+    if isinstance(event, HeadFitted):
+        return f"instant head in {event.seconds * 1000:.0f} ms"
+    if isinstance(event, Notice):
+        return event.text
+    if isinstance(event, EpochDone):
+        dice = f", Dice {event.validation.mean_dice:.3f}" if event.validation else ""
+        return f"epoch {event.epoch}, loss {event.train_loss:.3f}{dice}"
+    if isinstance(event, Finished):
+        return _REASONS.get(event.reason, event.reason)
+    return None
+
+
+def held_back_line(validation: Validation | None, classes: Iterable[LabelClass]) -> str | None:
+    """The honest figure in words: Dice per class on pixels no training pixel could see."""
+    if validation is None or not validation.dice:
+        return None
+    names = {c.value: c.name for c in classes}
+    scores = " · ".join(
+        f"{names.get(value, f'class {value}')} {dice:.2f}"
+        for value, dice in validation.dice.items()
+    )
+    return f"{scores} (Dice on {validation.pixels:,} held-back pixels)"
+
+
+def watch_prediction(
+    events: Iterable[TileDone | Notice], console: Console, *, title: str
+) -> Iterator[TileDone]:
+    """Pass the tiles of a prediction on, with a progress bar on ``console``; notices are printed.
+
+    Ctrl-C ends it between two tiles with :class:`KeyboardInterrupt`.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} tiles"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(escape(title), total=1)
+        for event in events:
+            if isinstance(event, Notice):
+                progress.console.print(escape(event.text), soft_wrap=True)
+                continue
+            progress.update(task, total=event.total, completed=event.done)
+            yield event
+
+
+def messages() -> Console:
+    """Where messages and progress go: stderr, so that stdout holds the files written."""
+    return Console(stderr=True)
+
+
+def say_error(text: str) -> None:
+    """One red line on stderr."""
+    messages().print(f"[bold red]{escape(text)}[/bold red]", soft_wrap=True, highlight=False)
+
+
+def say_outcome(model: PixelModel, outcome: TrainingOutcome) -> None:
+    """The honest figure of a training, where there is one."""
+    line = held_back_line(outcome.validation, model.classes)
+    if line is not None:
+        messages().print(escape(line), soft_wrap=True)
+
+
+def say_table(rows: Sequence[dict[str, str]]) -> None:
+    """A table of the rows, without the columns that are empty in all of them."""
+    columns = [name for name in rows[0] if any(row[name] for row in rows)]
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(escape(row[name]) for name in columns))
+    messages().print(table)

@@ -1,0 +1,48 @@
+"""What the parts of one window share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unetscope.errors import UnetscopeError
+from unetscope.session.jobs import Jobs, Target
+from unetscope.session.layers import OpenLayers
+from unetscope.session.result_layers import Look, ResultLayers, classes_shown
+from unetscope.session.state import Session
+from unetscope.session.values import Message
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """The state, the layers, the results and the engine of one window."""
+
+    session: Session
+    layers: OpenLayers
+    results: ResultLayers
+    jobs: Jobs
+
+    def look(self) -> Look:
+        """How results are shown just now."""
+        session = self.session
+        current = session.versions.current
+        return Look(
+            session.show,
+            session.opacity,
+            session.classes,
+            classes_shown(session.classes, session.current_class),
+            current.number if current else 1,
+        )
+
+    def target(self, key: str) -> Target:
+        """The image ``key`` with what of it is on screen."""
+        z, view = self.layers.visible(key)
+        return Target(key, self.layers.micrograph(key), z, view)
+
+    def tell(self, error: Exception, doing: str) -> None:
+        """Show an error in words; what is not one of ours says what was being done."""
+        if isinstance(error, UnetscopeError | MemoryError) and str(error):
+            text = str(error)
+        else:
+            kind = type(error).__name__
+            text = f"{doing} failed ({kind}: {error}); the log has the details."
+        self.session.message = Message(text[:1].upper() + text[1:], "error")

@@ -1,0 +1,198 @@
+"""The only place where a worker and a widget meet.
+
+A :class:`Lane` drives one iterator of events at a time in a worker thread and hands the events to
+the GUI thread. Some choices that were learned the hard way:
+
+- Stop is a flag; ``worker.quit()`` would never report an end. Pause is a flag as well, looked at
+  between two events, so that stop, pause and napari's own quit cannot wait for each other.
+- superqt swallows a RuntimeError of a generator (torch raises those), so errors travel as events.
+- superqt's ``send`` can lose a value; new samples go through a locked mailbox instead.
+- superqt's workers are used directly: napari's wrapper adds each worker to its list of tasks, and
+  closing the window would ask "really?" for every stroke that is being answered. napari waits for
+  both kinds when it closes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from qtpy.QtCore import QObject, QThreadPool, Signal
+from superqt.utils import create_worker
+
+from unetscope.learning.events import StepDone
+
+logger = logging.getLogger(__name__)
+
+STEP_INTERVAL_S = 0.1  # steps are reported about ten times a second
+_PAUSE_POLL_S = 0.05
+_LANES = 5  # threads that may be busy at once, besides those of napari
+JobFunction = Callable[[], Iterator[Any]]
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """The last thing a job says; ``error`` is None unless it failed."""
+
+    error: Exception | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class JobPaused:
+    """The job has come to the point where it waits."""
+
+
+@dataclass(eq=False)
+class JobSwitches:
+    """What the GUI thread tells a running job: stop, pause, and what to send into its generator."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    pause: threading.Event = field(default_factory=threading.Event)
+    _mail: Any = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def post(self, value: Any) -> None:
+        """Leave ``value`` for the generator; a value not yet taken is replaced."""
+        with self._lock:
+            self._mail = value
+
+    def take(self) -> Any:
+        """The value left last, or None."""
+        with self._lock:
+            value, self._mail = self._mail, None
+        return value
+
+
+def driven(job: JobFunction, switches: JobSwitches) -> Generator[Any, None, None]:
+    """``(switches, event)`` for each event of ``job``, the last a :class:`JobEnded`.
+
+    Runs in the worker. The switches go along to tell the jobs of one lane apart.
+    """
+    error: Exception | None = None
+    try:
+        events = job()
+        try:
+            for event in _paced(events, switches):
+                yield None if event is None else (switches, event)
+        finally:
+            close = getattr(events, "close", None)
+            if close is not None:
+                close()
+    except Exception as raised:  # the end of the thread: whatever it is, the user is told
+        logger.error("a background job failed", exc_info=raised)
+        error = raised
+    yield switches, JobEnded(error, switches.stop.is_set())
+
+
+def _paced(events: Iterator[Any], switches: JobSwitches) -> Iterator[Any]:
+    """Events until the stop; steps at most every :data:`STEP_INTERVAL_S`; None in between."""
+    held: StepDone | None = None
+    shown = 0.0
+    begun = False
+    while True:
+        yield from _pause(switches)
+        if switches.stop.is_set():
+            break
+        try:
+            event = _next_event(events, switches.take() if begun else None)
+        except StopIteration:
+            break
+        begun = True
+        if isinstance(event, StepDone) and time.monotonic() - shown < STEP_INTERVAL_S:
+            held = event
+            yield None  # lets the worker notice that napari quits
+            continue
+        if isinstance(event, StepDone):
+            held, shown = None, time.monotonic()
+        elif held is not None:
+            yield held
+            held = None
+        yield event
+    if held is not None:
+        yield held
+
+
+def _pause(switches: JobSwitches) -> Iterator[Any]:
+    if switches.pause.is_set() and not switches.stop.is_set():
+        yield JobPaused()
+    while switches.pause.is_set() and not switches.stop.is_set():
+        time.sleep(_PAUSE_POLL_S)
+        yield None
+
+
+def _next_event(events: Iterator[Any], mail: Any) -> Any:
+    if mail is not None and isinstance(events, Generator):
+        return events.send(mail)
+    return next(events)
+
+
+class Lane(QObject):
+    """One job at a time; its events arrive in the GUI thread with the ticket it was started with.
+
+    ``happened(ticket, event)`` for each event, ``ended(ticket, JobEnded)`` at the end. After
+    :meth:`drop` a job is on its own: it is told to stop, and what it still says is not heard.
+    """
+
+    happened = Signal(object, object)
+    ended = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._switches: JobSwitches | None = None
+        self._ticket: Any = None
+        pool = QThreadPool.globalInstance()
+        if pool is not None and pool.maxThreadCount() < _LANES:
+            pool.setMaxThreadCount(_LANES)  # a paused training must not keep answers waiting
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs that has not been dropped."""
+        return self._switches is not None
+
+    def start(self, job: JobFunction, ticket: Any = None) -> None:
+        """Start ``job``; a job that still runs is dropped."""
+        self.drop()
+        self._switches, self._ticket = JobSwitches(), ticket
+        worker = create_worker(driven, job, self._switches, _ignore_errors=True)
+        worker.yielded.connect(self._heard)
+        worker.start()
+
+    def post(self, value: Any) -> None:
+        """Hand ``value`` to the running generator."""
+        if self._switches is not None:
+            self._switches.post(value)
+
+    def pause(self) -> None:
+        """Hold the job between two events; a :class:`JobPaused` says when it holds."""
+        if self._switches is not None:
+            self._switches.pause.set()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._switches is not None:
+            self._switches.pause.clear()
+
+    def stop(self) -> None:
+        """Ask the job to end; ``ended`` comes when it has."""
+        if self._switches is not None:
+            self._switches.stop.set()
+
+    def drop(self) -> None:
+        """Tell the job to stop and forget it: none of its events is heard any more."""
+        self.stop()
+        self._switches = self._ticket = None
+
+    def _heard(self, told: Any) -> None:
+        if told is None or told[0] is not self._switches:
+            return
+        event, ticket = told[1], self._ticket
+        if isinstance(event, JobEnded):
+            self._switches = self._ticket = None
+            self.ended.emit(ticket, event)
+        else:
+            self.happened.emit(ticket, event)

@@ -1,0 +1,181 @@
+"""Every stroke is answered: the view first, then the rest; newer strokes replace older requests."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from unetscope.learning.events import HeadFitted
+from unetscope.session.jobs import AnswerRequest, TileShown, Warmed
+from unetscope.session.values import painted_classes
+from unetscope.widgets.bench import Bench
+from unetscope.widgets.job_runner import JobEnded, Lane
+
+DEBOUNCE_MS = 60
+REDRAW_MS = 100
+LIVE_IMAGE_PX = 64_000_000  # beyond this only the view is answered live
+
+
+class LiveAnswers(QObject):
+    """Watches the strokes, asks the engine, and paints what it answers.
+
+    ``strokes_read`` says that the strokes have changed and were copied.
+    """
+
+    strokes_read = Signal()
+
+    def __init__(self, bench: Bench, parent: QObject) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self.lane = Lane(self)
+        self.lane.happened.connect(self._happened)
+        self.lane.ended.connect(self._ended)
+        self._touched: set[str] = set()
+        self._answered = True  # whether the running request has painted its first tile
+        self._waiting = False
+        self._look_timer = _timer(self, DEBOUNCE_MS, self.look)
+        self._ask_timer = _timer(self, DEBOUNCE_MS, self.ask)
+        self._redraw_timer = _timer(self, REDRAW_MS, self.redraw)
+
+    def close(self) -> None:
+        """Stop; nothing is painted any more."""
+        for timer in (self._look_timer, self._ask_timer, self._redraw_timer):
+            timer.stop()
+        self.lane.drop()
+
+    # ---- strokes
+
+    def touched(self, key: str) -> None:
+        """The strokes of an image may have changed: look soon."""
+        self._touched.add(key)
+        if not self._look_timer.isActive():
+            self._look_timer.start()
+
+    def look(self) -> None:
+        """Copy the strokes that changed, count them, and answer."""
+        touched, self._touched = self._touched, set()
+        changed = [key for key in touched if self._bench.layers.read_strokes(key)]
+        if changed:
+            self.count()
+            if self._bench.session.message is not None:
+                self._bench.session.message = None
+            self.strokes_read.emit()
+            self.ask()
+
+    def count(self) -> None:
+        """Bring the painted pixels of the table up to date; unknown labels become classes."""
+        session = self._bench.session
+        if session.image is None:
+            return
+        painted = self._bench.layers.painted_pixels(session.image.channels)
+        for value in painted:
+            if session.class_of(value) is None:
+                session.add_class(value=value)
+        if painted != session.painted:
+            session.painted = painted
+
+    # ---- answers
+
+    def ask_soon(self) -> None:
+        """Ask after a moment of rest (a slider, a change of what is shown)."""
+        self._ask_timer.start()
+
+    def ask(self) -> None:
+        """Ask for the answer to the present strokes where Live is on."""
+        session = self._bench.session
+        if session.image is None or session.model is None:
+            return
+        strokes = len(painted_classes(session.painted)) >= 2
+        if not session.live:
+            return
+        if not strokes and not session.model.model.can_answer:
+            self._warm()
+            return
+        if self.lane.busy and not self._answered:
+            self._waiting = True  # let the running request show something first
+            return
+        self._start(strokes=strokes)
+
+    def stop(self) -> None:
+        """Live was switched off, or the model was replaced: what is under way is void."""
+        self._waiting = False
+        self.lane.drop()
+        self._bench.session.answering = False
+
+    def _start(self, *, strokes: bool) -> None:
+        bench, session = self._bench, self._bench.session
+        if session.image is None or session.model is None:
+            return
+        samples = bench.layers.samples(session.image.channels) if strokes else []
+        flat = session.image.depth == 1
+        request = AnswerRequest(
+            model=session.model.model,
+            samples=samples,
+            classes=session.classes,
+            target=bench.target(session.image.key),
+            show=session.show,
+            shown_class=session.current_class,
+            whole_image=flat and session.image.pixels <= LIVE_IMAGE_PX,
+        )
+        self._answered, self._waiting = False, False
+        session.answering = True
+        self.lane.start(partial(bench.jobs.answer, request), bench.look())
+
+    def _warm(self) -> None:
+        session = self._bench.session
+        if session.image is not None and session.model is not None and not self.lane.busy:
+            target = self._bench.target(session.image.key)
+            self._answered = True
+            job = partial(self._bench.jobs.warm, session.model.model, target)
+            self.lane.start(job, self._bench.look())
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        bench = self._bench
+        if isinstance(event, TileShown):
+            bench.results.write(event.key, event, bench.look())
+            if self._answered:
+                self._redraw_soon()
+                return
+            self._answered = True
+            self.redraw()
+            if self._waiting:
+                self.ask()
+        elif isinstance(event, Warmed):
+            bench.session.device = event.device
+        elif isinstance(event, HeadFitted):
+            bench.session.apply(event)
+        else:
+            bench.session.apply(event)
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        self._answered = True
+        self._bench.session.answering = False
+        self.redraw()
+        if end.error is not None:
+            self._bench.tell(end.error, "The instant answer")
+        elif self._waiting:
+            self.ask()
+
+    # ---- drawing
+
+    def _redraw_soon(self) -> None:
+        if not self._redraw_timer.isActive():
+            self._redraw_timer.start()
+
+    def redraw(self) -> None:
+        """Draw new tiles, and rest at least five times as long as that took."""
+        start = perf_counter()
+        self._bench.results.redraw()
+        spent_ms = (perf_counter() - start) * 1000
+        self._redraw_timer.setInterval(max(REDRAW_MS, round(5 * spent_ms)))
+
+
+def _timer(parent: QObject, interval_ms: int, call: Any) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(interval_ms)
+    timer.timeout.connect(call)
+    return timer

@@ -1,0 +1,75 @@
+"""Open, load and save models, and go back and forward in their versions."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from unetscope.session.jobs import ModelOpened, ModelSaved
+from unetscope.session.values import Message
+from unetscope.widgets.bench import Bench
+from unetscope.widgets.job_runner import JobEnded, Lane
+
+SUFFIX = ".unetscope"
+
+
+class ModelShelf(QObject):
+    """Where models come from; ``replaced`` says that another model answers now."""
+
+    replaced = Signal()
+
+    def __init__(self, bench: Bench, parent: QObject) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self.lane = Lane(self)
+        self.lane.happened.connect(self._happened)
+        self.lane.ended.connect(self._ended)
+
+    def close(self) -> None:
+        """End without waiting."""
+        self.lane.drop()
+
+    def open_bundled(self, name: str) -> None:
+        """Open a bundled model in the background."""
+        titles = dict(self._bench.jobs.bundled())
+        self._bench.session.opening_model = titles.get(name, name)
+        self.lane.start(partial(self._bench.jobs.open_bundled, name), "Opening the model")
+
+    def load(self, path: Path) -> None:
+        """Load a model file in the background."""
+        self._bench.session.opening_model = path.name
+        self.lane.start(partial(self._bench.jobs.open_file, path), f"Loading {path.name}")
+
+    def save(self, path: Path) -> None:
+        """Save the model that answers; a name without suffix gets ``.unetscope``."""
+        session = self._bench.session
+        if session.model is None:
+            return
+        path = path if path.suffix else path.with_suffix(SUFFIX)
+        job = partial(self._bench.jobs.save_file, session.model.model, path)
+        self.lane.start(job, f"Saving {path.name}")
+
+    def step(self, *, back: bool) -> None:
+        """Go to the version before or after."""
+        self._bench.session.step_version(back=back)
+        self.replaced.emit()
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        session = self._bench.session
+        if isinstance(event, ModelOpened):
+            session.take_model(event.model, event.title, loaded=event.path is not None)
+            session.device = event.device
+            self._bench.layers.colour(session.classes)
+            self.replaced.emit()
+        elif isinstance(event, ModelSaved):
+            session.message = Message(f"Saved {event.path.name} in {event.path.parent}.")
+        else:
+            session.apply(event)
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        self._bench.session.opening_model = ""
+        if end.error is not None:
+            self._bench.tell(end.error, str(ticket))

@@ -1,0 +1,93 @@
+"""What all tests share: an isolated napari, a stand-in for OpenGL, and no worker left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+if sys.platform.startswith("linux") and not (
+    os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# Before napari is imported: the user's saved geometry, theme and plugin settings stay out of it.
+os.environ["NAPARI_CONFIG"] = str(
+    Path(tempfile.mkdtemp(prefix="unetscope-napari-")) / "napari.yaml"
+)
+
+# Timings on a shared machine say nothing about a property.
+settings.register_profile("unetscope", deadline=None)
+settings.load_profile("unetscope")
+
+_VIEWERS = {"make_napari_viewer", "make_napari_viewer_proxy"}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The folder with real micrographs and masks that lies beside the repository, or a skip."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real micrographs in {folder.name}/ beside the repository")
+    return folder
+
+
+def has_gl() -> bool:
+    """Whether an OpenGL context can be made here (not on the offscreen platform)."""
+    from qtpy.QtGui import QGuiApplication, QOffscreenSurface, QOpenGLContext
+
+    if QGuiApplication.platformName() == "offscreen":
+        return False
+    surface = QOffscreenSurface()
+    surface.create()
+    context = QOpenGLContext()
+    usable = bool(context.create() and context.makeCurrent(surface))
+    if usable:
+        context.doneCurrent()
+    return usable
+
+
+@pytest.fixture(autouse=True)
+def _gl_or_stub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let layers be added without OpenGL: napari asks the driver for two facts only."""
+    is_gl_test = request.node.get_closest_marker("gl") is not None
+    if not (_VIEWERS & set(request.fixturenames) or is_gl_test):
+        return
+    request.getfixturevalue("qapp")
+    if has_gl():
+        return
+    if is_gl_test:
+        pytest.skip("needs OpenGL (a screen or xvfb-run)")
+    import napari._vispy.utils.visual  # noqa: F401  (imports every layer's visual)
+
+    fakes = {
+        "get_gl_extensions": lambda: "texture_float",
+        "get_max_texture_sizes": lambda: (16384, 2048),
+    }
+    for module in [m for name, m in list(sys.modules.items()) if name.startswith("napari.")]:
+        for name, fake in fakes.items():
+            if name in vars(module):
+                monkeypatch.setattr(module, name, fake)
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_left() -> Iterator[None]:
+    """Wait for background workers at the end of a test: they would leak into the next one."""
+    yield
+    threading = sys.modules.get("superqt.utils._qthreading")
+    if threading is not None:
+        threading.WorkerBase.await_workers(2000)

@@ -1,0 +1,78 @@
+"""The floors at run time: what an import brings along. (import-linter holds them in the source.)"""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import unetscope
+
+QT = ("qtpy", "PyQt6", "PySide6", "PyQt5", "magicgui", "superqt", "pyqtgraph")
+
+
+def modules_of(*rooms: str) -> list[str]:
+    """Every module under the named rooms, except what is run and not imported."""
+    found = []
+    for room in rooms:
+        spec = importlib.util.find_spec(f"unetscope.{room}")
+        assert spec is not None, f"no such room: {room}"
+        found.append(spec.name)
+        for info in pkgutil.walk_packages(
+            spec.submodule_search_locations or [], f"{spec.name}.", onerror=lambda name: None
+        ):
+            if not info.name.endswith("__main__"):
+                found.append(info.name)
+    return found
+
+
+def brought_along(modules: list[str], suspects: tuple[str, ...]) -> set[str]:
+    """Which of ``suspects`` a fresh interpreter has loaded after importing ``modules``."""
+    code = (
+        "import sys, importlib\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        f"print(*[s for s in {suspects!r} if s in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_brings_neither_torch_nor_napari_nor_qt() -> None:
+    assert brought_along(["unetscope"], ("torch", "napari", *QT)) == set()
+
+
+def test_images_bring_no_torch_no_napari_no_qt() -> None:
+    assert brought_along(modules_of("images"), ("torch", "napari", *QT)) == set()
+
+
+def test_the_engine_brings_neither_qt_nor_napari() -> None:
+    engine = modules_of("images", "network", "learning", "pretraining")
+    assert brought_along(engine, ("napari", "vispy", *QT)) == set()
+
+
+def test_the_session_brings_no_qt() -> None:
+    assert brought_along(modules_of("session"), QT) == set()
+
+
+def test_importing_the_widgets_does_not_import_torch() -> None:
+    assert brought_along(modules_of("session", "widgets"), ("torch", "sklearn")) == set()
+
+
+def test_the_command_line_starts_without_torch_and_without_napari() -> None:
+    assert brought_along(["unetscope.cli"], ("torch", "napari", "sklearn", *QT)) == set()
+
+
+@pytest.mark.parametrize("name", ["Segmenter", "Micrograph"])
+def test_the_public_names_are_found_on_first_use(name: str) -> None:
+    assert getattr(unetscope, name).__name__ == name
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = unetscope.nonsense
