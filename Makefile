@@ -56,7 +56,7 @@ lint: $(STAMP)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-cache
 
 # With a screen: there. Without: on a virtual one where xvfb-run and its libraries are, else offscreen
 # (then the tests marked `gl` are skipped). No thread count is set here: it would change results.

@@ -53,10 +53,10 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     from unetscope.network.folding import fold_batch_norm
     from unetscope.network.unet import UNet, UNetConfig
 
-    def start(name: str = "general", **_: Any) -> PixelModel:
+    def start(name: str | None = "general", **_: Any) -> PixelModel:
         torch.manual_seed(0)
         net = UNet(UNetConfig(in_channels=1, classes=2, widths=(4, 8, 16, 32)))
-        return PixelModel(name, settled(fold_batch_norm(net.eval())), Recipe())
+        return PixelModel("small", settled(fold_batch_norm(net.eval())), Recipe())
 
     monkeypatch.setattr(persistence, "start_model", start)
 
@@ -121,9 +121,8 @@ def test_train_then_predict_writes_labels_probabilities_and_pixel_size(
     assert chances.shape == (2, *labels.shape)
     assert np.allclose(chances.sum(axis=0), 1, atol=1e-5)
 
-    from unetscope.learning.persistence import load_model
-
     from unetscope.images.files import read_micrograph
+    from unetscope.learning.persistence import load_model
 
     assert [c.name for c in load_model(model).classes] == ["dark", "bright"]
     for path in (out / "halves_labels.tif", out / "halves_probabilities.tif"):
@@ -136,9 +135,8 @@ def test_train_then_predict_writes_labels_probabilities_and_pixel_size(
 def test_predict_gives_bitwise_the_labels_of_the_engine(
     halves: SimpleNamespace, tmp_path: Path
 ) -> None:
-    from unetscope.learning.persistence import load_model
-
     from unetscope.images.files import read_micrograph
+    from unetscope.learning.persistence import load_model
     from unetscope.learning.prediction import predict_labels
 
     model = tmp_path / "m.unetscope"
@@ -321,3 +319,41 @@ def test_the_finished_model_is_kept() -> None:
 
     outcome = terminal.watch_training(events(), quiet(), max_seconds=None)  # type: ignore[arg-type]
     assert (outcome.model, outcome.reason) == ("best", "plateau")
+
+
+# ---- pretraining
+
+
+def test_pretraining_runs_a_configuration_and_exports_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from unetscope.pretraining import export, meta
+
+    asked: list[tuple[Any, Path]] = []
+
+    def trained(config: Any, run_dir: Path, **_: Any) -> Iterator[dict[str, Any]]:
+        asked.append((config, run_dir))
+        yield {"step": 50, "seconds": 60 * config.minutes, "loss": 0.5}
+
+    monkeypatch.setattr(meta, "meta_train", trained)
+    monkeypatch.setattr(export, "export_weights", lambda config, run_dir, out: "hash")
+    out = tmp_path / "out"
+    paths = ("--run", tmp_path / "run", "--out", out, "--data", tmp_path)
+    monkeypatch.setattr("unetscope.pretraining.judge.HeldOutJudge", lambda *_: None)
+    done = run("pretrain", "general-fast", *paths, "--device", "cpu")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split() == [
+        str(out / "general-fast.unetscope"),
+        str(out / "general-fast.md"),
+    ]
+    ((config, run_dir),) = asked
+    assert (config.name, config.widths, run_dir) == (
+        "general-fast",
+        (16, 32, 64, 128),
+        tmp_path / "run",
+    )
+    assert "hash" in said(done)
+
+
+def test_an_unknown_configuration_is_refused_with_the_choices() -> None:
+    assert_refused(run("pretrain", "cheese"), "'cheese'", "general-fast", "general-large")

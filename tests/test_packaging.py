@@ -30,7 +30,7 @@ CARRIED = [
     "unetscope/network/weights/*.*",
     "unetscope/pretraining/configs/*.*",
 ]
-WEIGHTS = sorted((ROOT / "src/unetscope/network/weights").glob("*.safetensors"))
+WEIGHTS = sorted((ROOT / "src/unetscope/network/weights").glob("*.unetscope"))
 
 
 def constraints() -> dict[str, str]:

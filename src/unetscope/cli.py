@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from unetscope import __version__
 from unetscope.commands import (
+    Pretraining,
     Training,
     checked_model_path,
     class_names,
@@ -55,7 +56,10 @@ app = typer.Typer(
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Seed = Annotated[int, typer.Option(help="One seed, one result (CPU, fixed number of threads).")]
 StartModel = Annotated[
-    str, typer.Option("--model", help="general, general-fast, general-large or a .unetscope file.")
+    str,
+    typer.Option(
+        "--model", help="general, general-fast, general-large, a .unetscope file, or none."
+    ),
 ]
 
 
@@ -192,6 +196,27 @@ def _has_screen() -> bool:
     if sys.platform.startswith("linux"):
         return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return True
+
+
+@app.command()
+def pretrain(
+    config: Annotated[
+        str, typer.Argument(help="general-fast, general-large or a TOML file.")
+    ] = "general-fast",
+    *,
+    run: Annotated[
+        Path | None, typer.Option(help="Checkpoints and log; runs/CONFIG by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Weights and card; the run by default.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Real images with masks; shared/data by default.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Make bundled weights again. Ctrl-C stops; the same command goes on."""
+    run_dir = run or Path("runs") / Path(config).stem
+    for path in Pretraining(config, run_dir, out or run_dir, data, device).run():
+        typer.echo(str(path))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from unetscope.terminal import (
     say_outcome,
     say_table,
     watch_prediction,
+    watch_pretraining,
     watch_training,
 )
 
@@ -33,7 +34,7 @@ MODEL_SUFFIX = ".unetscope"
 
 @dataclass(frozen=True)
 class Training:
-    """How to train: ``model`` is a bundled model's name or a model file to go on from."""
+    """How to train: ``model`` is a bundled model's name, a model file, or "none"."""
 
     model: str
     seconds: float
@@ -46,15 +47,22 @@ class Training:
         """Train until it ends or Ctrl-C; without any model then, end the command."""
         from unetscope.learning.finetune import TrainOptions, fine_tune
 
-        start = replace(_start_model(self.model, self.device), seed=self.seed)
-        if classes:
-            start = replace(start, classes=tuple(classes))
+        start = self._start()
         options = TrainOptions(max_seconds=self.seconds, seed=self.seed, device=self.device)
-        events = fine_tune(start, samples, options)
+        events = fine_tune(start, samples, options, classes=classes or None)
         outcome = watch_training(events, messages(), max_seconds=self.seconds)
         if outcome.model is None:
             raise UnetscopeError("stopped before anything was learned; nothing was saved.")
-        return outcome.model, outcome
+        return replace(outcome.model, version=start.version + 1), outcome
+
+    def _start(self) -> PixelModel:
+        from unetscope.learning.persistence import load_model, start_model
+        from unetscope.learning.precision import choose_device
+
+        if self.model.endswith(MODEL_SUFFIX):
+            return replace(load_model(Path(self.model)), seed=self.seed)
+        name = None if self.model == "none" else self.model
+        return start_model(name, device=choose_device(self.device), seed=self.seed)
 
 
 def demo_headless(picture: DemoPicture, out: Path, training: Training) -> list[Path]:
@@ -106,13 +114,55 @@ def predict_one(
         yield beside
 
 
-def _start_model(name: str, device: str) -> PixelModel:
-    """A bundled model by name, or the model of a file to go on from."""
-    from unetscope.learning.persistence import load_model, start_model
+@dataclass(frozen=True)
+class Pretraining:
+    """What makes bundled weights: ``config`` is the name of a shipped one or a TOML file."""
 
-    if name.endswith(MODEL_SUFFIX):
-        return load_model(Path(name))
-    return start_model(name, device=device)
+    config: str
+    run_dir: Path
+    out: Path
+    data: Path | None
+    device: str
+
+    def run(self) -> list[Path]:
+        """Meta-train within the configuration's minutes, or go on; export weights and card.
+
+        Ctrl-C ends it; the next run in the same folder goes on from the last checkpoint.
+        """
+        from unetscope.learning.precision import choose_device
+        from unetscope.pretraining.datasets import find_data
+        from unetscope.pretraining.export import export_weights
+        from unetscope.pretraining.judge import HeldOutJudge
+        from unetscope.pretraining.meta import PretrainConfig, meta_train
+
+        config = PretrainConfig.read(_shipped_config(self.config))
+        usable_folder(self.run_dir)
+        usable_folder(self.out)
+        data, device = self.data or find_data(), choose_device(self.device)
+        if data is None:
+            messages().print("no real data found: synthetic scenes alone, and no judging")
+        judge = None if data is None else HeldOutJudge(data, device)
+        records = meta_train(config, self.run_dir, data_root=data, device=device, judge=judge)
+        if not watch_pretraining(records, messages(), seconds=config.minutes * 60):
+            raise UnetscopeError(f"stopped; run it again to go on from {self.run_dir}.")
+        digest = export_weights(config, self.run_dir, self.out)
+        messages().print(f"SHA-256 for network/catalogue.py: {digest}", soft_wrap=True)
+        return [self.out / f"{config.name}.unetscope", self.out / f"{config.name}.md"]
+
+
+def _shipped_config(name: str) -> Path:
+    """The TOML file called so, or the shipped configuration of that name."""
+    from importlib import resources
+
+    if Path(name).suffix == ".toml":
+        return Path(name)
+    folder = Path(str(resources.files("unetscope.pretraining"))) / "configs"
+    shipped = {path.stem: path for path in sorted(folder.glob("*.toml"))}
+    if name not in shipped:
+        raise UnetscopeError(
+            f"there is no configuration {name!r}; choose {', '.join(shipped)} or a .toml file."
+        )
+    return shipped[name]
 
 
 def checked_model_path(path: Path) -> None:

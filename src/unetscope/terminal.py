@@ -147,6 +147,28 @@ def held_back_line(validation: Validation | None, classes: Iterable[LabelClass])
     return f"{scores} (Dice on {validation.pixels:,} held-back pixels)"
 
 
+def watch_pretraining(
+    records: Iterator[dict[str, Any]], console: Console, *, seconds: float
+) -> bool:
+    """Run a pretraining with a progress bar; False if Ctrl-C ended it before its time."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[told]}"),
+    )
+    with Interruption() as interruption, Progress(*columns, console=console) as progress:
+        task = progress.add_task("pretraining", total=seconds, told="")
+        for record in records:
+            told = f"step {record['step']}, loss {record['loss']:.3f}"
+            progress.update(task, completed=record["seconds"], told=told)
+            if "same" in record:
+                progress.console.print(escape(str(record)), soft_wrap=True)
+            if interruption.wished:
+                return False
+    return True
+
+
 def watch_prediction(
     events: Iterable[TileDone | Notice], console: Console, *, title: str
 ) -> Iterator[TileDone]:
@@ -190,7 +212,7 @@ def say_outcome(model: PixelModel, outcome: TrainingOutcome) -> None:
 def say_table(rows: Sequence[dict[str, str]]) -> None:
     """A table of the rows, without the columns that are empty in all of them."""
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
-    table = Table(*columns)
+    table = Table(*(name.replace("_", " ") for name in columns))
     for row in rows:
         table.add_row(*(escape(row[name]) for name in columns))
     messages().print(table)

@@ -31,12 +31,15 @@ class Recipe:
     ``tap_gain`` scales the decoder taps (dec1, dec2), ``classical_gain`` every classical filter
     (one row a stride, one column a filter): a large gain is a weak penalty. ``ridge`` is the
     penalty for 200 labelled pixels a class, ``sharpness`` turns scores into logits.
+    ``prior_strength`` is the power of the classes' estimated shares of the image in the answer: 0
+    takes all classes for equally frequent, as they are in the strokes, 1 is Bayes' rule.
     """
 
     tap_gain: tuple[float, ...] = (1.0, 1.0)
     classical_gain: tuple[tuple[float, ...], ...] = ((0.25,) * len(FILTERS),) * len(STRIDES)
     ridge: float = 0.03
     sharpness: float = 8.0
+    prior_strength: float = 0.75
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for a model file."""
@@ -56,6 +59,7 @@ class Recipe:
                 ),
                 ridge=float(values["ridge"]),
                 sharpness=float(values["sharpness"]),
+                prior_strength=float(values["prior_strength"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the head's recipe in the model is damaged ({error}).") from error

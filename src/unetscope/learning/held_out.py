@@ -102,7 +102,7 @@ class HeldOut:
         rows = labelled_rows(model, held, values, cache=cache, device=device, limit=_MAX_PIXELS)
         shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
         told = fit_instant(model, shown, cache=cache, with_forest=True, device=device)
-        self._instant = instant_rows(told, rows)
+        self._instant = instant_rows(told, rows.features, rows.classical)
         self.targets = rows.targets
         self._windows = _windows(model, held, rows.places, cache)
 

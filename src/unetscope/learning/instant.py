@@ -15,14 +15,17 @@ from unetscope.learning.classes import LabelClass, default_classes
 from unetscope.learning.feature_cache import FeatureCache, grid
 from unetscope.learning.features import classical_rows, gain_vector, rows_at
 from unetscope.learning.forest import MAX_ROWS, PixelForest, thinned
-from unetscope.learning.pixel_model import PixelModel, RidgeHead
+from unetscope.learning.pixel_model import PixelModel, RidgeHead, with_prior
 from unetscope.learning.precision import choose_device
 from unetscope.learning.ridge import solve_ridge
 from unetscope.learning.samples import Sample, check_samples
-from unetscope.learning.tiling import tiles_touching
+from unetscope.learning.tiling import Tile, tiles_touching
 
 # More labelled pixels than this (dense masks) are thinned, equally over the classes.
 HEAD_ROWS = 60_000
+_LATTICE_PX = 8
+# No class is taken for rarer than this, so that a few strokes of it are never voted away.
+_LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +82,15 @@ def fit_instant(
     if with_forest:
         kept = thinned(rows.targets, MAX_ROWS, model.seed)
         forest = PixelForest(rows.classical[kept], rows.targets[kept], model.seed).grow()
-    return replace(
+    fitted = replace(
         model,
         classes=named_classes(values, classes or model.classes),
         # Clones made outside of inference mode, for fine-tuning starts from them.
         head=RidgeHead(weight.float().clone(), bias.float().clone()),
         forest=forest,
+        prior=(),
     )
+    return replace(fitted, prior=_class_prior(fitted, samples, cache=cache, device=device))
 
 
 def recipe_gains(model: PixelModel) -> torch.Tensor:
@@ -157,16 +162,64 @@ def labelled_rows(
     )
 
 
-def instant_rows(model: PixelModel, rows: LabelledRows) -> np.ndarray:
-    """What head and forest of ``model`` say about rows: (n, class) probabilities."""
+def instant_rows(
+    model: PixelModel, features: torch.Tensor, classical: np.ndarray
+) -> np.ndarray:
+    """What the instant voice of ``model`` says about rows: (n, class) probabilities."""
     if model.head is None:
         raise ModelError("this model has no head yet; solve it with fit_instant first.")
     with torch.inference_mode():
-        logits = rows.features @ model.head.weight + model.head.bias
-        answer = (logits * model.recipe.sharpness).softmax(dim=1).numpy()
-    if model.forest is None:
-        return answer
-    return (answer + model.forest.probabilities(rows.classical)) / 2
+        logits = features @ model.head.weight + model.head.bias
+        answer = (logits * model.recipe.sharpness).softmax(dim=1)
+        if model.forest is not None:
+            answer = (answer + torch.from_numpy(model.forest.probabilities(classical))) / 2
+        return with_prior(answer.t(), model.prior).t().numpy()
+
+
+def _class_prior(
+    model: PixelModel, samples: Sequence[Sample], *, cache: FeatureCache, device: str
+) -> tuple[float, ...]:
+    """Weights of the classes from their shares of the labelled places' surroundings.
+
+    Strokes are painted in like amounts for all classes, so a balanced head thinks them equally
+    frequent. Asked about a lattice of all pixels in the tiles that hold strokes, it tells how
+    frequent they are; one step of the estimate of Saerens et al. (2002, Neural Computation 14:21),
+    tempered by ``recipe.prior_strength`` because a thin class is easily taken for none.
+    """
+    shares = []
+    for index, sample in enumerate(samples):
+        for _, z, y, x, _ in _labelled_places(samples, index):
+            for tile in _tiles_with(grid(model, sample.image), y, x):
+                rows = _lattice_rows(model, sample.image, z, tile, cache, device)
+                shares.append(instant_rows(model, *rows))
+    share = np.concatenate(shares).mean(axis=0)
+    weight = np.maximum(share, _LEAST_SHARE) ** model.recipe.prior_strength
+    return tuple(float(w) for w in weight / weight.sum())
+
+
+def _tiles_with(tiles: Sequence[Tile], y: np.ndarray, x: np.ndarray) -> list[Tile]:
+    found = []
+    for tile in tiles:
+        (ys, xs) = tile.core
+        if ((y >= ys.start) & (y < ys.stop) & (x >= xs.start) & (x < xs.stop)).any():
+            found.append(tile)
+    return found
+
+
+def _lattice_rows(
+    model: PixelModel, image: Micrograph, z: int, tile: Tile, cache: FeatureCache, device: str
+) -> tuple[torch.Tensor, np.ndarray]:
+    ys, xs = tile.inside(image.spatial_shape[-2:])
+    step = _LATTICE_PX
+    y = torch.arange(ys.start + step // 2, max(ys.stop, ys.start + step // 2 + 1), step)
+    x = torch.arange(xs.start + step // 2, max(xs.stop, xs.start + step // 2 + 1), step)
+    y, x = y.clamp(max=ys.stop - 1), x.clamp(max=xs.stop - 1)
+    v, u = torch.meshgrid(y - tile.grown[0].start, x - tile.grown[1].start, indexing="ij")
+    v, u = v.flatten().to(device), u.flatten().to(device)
+    levels = cache.levels(model, image, z, tile, device)
+    with torch.inference_mode():
+        rows = rows_at(levels, v, u).cpu()
+        return rows, classical_rows(levels, v, u, model.channels).cpu().numpy()
 
 
 def _labelled_places(

@@ -7,7 +7,7 @@ averaged with the forest where that is ready. The *network* is the fine-tuned U-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +42,8 @@ class PixelModel:
     name : of the weights it started from, e.g. ``"general-fast"``.
     backbone : the folded U-Net whose frozen maps feed the head, for ``channels`` channels.
     recipe : gains and penalties that belong to the backbone.
+    prior : weight of every class in the instant voice. Strokes say nothing about how frequent a
+        class is (everybody paints as much crack as steel); the shares on the labelled images do.
     classes : what the answers mean, in the order of their columns; empty before the first strokes.
     network : the fine-tuned U-Net, one output per class of ``network_classes``.
     own_normalisation : each image by its own percentiles (the default), or all by ``normalisation``,
@@ -55,6 +57,7 @@ class PixelModel:
     channels: int = 1
     classes: tuple[LabelClass, ...] = ()
     head: RidgeHead | None = None
+    prior: tuple[float, ...] = ()
     forest: PixelForest | None = None
     network: UNet | None = None
     network_classes: tuple[int, ...] = ()
@@ -106,6 +109,7 @@ class PixelModel:
             self,
             classes=other.classes,
             head=other.head,
+            prior=other.prior,
             forest=other.forest,
             channels=other.channels,
             backbone=other.backbone,
@@ -158,10 +162,19 @@ def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:
     device = levels[1].device
     score = scores(levels, model.head.weight.to(device), model.head.bias.to(device))
     answer = (score * model.recipe.sharpness).softmax(dim=0)
-    if model.forest is None:
-        return answer
-    columns = classical_image(levels, model.channels)  # (feature, y, x)
-    rows = columns.flatten(1).t().cpu().contiguous().numpy()
-    votes = model.forest.probabilities(rows, threads=torch.get_num_threads())
-    grown = torch.from_numpy(np.ascontiguousarray(votes.T)).reshape(answer.shape)
-    return (answer + grown.to(device)) / 2
+    if model.forest is not None:
+        columns = classical_image(levels, model.channels)  # (feature, y, x)
+        rows = columns.flatten(1).t().cpu().contiguous().numpy()
+        votes = model.forest.probabilities(rows, threads=torch.get_num_threads())
+        grown = torch.from_numpy(np.ascontiguousarray(votes.T)).reshape(answer.shape)
+        answer = (answer + grown.to(device)) / 2
+    return with_prior(answer, model.prior)
+
+
+def with_prior(chance: Tensor, prior: Sequence[float]) -> Tensor:
+    """Probabilities (class, …) weighted by ``prior`` and brought back to a sum of one."""
+    if not prior:
+        return chance
+    weight = torch.tensor(prior, dtype=chance.dtype, device=chance.device)
+    weighted = chance * weight.reshape(-1, *[1] * (chance.ndim - 1))
+    return weighted / weighted.sum(dim=0, keepdim=True).clamp(min=1e-12)

@@ -33,13 +33,13 @@ _BUNDLED = (
         "general-fast",
         "General, fast",
         "0.48 million parameters; the choice on a CPU.",
-        "0cb5d89e04fca7ba3bfc772883eb0074ac691209a680cce2ea8c0bedd329a003",
+        "803c08e4900434a5c4716539b0c97ec97d37407d0a6f2ea49c43fc370e3bf66e",
     ),
     BundledModel(
         "general-large",
         "General, large",
         "1.93 million parameters, four times the work; the choice on a GPU.",
-        "4cf3527852a41a5d5116f3ab3a89dcf5d1b490ca7faeb86ee012d44589e5d0bf",
+        "0bc24477c78fd2b976b6645edec535b5769b204955cc9aafb61d87171653266c",
     ),
 )
 

@@ -60,6 +60,7 @@ def make_tasks(
 def _task(entry: DataSet, found: Sequence[Scene], index: int, crop_px: int) -> Task | None:
     rng = np.random.default_rng([index, *entry.name.encode()])
     first = found[(2 * index) % len(found)]
+    found = [s for s in found if s.image.ndim == first.image.ndim]  # colour goes with colour
     others = [s for s in found if s.group != first.group]
     # One stack or frame only: another plane, or another place of the same large image.
     rest = others or [s for s in found if s is not first] or [first]

@@ -8,8 +8,15 @@ from unetscope.errors import ImageError
 from unetscope.session.values import ImageSummary
 
 MAX_LIKELY_CHANNELS = 4
-_KINDS = {"zyx": "z-stack", "cyx": "channels", "yx": "grey", "yxc": "RGB", "zyxc": "RGB z-stack",
-          "zcyx": "z-stack, channels second", "czyx": "z-stack, channels first"}
+_KINDS = {
+    "zyx": "z-stack",
+    "cyx": "channels",
+    "yx": "grey",
+    "yxc": "RGB",
+    "zyxc": "RGB z-stack",
+    "zcyx": "z-stack, channels second",
+    "czyx": "z-stack, channels first",
+}
 
 
 def axes_choices(shape: Sequence[int], *, rgb: bool, labels: Sequence[str] = ()) -> tuple[str, ...]:

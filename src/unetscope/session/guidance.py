@@ -141,9 +141,7 @@ def _missing_strokes(session: Session) -> str:
 
 
 def _before_training(session: Session) -> Status:
-    few = [
-        c for c in session.classes if 0 < session.painted.get(c.value, 0) < FEW_PX
-    ]
+    few = [c for c in session.classes if 0 < session.painted.get(c.value, 0) < FEW_PX]
     if few:
         return Status(
             f"Only {session.painted[few[0].value]:,} px of “{few[0].name}” so far: a few more "
@@ -166,6 +164,12 @@ def _while_training(session: Session) -> Status:
             "so far.",
             "busy",
         )
+    if not training.epoch:
+        return Status(
+            "Learning from your strokes; the first scores come in a moment. You can go on "
+            "painting.",
+            "busy",
+        )
     parts = [f"Epoch {training.epoch}, {spoken_seconds(training.seconds)}"]
     if training.validation is not None:
         held = training.validation
@@ -186,6 +190,11 @@ def _while_predicting(session: Session) -> Status:
 
 def _after_training(session: Session) -> Status:
     training = session.training
+    if not training.epoch:
+        return Status(
+            "Stopped before the first check: nothing has changed. Press Train, or keep painting.",
+            "next",
+        )
     ended = {
         "plateau": "It stopped improving",
         "time": "Time is up",

@@ -146,9 +146,7 @@ class Jobs(Protocol):
         """Solve the instant head and predict, what is on screen first."""
         ...
 
-    def train(
-        self, request: TrainRequest
-    ) -> Generator[JobEvent, Sequence[Sample] | None, None]:
+    def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
         """Fine-tune; new strokes are handed in by ``send``."""
         ...
 
@@ -217,7 +215,9 @@ class EngineJobs:
             fitted = self._fitted(request, model, device, with_forest=False)
             yield fitted
             model = fitted.model
-        view_only = PredictRequest(model, (request.target,), request.show, request.shown_class, True)
+        view_only = PredictRequest(
+            model, (request.target,), request.show, request.shown_class, True
+        )
         yield from self._tiles(view_only, device)
         if request.samples and request.with_forest:
             fitted = self._fitted(request, model, device, with_forest=True)
@@ -233,9 +233,7 @@ class EngineJobs:
             rest = PredictRequest(model, (whole,), request.show, request.shown_class, True)
             yield from self._tiles(rest, device)
 
-    def train(
-        self, request: TrainRequest
-    ) -> Generator[JobEvent, Sequence[Sample] | None, None]:
+    def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
         """Fine-tune; new strokes are handed in by ``send``."""
         self._prepared_device()
         from unetscope.learning.finetune import TrainOptions, fine_tune
@@ -250,7 +248,13 @@ class EngineJobs:
             seed=request.advanced.seed,
             device=self.settings.device,
         )
-        yield from fine_tune(request.model, request.samples, options, cache=self._features())
+        yield from fine_tune(
+            request.model,
+            request.samples,
+            options,
+            cache=self._features(),
+            classes=request.classes,
+        )
 
     def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
         """Predict images, one after the other."""

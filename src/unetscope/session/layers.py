@@ -50,7 +50,8 @@ class OpenLayers:
 
     Signals: ``images_changed`` (added, removed, renamed, read differently), ``activated`` (key of
     the image the active layer belongs to), ``painted`` (key of an image whose strokes may have
-    changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider).
+    changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider),
+    ``strokes_made`` (a layer to paint on was made or adopted).
     """
 
     images_changed = Signal()
@@ -58,6 +59,7 @@ class OpenLayers:
     painted = Signal(str)
     class_picked = Signal(int)
     moved = Signal()
+    strokes_made = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
@@ -242,8 +244,15 @@ class OpenLayers:
         except ImageError:
             return None  # not an image this plugin can read, e.g. a time series
         return ImageSummary(
-            layer_key(layer), str(layer.name), image.axes, image.spatial_shape, image.channels,
-            image.is_rgb, image.pixel_size, image.unit, choices,
+            layer_key(layer),
+            str(layer.name),
+            image.axes,
+            image.spatial_shape,
+            image.channels,
+            image.is_rgb,
+            image.pixel_size,
+            image.unit,
+            choices,
         )
 
     def _image_of(self, layer: Any) -> str | None:
@@ -278,6 +287,7 @@ class OpenLayers:
         for emitter in (strokes.events.paint, strokes.events.data, strokes.events.set_data):
             owned.connect(emitter, self._strokes_touched)
         owned.connect(strokes.events.selected_label, self._label_picked)
+        self.strokes_made.emit(strokes)
         self.painted.emit(key)
 
     def _strokes_touched(self, event: Any) -> None:
@@ -302,8 +312,13 @@ class OpenLayers:
         for layer in self._images():
             if layer_key(layer) not in self._owned:
                 owned = self._owned[layer_key(layer)] = Connections()
-                for emitter in (layer.events.name, layer.events.data, layer.events.scale,
-                                layer.events.units, layer.events.axis_labels):
+                for emitter in (
+                    layer.events.name,
+                    layer.events.data,
+                    layer.events.scale,
+                    layer.events.units,
+                    layer.events.axis_labels,
+                ):
                     owned.connect(emitter, self._image_changed)
         self.images_changed.emit()
 

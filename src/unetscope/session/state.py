@@ -61,6 +61,7 @@ class Session:
     images: tuple[ImageSummary, ...] = ()
     image: ImageSummary | None = None
     classes: tuple[LabelClass, ...] = STARTING_CLASSES
+    removed_classes: Mapping[int, LabelClass] = field(default_factory=dict)
     current_class: int = 1
     painted: Mapping[int, int] = field(default_factory=dict)
     live: bool = True
@@ -68,12 +69,12 @@ class Session:
     show: Show = Show.MASK
     opacity: float = 0.45
     budget: Budget = BUDGETS[0]
-    training: TrainingStatus = TrainingStatus()
-    prediction: PredictionStatus = PredictionStatus()
+    training: TrainingStatus = field(default_factory=TrainingStatus)
+    prediction: PredictionStatus = field(default_factory=PredictionStatus)
     model: ModelInUse | None = None
     opening_model: str = ""  # the title of a model that is being opened, "" when none
-    versions: Versions = Versions()
-    curves: Curves = Curves()
+    versions: Versions = field(default_factory=Versions)
+    curves: Curves = field(default_factory=Curves)
     message: Message | None = None
     device: str = ""
 
@@ -95,9 +96,7 @@ class Session:
                 self._training_finished(event)
             case TileDone():
                 if self.prediction.busy:
-                    self.prediction = replace(
-                        self.prediction, done=event.done, total=event.total
-                    )
+                    self.prediction = replace(self.prediction, done=event.done, total=event.total)
             case Notice():
                 self.message = Message(event.text)
             case _:
@@ -110,6 +109,7 @@ class Session:
             phase=self.training.phase if self.training.phase is Phase.STOPPING else Phase.RUNNING,
             device=event.device,
             precision=event.precision,
+            held_back_px=event.validation_pixels,
             note=event.validation_note,
         )
 
@@ -199,7 +199,10 @@ class Session:
         """Keep the present model as a new version."""
         if self.model is not None:
             now = datetime.now().astimezone().isoformat(timespec="seconds")
-            self.versions = self.versions.added(self.model.model, note, now)
+            number = self.versions.last_number + 1
+            kept = replace(self.model.model, version=number)
+            self.model = replace(self.model, model=kept)
+            self.versions = self.versions.added(kept, note, now)
 
     def step_version(self, *, back: bool) -> None:
         """Go one version back or forward and make it the model that answers."""
@@ -215,8 +218,16 @@ class Session:
         return next((c for c in self.classes if c.value == value), None)
 
     def add_class(self, name: str | None = None, value: int | None = None) -> LabelClass:
-        """Add a class with the next free value (or ``value``) and a colour of its own."""
-        value = value or max((c.value for c in self.classes), default=0) + 1
+        """Add a class with the next free value (or ``value``) and a colour of its own.
+
+        A class that was removed comes back as it was when its value is painted again (undo).
+        """
+        if value is not None and value in self.removed_classes:
+            restored = self.removed_classes[value]
+            self.classes = tuple(sorted((*self.classes, restored), key=lambda c: c.value))
+            return restored
+        taken = {c.value for c in self.classes} | set(self.removed_classes)
+        value = value or max(taken, default=0) + 1
         used = {c.color.lower() for c in self.classes}
         free = [color for color in PALETTE if color.lower() not in used]
         color = free[0] if free else PALETTE[(value - 1) % len(PALETTE)]
@@ -237,6 +248,9 @@ class Session:
 
     def remove_class(self, value: int) -> None:
         """Drop a class; its strokes are the layers' affair."""
+        removed = self.class_of(value)
+        if removed is not None:
+            self.removed_classes = {**self.removed_classes, value: removed}
         self.classes = tuple(c for c in self.classes if c.value != value)
         if self.current_class == value and self.classes:
             self.current_class = self.classes[0].value

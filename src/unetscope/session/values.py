@@ -95,6 +95,7 @@ class TrainingStatus:
     budget_s: float | None = None
     device: str = ""
     precision: str = ""
+    held_back_px: int = 0
     note: str = ""  # how pixels are held back, or why none are
     best_epoch: int = 0
     network_weight: float = 0.0
@@ -155,12 +156,11 @@ class AdvancedSettings:
     """What the folded part of the window sets for the next training."""
 
     learning_rate: float = 5e-4
-    patience_epochs: int = 12
+    patience_epochs: int = 15
     patch_px: int = 128
     batch_size: int = 4
     validation_fraction: float = 0.2
     seed: int = 0
-    with_forest: bool = True
 
 
 def painted_classes(painted: Mapping[int, int]) -> list[int]:

@@ -7,9 +7,11 @@ the GUI thread. Some choices that were learned the hard way:
   between two events, so that stop, pause and napari's own quit cannot wait for each other.
 - superqt swallows a RuntimeError of a generator (torch raises those), so errors travel as events.
 - superqt's ``send`` can lose a value; new samples go through a locked mailbox instead.
-- superqt's workers are used directly: napari's wrapper adds each worker to its list of tasks, and
-  closing the window would ask "really?" for every stroke that is being answered. napari waits for
-  both kinds when it closes.
+- superqt's workers (napari's are a thin layer over them) run in a pool of the window's own. napari's
+  layer would add each to its list of tasks, and closing the window would ask "really?" for every
+  stroke being answered; the common pool has as many threads as cores, so a paused training would
+  keep answers waiting; and napari waits for it only when the application quits, not when a viewer
+  closes.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from qtpy.QtCore import QObject, QThreadPool, Signal
+from qtpy.QtCore import QObject, QThreadPool, QTimer, Signal
 from superqt.utils import create_worker
 
 from unetscope.learning.events import StepDone
@@ -30,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 STEP_INTERVAL_S = 0.1  # steps are reported about ten times a second
 _PAUSE_POLL_S = 0.05
-_LANES = 5  # threads that may be busy at once, besides those of napari
+_THREADS = 8  # one for each lane, and some for dropped jobs that have not noticed yet
 JobFunction = Callable[[], Iterator[Any]]
 
 
@@ -131,6 +133,21 @@ def _next_event(events: Iterator[Any], mail: Any) -> Any:
     return next(events)
 
 
+class JobPool(QThreadPool):
+    """The threads of one window."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.setMaxThreadCount(_THREADS)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for all jobs, which were told to stop; False when some still run."""
+        ended = bool(self.waitForDone(round(seconds * 1000)))
+        if not ended:
+            logger.warning("a background job has not ended within %.1f s", seconds)
+        return ended
+
+
 class Lane(QObject):
     """One job at a time; its events arrive in the GUI thread with the ticket it was started with.
 
@@ -141,13 +158,12 @@ class Lane(QObject):
     happened = Signal(object, object)
     ended = Signal(object, object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, pool: JobPool, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._pool = pool
         self._switches: JobSwitches | None = None
         self._ticket: Any = None
-        pool = QThreadPool.globalInstance()
-        if pool is not None and pool.maxThreadCount() < _LANES:
-            pool.setMaxThreadCount(_LANES)  # a paused training must not keep answers waiting
+        self._workers: dict[Any, Any] = {}  # a worker must outlive its thread
 
     @property
     def busy(self) -> bool:
@@ -160,7 +176,9 @@ class Lane(QObject):
         self._switches, self._ticket = JobSwitches(), ticket
         worker = create_worker(driven, job, self._switches, _ignore_errors=True)
         worker.yielded.connect(self._heard)
-        worker.start()
+        worker.setAutoDelete(False)
+        self._workers[self._switches] = worker
+        self._pool.start(worker)
 
     def post(self, value: Any) -> None:
         """Hand ``value`` to the running generator."""
@@ -188,7 +206,12 @@ class Lane(QObject):
         self._switches = self._ticket = None
 
     def _heard(self, told: Any) -> None:
-        if told is None or told[0] is not self._switches:
+        if told is None:
+            return
+        if isinstance(told[1], JobEnded):
+            worker = self._workers.pop(told[0], None)
+            QTimer.singleShot(1000, lambda: worker)  # its last signals are on their way
+        if told[0] is not self._switches:
             return
         event, ticket = told[1], self._ticket
         if isinstance(event, JobEnded):

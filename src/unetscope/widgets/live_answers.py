@@ -6,7 +6,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from unetscope.learning.events import HeadFitted
 from unetscope.session.jobs import AnswerRequest, TileShown, Warmed
@@ -14,7 +14,7 @@ from unetscope.session.values import painted_classes
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane
 
-DEBOUNCE_MS = 60
+REST_MS = 30  # strokes are looked at no more often than this
 REDRAW_MS = 100
 LIVE_IMAGE_PX = 64_000_000  # beyond this only the view is answered live
 
@@ -26,22 +26,29 @@ class LiveAnswers(QObject):
     """
 
     strokes_read = Signal()
+    _look_next = Signal()
 
     def __init__(self, bench: Bench, parent: QObject) -> None:
         super().__init__(parent)
         self._bench = bench
-        self.lane = Lane(self)
+        self.lane = Lane(bench.pool, self)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._touched: set[str] = set()
         self._answered = True  # whether the running request has painted its first tile
         self._waiting = False
-        self._look_timer = _timer(self, DEBOUNCE_MS, self.look)
-        self._ask_timer = _timer(self, DEBOUNCE_MS, self.ask)
+        self._closed = False
+        self._looked_at = 0.0
+        self._look_posted = False
+        # Queued, not timed: it comes before the canvas is drawn again, which takes its time.
+        self._look_next.connect(self.look, Qt.ConnectionType.QueuedConnection)
+        self._look_timer = _timer(self, REST_MS, self.look)
+        self._ask_timer = _timer(self, REST_MS, self.ask)
         self._redraw_timer = _timer(self, REDRAW_MS, self.redraw)
 
     def close(self) -> None:
         """Stop; nothing is painted any more."""
+        self._closed = True
         for timer in (self._look_timer, self._ask_timer, self._redraw_timer):
             timer.stop()
         self.lane.drop()
@@ -51,12 +58,20 @@ class LiveAnswers(QObject):
     def touched(self, key: str) -> None:
         """The strokes of an image may have changed: look soon."""
         self._touched.add(key)
-        if not self._look_timer.isActive():
+        if self._look_posted or self._look_timer.isActive():
+            return
+        if (perf_counter() - self._looked_at) * 1000 < REST_MS:
             self._look_timer.start()
+        else:
+            self._look_posted = True
+            self._look_next.emit()
 
     def look(self) -> None:
         """Copy the strokes that changed, count them, and answer."""
+        self._look_posted, self._looked_at = False, perf_counter()
         touched, self._touched = self._touched, set()
+        if self._closed:
+            return
         changed = [key for key in touched if self._bench.layers.read_strokes(key)]
         if changed:
             self.count()

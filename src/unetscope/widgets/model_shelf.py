@@ -24,7 +24,7 @@ class ModelShelf(QObject):
     def __init__(self, bench: Bench, parent: QObject) -> None:
         super().__init__(parent)
         self._bench = bench
-        self.lane = Lane(self)
+        self.lane = Lane(bench.pool, self)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
 

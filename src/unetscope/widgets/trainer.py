@@ -23,7 +23,7 @@ class Trainer(QObject):
         super().__init__(parent)
         self._bench = bench
         self.advanced = AdvancedSettings()
-        self.lane = Lane(self)
+        self.lane = Lane(bench.pool, self)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
 

@@ -1,0 +1,111 @@
+"""How parts of the window look: sizes that follow the font, colours that follow the theme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QWidget
+
+_Widget = TypeVar("_Widget", bound=QWidget)
+
+
+@dataclass(frozen=True)
+class Tints:
+    """Colours of the present theme, as ``#RRGGBB``."""
+
+    text: str
+    faint: str
+    background: str
+    card: str
+    accent: str
+    good: str
+    busy: str
+    error: str
+
+
+def theme_tints(name: str) -> Tints:
+    """The colours of the napari theme ``name``."""
+    from napari.utils.theme import get_theme
+
+    theme = get_theme(name)
+    dark = QColor(str(theme.background.as_hex())).lightness() < 128
+    return Tints(
+        text=_hex(theme.text),
+        faint=_mixed(_hex(theme.text), _hex(theme.background), 0.35),
+        background=_hex(theme.background),
+        card=_hex(theme.foreground),
+        accent=_hex(theme.current),
+        good="#3FC08F" if dark else "#00795A",
+        busy="#56B4E9" if dark else "#005F99",
+        error="#FF8A5C" if dark else "#B03A00",
+    )
+
+
+def swatch(color: str, size_px: int, *, ringed: bool = False) -> QIcon:
+    """A square in a class's colour; ringed when it is the one painted with."""
+    picture = QPixmap(size_px, size_px)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor(128, 128, 128), 1))
+    painter.setBrush(QColor(color))
+    inset = 1 if ringed else max(1, size_px // 8)
+    painter.drawRoundedRect(inset, inset, size_px - 2 * inset, size_px - 2 * inset, 3, 3)
+    painter.end()
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)  # or the selected row's would be bleached
+    return icon
+
+
+def line_px(widget: QWidget) -> int:
+    """The height of a line of text in a widget's font."""
+    return int(widget.fontMetrics().height())
+
+
+def narrow_combo(combo: QComboBox) -> QComboBox:
+    """A combo box whose longest entry does not set the width of the window."""
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    combo.setMinimumContentsLength(6)
+    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    return combo
+
+
+def quiet(label: QLabel) -> QLabel:
+    """A wrapped label for facts that are good to know."""
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    label.setMinimumWidth(40)
+    return label
+
+
+def small_button(text: str, tip: str) -> QPushButton:
+    """A button with a short word or sign, as narrow as that; a menu shows no arrow of its own."""
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+    button.setStyleSheet(
+        "QPushButton { padding: 3px 8px; } QPushButton::menu-indicator { image: none; width: 0px; }"
+    )
+    return button
+
+
+def plain_style(rule: str, widget: _Widget) -> _Widget:
+    """Give one widget a style rule of its own (its children keep napari's)."""
+    widget.setStyleSheet(f"{type(widget).__name__} {{ {rule} }}")
+    return widget
+
+
+def _hex(color: Any) -> str:
+    return QColor(str(color.as_hex(format="long")) if hasattr(color, "as_hex") else color).name()
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    a, b = QColor(one), QColor(other)
+    parts = [
+        round(x * (1 - share) + y * share)
+        for x, y in ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
+    ]
+    return QColor(*parts).name()

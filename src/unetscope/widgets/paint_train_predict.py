@@ -1,0 +1,264 @@
+"""The dock widget "Paint, train, predict"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from unetscope.session.connections import Connections
+from unetscope.session.jobs import EngineJobs, Jobs
+from unetscope.session.values import Scope
+from unetscope.widgets.advanced_panel import AdvancedPanel
+from unetscope.widgets.classes_panel import ClassesPanel
+from unetscope.widgets.image_panel import ImagePanel
+from unetscope.widgets.looks import theme_tints
+from unetscope.widgets.model_panel import ModelPanel
+from unetscope.widgets.plot_panel import PlotPanel
+from unetscope.widgets.prediction_panel import PredictionPanel
+from unetscope.widgets.preferences import Preferences
+from unetscope.widgets.shortcuts import Shortcuts
+from unetscope.widgets.status_card import StatusCard
+from unetscope.widgets.training_panel import TrainingPanel
+from unetscope.widgets.view_panel import ViewPanel
+from unetscope.widgets.workbench import Workbench
+
+
+class PaintTrainPredict(QWidget):
+    """Paint a few strokes, watch the answer, train, predict.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer (napari hands it in).
+    jobs
+        Another engine, for tests; None takes the real one.
+    """
+
+    def __init__(self, napari_viewer: Any, jobs: Jobs | None = None) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._preferences = Preferences()
+        self._connections = Connections()
+        self._window: QObject | None = None
+        jobs = jobs or EngineJobs(self._preferences.engine)
+        self.bench = Workbench(napari_viewer, jobs, self._preferences.default_model, self)
+        self.session = self.bench.session
+        self.session.live = self._preferences.live
+        self._make_panels(jobs)
+        self._lay_out()
+        self._connect_panels()
+        self.shortcuts = self._bind_keys()
+        self._connect_session()
+        self.setAcceptDrops(False)
+        application = QApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.shut_down)
+        self.destroyed.connect(self.bench.close)
+
+    # ---- building
+
+    def _make_panels(self, jobs: Jobs) -> None:
+        session, tints = self.session, theme_tints(self._viewer.theme)
+        advanced = replace(
+            self.bench.trainer.advanced,
+            learning_rate=self._preferences.engine.learning_rate,
+            seed=self._preferences.engine.seed,
+        )
+        self.bench.trainer.advanced = advanced
+        self.image_panel = ImagePanel(session)
+        self.model_panel = ModelPanel(session, jobs.bundled())
+        self.status = StatusCard(session, tints)
+        self.classes_panel = ClassesPanel(session)
+        self.view_panel = ViewPanel(session)
+        self.training_panel = TrainingPanel(session, tints)
+        self.plot_panel = PlotPanel(session, tints)
+        self.prediction_panel = PredictionPanel(session)
+        self.advanced_panel = AdvancedPanel(advanced)
+
+    def _lay_out(self) -> None:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.setSpacing(8)
+        for panel in (
+            self.image_panel,
+            self.model_panel,
+            self.classes_panel,
+            self.view_panel,
+            self.training_panel,
+            self.plot_panel,
+            self.prediction_panel,
+            self.advanced_panel,
+        ):
+            column.addWidget(panel)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(body)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(4)
+        framed = QVBoxLayout()
+        framed.setContentsMargins(8, 0, 8, 0)
+        framed.addWidget(self.status)
+        layout.addLayout(framed)
+        layout.addWidget(scroll, 1)
+        self.setMinimumWidth(300)
+
+    def _connect_panels(self) -> None:
+        bench = self.bench
+        self.image_panel.chosen.connect(bench.choose_image)
+        self.image_panel.read_as.connect(bench.read_as)
+        self.model_panel.bundled.connect(bench.shelf.open_bundled)
+        self.model_panel.load.connect(bench.shelf.load)
+        self.model_panel.save.connect(bench.shelf.save)
+        self.model_panel.go.connect(lambda back: bench.shelf.step(back=back))
+        self.classes_panel.chosen.connect(bench.paint_with)
+        self.classes_panel.renamed.connect(lambda v, name: bench.change_class(v, name=name))
+        self.classes_panel.recoloured.connect(lambda v, color: bench.change_class(v, color=color))
+        self.classes_panel.added.connect(bench.add_class)
+        self.classes_panel.deleted.connect(bench.delete_class)
+        self.view_panel.live_switched.connect(bench.set_live)
+        self.view_panel.show_changed.connect(bench.restyle)
+        self.view_panel.opacity_changed.connect(bench.set_opacity)
+        self.training_panel.train.connect(bench.train)
+        self.training_panel.pause.connect(bench.trainer.pause_or_resume)
+        self.training_panel.stop.connect(bench.trainer.stop)
+        self.prediction_panel.predict.connect(bench.predict)
+        self.prediction_panel.stop.connect(bench.predictor.stop)
+        self.advanced_panel.changed.connect(self._advanced_changed)
+        self.advanced_panel.adopt.connect(bench.adopt)
+
+    def _bind_keys(self) -> Shortcuts:
+        actions = {
+            "Shift-T": self.bench.train_or_stop,
+            "Shift-P": lambda: self.bench.predict(self.prediction_panel.scope),
+            "Shift-L": lambda: self.bench.set_live(not self.session.live),
+            "Shift-S": self.view_panel.show_next,
+        }
+        shortcuts = Shortcuts(self._viewer, self.bench.choose_place, actions)
+        shortcuts.add_to(self)
+        self._connections.connect(self.bench.layers.strokes_made, shortcuts.bind_layer)
+        return shortcuts
+
+    def _connect_session(self) -> None:
+        self._connections.connect(self.session.events, self._session_changed)
+        self._connections.connect(self.bench.layers.images_changed, self._offer_layers)
+        self._connections.connect(self._viewer.events.theme, self._theme_changed)
+        if self._preferences.changed is not None:
+            self._connections.connect(self._preferences.changed, self._preferences_changed)
+        self.refresh()
+
+    # ---- following
+
+    def refresh(self) -> None:
+        """Show the whole session."""
+        for panel in self._panels():
+            panel.refresh()
+        self._offer_layers()
+
+    def _panels(self) -> tuple[Any, ...]:
+        return (
+            self.status,
+            self.image_panel,
+            self.model_panel,
+            self.classes_panel,
+            self.view_panel,
+            self.training_panel,
+            self.plot_panel,
+            self.prediction_panel,
+        )
+
+    def _session_changed(self, change: Any) -> None:
+        """Refresh what shows the field that changed; every field may change the status line."""
+        shown_by = _SHOWN_BY.get(change.signal.name, _EVERYWHERE)
+        for panel in self._panels():
+            if type(panel) in shown_by:
+                panel.refresh()
+
+    def _offer_layers(self) -> None:
+        layers, image = self.bench.layers, self.session.image
+        if image is None or layers.layer(image.key) is None:
+            self.advanced_panel.offer_layers([], "")
+            return
+        strokes = layers.strokes_layer(image.key)
+        chosen = str(strokes.unique_id) if strokes is not None else ""
+        self.advanced_panel.offer_layers(layers.adoptable(image.key), chosen)
+
+    def _theme_changed(self, event: Any) -> None:
+        tints = theme_tints(self._viewer.theme)
+        self.status.set_tints(tints)
+        self.plot_panel.set_tints(tints)
+        self.training_panel.set_tints(tints)
+
+    def _advanced_changed(self, settings: Any) -> None:
+        self.bench.trainer.advanced = settings
+
+    def _preferences_changed(self, event: Any) -> None:
+        self.bench.bench.jobs.settings = self._preferences.engine
+
+    # ---- ending
+
+    def shut_down(self) -> None:
+        """End all work and let go of the viewer; called when the window or napari closes."""
+        self._connections.close()
+        self.bench.close()
+        self.shortcuts.close()
+
+    def showEvent(self, event: Any) -> None:
+        """Watch the window this widget has come into: a docked widget is not told of its end."""
+        super().showEvent(event)
+        if self._window is not self.window():
+            self._window = self.window()
+            self._window.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Shut down when the main window closes."""
+        if event.type() == QEvent.Type.Close and watched is self._window:
+            self.shut_down()
+        return False
+
+    @property
+    def default_scope(self) -> Scope:
+        """What the Predict button covers."""
+        return self.prediction_panel.scope
+
+
+_EVERYWHERE = frozenset(
+    {
+        StatusCard,
+        ImagePanel,
+        ModelPanel,
+        ClassesPanel,
+        ViewPanel,
+        TrainingPanel,
+        PlotPanel,
+        PredictionPanel,
+    }
+)
+_SHOWN_BY = {
+    "images": frozenset({ImagePanel}),
+    "image": frozenset({StatusCard, ImagePanel, TrainingPanel, PredictionPanel}),
+    "classes": frozenset({StatusCard, ClassesPanel, PlotPanel}),
+    "removed_classes": frozenset[type](),
+    "current_class": frozenset({ClassesPanel}),
+    "painted": frozenset({StatusCard, ClassesPanel, TrainingPanel, PredictionPanel}),
+    "live": frozenset({StatusCard, ViewPanel}),
+    "answering": frozenset[type](),
+    "show": frozenset({ViewPanel}),
+    "opacity": frozenset({ViewPanel}),
+    "budget": frozenset({TrainingPanel}),
+    "training": frozenset({StatusCard, ModelPanel, TrainingPanel}),
+    "prediction": frozenset({StatusCard, PredictionPanel}),
+    "model": frozenset({StatusCard, ModelPanel, TrainingPanel, PredictionPanel}),
+    "opening_model": frozenset({StatusCard, ModelPanel}),
+    "versions": frozenset({ModelPanel, TrainingPanel}),
+    "curves": frozenset({PlotPanel}),
+    "message": frozenset({StatusCard}),
+    "device": frozenset({ModelPanel}),
+}

@@ -1,0 +1,143 @@
+"""The live plot: losses above, held-back Dice per class below, over seconds of training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from unetscope.session.guidance import class_name
+from unetscope.session.state import Session
+from unetscope.widgets.looks import Tints, line_px, quiet
+
+
+class PlotPanel(QWidget):
+    """Hidden until there is something to see; pyqtgraph is imported then."""
+
+    def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._tints = tints
+        self._graphs: Any = None  # pyqtgraph's GraphicsLayoutWidget
+        self._loss: Any = None
+        self._dice: Any = None
+        self._lines: dict[str, Any] = {}
+        self.log = QCheckBox("log")
+        self.log.setToolTip("Draw the loss on a logarithmic axis.")
+        self.log.toggled.connect(self._log_toggled)
+        self.legend = quiet(QLabel())
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        below = QHBoxLayout()
+        below.addWidget(self.legend, 1)
+        below.addWidget(self.log, 0, Qt.AlignmentFlag.AlignTop)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(2)
+        self._layout.addLayout(below)
+        self.setVisible(False)
+
+    def set_tints(self, tints: Tints) -> None:
+        """Follow the theme."""
+        self._tints = tints
+        if self._graphs is not None:
+            self._dress()
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Draw the session's curves."""
+        curves = self._session.curves
+        self.setVisible(not curves.empty)
+        if curves.empty:
+            return
+        if self._graphs is None:
+            self._build()
+        faint, text = self._tints.faint, self._tints.text
+        self._draw("step", self._loss, curves.step_loss, faint, 1)
+        self._draw("train", self._loss, curves.train_loss, text, 2)
+        self._draw("held", self._loss, curves.validation_loss, text, 2, dashed=True)
+        scored = {value for _, dice in curves.dice for value in dice}
+        for value in sorted(scored):
+            points = tuple((at, dice[value]) for at, dice in curves.dice if value in dice)
+            found = self._session.class_of(value)
+            color = found.color if found else faint
+            self._draw(f"dice {value}", self._dice, points, color, 2)
+        for gone in [name for name in self._lines if name.startswith("dice ")]:
+            if int(gone.split()[1]) not in scored:
+                self._lines.pop(gone).clear()
+        self._dice.setVisible(bool(scored))
+        self.legend.setText(self._legend(sorted(scored)))
+        self._size(with_dice=bool(scored))
+
+    def _build(self) -> None:
+        import pyqtgraph
+
+        self._graphs = pyqtgraph.GraphicsLayoutWidget()
+        self._loss = self._graphs.addPlot(row=0, col=0)
+        self._dice = self._graphs.addPlot(row=1, col=0)
+        self._dice.setXLink(self._loss)
+        self._dice.setYRange(0, 1, padding=0.03)
+        for plot in (self._loss, self._dice):
+            plot.setMenuEnabled(False)
+            plot.hideButtons()
+            plot.setMouseEnabled(x=False, y=False)
+        self._layout.insertWidget(0, self._graphs)
+        self._dress()
+
+    def _dress(self) -> None:
+        import pyqtgraph
+
+        self._graphs.setBackground(self._tints.background)
+        width = line_px(self) * 2.6
+        for plot, name in ((self._loss, "loss"), (self._dice, "Dice")):
+            plot.getAxis("left").setWidth(width)
+            plot.setLabel("left", name, color=self._tints.text)
+            for side in ("left", "bottom"):
+                axis = plot.getAxis(side)
+                axis.setPen(pyqtgraph.mkPen(self._tints.faint))
+                axis.setTextPen(self._tints.text)
+                axis.setStyle(tickFont=self.font())
+                axis.enableAutoSIPrefix(False)
+        self._loss.getAxis("bottom").setStyle(showValues=False)
+        self._dice.setLabel("bottom", "seconds of training", color=self._tints.text)
+
+    def _draw(
+        self,
+        name: str,
+        plot: Any,
+        points: tuple[tuple[float, float], ...],
+        color: str,
+        width: int,
+        *,
+        dashed: bool = False,
+    ) -> None:
+        import pyqtgraph
+
+        style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
+        pen = pyqtgraph.mkPen(color, width=width, style=style)
+        if name not in self._lines:
+            self._lines[name] = plot.plot()
+        self._lines[name].setPen(pen)
+        self._lines[name].setData([x for x, _ in points], [y for _, y in points])
+
+    def _legend(self, scored: list[int]) -> str:
+        """One line of coloured words under the plot, with the newest figures."""
+        parts = ["<b>—</b> loss"]
+        if self._session.curves.validation_loss:
+            parts.append("<b>- -</b> held back")
+        newest = self._session.curves.dice[-1][1] if self._session.curves.dice else {}
+        for value in scored:
+            found = self._session.class_of(value)
+            color = found.color if found else self._tints.faint
+            name = class_name(self._session, value).replace("&", "&amp;").replace("<", "&lt;")
+            figure = f" {newest[value]:.2f}" if value in newest else ""
+            parts.append(f'<span style="color:{color}">■</span>&nbsp;{name}{figure}')
+        return " &nbsp; ".join(parts)
+
+    def _size(self, *, with_dice: bool) -> None:
+        lines = 14 if with_dice else 8
+        self._graphs.setFixedHeight(round(line_px(self) * lines))
+
+    def _log_toggled(self, on: bool) -> None:
+        if self._loss is not None:
+            self._loss.setLogMode(y=on)

@@ -1,0 +1,105 @@
+"""One button to train, a budget, and Pause and Stop while it runs."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from unetscope.session.guidance import controls, spoken_seconds
+from unetscope.session.state import Session
+from unetscope.session.values import BUDGETS, Phase
+from unetscope.widgets.looks import Tints, narrow_combo
+
+
+class TrainingPanel(QWidget):
+    """``train()``, ``pause()`` (also resumes) and ``stop()`` are pressed."""
+
+    train = Signal()
+    pause = Signal()
+    stop = Signal()
+
+    def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.train_button = QPushButton("Train")
+        self.train_button.clicked.connect(self.train)
+        self.budget = narrow_combo(QComboBox())
+        self.budget.setToolTip(
+            "How long to train. It always stops by itself once it no longer improves; the best "
+            "model is kept."
+        )
+        for budget in BUDGETS:
+            self.budget.addItem(budget.label)
+        self.budget.activated.connect(self._budget_chosen)
+        self.word = QLabel("for")
+        self.pause_button = QPushButton("Pause")
+        self.pause_button.setToolTip("Hold training; nothing is lost.")
+        self.pause_button.clicked.connect(self.pause)
+        self.stop_button = QPushButton("Stop")
+        self.stop_button.setToolTip("End training and keep the best model so far (Shift+T).")
+        self.stop_button.clicked.connect(self.stop)
+        self.progress = QProgressBar()
+        self.progress.setTextVisible(True)
+        row = QHBoxLayout()
+        row.addWidget(self.train_button)
+        row.addWidget(self.word)
+        row.addWidget(self.budget, 1)
+        row.addWidget(self.pause_button, 1)
+        row.addWidget(self.stop_button, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.progress)
+        self.set_tints(tints)
+
+    def set_tints(self, tints: Tints) -> None:
+        """The one button that matters most stands out."""
+        self.train_button.setStyleSheet(
+            f"QPushButton:enabled {{ background-color: {tints.accent}; color: white; "
+            "font-weight: bold; padding: 5px 12px; } QPushButton { padding: 5px 12px; }"
+        )
+
+    def refresh(self) -> None:
+        """Show what can be pressed."""
+        can, training = controls(self._session), self._session.training
+        busy = training.busy
+        idle_part: tuple[QWidget, ...] = (self.train_button, self.word, self.budget)
+        busy_part: tuple[QWidget, ...] = (self.pause_button, self.stop_button, self.progress)
+        for widget in idle_part:
+            widget.setVisible(not busy)
+        for widget in busy_part:
+            widget.setVisible(busy)
+        self.train_button.setText(f"▶ {can.train_word}")
+        self.train_button.setEnabled(can.train)
+        self.train_button.setToolTip(
+            can.train_reason
+            or "Fine-tune the U-Net on your strokes; you can go on painting (Shift+T)."
+        )
+        self.budget.setCurrentIndex(BUDGETS.index(self._session.budget))
+        self.pause_button.setText(can.pause_word)
+        self.pause_button.setEnabled(can.pause)
+        self.stop_button.setEnabled(can.stop)
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        training = self._session.training
+        waiting = training.phase in (Phase.STARTING, Phase.STOPPING)
+        if training.budget_s is None or waiting:
+            self.progress.setRange(0, 0 if training.phase is not Phase.PAUSED else 1)
+            self.progress.setFormat("")
+            return
+        left = max(0.0, training.budget_s - training.seconds)
+        self.progress.setRange(0, round(training.budget_s * 10))
+        self.progress.setValue(min(round(training.seconds * 10), round(training.budget_s * 10)))
+        self.progress.setFormat(f"{spoken_seconds(left)} left")
+
+    def _budget_chosen(self, index: int) -> None:
+        self._session.budget = BUDGETS[index]

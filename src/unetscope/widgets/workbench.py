@@ -1,0 +1,250 @@
+"""What happens when a person does something: the layers, the engine and the state, joined.
+
+No pixel is drawn here; the panels are in the window (:mod:`unetscope.widgets.paint_train_predict`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer
+
+from unetscope.errors import UnetscopeError
+from unetscope.session.connections import Connections
+from unetscope.session.jobs import Jobs
+from unetscope.session.layers import OpenLayers
+from unetscope.session.result_layers import ResultLayers
+from unetscope.session.state import Session
+from unetscope.session.values import Scope
+from unetscope.widgets.bench import Bench
+from unetscope.widgets.job_runner import JobPool
+from unetscope.widgets.live_answers import LiveAnswers
+from unetscope.widgets.model_shelf import ModelShelf
+from unetscope.widgets.predictor import Predictor
+from unetscope.widgets.trainer import Trainer
+
+OPEN_MODEL_MS = 300  # after the window has come up, so that torch does not slow it down
+HAND_IN_MS = 1500  # a running training re-reads the strokes no more often than this
+SETTLE_MS = 200
+WAIT_S = 2.5
+
+
+class Workbench(QObject):
+    """One viewer's session with everything that acts on it; :meth:`close` ends all of it."""
+
+    def __init__(self, viewer: Any, jobs: Jobs, default_model: str, parent: QObject) -> None:
+        super().__init__(parent)
+        self.session = Session()
+        self.layers = OpenLayers(viewer)
+        self.results = ResultLayers(self.layers)
+        self.pool = JobPool(self)
+        self.bench = Bench(self.session, self.layers, self.results, jobs, self.pool)
+        self.answers = LiveAnswers(self.bench, self)
+        self.trainer = Trainer(self.bench, self)
+        self.predictor = Predictor(self.bench, self)
+        self.shelf = ModelShelf(self.bench, self)
+        self._default_model = default_model
+        self._connections = Connections()
+        self._closed = False
+        self._open_timer = self._timer(OPEN_MODEL_MS, self._open_default)
+        self._hand_in_timer = self._timer(HAND_IN_MS, self.trainer.hand_in)
+        self._moved_timer = self._timer(SETTLE_MS, self.answers.ask)
+        self._connect()
+        self._images_changed()
+
+    def _timer(self, interval_ms: int, call: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval_ms)
+        timer.timeout.connect(call)
+        return timer
+
+    def _connect(self) -> None:
+        connect = self._connections.connect
+        connect(self.layers.images_changed, self._images_changed)
+        connect(self.layers.activated, self.choose_image)
+        connect(self.layers.painted, self.answers.touched)
+        connect(self.layers.class_picked, self._class_picked)
+        connect(self.layers.moved, self._moved)
+        self.answers.strokes_read.connect(self._strokes_read)
+        self.trainer.improved.connect(self._model_changed)
+        self.shelf.replaced.connect(self._model_replaced)
+
+    def close(self) -> None:
+        """Stop every job, let go of the viewer, and wait a moment; twice is harmless.
+
+        A thread that outlives the window would report to objects that are gone.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        for timer in (self._open_timer, self._hand_in_timer, self._moved_timer):
+            timer.stop()
+        for part in (self.answers, self.trainer, self.predictor, self.shelf):
+            part.close()
+        self._connections.close()
+        self.layers.close()
+        self.pool.wait(WAIT_S)
+
+    # ---- images
+
+    def choose_image(self, key: str) -> None:
+        """Work on another image."""
+        session = self.session
+        chosen = next((image for image in session.images if image.key == key), None)
+        if chosen is None or chosen == session.image:
+            return
+        session.image = chosen
+        if session.message is not None:
+            session.message = None
+        self.answers.touched(key)
+        self.answers.count()
+        if session.model is None and not session.opening_model:
+            self._open_timer.start()
+        self._moved_timer.start()
+
+    def read_as(self, key: str, axes: str) -> None:
+        """Read a stack of planes as slices or as channels."""
+        self.layers.read_as(key, axes)
+
+    def adopt(self, labels_key: str) -> None:
+        """Paint on a labels layer that is there already."""
+        if self.session.image is None:
+            return
+        try:
+            self.layers.adopt(self.session.image.key, labels_key)
+            self.layers.colour(self.session.classes)
+        except UnetscopeError as error:
+            self.bench.tell(error, "Painting on this layer")
+
+    def _images_changed(self) -> None:
+        session = self.session
+        session.images = self.layers.summaries()
+        keys = {image.key: image for image in session.images}
+        if session.image is not None and session.image.key in keys:
+            renewed = keys[session.image.key]
+            if renewed != session.image:
+                session.image = renewed
+                self._moved_timer.start()
+            return
+        active = self.layers.active_image()
+        newest = session.images[-1].key if session.images else ""
+        if not session.images:
+            session.image = None
+            session.painted = {}
+            self.answers.stop()
+        else:
+            self.choose_image(active if active in keys else newest)
+
+    # ---- classes
+
+    def paint_with(self, value: int) -> None:
+        """Put a class into the brush; the strokes layer is made at the first time."""
+        session = self.session
+        if session.class_of(value) is None:
+            return
+        changed = session.current_class != value
+        session.current_class = value
+        if session.image is not None:
+            try:
+                self.layers.paint_with(session.image.key, value, session.classes)
+            except UnetscopeError as error:
+                self.bench.tell(error, "Painting")
+        if changed and session.image is not None:
+            self.restyle()
+
+    def choose_place(self, place: int) -> None:
+        """Put the class at a place of the table (from 1) into the brush."""
+        if place <= len(self.session.classes):
+            self.paint_with(self.session.classes[place - 1].value)
+
+    def add_class(self) -> None:
+        """Add a class and put it into the brush."""
+        added = self.session.add_class()
+        self.layers.colour(self.session.classes)
+        self.paint_with(added.value)
+
+    def change_class(
+        self, value: int, *, name: str | None = None, color: str | None = None
+    ) -> None:
+        """Rename or recolour a class, everywhere it is shown."""
+        self.session.change_class(value, name=name, color=color)
+        self.layers.colour(self.session.classes)
+        self.restyle()
+
+    def delete_class(self, value: int) -> None:
+        """Remove a class with its strokes; undo in the image brings both back."""
+        if len(self.session.classes) < 2:
+            return
+        self.session.remove_class(value)
+        self.layers.erase_class(value)
+        self.paint_with(self.session.current_class)
+
+    def _class_picked(self, value: int) -> None:
+        if self.session.class_of(value) is not None and value != self.session.current_class:
+            self.session.current_class = value
+            self.restyle()
+
+    # ---- what is shown
+
+    def set_live(self, on: bool) -> None:
+        """Switch live answers on or off."""
+        self.session.live = on
+        if on:
+            self.answers.ask()
+        else:
+            self.answers.stop()
+
+    def restyle(self) -> None:
+        """Show kind, colours and opacity as chosen; ask for what is not there yet."""
+        session = self.session
+        for image in session.images:
+            self.results.restyle(image.key, self.bench.look())
+        if session.show.value != "mask":
+            self.answers.ask_soon()
+
+    def set_opacity(self) -> None:
+        """Take the session's opacity over to the result layers."""
+        for image in self.session.images:
+            self.results.restyle(image.key, self.bench.look())
+
+    # ---- learning
+
+    def train_or_stop(self) -> None:
+        """The key of the Train button: starts, or stops what runs."""
+        if self.session.training.busy:
+            self.trainer.stop()
+        else:
+            self.train()
+
+    def train(self) -> None:
+        """Train on the strokes as they are this moment."""
+        self.answers.look()
+        self.trainer.start()
+
+    def predict(self, scope: Scope) -> None:
+        """Predict with the newest model."""
+        self.answers.look()
+        self.predictor.start(scope)
+
+    def _strokes_read(self) -> None:
+        if self.session.training.busy and not self._hand_in_timer.isActive():
+            self._hand_in_timer.start()
+
+    def _moved(self) -> None:
+        if self.session.image is not None and self.session.image.depth > 1:
+            self._moved_timer.start()
+
+    def _model_changed(self) -> None:
+        for image in self.session.images:
+            self.results.restyle(image.key, self.bench.look())
+        self.answers.ask()
+
+    def _model_replaced(self) -> None:
+        self.answers.stop()
+        self._model_changed()
+
+    def _open_default(self) -> None:
+        session = self.session
+        if session.model is None and not session.opening_model and session.image is not None:
+            self.shelf.open_bundled(self._default_model)

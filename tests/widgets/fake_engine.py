@@ -1,0 +1,206 @@
+"""An engine that answers at once: the class whose mean grey value is nearest. No torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unetscope.learning.classes import LabelClass
+from unetscope.learning.events import (
+    EpochDone,
+    Finished,
+    HeadFitted,
+    Started,
+    StepDone,
+    Validation,
+)
+from unetscope.learning.samples import Sample, check_samples
+from unetscope.session.jobs import (
+    AnswerRequest,
+    JobEvent,
+    ModelOpened,
+    ModelSaved,
+    PredictRequest,
+    Target,
+    TileShown,
+    TrainRequest,
+    Warmed,
+)
+from unetscope.session.values import EngineSettings, Show
+
+TILE_PX = 128
+
+
+@dataclass(frozen=True, eq=False)
+class FakeModel:
+    """As much of a PixelModel as the window looks at."""
+
+    name: str = "fake"
+    channels: int = 1
+    classes: tuple[LabelClass, ...] = ()
+    head: Any = None  # class value -> mean grey value
+    network: Any = None
+    network_weight: float = 0.0
+    version: int = 0
+
+    @property
+    def can_answer(self) -> bool:
+        return self.head is not None
+
+    @property
+    def class_values(self) -> tuple[int, ...]:
+        return tuple(c.value for c in self.classes)
+
+    def with_head_of(self, other: FakeModel) -> FakeModel:
+        return replace(self, head=other.head, classes=other.classes, channels=other.channels)
+
+    def with_network_of(self, other: FakeModel) -> FakeModel:
+        return replace(self, network=other.network, network_weight=other.network_weight)
+
+
+@dataclass
+class FakeJobs:
+    """Scripted jobs; ``calls`` says what was asked for."""
+
+    settings: EngineSettings = field(default_factory=EngineSettings)
+    epochs: int = 3
+    steps: int = 4
+    step_s: float = 0.002
+    validated: bool = True
+    fail_with: Exception | None = None
+    calls: list[tuple[str, Any]] = field(default_factory=list)
+    handed_in: list[Sequence[Sample]] = field(default_factory=list)
+    saved: dict[Path, FakeModel] = field(default_factory=dict)
+    closed: int = 0
+
+    def bundled(self) -> Sequence[tuple[str, str]]:
+        return (("general", "General"), ("general-fast", "General, fast"))
+
+    def open_bundled(self, name: str) -> Iterator[JobEvent]:
+        self.calls.append(("open", name))
+        yield ModelOpened(FakeModel(name), dict(self.bundled()).get(name, name), "cpu")
+
+    def open_file(self, path: Path) -> Iterator[JobEvent]:
+        if self.fail_with is not None:
+            raise self.fail_with
+        yield ModelOpened(self.saved[path], path.stem, "cpu", path)
+
+    def save_file(self, model: Any, path: Path) -> Iterator[JobEvent]:
+        self.saved[path] = model
+        yield ModelSaved(path)
+
+    def warm(self, model: Any, target: Target) -> Iterator[JobEvent]:
+        self.calls.append(("warm", target.key))
+        yield Warmed("cpu")
+
+    def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
+        self.calls.append(("answer", request))
+        if self.fail_with is not None:
+            raise self.fail_with
+        model = request.model
+        if request.samples:
+            model = self._fitted(request)
+            yield HeadFitted(model, 0.001, check_samples(request.samples), False)
+        wanted = (request.target,)
+        yield from _tiles(PredictRequest(model, wanted, request.show, request.shown_class, True))
+        if request.whole_image:
+            yield from _tiles(PredictRequest(model, wanted, request.show, request.shown_class))
+
+    def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
+        self.calls.append(("train", request))
+        try:
+            pixels = check_samples(request.samples)
+            if self.fail_with is not None:
+                raise self.fail_with
+            yield Started("cpu", "fp32", pixels, 900, "blocks a field away")
+            yield HeadFitted(self._fitted(request), 0.001, pixels, True)
+            model, seconds = request.model, 0.0
+            for epoch in range(1, self.epochs + 1):
+                for step in range(self.steps):
+                    time.sleep(self.step_s)
+                    seconds += 0.4
+                    number = (epoch - 1) * self.steps + step + 1
+                    mail = yield StepDone(number, 1 / number, seconds)
+                    if mail is not None:
+                        self.handed_in.append(mail)
+                model = replace(model, network=epoch, network_weight=0.5)
+                held = self._validation(pixels, epoch)
+                yield EpochDone(epoch, seconds, 1 / epoch, held, 0.5, True, model)
+            yield Finished("plateau", model, self.epochs, seconds, held)
+        finally:
+            self.closed += 1
+
+    def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
+        self.calls.append(("predict", request))
+        yield from _tiles(request)
+
+    def asked(self, what: str) -> list[Any]:
+        return [argument for name, argument in self.calls if name == what]
+
+    def _validation(self, pixels: dict[int, int], epoch: int) -> Validation | None:
+        if not self.validated:
+            return None
+        dice = {value: 1 - 0.6 / (epoch + value) for value in pixels}
+        return Validation(dice, dice, 0.8 / epoch, 900, "block")
+
+    def _fitted(self, request: AnswerRequest | TrainRequest) -> Any:
+        sums: dict[int, list[float]] = {}
+        for sample in request.samples:
+            labels = sample.labels if sample.labels.ndim == 3 else sample.labels[None]
+            for z in range(labels.shape[0]):
+                grey = sample.image.plane(z).mean(axis=0)
+                for value in np.unique(labels[z][labels[z] > 0]):
+                    sums.setdefault(int(value), []).append(float(grey[labels[z] == value].mean()))
+        head = {value: float(np.mean(found)) for value, found in sorted(sums.items())}
+        known = {c.value: c for c in request.classes}
+        classes = tuple(known[value] for value in head)
+        channels = request.samples[0].image.channels
+        return replace(request.model, head=head, classes=classes, channels=channels)
+
+
+def _tiles(request: PredictRequest) -> Iterator[TileShown]:
+    for target in request.targets:
+        boxes = _boxes(target, view_only=request.only_view)
+        for done, (z, rows, columns) in enumerate(boxes, 1):
+            yield _tile(request, target, (done, len(boxes)), z, (rows, columns))
+
+
+def _boxes(target: Target, *, view_only: bool) -> list[tuple[int, slice, slice]]:
+    height, width = target.image.spatial_shape[-2:]
+    planes = [target.z] if view_only else range(target.image.depth)
+    return [
+        (z, slice(y, min(y + TILE_PX, height)), slice(x, min(x + TILE_PX, width)))
+        for z in planes
+        for y in range(0, height, TILE_PX)
+        for x in range(0, width, TILE_PX)
+    ]
+
+
+def _tile(
+    request: PredictRequest, target: Target, count: tuple[int, int], z: int, box: Any
+) -> TileShown:
+    model: Any = request.model
+    grey = target.image.plane(z, box).mean(axis=0)
+    values = np.array(model.class_values, dtype=np.uint8)
+    means = np.array([model.head[int(v)] for v in values])
+    distance = -np.abs(grey[None] - means[:, None, None]) / (np.ptp(means) / 4 + 1e-6)
+    chance = np.exp(distance - distance.max(axis=0))
+    chance = (chance / chance.sum(axis=0)).astype(np.float32)
+    labels = values[chance.argmax(axis=0)]
+    shown = unsure = None
+    if request.show is Show.PROBABILITY and request.shown_class in model.class_values:
+        shown = chance[model.class_values.index(request.shown_class)]
+    if request.show is Show.UNCERTAINTY:
+        unsure = 1 - chance.max(axis=0)
+    where = box
+    if "z" in target.image.axes:
+        where = (slice(z, z + 1), *box)
+        labels = labels[None]
+        shown = None if shown is None else shown[None]
+        unsure = None if unsure is None else unsure[None]
+    return TileShown(target.key, *count, where, labels, shown, unsure)
