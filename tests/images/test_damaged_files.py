@@ -21,13 +21,22 @@ MUTATIONS = 300
 
 
 def _write_tiff(path: Path) -> None:
-    tifffile.imwrite(path, np.arange(40 * 40, dtype=np.uint16).reshape(40, 40), compression="zlib",
-                     tile=(16, 16), metadata={"axes": "YX"})
+    tifffile.imwrite(
+        path,
+        np.arange(40 * 40, dtype=np.uint16).reshape(40, 40),
+        compression="zlib",
+        tile=(16, 16),
+        metadata={"axes": "YX"},
+    )
 
 
 def _write_ome(path: Path) -> None:
-    tifffile.imwrite(path, np.arange(40 * 40, dtype=np.uint16).reshape(40, 40), ome=True,
-                     metadata={"axes": "YX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1})
+    tifffile.imwrite(
+        path,
+        np.arange(40 * 40, dtype=np.uint16).reshape(40, 40),
+        ome=True,
+        metadata={"axes": "YX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1},
+    )
 
 
 def _write_png(path: Path) -> None:
@@ -45,7 +54,7 @@ def _mutated(content: bytes, chance: random.Random) -> bytes:
         elif kind == "byte":
             changed[at] = chance.choice((0, 255, 127, 128))
         elif kind == "cut":
-            del changed[max(1, at):]
+            del changed[max(1, at) :]
         elif kind == "zeros":
             changed[at : at + 16] = bytes(len(changed[at : at + 16]))
         elif kind == "copy":
@@ -102,8 +111,14 @@ def test_truncated_files_are_refused(tmp_path: Path, suffix: str, kept: float) -
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("missing.tif", "not there"), ("missing.png", "not there"), ("missing.zarr", "no OME-Zarr"),
-     ("image", "no suffix"), ("image.czi", "not known"), ("image.tif.gz", "not known")],
+    [
+        ("missing.tif", "not there"),
+        ("missing.png", "not there"),
+        ("missing.zarr", "no OME-Zarr"),
+        ("image", "no suffix"),
+        ("image.czi", "not known"),
+        ("image.tif.gz", "not known"),
+    ],
 )
 def test_names_that_lead_nowhere_are_explained(tmp_path: Path, name: str, reason: str) -> None:
     with pytest.raises(ImageError, match=reason):
@@ -118,11 +133,16 @@ def test_a_folder_that_is_no_zarr_is_explained(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "metadata", ["{}", "not json", '{"zarr_format": 3, "node_type": "group", "attributes": {}}',
-                 '{"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"multiscales": '
-                 '[{"datasets": [{"path": "0"}]}]}}}',
-                 '{"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"multiscales": '
-                 '[{}]}}}', '{"zarr_format": 9}']
+    "metadata",
+    [
+        "{}",
+        "not json",
+        '{"zarr_format": 3, "node_type": "group", "attributes": {}}',
+        '{"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"multiscales": '
+        '[{"datasets": [{"path": "0"}]}]}}}',
+        '{"zarr_format": 3, "node_type": "group", "attributes": {"ome": {"multiscales": [{}]}}}',
+        '{"zarr_format": 9}',
+    ],
 )
 def test_damaged_zarr_metadata_is_refused(tmp_path: Path, metadata: str) -> None:
     (tmp_path / "a.zarr").mkdir()
@@ -143,12 +163,17 @@ def test_damaged_zarr_chunks_are_refused_when_they_are_read(tmp_path: Path) -> N
 
 def _bomb_png(width: int, height: int) -> bytes:
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(
-            ">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
-            + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(1000)))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("side", [14_000, 30_000])

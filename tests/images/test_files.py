@@ -18,8 +18,13 @@ from unetscope.images import tiff
 from unetscope.images.files import read_labels, read_micrograph, write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph, as_micrograph
 
-SHAPES = {"yx": (21, 33), "cyx": (2, 21, 33), "zyx": (5, 21, 33), "zcyx": (5, 2, 21, 33),
-          "yxc": (21, 33, 3)}
+SHAPES = {
+    "yx": (21, 33),
+    "cyx": (2, 21, 33),
+    "zyx": (5, 21, 33),
+    "zcyx": (5, 2, 21, 33),
+    "yxc": (21, 33, 3),
+}
 OME_DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 CASES = [
     *[(".ome.tif", axes, dtype) for axes in SHAPES for dtype in ("uint8", "uint16", "float32")],
@@ -28,8 +33,11 @@ CASES = [
     *[(".tif", "yx", dtype) for dtype in OME_DTYPES],
     *[(".zarr", axes, dtype) for axes in SHAPES for dtype in ("uint8", "float32")],
     *[(".zarr", "zyx", dtype) for dtype in (*OME_DTYPES, "int64", "float16")],
-    (".png", "yx", "uint8"), (".png", "yx", "uint16"), (".png", "yxc", "uint8"),
-    (".bmp", "yx", "uint8"), (".bmp", "yxc", "uint8"),
+    (".png", "yx", "uint8"),
+    (".png", "yx", "uint16"),
+    (".png", "yxc", "uint8"),
+    (".bmp", "yx", "uint8"),
+    (".bmp", "yxc", "uint8"),
 ]
 
 
@@ -42,19 +50,19 @@ def _pixels(shape: tuple[int, ...], dtype: str) -> np.ndarray:
 def test_an_image_comes_back_with_its_values_axes_and_pixel_size(
     tmp_path: Path, suffix: str, axes: str, dtype: str
 ) -> None:
-    size = (0.05, 0.012, 0.013)[-len(axes.replace("c", "")):]
+    size = (0.05, 0.012, 0.013)[-len(axes.replace("c", "")) :]
     pixels = _pixels(SHAPES[axes], dtype)
     path = tmp_path / f"image{suffix}"
     write_micrograph(Micrograph(pixels, axes, size, "µm", "image"), path)
     back = read_micrograph(path)
     assert os.listdir(tmp_path) == [path.name]
     assert back.dtype == np.dtype(dtype)
-    assert (back.depth, back.channels) == (5 if "z" in axes else 1, pixels.shape[
-        axes.index("c")] if "c" in axes else 1)
+    assert (back.depth, back.channels) == (
+        5 if "z" in axes else 1,
+        pixels.shape[axes.index("c")] if "c" in axes else 1,
+    )
     for z in range(back.depth):
-        np.testing.assert_array_equal(
-            back.plane(z), Micrograph(pixels, axes).plane(z)
-        )
+        np.testing.assert_array_equal(back.plane(z), Micrograph(pixels, axes).plane(z))
     if suffix in (".png", ".bmp"):
         assert back.pixel_size is None
     else:
@@ -91,20 +99,29 @@ def test_jpeg_is_read_as_colour_and_grey(tmp_path: Path) -> None:
 
 def test_imagej_units_are_understood(tmp_path: Path) -> None:
     path = tmp_path / "stack.tif"
-    tifffile.imwrite(path, np.zeros((4, 9, 9), "u1"), imagej=True, resolution=(20, 10),
-                     metadata={"axes": "ZYX", "spacing": 0.3, "unit": "micron"})
+    tifffile.imwrite(
+        path,
+        np.zeros((4, 9, 9), "u1"),
+        imagej=True,
+        resolution=(20, 10),
+        metadata={"axes": "ZYX", "spacing": 0.3, "unit": "micron"},
+    )
     back = read_micrograph(path)
     assert (back.axes, back.unit) == ("zyx", "µm")
     assert back.pixel_size == pytest.approx((0.3, 0.1, 0.05))
 
 
 def test_ome_sizes_default_to_micrometres_and_dots_per_inch_say_nothing(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((9, 9), "u1"),
-                     metadata={"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25})
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        np.zeros((9, 9), "u1"),
+        metadata={"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25},
+    )
     back = read_micrograph(tmp_path / "a.ome.tif")
     assert (back.pixel_size, back.unit) == ((0.25, 0.5), "µm")
-    tifffile.imwrite(tmp_path / "b.tif", np.zeros((9, 9), "u1"), resolution=(300, 300),
-                     resolutionunit="INCH")
+    tifffile.imwrite(
+        tmp_path / "b.tif", np.zeros((9, 9), "u1"), resolution=(300, 300), resolutionunit="INCH"
+    )
     assert read_micrograph(tmp_path / "b.tif").pixel_size is None
 
 
@@ -147,14 +164,24 @@ def test_large_tiffs_stay_in_the_file(
 def test_ome_zarr_0_4_is_read_with_scale_and_unit(tmp_path: Path) -> None:
     group = zarr.open_group(str(tmp_path / "old.zarr"), mode="w", zarr_format=2)
     group.create_array("0", data=np.arange(2 * 3 * 8 * 9, dtype="u2").reshape(1, 2, 3, 8, 9))
-    axes = [{"name": "t", "type": "time"}, {"name": "c", "type": "channel"},
-            *({"name": n, "type": "space", "unit": "nanometer"} for n in "zyx")]
-    group.attrs["multiscales"] = [{
-        "version": "0.4", "axes": axes,
-        "datasets": [{"path": "0", "coordinateTransformations": [
-            {"type": "scale", "scale": [1, 1, 5, 2, 2]}]}],
-        "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 2, 1, 1]}],
-    }]
+    axes = [
+        {"name": "t", "type": "time"},
+        {"name": "c", "type": "channel"},
+        *({"name": n, "type": "space", "unit": "nanometer"} for n in "zyx"),
+    ]
+    group.attrs["multiscales"] = [
+        {
+            "version": "0.4",
+            "axes": axes,
+            "datasets": [
+                {
+                    "path": "0",
+                    "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 5, 2, 2]}],
+                }
+            ],
+            "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 2, 1, 1]}],
+        }
+    ]
     back = read_micrograph(tmp_path / "old.zarr")
     assert (back.axes, back.unit, back.pixel_size) == ("czyx", "nm", (10, 2, 2))
     assert back.plane(2).shape == (2, 8, 9)
@@ -203,7 +230,8 @@ def test_palette_pictures_give_their_numbers_and_colours_are_refused(tmp_path: P
     np.testing.assert_array_equal(read_labels(tmp_path / "p.png"), numbers)
     assert read_micrograph(tmp_path / "p.png").is_rgb
     Image.fromarray(np.random.default_rng(0).integers(0, 9, (5, 5, 3), np.uint8)).save(
-        tmp_path / "c.png")
+        tmp_path / "c.png"
+    )
     with pytest.raises(LabelError, match="colour"):
         read_labels(tmp_path / "c.png")
 
@@ -225,11 +253,18 @@ def test_jpeg_labels_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "pixels"),
-    [("a.png", np.zeros((4, 4), np.float32)), ("a.bmp", np.zeros((4, 4), np.uint16)),
-     ("a.png", np.zeros((2, 9, 9), np.uint8)), ("a.tif", np.zeros((4, 4), np.int64)),
-     ("a.tif", np.zeros((4, 4), np.float16)), ("a.xyz", np.zeros((4, 4))),
-     ("a", np.zeros((4, 4))), ("missing/a.tif", np.zeros((4, 4))),
-     ("missing/a.zarr", np.zeros((4, 4))), ("plain/a.tif", np.zeros((4, 4)))],
+    [
+        ("a.png", np.zeros((4, 4), np.float32)),
+        ("a.bmp", np.zeros((4, 4), np.uint16)),
+        ("a.png", np.zeros((2, 9, 9), np.uint8)),
+        ("a.tif", np.zeros((4, 4), np.int64)),
+        ("a.tif", np.zeros((4, 4), np.float16)),
+        ("a.xyz", np.zeros((4, 4))),
+        ("a", np.zeros((4, 4))),
+        ("missing/a.tif", np.zeros((4, 4))),
+        ("missing/a.zarr", np.zeros((4, 4))),
+        ("plain/a.tif", np.zeros((4, 4))),
+    ],
 )
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(
     tmp_path: Path, name: str, pixels: np.ndarray

@@ -16,8 +16,21 @@ from unetscope.errors import ImageError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.units import normalise_unit, unit_factor
 
-NUMBERS = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int64", "uint64", "float16",
-           "float32", "float64", ">u2", ">f4")
+NUMBERS = (
+    "bool",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "uint32",
+    "int64",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    ">u2",
+    ">f4",
+)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +97,15 @@ def test_a_micrograph_is_returned_unchanged_and_pixels_are_not_copied() -> None:
 
 @pytest.mark.parametrize(
     ("axes", "shape"),
-    [("yx", (5, 7)), ("cyx", (2, 5, 7)), ("yxc", (5, 7, 3)), ("zyx", (4, 5, 7)),
-     ("zcyx", (4, 2, 5, 7)), ("czyx", (2, 4, 5, 7)), ("zyxc", (4, 5, 7, 3))],
+    [
+        ("yx", (5, 7)),
+        ("cyx", (2, 5, 7)),
+        ("yxc", (5, 7, 3)),
+        ("zyx", (4, 5, 7)),
+        ("zcyx", (4, 2, 5, 7)),
+        ("czyx", (2, 4, 5, 7)),
+        ("zyxc", (4, 5, 7, 3)),
+    ],
 )
 def test_numpy_dask_and_zarr_read_the_same_plane(axes: str, shape: Any) -> None:
     pixels = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
@@ -150,8 +170,9 @@ def test_a_lazy_image_that_cannot_be_read_any_more_says_so() -> None:
 @settings(max_examples=150)
 @given(
     pixels=st.sampled_from(NUMBERS).flatmap(
-        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=0, max_dims=5, min_side=0,
-                                                         max_side=9))
+        lambda dtype: hnp.arrays(
+            dtype, hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=9)
+        )
     ),
     axes=st.sampled_from([None, "yx", "cyx", "yxc", "zyx", "zcyx", "czyx"]),
     limit=st.integers(1, 50),
@@ -173,9 +194,20 @@ def test_any_array_gives_a_micrograph_or_an_image_error(
 
 @pytest.mark.parametrize(
     ("written", "usual"),
-    [("um", "µm"), ("micron", "µm"), ("\u03bcm", "µm"), ("micrometer", "µm"), ("NM", "nm"),
-     ("nanometer", "nm"), ("Angstrom", "Å"), ("pixel", None), ("", None), (None, None),
-     ("furlong", "furlong"), ("inch", "inch")],
+    [
+        ("um", "µm"),
+        ("micron", "µm"),
+        ("\u03bcm", "µm"),
+        ("micrometer", "µm"),
+        ("NM", "nm"),
+        ("nanometer", "nm"),
+        ("Angstrom", "Å"),
+        ("pixel", None),
+        ("", None),
+        (None, None),
+        ("furlong", "furlong"),
+        ("inch", "inch"),
+    ],
 )
 def test_units_get_their_usual_names(written: str | None, usual: str | None) -> None:
     assert Micrograph(np.zeros((2, 2)), "yx", (1, 1), written).unit == usual

@@ -14,8 +14,19 @@ from unetscope.errors import ImageError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
 
-DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "int32", "uint64", "float16", "float32",
-          "float64", ">f4")
+DTYPES = (
+    "bool",
+    "uint8",
+    "int8",
+    "uint16",
+    "int16",
+    "int32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    ">f4",
+)
 
 
 def _extremes(dtype: str) -> st.SearchStrategy[float] | None:
@@ -51,9 +62,7 @@ def test_every_image_becomes_finite_float32_between_the_limits(pixels: np.ndarra
 
 @settings(max_examples=100)
 @given(pixels=hnp.arrays(np.uint8, (9, 7)), as_type=st.sampled_from(DTYPES[2:]))
-def test_equal_values_are_normalised_equally_in_any_dtype(
-    pixels: np.ndarray, as_type: str
-) -> None:
+def test_equal_values_are_normalised_equally_in_any_dtype(pixels: np.ndarray, as_type: str) -> None:
     pixels = pixels // 2  # int8 holds them too
     first, second = as_micrograph(pixels), as_micrograph(pixels.astype(as_type))
     rule = fit_normalisation(first)
@@ -103,10 +112,13 @@ def test_channels_are_normalised_apart_and_their_number_is_checked() -> None:
 
 @pytest.mark.parametrize(
     "record",
-    [{}, {"low": [0], "high": [1, 2], "low_percentile": 1, "high_percentile": 99},
-     {"low": [0], "high": [float("nan")], "low_percentile": 1, "high_percentile": 99},
-     {"low": [0], "high": ["x"], "low_percentile": 1, "high_percentile": 99},
-     {"low": [0], "high": [1], "low_percentile": 99, "high_percentile": 1}],
+    [
+        {},
+        {"low": [0], "high": [1, 2], "low_percentile": 1, "high_percentile": 99},
+        {"low": [0], "high": [float("nan")], "low_percentile": 1, "high_percentile": 99},
+        {"low": [0], "high": ["x"], "low_percentile": 1, "high_percentile": 99},
+        {"low": [0], "high": [1], "low_percentile": 99, "high_percentile": 1},
+    ],
 )
 def test_a_damaged_record_is_refused(record: dict) -> None:
     with pytest.raises(ImageError):

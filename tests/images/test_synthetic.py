@@ -55,8 +55,10 @@ def test_options_do_what_they_say(name: str) -> None:
     assert scene((48, 48), bits=8).image.dtype == np.uint8
     size = scene((48, 48), scale=2.0).image.pixel_size
     assert size is not None and size[0] == pytest.approx(scene((48, 48)).image.pixel_size[0] / 2)
-    noisy, clean = (scene((96, 96), noise=n, bits=8, contrast=0.8).image.pixels.astype(float)
-                    for n in (0.12, 0.0))
+    noisy, clean = (
+        scene((96, 96), noise=n, bits=8, contrast=0.8).image.pixels.astype(float)
+        for n in (0.12, 0.0)
+    )
     assert np.diff(noisy).std() > np.diff(clean).std()
     with pytest.raises(ImageError, match="there is no option 'colour'"):
         scene((48, 48), colour="red")

@@ -105,7 +105,7 @@ class FakeJobs:
         model = request.model
         if request.samples:
             model = self._fitted(request)
-            yield HeadFitted(model, 0.001, check_samples(request.samples), False)
+            yield HeadFitted(model, 0.001, check_samples(request.samples), request.with_forest)
         wanted = (request.target,)
         yield from _tiles(PredictRequest(model, wanted, request.show, request.shown_class, True))
         if request.whole_image:

@@ -30,15 +30,19 @@ def translated_errors(path: Path, kind: str) -> Iterator[None]:
         raise ImageError(f"{path} may not be read; check its permissions") from error
     except Exception as error:
         said = str(error).strip() or type(error).__name__
-        raise ImageError(f"{path} cannot be read as {kind} ({said[:200]}); the file is damaged, "
-                         "incomplete or of another kind: copy or export it again") from error
+        raise ImageError(
+            f"{path} cannot be read as {kind} ({said[:200]}); the file is damaged, "
+            "incomplete or of another kind: copy or export it again"
+        ) from error
 
 
 def check_file(path: Path) -> None:
     """ImageError if ``path`` is not a file with content."""
     if path.is_dir():
-        raise ImageError(f"{path} is a folder, not an image file; give a file, or an OME-Zarr "
-                         "folder that ends in .zarr")
+        raise ImageError(
+            f"{path} is a folder, not an image file; give a file, or an OME-Zarr "
+            "folder that ends in .zarr"
+        )
     if not path.exists():
         raise ImageError(f"{path} is not there; check the name and the folder")
     if os.path.getsize(path) == 0:
@@ -52,8 +56,12 @@ def check_claimed_bytes(path: Path, claimed: int, *, compressed: bool) -> None:
     """
     held = os.path.getsize(path)
     if not compressed and claimed > held:
-        raise ImageError(f"{path} is cut off: its pixels take {claimed} bytes, it has {held}; "
-                         "copy or export it again")
+        raise ImageError(
+            f"{path} is cut off: its pixels take {claimed} bytes, it has {held}; "
+            "copy or export it again"
+        )
     if claimed > held * _LARGEST_RATIO:
-        raise ImageError(f"{path} claims {claimed} bytes of pixels in {held} bytes of file; it is "
-                         "damaged or a decompression bomb and is not opened: export it again")
+        raise ImageError(
+            f"{path} claims {claimed} bytes of pixels in {held} bytes of file; it is "
+            "damaged or a decompression bomb and is not opened: export it again"
+        )

@@ -104,12 +104,15 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
         values = np.asarray(_read_any_stack(path).pixels)
     if values.ndim == 3 and path.suffix.lower() in PICTURE_SUFFIXES:
         if not (values[..., :3] == values[..., :1]).all():
-            raise LabelError(f"{path} is a colour picture; labels are one number per pixel: "
-                             "save them as grey values or with a palette")
+            raise LabelError(
+                f"{path} is a colour picture; labels are one number per pixel: "
+                "save them as grey values or with a palette"
+            )
         values = values[..., 0]
     if values.ndim not in (2, 3):
-        raise LabelError(f"{path} has labels of shape {values.shape}; they must be (y, x) or "
-                         "(z, y, x)")
+        raise LabelError(
+            f"{path} has labels of shape {values.shape}; they must be (y, x) or (z, y, x)"
+        )
     return whole_labels(values, str(path))
 
 
@@ -134,11 +137,14 @@ def whole_labels(values: NDArray[Any], where: str) -> NDArray[Any]:
     if values.size == 0:
         return values.astype(np.uint8)
     low, high = values.min(), values.max()
-    whole = values.dtype.kind != "f" or bool((np.isfinite(values)).all() and
-                                             (values == np.rint(values)).all())
+    whole = values.dtype.kind != "f" or bool(
+        (np.isfinite(values)).all() and (values == np.rint(values)).all()
+    )
     if not whole or low < 0 or high >= 2**32:
-        raise LabelError(f"labels in {where} reach from {low} to {high}; they must be whole "
-                         "numbers from 0 (unlabelled) to 4294967295")
+        raise LabelError(
+            f"labels in {where} reach from {low} to {high}; they must be whole "
+            "numbers from 0 (unlabelled) to 4294967295"
+        )
     return values.astype(np.min_scalar_type(int(high)))
 
 

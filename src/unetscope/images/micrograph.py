@@ -102,9 +102,7 @@ class Micrograph:
         stored = np.dtype(self.pixels.dtype)
         return np.dtype(np.uint8) if stored.kind == "b" else stored
 
-    def plane(
-        self, z: int = 0, region: tuple[slice, slice] | None = None
-    ) -> NDArray[Any]:
+    def plane(self, z: int = 0, region: tuple[slice, slice] | None = None) -> NDArray[Any]:
         """Pixels of one z plane as (c, y, x) in the original dtype; only ``region`` is read.
 
         Parameters
@@ -160,8 +158,9 @@ class Micrograph:
         for z in _spread(self.depth, 1, planes):
             for y in _spread(y_px, side, per_side):
                 for x in _spread(x_px, side, per_side):
-                    block = self.plane(z, (slice(y, min(y + side, y_px)),
-                                           slice(x, min(x + side, x_px))))
+                    block = self.plane(
+                        z, (slice(y, min(y + side, y_px)), slice(x, min(x + side, x_px)))
+                    )
                     found.append(block.reshape(self.channels, -1))
         return np.concatenate(found, axis=1)[:, :limit]
 
@@ -173,8 +172,10 @@ class Micrograph:
         try:
             found = np.asarray(self.pixels[index])
         except _READ_ERRORS as error:
-            raise ImageError(f"the pixels of {self.name or 'the image'} cannot be read: {error}; "
-                             "check that its file is complete and still in place") from error
+            raise ImageError(
+                f"the pixels of {self.name or 'the image'} cannot be read: {error}; "
+                "check that its file is complete and still in place"
+            ) from error
         kept = [a for a, i in zip(self.axes, index, strict=True) if isinstance(i, slice)]
         found = np.moveaxis(found, kept.index("c"), 0) if "c" in kept else found[np.newaxis]
         return found.astype(np.uint8) if found.dtype.kind == "b" else found
@@ -207,8 +208,10 @@ def as_micrograph(
     """
     if isinstance(obj, Micrograph):
         if axes is not None and axes.lower() != obj.axes:
-            raise ImageError(f"axes={axes!r} was given for an image that already has axes "
-                             f"{obj.axes!r}; leave axes out or give the bare array")
+            raise ImageError(
+                f"axes={axes!r} was given for an image that already has axes "
+                f"{obj.axes!r}; leave axes out or give the bare array"
+            )
         return obj
     pixels = _as_array(obj)
     _check_pixels(pixels)
@@ -233,8 +236,10 @@ def infer_axes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
     elif len(shape) == 4:
         choices = 'axes="zcyx", "czyx" or "zyxc"'
     else:
-        raise ImageError(f"an image of shape {shape} has {len(shape)} axes; give one image with "
-                         "2 to 4 axes out of c, z, y, x (take one time point first)")
+        raise ImageError(
+            f"an image of shape {shape} has {len(shape)} axes; give one image with "
+            "2 to 4 axes out of c, z, y, x (take one time point first)"
+        )
     raise ImageError(f"the axes of an image of shape {shape} are ambiguous; say {choices}")
 
 
@@ -249,34 +254,45 @@ def _as_array(obj: Any) -> Any:
         try:
             return np.asarray(obj)
         except ValueError as error:
-            raise ImageError("a list whose rows differ in length is not an image; "
-                             "give one array per image") from error
-    raise ImageError(f"a {type(obj).__name__} is not an image; give a numpy, dask or zarr array, "
-                     "or read a file with unetscope.images.files.read_micrograph")
+            raise ImageError(
+                "a list whose rows differ in length is not an image; give one array per image"
+            ) from error
+    raise ImageError(
+        f"a {type(obj).__name__} is not an image; give a numpy, dask or zarr array, "
+        "or read a file with unetscope.images.files.read_micrograph"
+    )
 
 
 def _check_pixels(pixels: Any) -> None:
     dtype, shape = np.dtype(pixels.dtype), tuple(pixels.shape)
     if dtype.kind not in "uifb":
-        raise ImageError(f"pixels of dtype {dtype} are not grey values; "
-                         "convert them to integers or floats (of complex values take abs)")
+        raise ImageError(
+            f"pixels of dtype {dtype} are not grey values; "
+            "convert them to integers or floats (of complex values take abs)"
+        )
     if 0 in shape:
-        raise ImageError(f"an image of shape {shape} has no pixels; give one with at least "
-                         "1 pixel along each axis")
+        raise ImageError(
+            f"an image of shape {shape} has no pixels; give one with at least "
+            "1 pixel along each axis"
+        )
 
 
 def _check_axes(axes: str, shape: tuple[int, ...]) -> None:
     if "t" in axes:
-        raise ImageError(f"axes {axes!r} hold time, which is not segmented as one image; "
-                         "give one time point, or each as an image of its own")
+        raise ImageError(
+            f"axes {axes!r} hold time, which is not segmented as one image; "
+            "give one time point, or each as an image of its own"
+        )
     unknown = sorted(set(axes) - set(AXES))
     if unknown:
         raise ImageError(f"axes {axes!r} hold {', '.join(unknown)}; use only c, z, y and x")
     if len(set(axes)) != len(axes) or not {"y", "x"} <= set(axes):
         raise ImageError(f"axes {axes!r} must hold y and x, and every letter once")
     if len(axes) != len(shape):
-        raise ImageError(f"axes {axes!r} name {len(axes)} axes, but the image has shape {shape}; "
-                         "give one letter per axis")
+        raise ImageError(
+            f"axes {axes!r} name {len(axes)} axes, but the image has shape {shape}; "
+            "give one letter per axis"
+        )
     if axes.replace("c", "") not in ("yx", "zyx"):
         raise ImageError(f"axes {axes!r} must keep the order z, y, x; transpose the array first")
 
@@ -284,8 +300,10 @@ def _check_axes(axes: str, shape: tuple[int, ...]) -> None:
 def _checked_pixel_size(sizes: Sequence[float], spatial_axes: str) -> tuple[float, ...]:
     values = tuple(float(size) for size in sizes)
     if len(values) != len(spatial_axes):
-        raise ImageError(f"pixel_size {values} has {len(values)} values; give one for each of "
-                         f"the axes {', '.join(spatial_axes)}")
+        raise ImageError(
+            f"pixel_size {values} has {len(values)} values; give one for each of "
+            f"the axes {', '.join(spatial_axes)}"
+        )
     if not all(math.isfinite(v) and v > 0 for v in values):
         raise ImageError(f"pixel_size {values} must be positive numbers; leave it out if unknown")
     return values
@@ -295,8 +313,10 @@ def _checked_slice(wanted: slice, size_px: int, axis: str) -> slice:
     start = 0 if wanted.start is None else int(wanted.start)
     stop = size_px if wanted.stop is None else int(wanted.stop)
     if wanted.step not in (None, 1) or not 0 <= start < stop <= size_px:
-        raise ImageError(f"region {wanted} along {axis} does not lie in 0 to {size_px}; "
-                         "give slices with step 1 inside the image")
+        raise ImageError(
+            f"region {wanted} along {axis} does not lie in 0 to {size_px}; "
+            "give slices with step 1 inside the image"
+        )
     return slice(start, stop)
 
 

@@ -45,8 +45,10 @@ class Normalisation:
 
     def __post_init__(self) -> None:
         if len(self.low) != len(self.high) or not self.low:
-            raise ImageError(f"normalisation needs one low and one high value per channel, "
-                             f"not {len(self.low)} and {len(self.high)}")
+            raise ImageError(
+                f"normalisation needs one low and one high value per channel, "
+                f"not {len(self.low)} and {len(self.high)}"
+            )
         if not all(math.isfinite(v) for v in (*self.low, *self.high)):
             raise ImageError(f"normalisation values must be finite, not {self.low}, {self.high}")
         _check_percentiles(self.low_percentile, self.high_percentile)
@@ -62,8 +64,10 @@ class Normalisation:
             If the number of channels is not the one of the normalisation.
         """
         if plane.shape[0] != len(self.low):
-            raise ImageError(f"the image has {plane.shape[0]} channels, its normalisation was "
-                             f"fitted on {len(self.low)}; give images with the same channels")
+            raise ImageError(
+                f"the image has {plane.shape[0]} channels, its normalisation was "
+                f"fitted on {len(self.low)}; give images with the same channels"
+            )
         normalised = np.empty(plane.shape, np.float32)
         for channel, low, high, out in zip(plane, self.low, self.high, normalised, strict=True):
             if channel.dtype.kind in "uib" and channel.dtype.itemsize <= 2:

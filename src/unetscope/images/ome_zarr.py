@@ -33,8 +33,10 @@ def read_ome_zarr(path: Path, axes: str | None = None) -> Micrograph:
         If the folder is no zarr, holds no image, or does not say what its axes are.
     """
     if not path.is_dir() or not is_zarr(path):
-        raise ImageError(f"{path} is no OME-Zarr folder (it has no zarr.json, .zgroup or "
-                         ".zarray); choose the folder that holds one of these")
+        raise ImageError(
+            f"{path} is no OME-Zarr folder (it has no zarr.json, .zgroup or "
+            ".zarray); choose the folder that holds one of these"
+        )
     with translated_errors(path, "OME-Zarr"):
         node = zarr.open(str(path), mode="r")
         if isinstance(node, zarr.Array):
@@ -43,8 +45,9 @@ def read_ome_zarr(path: Path, axes: str | None = None) -> Micrograph:
         dataset = multiscale["datasets"][0]
         pixels = node[dataset["path"]]
         if not isinstance(pixels, zarr.Array):
-            raise ImageError(f"{path} names {dataset['path']!r} as its image, which is a group; "
-                             "export it again")
+            raise ImageError(
+                f"{path} names {dataset['path']!r} as its image, which is a group; export it again"
+            )
         sizes = _scale(multiscale, dataset, len(pixels.shape))
         return _named(path, pixels, multiscale, sizes, axes)
 
@@ -56,8 +59,10 @@ def _multiscale(path: Path, group: Any) -> dict[str, Any]:
     found = ome.get("multiscales") if isinstance(ome, dict) else None
     if not found:
         inside = ", ".join(sorted(group.group_keys())[:5]) or "no groups"
-        raise ImageError(f"{path} is a zarr group without an OME image; choose one of the "
-                         f"groups inside it ({inside})")
+        raise ImageError(
+            f"{path} is a zarr group without an OME image; choose one of the "
+            f"groups inside it ({inside})"
+        )
     first: dict[str, Any] = found[0]
     return first
 
@@ -80,8 +85,9 @@ def _named(
     axes: str | None,
 ) -> Micrograph:
     """The micrograph, without axes of length 1 that are neither y nor x."""
-    told = [axis if isinstance(axis, dict) else {"name": axis}
-            for axis in multiscale.get("axes") or ()]
+    told = [
+        axis if isinstance(axis, dict) else {"name": axis} for axis in multiscale.get("axes") or ()
+    ]
     names = [str(axis.get("name", "")).lower() for axis in told]
     name = str(multiscale.get("name") or path.name.removesuffix(".zarr").removesuffix(".ome"))
     if len(names) != len(pixels.shape):
@@ -90,11 +96,14 @@ def _named(
     if len(kept) < len(names):
         import dask.array as da
 
-        pixels = da.from_zarr(pixels)[tuple(slice(None) if i in kept else 0
-                                            for i in range(len(names)))]
+        pixels = da.from_zarr(pixels)[
+            tuple(slice(None) if i in kept else 0 for i in range(len(names)))
+        ]
     if axes is None and "t" in (names[i] for i in kept):
-        raise ImageError(f"{path} holds {pixels.shape[names.index('t')]} time points; save one "
-                         "of them as an image of its own")
+        raise ImageError(
+            f"{path} holds {pixels.shape[names.index('t')]} time points; save one "
+            "of them as an image of its own"
+        )
     spatial = [i for i in kept if names[i] in ("z", "y", "x")]
     units = {told[i].get("unit") for i in spatial}
     chosen = axes if axes is not None else "".join(names[i] for i in kept)

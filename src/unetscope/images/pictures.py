@@ -18,8 +18,18 @@ from unetscope.images.writing import replacing
 
 # How a mode of Pillow is read: as it is, or converted to one that has an array of its own.
 _AS_IT_IS = ("L", "RGB", "RGBA", "I", "F", "1", "I;16", "I;16B", "I;16L")
-_CONVERTED = {"P": "RGB", "PA": "RGBA", "LA": "L", "La": "L", "CMYK": "RGB", "YCbCr": "RGB",
-              "LAB": "RGB", "HSV": "RGB", "RGBX": "RGB", "RGBa": "RGBA"}
+_CONVERTED = {
+    "P": "RGB",
+    "PA": "RGBA",
+    "LA": "L",
+    "La": "L",
+    "CMYK": "RGB",
+    "YCbCr": "RGB",
+    "LAB": "RGB",
+    "HSV": "RGB",
+    "RGBX": "RGB",
+    "RGBa": "RGBA",
+}
 
 
 def read_picture(path: Path, axes: str | None = None) -> Micrograph:
@@ -42,9 +52,11 @@ def picture_pixels(path: Path, *, palette_index: bool = False) -> NDArray[Any]:
             return _decoded(path, palette_index=palette_index)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             limit = Image.MAX_IMAGE_PIXELS or 0
-            raise ImageError(f"{path} is larger than the {limit / 1e6:.0f} million pixels that "
-                             "are opened from a compressed picture; convert it to TIFF or "
-                             "OME-Zarr, which are read piece by piece") from error
+            raise ImageError(
+                f"{path} is larger than the {limit / 1e6:.0f} million pixels that "
+                "are opened from a compressed picture; convert it to TIFF or "
+                "OME-Zarr, which are read piece by piece"
+            ) from error
 
 
 def _decoded(path: Path, *, palette_index: bool) -> NDArray[Any]:
@@ -57,8 +69,10 @@ def _decoded(path: Path, *, palette_index: bool) -> NDArray[Any]:
                 return np.array(image)
             if image.mode not in _AS_IT_IS:
                 if image.mode not in _CONVERTED:
-                    raise ImageError(f"{path} has colours of the kind {image.mode}, which are not "
-                                     "read; convert it to grey or RGB")
+                    raise ImageError(
+                        f"{path} has colours of the kind {image.mode}, which are not "
+                        "read; convert it to grey or RGB"
+                    )
                 image = image.convert(_CONVERTED[image.mode])
             return np.array(image)
 
@@ -75,10 +89,15 @@ def write_picture(micrograph: Micrograph, path: Path) -> None:
     pixels = pixels.astype(np.uint8) if pixels.dtype.kind == "b" else pixels
     suffix = path.suffix.lower()
     allowed = (np.uint8, np.uint16) if suffix == ".png" and not micrograph.is_rgb else (np.uint8,)
-    if pixels.dtype not in allowed or not (micrograph.axes == "yx" or micrograph.is_rgb) \
-            or pixels.ndim > 3:
-        raise OutputError(f"{suffix} cannot hold {pixels.dtype} pixels with axes "
-                          f"{micrograph.axes!r}; write TIFF or OME-Zarr")
+    if (
+        pixels.dtype not in allowed
+        or not (micrograph.axes == "yx" or micrograph.is_rgb)
+        or pixels.ndim > 3
+    ):
+        raise OutputError(
+            f"{suffix} cannot hold {pixels.dtype} pixels with axes "
+            f"{micrograph.axes!r}; write TIFF or OME-Zarr"
+        )
     if micrograph.is_rgb and suffix != ".png":
         pixels = pixels[..., :3]
     with replacing(path) as temporary:

@@ -82,14 +82,15 @@ def _pixels_by_pillow(path: Path) -> NDArray[Any]:
     return planes[0] if pages == 1 else np.stack(planes)
 
 
-def _named_axes(
-    path: Path, pixels: Any, stored: str, axes: str | None
-) -> tuple[Any, str | None]:
+def _named_axes(path: Path, pixels: Any, stored: str, axes: str | None) -> tuple[Any, str | None]:
     """Pixels without axes of length 1 that carry no meaning, and the names of those left."""
     if len(stored) != len(pixels.shape):
         return pixels, axes  # read by Pillow, or a level of another kind: told or inferred
-    single = [i for i, (a, n) in enumerate(zip(stored, pixels.shape, strict=True))
-              if n == 1 and a not in "YX"]
+    single = [
+        i
+        for i, (a, n) in enumerate(zip(stored, pixels.shape, strict=True))
+        if n == 1 and a not in "YX"
+    ]
     if single and not isinstance(pixels, np.ndarray):
         import dask.array as da
 
@@ -100,8 +101,10 @@ def _named_axes(
     if axes is not None:
         return pixels, axes
     if "T" in stored:
-        raise ImageError(f"{path} holds {pixels.shape[stored.index('T')]} time points; save one "
-                         'of them, or give axes="zyx" if they are planes of a stack')
+        raise ImageError(
+            f"{path} holds {pixels.shape[stored.index('T')]} time points; save one "
+            'of them, or give axes="zyx" if they are planes of a stack'
+        )
     if any(a in _UNTOLD for a in stored):
         return pixels, None
     return pixels, stored.replace("S", "C").lower()
@@ -119,8 +122,10 @@ def write_tiff(micrograph: Micrograph, path: Path) -> None:
         If TIFF cannot hold the dtype, or the file cannot be written.
     """
     if micrograph.dtype.name not in _OME_DTYPES:
-        raise OutputError(f"TIFF cannot hold {micrograph.dtype} pixels so that other programs "
-                          "read them; convert them to float32 or uint16, or write OME-Zarr")
+        raise OutputError(
+            f"TIFF cannot hold {micrograph.dtype} pixels so that other programs "
+            "read them; convert them to float32 or uint16, or write OME-Zarr"
+        )
     pixels, axes = _in_tiff_order(micrograph)
     imagej = (
         ".ome." not in path.name.lower()

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 #: Metres in one of each unit that is understood.
-METRES = {"pm": 1e-12, "Å": 1e-10, "nm": 1e-9, "µm": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0,
-          "inch": 0.0254}
+METRES = {
+    "pm": 1e-12,
+    "Å": 1e-10,
+    "nm": 1e-9,
+    "µm": 1e-6,
+    "mm": 1e-3,
+    "cm": 1e-2,
+    "m": 1.0,
+    "inch": 0.0254,
+}
 
 _SPELLINGS = {
     "pm": ("picometer", "picometre", "picometers", "picometres"),
     "Å": ("å", "a", "angstrom", "ångström", "angstroms"),
     "nm": ("nanometer", "nanometre", "nanometers", "nanometres", "nanometer(s)"),
-    "µm": ("um", "μm", "micron", "microns", "micrometer", "micrometre", "micrometers",
-           "micrometres", "\\u00b5m", "\\u03bcm", "µ", "u"),
+    "µm": (
+        "um",
+        "μm",
+        "micron",
+        "microns",
+        "micrometer",
+        "micrometre",
+        "micrometers",
+        "micrometres",
+        "\\u00b5m",
+        "\\u03bcm",
+        "µ",
+        "u",
+    ),
     "mm": ("millimeter", "millimetre", "millimeters", "millimetres"),
     "cm": ("centimeter", "centimetre", "centimeters", "centimetres"),
     "m": ("meter", "metre", "meters", "metres"),
@@ -23,8 +43,16 @@ _NORMALISED = {name.lower(): name for name in METRES} | {
 }
 
 #: The words that OME-NGFF (OME-Zarr) uses for the same units.
-NGFF_WORDS = {"pm": "picometer", "Å": "angstrom", "nm": "nanometer", "µm": "micrometer",
-              "mm": "millimeter", "cm": "centimeter", "m": "meter", "inch": "inch"}
+NGFF_WORDS = {
+    "pm": "picometer",
+    "Å": "angstrom",
+    "nm": "nanometer",
+    "µm": "micrometer",
+    "mm": "millimeter",
+    "cm": "centimeter",
+    "m": "meter",
+    "inch": "inch",
+}
 
 
 def normalise_unit(unit: object) -> str | None:

@@ -33,8 +33,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if not path.parent.is_dir():
-            raise OutputError(f"{path} cannot be written: the folder {path.parent} does not "
-                              "exist; create it or choose another")
+            raise OutputError(
+                f"{path} cannot be written: the folder {path.parent} does not "
+                "exist; create it or choose another"
+            )
         yield temporary
         _sync(temporary)
         _take_place(temporary, path)
@@ -48,11 +50,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 def _reason(path: Path, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         free = shutil.disk_usage(path.parent).free / 1e6
-        return (f"{path} cannot be written: the disk is full ({free:.0f} MB free); "
-                "make room or choose another folder. The file that was there before is unchanged")
+        return (
+            f"{path} cannot be written: the disk is full ({free:.0f} MB free); "
+            "make room or choose another folder. The file that was there before is unchanged"
+        )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return (f"{path} cannot be written: no permission to write in {path.parent}; "
-                "choose another folder")
+        return (
+            f"{path} cannot be written: no permission to write in {path.parent}; "
+            "choose another folder"
+        )
     return f"{path} cannot be written: {error}; choose another name or folder"
 
 

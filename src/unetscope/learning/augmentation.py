@@ -92,7 +92,7 @@ class Augmenter:
         ----------
         images : (b, c, y, x) float tensor
             Normalised values, mostly 0 to 1, at most -1 to 2.
-        targets : (b, y, x) int64 tensor
+        targets : (b, y, x) or (b, maps, y, x) int64 tensor
             Class indices, `IGNORE` where unlabelled. They move with the image by nearest
             neighbour; what comes in from outside the patch is mirrored image with `IGNORE`.
         """
@@ -147,10 +147,11 @@ class Augmenter:
         matrices = _about_the_centre(angles, scales, size).to(images)
         image_part = warp_affine(images[where], matrices, size, "bilinear", "reflection")
         # Shifted by one, so that kornia's zero outside becomes IGNORE when shifted back.
-        shifted = (targets[where] - IGNORE).unsqueeze(1).float()
+        chosen_targets = targets[where]
+        shifted = (chosen_targets - IGNORE).reshape(len(angles), -1, *size).float()
         target_part = warp_affine(shifted, matrices.float(), size, "nearest", "zeros")
         images[where] = image_part
-        targets[where] = target_part.squeeze(1).round().long() + IGNORE
+        targets[where] = target_part.round().long().reshape(chosen_targets.shape) + IGNORE
         return images, targets
 
     def _blurred(self, images: torch.Tensor) -> torch.Tensor:

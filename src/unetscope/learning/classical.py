@@ -14,8 +14,9 @@ from torch.nn import functional
 
 STRIDES = (1, 2, 4, 8)
 FILTERS = ("gaussian", "gradient", "hessian high", "hessian low", "deviation")
-# Farthest pixel a filter can see: 8 (cell) * (3 blur + 1 derivative) + 7 (phase) at stride 8.
-REACH_PX = 39
+# Farthest pixel a filter can see: the deviation blurs twice, at stride 8 that is 8 (cell) *
+# (3 + 3 blur) + 7 (phase).
+REACH_PX = 55
 
 _SIGMA = 1.0
 _BLUR_RADIUS = 3  # three sigma

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
+from unetscope.learning.classical import REACH_PX
 from unetscope.learning.features import Levels, feature_levels, network_fingerprint, side_multiple
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import on_device
@@ -109,7 +110,7 @@ def grid(model: PixelModel, image: Micrograph, tile_px: int = GRID_PX) -> list[T
     return plan_tiles(
         image.spatial_shape[-2:],
         core_px=tile_px,
-        halo_px=max(net.config.halo_px for net in nets),
+        halo_px=max(REACH_PX, *(net.config.halo_px for net in nets)),
         margin_px=_MARGIN_PX,
         multiple=max(side_multiple(net) for net in nets),
     )

@@ -89,9 +89,7 @@ def feature_levels(backbone: UNet, image: Tensor) -> Levels:
     return levels
 
 
-def gain_vector(
-    backbone: UNet, channels: int, tap_gain: Tensor, classical_gain: Tensor
-) -> Tensor:
+def gain_vector(backbone: UNet, channels: int, tap_gain: Tensor, classical_gain: Tensor) -> Tensor:
     """The gain of every feature, (feature,), in the order of :func:`rows_at`; differentiable.
 
     ``tap_gain``: (taps,); ``classical_gain``: (strides, filters). Gains are applied to rows and

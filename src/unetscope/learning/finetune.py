@@ -27,10 +27,11 @@ from unetscope.learning.events import (
     Validation,
 )
 from unetscope.learning.feature_cache import FeatureCache
-from unetscope.learning.held_out import HeldOut, Partition, Verdict, partition
+from unetscope.learning.held_out import HeldOut, Verdict
 from unetscope.learning.instant import fit_instant, labelled_rows, prepared
-from unetscope.learning.losses import segmentation_loss
+from unetscope.learning.losses import guide_loss, segmentation_loss
 from unetscope.learning.memory import is_out_of_memory
+from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import release_devices, settled
@@ -56,6 +57,8 @@ class TrainOptions:
     learning_rate, weight_decay : of AdamW.
     patch_px, batch_size : size and number of the patches of a step.
     dice_weight : weight of the Dice loss beside cross-entropy.
+    guide_weight : weight of staying near the instant answer where nothing is labelled; 0 leaves
+        unlabelled pixels without any influence.
     average_decay : of the exponential average of the weights, which is what answers.
     validation_fraction : share of the labels held back.
     precision : ``"auto"``, ``"bf16"`` or ``"fp32"``.
@@ -70,6 +73,7 @@ class TrainOptions:
     patch_px: int = 128
     batch_size: int = 4
     dice_weight: float = 0.5
+    guide_weight: float = 1.0
     average_decay: float = 0.98
     validation_fraction: float = 0.2
     augmentation: AugmentOptions = field(default_factory=AugmentOptions)
@@ -141,33 +145,57 @@ class _Run:
             device=self.device,
         )
         yield HeadFitted(self.model, time.perf_counter() - began, counts, with_forest=True)
-        parts = partition(
-            samples,
-            guard_px=2 * self.model.backbone.config.reach_px,
-            fraction=self.options.validation_fraction,
-            seed=self.options.seed,
-        )
+        parts, goes_on = self._parts(samples, values)
         # Everything drawn at random starts from the seed again: new strokes, a new run.
-        self.patches = PatchSource(
-            self.model, samples, parts.training, values, cache=self.cache, seed=self.options.seed
-        )
         self.augment = Augmenter(self.options.augmentation, self.options.seed, self.device)
         self.held = HeldOut(
             self.model, samples, parts, values, cache=self.cache, device=self.device
         )
-        self._set_up_network(samples, parts, values)
+        self.patches = PatchSource(
+            self.model,
+            samples,
+            parts.training,
+            values,
+            cache=self.cache,
+            seed=self.options.seed,
+            guide=(self.held.told or self.model) if self.options.guide_weight else None,
+        )
+        self.prior = (self.held.told or self.model).prior
+        if not goes_on:
+            self._set_up_network(samples, parts, values)
+        self.values = values
+        self.model = replace(self.model, partition=parts)
         self.best_loss, self.best_validation, self.idle_epochs = float("inf"), None, 0
         self._judge()
         self.seconds += time.perf_counter() - began
         yield self._started(values, parts)
 
+    def _parts(
+        self, samples: Sequence[Sample], values: tuple[int, ...]
+    ) -> tuple[Partition, bool]:
+        """What is held back now, and whether the running network may go on with it."""
+        guard_px = 2 * self.model.backbone.config.reach_px
+        before = self.model.partition if self.model.network_classes == values else None
+        parts = before.extended(samples, guard_px) if before is not None else None
+        if parts is not None:
+            return parts, self.net is not None
+        parts = partition(
+            samples,
+            guard_px=guard_px,
+            fraction=self.options.validation_fraction,
+            seed=self.options.seed,
+        )
+        if before is not None:
+            # The present network may have seen what is held back now: begin with a fresh one.
+            self.model = replace(self.model, network=None, network_classes=(), network_weight=0.0)
+        elif self.model.network is not None and self.model.network_classes == values:
+            note = "If this model learned from these images before, its scores are too good."
+            parts = replace(parts, note=f"{parts.note} {note}")
+        return parts, False
+
     def _set_up_network(
         self, samples: Sequence[Sample], parts: Partition, values: tuple[int, ...]
     ) -> None:
-        goes_on = self.net is not None and self.values == values
-        self.values = values
-        if goes_on:
-            return
         start = self.model.network
         if start is None or self.model.network_classes != values:
             start = self._network_from_head(samples, parts, values)
@@ -198,8 +226,12 @@ class _Run:
         weight = weight * recipe.tap_gain[0] * recipe.sharpness
         with torch.no_grad():
             net.classifier.weight.copy_(weight.t().reshape(net.classifier.weight.shape))
-            net.classifier.bias.copy_(bias * recipe.sharpness)
+            net.classifier.bias.copy_(bias * recipe.sharpness + self._log_prior(bias))
         return settled(net)
+
+    def _log_prior(self, like: Tensor) -> Tensor:
+        """Logarithm of the classes' prior weights, (class,)."""
+        return torch.tensor(self.prior, dtype=like.dtype, device=like.device).log()
 
     def _started(self, values: tuple[int, ...], parts: Partition) -> Started:
         figure = self.held.kind != "strokes"
@@ -245,9 +277,17 @@ class _Run:
         images = images.contiguous(memory_format=torch.channels_last)
         with autocast(self.device, self.precision):
             logits = self.net(images)
+        # Strokes are painted in like amounts for all classes, the network shall answer in natural
+        # shares: the shares are taken out before it is compared with the strokes (logit
+        # adjustment: Menon et al. 2021, arXiv 2007.07314).
+        balanced = logits - self._log_prior(logits).reshape(1, -1, 1, 1)
         loss = segmentation_loss(
-            logits, targets, self._class_weights(logits), self.options.dice_weight
+            balanced, targets[:, 0], self._class_weights(logits), self.options.dice_weight
         )
+        if self.options.guide_weight:
+            loss = loss + self.options.guide_weight * guide_loss(
+                logits, targets[:, 1:], targets[:, 0]
+            )
         if not torch.isfinite(loss):
             self.bad_steps += 1
             return float("nan")

@@ -18,44 +18,24 @@ from torch import Tensor
 from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache, read_window
 from unetscope.learning.instant import fit_instant, instant_rows, labelled_rows
-from unetscope.learning.metrics import dice_per_class, iou_per_class
+from unetscope.learning.metrics import dice_per_class, iou_per_class, mean_dice
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.precision import autocast
 from unetscope.learning.samples import Sample
-from unetscope.learning.split import Split, hold_out_strokes, split_labels
+from unetscope.learning.partition import Partition
 from unetscope.learning.tiling import padded_shape
 from unetscope.network.unet import UNet
 
-# Shares of the fine-tuned network that are compared on held-back pixels.
+# Parts of the largest share the network may get that are compared on held-back pixels.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Nats a full share must gain over none: with few held-back strokes a smaller gain is luck.
 _CAUTION = 0.02
+_LEAST_CAP = 0.25
+_ENOUGH_PIXELS = 10_000
+_MOST_WITHOUT_FIGURE = 0.5
 _MAX_PIXELS = 20_000
 _CELL_PX = 96
 _MAX_WINDOWS = 24
-
-
-@dataclass(frozen=True, eq=False)
-class Partition:
-    """What is trained on and what is held back, one label array a sample."""
-
-    training: list[np.ndarray]
-    held: list[np.ndarray]
-    kind: str  # "image", "block": an honest figure; "strokes": only for choosing
-    note: str
-
-
-def partition(samples: Sequence[Sample], *, guard_px: int, fraction: float, seed: int) -> Partition:
-    """Hold back places beyond the guard band, or else whole strokes for choosing only."""
-    split: Split = split_labels(samples, guard_px=guard_px, fraction=fraction, seed=seed)
-    if split.kind != "none":
-        return Partition(list(split.training), list(split.validation), split.kind, split.note)
-    training, held = [], []
-    for sample in samples:
-        kept, out = hold_out_strokes(sample.labels, fraction=fraction, seed=seed)
-        training.append(kept)
-        held.append(out)
-    return Partition(training, held, "strokes", split.note)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,18 +76,31 @@ class HeldOut:
         self._device = device
         self.targets = np.zeros(0, np.int64)
         self._windows: list[_Window] = []
+        self.told: PixelModel | None = None
         held = _limited(samples, parts.held, model.seed)
         if not any(sample.labels.any() for sample in held):
             return
         rows = labelled_rows(model, held, values, cache=cache, device=device, limit=_MAX_PIXELS)
         shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
         told = fit_instant(model, shown, cache=cache, with_forest=True, device=device)
+        self.told = told
         self._instant = instant_rows(told, rows.features, rows.classical)
         self.targets = rows.targets
         self._windows = _windows(model, held, rows.places, cache)
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def largest_share(self) -> float:
+        """How much of the answer so few held-back pixels may give to the network.
+
+        A handful of strokes lies well inside its regions and says little about borders, so a
+        quarter is the most they can grant; ten thousand held-back pixels can grant all of it, or
+        half where they lie so near the training pixels that no honest figure could be given.
+        """
+        most = _MOST_WITHOUT_FIGURE if self.kind == "strokes" else 1.0
+        return _LEAST_CAP + (most - _LEAST_CAP) * min(1.0, len(self) / _ENOUGH_PIXELS)
 
     def move(self, device: str) -> None:
         """Judge on another device from now on."""
@@ -118,10 +111,15 @@ class HeldOut:
         if not len(self):
             return Verdict(0.0, float("nan"), None)
         own = self._network_answer(net, precision)
-        losses = [self._loss((1 - s) * self._instant + s * own) for s in SHARES]
-        cautious = [loss + _CAUTION * share for loss, share in zip(losses, SHARES, strict=True)]
-        best = int(np.argmin(cautious))
-        share = SHARES[best]
+        shares = [part * self.largest_share for part in SHARES]
+        mixtures = [(1 - share) * self._instant + share * own for share in shares]
+        losses = [self._loss(mixed) for mixed in mixtures]
+        cautious = [loss + _CAUTION * share for loss, share in zip(losses, shares, strict=True)]
+        # A network may be surer of itself without being right more often: both must agree.
+        dice = [self._dice(mixed) for mixed in mixtures]
+        allowed = [c if d >= dice[0] else float("inf") for c, d in zip(cautious, dice, strict=True)]
+        best = int(np.argmin(allowed))
+        share = shares[best]
         mixed = (1 - share) * self._instant + share * own
         validation = self._validation(mixed, losses[best]) if self.kind != "strokes" else None
         return Verdict(share, cautious[best], validation)
@@ -131,6 +129,9 @@ class HeldOut:
         own = -np.log(np.clip(chance[np.arange(len(self)), self.targets], 1e-4, 1.0))
         classes = np.unique(self.targets)
         return float(np.mean([own[self.targets == k].mean() for k in classes]))
+
+    def _dice(self, chance: np.ndarray) -> float:
+        return mean_dice(self.values[self.targets], self.values[chance.argmax(axis=1)])
 
     def _validation(self, chance: np.ndarray, loss: float) -> Validation:
         truth, said = self.values[self.targets], self.values[chance.argmax(axis=1)]

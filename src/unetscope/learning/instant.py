@@ -116,9 +116,7 @@ def prepared(model: PixelModel, samples: Sequence[Sample], cache: FeatureCache) 
     return model
 
 
-def named_classes(
-    values: Sequence[int], known: Sequence[LabelClass]
-) -> tuple[LabelClass, ...]:
+def named_classes(values: Sequence[int], known: Sequence[LabelClass]) -> tuple[LabelClass, ...]:
     """A class for every painted value, by its known name and colour where there is one."""
     by_value = {c.value: c for c in known}
     return tuple(by_value.get(c.value, c) for c in default_classes(values))
@@ -162,9 +160,7 @@ def labelled_rows(
     )
 
 
-def instant_rows(
-    model: PixelModel, features: torch.Tensor, classical: np.ndarray
-) -> np.ndarray:
+def instant_rows(model: PixelModel, features: torch.Tensor, classical: np.ndarray) -> np.ndarray:
     """What the instant voice of ``model`` says about rows: (n, class) probabilities."""
     if model.head is None:
         raise ModelError("this model has no head yet; solve it with fit_instant first.")
@@ -267,6 +263,4 @@ def _joint_range(
     ranges = [cache.normalisation(replace(model, own_normalisation=True), s.image) for s in samples]
     low = np.mean([r.low for r in ranges], axis=0)
     high = np.mean([r.high for r in ranges], axis=0)
-    return replace(
-        ranges[0], low=tuple(float(v) for v in low), high=tuple(float(v) for v in high)
-    )
+    return replace(ranges[0], low=tuple(float(v) for v in low), high=tuple(float(v) for v in high))

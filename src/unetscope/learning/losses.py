@@ -80,3 +80,25 @@ def segmentation_loss(
     if dice_weight:
         loss = loss + dice_weight * masked_dice_loss(logits, targets)
     return loss
+
+
+def guide_loss(
+    logits: torch.Tensor, guide: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """Cross-entropy to another model's probabilities where nobody labelled: distillation.
+
+    Source: Hinton et al. (2015), arXiv 1503.02531.
+
+    Parameters
+    ----------
+    logits : (b, K, y, x) tensor.
+    guide : (b, K, y, x) int64 tensor
+        Probabilities in 255ths; `IGNORE` in the first map where the guide says nothing.
+    targets : (b, y, x) int64 tensor
+        Labelled pixels, which the guide must not overrule, hold something else than `IGNORE`.
+    """
+    told = (guide[:, :1] != IGNORE) & (targets == IGNORE).unsqueeze(1)
+    chance = guide.clamp(min=0).float()
+    chance = chance / chance.sum(dim=1, keepdim=True).clamp(min=1)
+    loss = -(chance * logits.float().log_softmax(dim=1)).sum(dim=1, keepdim=True)
+    return (loss * told).sum() / told.sum().clamp(min=1)

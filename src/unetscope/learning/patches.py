@@ -11,9 +11,11 @@ from torch import Tensor
 
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
+from unetscope.learning.events import TileDone
 from unetscope.learning.feature_cache import FeatureCache, read_window
 from unetscope.learning.losses import IGNORE
 from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.prediction import PredictOptions, predict_tiles
 from unetscope.learning.samples import Sample
 from unetscope.learning.tiling import padded_shape
 
@@ -28,6 +30,7 @@ class _Plane:
     z: int
     normalisation: Normalisation
     whole: Tensor | None  # (channel, y, x), padded
+    guide: np.ndarray | None  # (class, y, x) uint8: probabilities in 255ths
 
 
 class PatchSource:
@@ -48,7 +51,9 @@ class PatchSource:
         *,
         cache: FeatureCache,
         seed: int,
+        guide: PixelModel | None = None,
     ) -> None:
+        self._guide, self._classes = guide, len(values)
         self._rng = np.random.default_rng(seed)
         self._multiple = model.backbone.config.multiple
         self._index_of = np.full(max(values) + 1, IGNORE, dtype=np.int64)
@@ -70,12 +75,21 @@ class PatchSource:
         return [len(found) for found in self.spots]
 
     def draw(self, batch_size: int, patch_px: int) -> tuple[Tensor, Tensor]:
-        """Images (b, channel, y, x) float32 and targets (b, y, x) int64 with IGNORE."""
+        """Images (b, channel, y, x) float32 and targets (b, 1 + class, y, x) int64.
+
+        The first target is the class index or IGNORE; the others are the guide's probabilities in
+        255ths, or IGNORE where there is none. With a guide, one patch in four may lie anywhere.
+        """
         images, targets = [], []
-        for _ in range(batch_size):
-            spots = self.spots[self._turn % len(self.spots)]
-            self._turn += 1
-            plane, y, x = (int(v) for v in spots[self._rng.integers(len(spots))])
+        for index in range(batch_size):
+            if self._guide is not None and index % 4 == 3:
+                plane = int(self._rng.integers(len(self._planes)))
+                height, width = self._planes[plane].labels.shape
+                y, x = int(self._rng.integers(height)), int(self._rng.integers(width))
+            else:
+                spots = self.spots[self._turn % len(self.spots)]
+                self._turn += 1
+                plane, y, x = (int(v) for v in spots[self._rng.integers(len(spots))])
             image, target = self._cut(self._planes[plane], y, x, patch_px)
             images.append(image)
             targets.append(target)
@@ -85,12 +99,14 @@ class PatchSource:
         self, model: PixelModel, image: Micrograph, labels: np.ndarray, z: int, cache: FeatureCache
     ) -> None:
         normalisation = cache.normalisation(model, image)
-        whole = None
+        whole = guide = None
         if labels.size <= _KEEP_PLANE_PX:
             height, width = padded_shape(labels.shape, self._multiple)
             whole = read_window(image, z, (slice(0, height), slice(0, width)), normalisation)[0]
             whole = whole.contiguous()
-        self._planes.append(_Plane(image, labels, z, normalisation, whole))
+            if self._guide is not None:
+                guide = _guidance(self._guide, image, z, cache)
+        self._planes.append(_Plane(image, labels, z, normalisation, whole, guide))
 
     def _collect(self, spots: list[list[np.ndarray]]) -> None:
         labels = self._planes[-1].labels
@@ -108,10 +124,11 @@ class PatchSource:
             starts.append(int(np.clip(start, 0, max(0, side - patch_px))))
         box = (slice(starts[0], starts[0] + patch_px), slice(starts[1], starts[1] + patch_px))
         labels = plane.labels[box]
-        target = np.full((patch_px, patch_px), IGNORE, dtype=np.int64)
-        target[: labels.shape[0], : labels.shape[1]] = np.where(
-            labels > 0, self._index_of[labels], IGNORE
-        )
+        target = np.full((1 + self._classes, patch_px, patch_px), IGNORE, dtype=np.int64)
+        inside = (slice(0, labels.shape[0]), slice(0, labels.shape[1]))
+        target[(0, *inside)] = np.where(labels > 0, self._index_of[labels], IGNORE)
+        if plane.guide is not None:
+            target[(slice(1, None), *inside)] = plane.guide[(slice(None), *box)]
         if plane.whole is not None:
             image = plane.whole[(slice(None), *box)]
             short = [patch_px - side for side in image.shape[1:]]
@@ -121,3 +138,15 @@ class PatchSource:
         else:
             image = read_window(plane.image, plane.z, box, plane.normalisation)[0]
         return image, torch.from_numpy(target)
+
+
+def _guidance(guide: PixelModel, image: Micrograph, z: int, cache: FeatureCache) -> np.ndarray:
+    """The guide's answer to a plane: (class, y, x) uint8 in 255ths."""
+    answer = np.zeros((len(guide.classes), *image.spatial_shape[-2:]), np.uint8)
+    for event in predict_tiles(
+        guide, image, PredictOptions(planes=[z], probabilities=True), cache=cache
+    ):
+        if isinstance(event, TileDone) and event.probabilities is not None:
+            part = event.probabilities.reshape(len(guide.classes), *event.labels.shape[-2:])
+            answer[(slice(None), *event.region[-2:])] = np.rint(part * 255).astype(np.uint8)
+    return answer

@@ -16,7 +16,7 @@ from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.features import Recipe, feature_count
+from unetscope.learning.features import Recipe, classical_count, feature_count
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.pixel_model import PixelModel, RidgeHead
 from unetscope.learning.placement import settled
@@ -38,7 +38,7 @@ def start_model(
         net = initialise(UNet(UNetConfig(norm="none")), seed)
         model = PixelModel("random", settled(net), Recipe(), seed=seed)
     else:
-        resolved = resolve_name(name, device)
+        resolved = resolve_name(name)
         bundled, manifest = load_bundled(resolved)
         recipe = Recipe.from_dict(manifest["recipe"])
         model = PixelModel(resolved, settled(bundled), recipe, seed=seed)
@@ -69,6 +69,7 @@ def load_model(path: str | Path) -> PixelModel:
         )
     try:
         model = _model_of(manifest, tensors)
+        _check_fit(model, tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ModelFileError):
             raise
@@ -137,7 +138,9 @@ def _model_of(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pix
     head = None
     if "head.weight" in tensors:
         shape = (feature_count(backbone, channels), len(classes))
-        head = RidgeHead(_shaped(tensors, "head.weight", shape), _shaped(tensors, "head.bias", shape[1:]))
+        head = RidgeHead(
+            _shaped(tensors, "head.weight", shape), _shaped(tensors, "head.bias", shape[1:])
+        )
     forest = None
     if "forest.rows" in tensors:
         forest = PixelForest(
@@ -178,9 +181,8 @@ def _network_of(part: str, config: Mapping[str, Any], tensors: Mapping[str, Tens
         raise ModelFileError(f"the {part} lacks {missing[:3]} and has foreign {extra[:3]}.")
     for key, tensor in own.items():
         if tensor.shape != expected[key].shape:
-            raise ModelFileError(
-                f"{part}.{key} has shape {tuple(tensor.shape)}, expected {tuple(expected[key].shape)}."
-            )
+            have, want = tuple(tensor.shape), tuple(expected[key].shape)
+            raise ModelFileError(f"{part}.{key} has shape {have}, expected {want}.")
     net.load_state_dict({k: v.to(torch.float32) for k, v in own.items()}, strict=True)
     return settled(net)
 
@@ -195,6 +197,27 @@ def _check_keys(tensors: Mapping[str, Tensor], has_network: bool) -> None:
     missing = {"check.image", "check.answer"} - set(tensors)
     if missing:
         raise ModelFileError(f"the file lacks {sorted(missing)}.")
+
+
+def _check_fit(model: PixelModel, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse parts that are whole each but do not belong together."""
+    count, values = len(model.classes), model.class_values
+    for part, net in (("backbone", model.backbone), ("network", model.network)):
+        if net is not None and (net.config.ndim, net.config.in_channels) != (2, model.channels):
+            raise ModelFileError(f"the {part} is not for {model.channels} channel(s) in 2D.")
+    if model.network is not None and model.network.config.classes != len(model.network_classes):
+        raise ModelFileError(f"the network does not answer the classes {model.network_classes}.")
+    if len(set(values)) != count or not model.can_answer:
+        raise ModelFileError(f"nothing in the file answers the classes {values}.")
+    if len(model.prior) not in (0, count) or not 0 <= model.network_weight <= 1:
+        raise ModelFileError(f"prior {model.prior} or share {model.network_weight} is impossible.")
+    if model.forest is not None:
+        rows, targets = model.forest.rows, model.forest.targets
+        _shaped(tensors, "forest.rows", (len(targets), classical_count(model.channels)))
+        if not np.array_equal(np.unique(targets), np.arange(count)) or rows.dtype != np.float32:
+            raise ModelFileError("the forest was not grown for these classes.")
+    _shaped(tensors, "check.image", (model.channels, _CHECK_PX, _CHECK_PX))
+    _shaped(tensors, "check.answer", (count, _CHECK_PX, _CHECK_PX))
 
 
 def _shaped(tensors: Mapping[str, Tensor], key: str, shape: tuple[int, ...]) -> Tensor:

@@ -21,6 +21,7 @@ from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.features import Levels, Recipe, classical_image, scores
 from unetscope.learning.forest import PixelForest
+from unetscope.learning.partition import Partition
 from unetscope.network.channels import adapt_input_channels
 from unetscope.network.unet import UNet
 
@@ -46,8 +47,9 @@ class PixelModel:
         class is (everybody paints as much crack as steel); the shares on the labelled images do.
     classes : what the answers mean, in the order of their columns; empty before the first strokes.
     network : the fine-tuned U-Net, one output per class of ``network_classes``.
-    own_normalisation : each image by its own percentiles (the default), or all by ``normalisation``,
-        the range of the images it learned from.
+    own_normalisation : each image by its own percentiles (the default), or all by
+        ``normalisation``, the range of the images it learned from.
+    partition : what the network learned from and what was held back; not written to files.
     record : what training wrote down (JSON values), for the model file.
     """
 
@@ -69,6 +71,7 @@ class PixelModel:
     seed: int = 0
     version: int = 0
     parent: str | None = None
+    partition: Partition | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -91,7 +94,7 @@ class PixelModel:
         )
 
     def for_channels(self, channels: int) -> PixelModel:
-        """This model for images of ``channels`` channels, where nothing learned stands against it."""
+        """This model for ``channels`` channels, where nothing learned stands against it."""
         if channels == self.channels:
             return self
         if self.head is not None or self.network is not None:
@@ -123,6 +126,7 @@ class PixelModel:
             network=other.network,
             network_classes=other.network_classes,
             network_weight=other.network_weight,
+            partition=other.partition,
             record=other.record,
         )
 
@@ -153,7 +157,8 @@ def probabilities(model: PixelModel, levels: Levels, logits: Tensor | None) -> T
         parts.append((share if parts else 1.0, logits.softmax(dim=0)))
     if not parts:
         raise ModelError("this model has neither a head nor a network that can answer.")
-    return sum((weight * part for weight, part in parts), torch.zeros((), device=parts[0][1].device))
+    nothing = torch.zeros((), device=parts[0][1].device)
+    return sum((weight * part for weight, part in parts), nothing)
 
 
 def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:

@@ -39,4 +39,7 @@ def release_devices() -> None:
 def settled(net: UNet) -> UNet:
     """``net`` made ready to answer: eval mode, no gradients, channels-last (faster here)."""
     net = net.eval().requires_grad_(False)
-    return net.to(memory_format=torch.channels_last) if net.config.ndim == 2 else net
+    if net.config.ndim == 2:
+        # torch's type stubs lack the overload that its documentation shows
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net

@@ -11,7 +11,13 @@ from torch import Tensor
 
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
-from unetscope.learning.feature_cache import GRID_PX, FeatureCache, compute_levels, grid, read_window
+from unetscope.learning.feature_cache import (
+    GRID_PX,
+    FeatureCache,
+    compute_levels,
+    grid,
+    read_window,
+)
 from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.pixel_model import PixelModel, probabilities
 from unetscope.learning.placement import on_device, release_devices
@@ -67,7 +73,7 @@ def predict_tiles(
         z, tile = todo[0]
         try:
             answer = _answer(model, image, z, tile, device, normalised, keep=cache is not None)
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             answer = None  # recover outside of the handler, which still holds the failed tensors

@@ -1,4 +1,4 @@
-"""The Python face of unetscope: fit on strokes, predict, save, load, as scikit-learn users expect."""
+"""The Python face of unetscope: fit on strokes, predict, save, load, with scikit-learn's habits."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.precision import choose_device
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.learning.samples import make_samples
+from unetscope.network.catalogue import bundled_models
 from unetscope.network.unet import UNet
 
 
@@ -47,9 +48,7 @@ class Segmenter:
         One entry an epoch, over all calls of :meth:`fit`.
     """
 
-    def __init__(
-        self, model: str | None = "general", device: str = "auto", seed: int = 0
-    ) -> None:
+    def __init__(self, model: str | None = "general", device: str = "auto", seed: int = 0) -> None:
         self.model = model
         self.device = device
         self.seed = seed
@@ -119,7 +118,10 @@ class Segmenter:
     def load(cls, path: str | Path, device: str = "auto") -> Segmenter:
         """Read a file that :meth:`save`, the window or the command line wrote."""
         loaded = load_model(path)
-        segmenter = cls(model=loaded.name, device=device, seed=loaded.seed)
+        name = (
+            loaded.name if loaded.name in [bundled.name for bundled in bundled_models()] else None
+        )
+        segmenter = cls(model=name, device=device, seed=loaded.seed)
         segmenter.model_ = loaded
         return segmenter
 

@@ -32,14 +32,14 @@ _BUNDLED = (
     BundledModel(
         "general-fast",
         "General, fast",
-        "0.48 million parameters; the choice on a CPU.",
-        "803c08e4900434a5c4716539b0c97ec97d37407d0a6f2ea49c43fc370e3bf66e",
+        "0.48 million parameters; the default.",
+        "d2ea7292ac1e665a2653e7d9b81dc99cc3294a633ff42f1570e35beafb76d906",
     ),
     BundledModel(
         "general-large",
         "General, large",
-        "1.93 million parameters, four times the work; the choice on a GPU.",
-        "0bc24477c78fd2b976b6645edec535b5769b204955cc9aafb61d87171653266c",
+        "1.93 million parameters, four times the work; for long training on a GPU.",
+        "f36ae4f7c305b20db01070b3388926835d721c357bdddab8c6dc45cba15d2046",
     ),
 )
 
@@ -49,10 +49,14 @@ def bundled_models() -> tuple[BundledModel, ...]:
     return _BUNDLED
 
 
-def resolve_name(name: str, device: str = "cpu") -> str:
-    """``"general"`` becomes the net that suits the device; other names are checked."""
+def resolve_name(name: str) -> str:
+    """``"general"`` becomes the default weights; other names are checked.
+
+    The fast net is the default on every device: as long as the large one has not learned longer,
+    it is not better (docs/benchmarks.md).
+    """
     if name == "general":
-        return "general-large" if device.startswith("cuda") else "general-fast"
+        return "general-fast"
     names = [model.name for model in _BUNDLED]
     if name not in names:
         raise ModelError(f"no bundled model is called {name!r}; there are general, {names}.")

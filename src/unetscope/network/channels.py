@@ -35,7 +35,8 @@ def with_classes(net: UNet, classes: int) -> UNet:
     """A copy of ``net`` whose 1×1 classifier has ``classes`` outputs, set to zero."""
     fresh = UNet(replace(net.config, classes=classes))
     tensors = {k: v.clone() for k, v in net.state_dict().items() if not k.startswith("classifier.")}
-    tensors["classifier.weight"] = torch.zeros_like(fresh.classifier.weight)
-    tensors["classifier.bias"] = torch.zeros_like(fresh.classifier.bias)
+    for name, tensor in fresh.state_dict().items():
+        if name.startswith("classifier."):
+            tensors[name] = torch.zeros_like(tensor)
     fresh.load_state_dict(tensors, strict=True)
     return fresh.train(net.training)

@@ -81,13 +81,13 @@ class UNetConfig:
         """How far, in pixels, a pixel of the mask can see in any one direction.
 
         Two 3×3 convolutions on every level, down and up, reach ``6 · 2^p - 4`` pixels; the phase
-        of the ``p`` poolings adds up to ``2^p - 1``. Bilinear interpolation blends one more
-        coarse cell at every level. For three poolings that is 51 px: a field of 92 or 100 px,
-        depending on the pixel's phase.
+        of the ``p`` poolings adds up to ``2^p - 1``: 51 px for three poolings, a field of 92 or
+        100 px that depends on the pixel's phase. Bilinear interpolation blends the nearer coarse
+        cell at every level, at most another ``2^p - 1`` pixels away.
         """
         factor = self.multiple
-        reach = 6 * factor - 4 + factor - 1
-        return reach + (2 * factor - 2 if self.upsampling == "interpolated" else 0)
+        phase = factor - 1
+        return 6 * factor - 4 + (phase if self.upsampling == "transposed" else 2 * phase)
 
     @property
     def halo_px(self) -> int:
@@ -138,6 +138,7 @@ class ConvBlock(nn.Module):
         self.relu2 = nn.ReLU(inplace=True)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """(batch, inputs, [z,] y, x) → (batch, outputs, [z,] y, x)."""
         maps = self.relu1(self.norm1(self.conv1(maps)))
         return self.relu2(self.norm2(self.conv2(maps)))
 
@@ -157,6 +158,7 @@ class Up(nn.Module):
             self.conv = _conv(config, inputs, outputs, 1, bias=True)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """(batch, inputs, [z,] y, x) → (batch, outputs, [2z,] 2y, 2x)."""
         return self.conv(self.resize(maps))
 
 
@@ -169,6 +171,7 @@ class DecoderStage(nn.Module):
         self.convs = ConvBlock(config, 2 * here, here)
 
     def forward(self, below: Tensor, skip: Tensor) -> Tensor:
+        """Maps from ``below``, half as wide and high as ``skip`` → maps of the size of ``skip``."""
         return self.convs(torch.cat([skip, self.up(below)], dim=1))
 
 
@@ -194,17 +197,18 @@ class UNet(nn.Module):
         self.classifier = _conv(config, widths[0], config.classes, 1, bias=True)
 
     def stages(self) -> dict[str, nn.Module]:
-        """The named stages in the order the data meets them: enc1 … bottleneck … dec1, classifier."""
+        """The named stages in the order of the data: enc1 … bottleneck … dec1, classifier."""
         levels = range(1, self.config.pools + 1)
         names = [f"enc{level}" for level in levels]
         names += ["bottleneck", *(f"dec{level}" for level in reversed(levels)), "classifier"]
         return {name: self.get_submodule(name) for name in names}
 
     def forward(self, image: Tensor) -> Tensor:
+        """Logits of every pixel."""
         return self.classifier(self.taps(image, ["dec1"])["dec1"])
 
     def taps(self, image: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """The maps of the named stages (not of the classifier), as :meth:`forward` computes them."""
+        """The maps of the named stages (not the classifier), as :meth:`forward` makes them."""
         self._check(image)
         wanted = set(names)
         stages = self.stages()

@@ -1,4 +1,4 @@
-"""Resumable checkpoints of a pretraining run: tensors in safetensors, numbers in JSON, no pickle."""
+"""Resumable checkpoints of a pretraining run: safetensors for tensors, JSON for numbers."""
 
 from __future__ import annotations
 

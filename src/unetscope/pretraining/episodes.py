@@ -17,8 +17,8 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from unetscope.images.normalisation import fit_normalisation
 from unetscope.images.micrograph import as_micrograph
+from unetscope.images.normalisation import fit_normalisation
 from unetscope.images.synthetic import SYNTHETIC
 from unetscope.pretraining.datasets import DATASETS, scenes
 from unetscope.pretraining.strokes import simulate_strokes

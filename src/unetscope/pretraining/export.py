@@ -23,7 +23,8 @@ def export_weights(config: PretrainConfig, run_dir: Path, out_dir: Path) -> str:
     learner = MetaLearner(config)
     tensors = load_file(run_dir / "checkpoint.safetensors")
     prefix = "average."
-    learner.load_state_dict({k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)})
+    averaged = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+    learner.load_state_dict(averaged)
     folded = fold_batch_norm(learner.net.eval())
     log = [json.loads(line) for line in (run_dir / "log.jsonl").read_text().splitlines()]
     manifest = {
@@ -48,7 +49,8 @@ def _card(
 ) -> str:
     judged = [record for record in log if "same" in record]
     rows = "\n".join(
-        f"| {r['step']} | {r['seconds'] / 60:.1f} | {r['loss']:.3f} | {r['same']:.3f} | {r['other']:.3f} |"
+        f"| {r['step']} | {r['seconds'] / 60:.1f} | {r['loss']:.3f} "
+        f"| {r['same']:.3f} | {r['other']:.3f} |"
         for r in judged
     )
     trained = "\n".join(f"- {d.name}: {d.modality} ({d.licence})" for d in DATASETS if d.may_train)

@@ -119,7 +119,8 @@ class HeldOutJudge:
     @torch.inference_mode()
     def __call__(self, learner: MetaLearner) -> dict[str, float]:
         """Mean Dice on the same image (``same``) and on another one (``other``)."""
-        same, other = [], []
+        same: list[float] = []
+        other: list[float] = []
         for task in self.tasks:
             strokes = task.strokes(seed=0)
             levels_a = self._levels(learner, task.image_a)

@@ -14,7 +14,7 @@ import math
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,12 +91,15 @@ class MetaLearner(nn.Module):
         self.log_ridge = nn.Parameter(torch.tensor(math.log(0.03)))
         self.log_sharpness = nn.Parameter(torch.tensor(math.log(6.0)))
         self.auxiliary = nn.Conv2d(config.widths[0], 2, 1)
+        generator = torch.Generator().manual_seed(config.seed)
+        with torch.no_grad():
+            spread = config.widths[0] ** -0.5
+            self.auxiliary.weight.uniform_(-spread, spread, generator=generator)
+            nn.init.zeros_(self.auxiliary.bias)  # type: ignore[arg-type]
 
     def gains(self) -> Tensor:
         """The learned gain of every feature."""
-        return gain_vector(
-            self.net, 1, self.log_tap_gain.exp(), self.log_classical_gain.exp()
-        )
+        return gain_vector(self.net, 1, self.log_tap_gain.exp(), self.log_classical_gain.exp())
 
     def recipe(self) -> Recipe:
         """The learned settings as plain numbers."""
@@ -161,7 +164,8 @@ def meta_train(
     figures on sets that are never trained on.
     """
     learner = MetaLearner(config).to(device)
-    learner.net = learner.net.to(memory_format=torch.channels_last)
+    # torch's type stubs lack the overload that its documentation shows
+    learner.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = MetaLearner(config).to(device)
     average.load_state_dict(learner.state_dict())
     settings = [p for n, p in learner.named_parameters() if n.startswith("log_")]
@@ -196,10 +200,10 @@ def meta_train(
         state.step += 1
         state.seconds += time.perf_counter() - began
         window.append(loss)
-        if state.step % 50 == 0:
+        done = state.seconds >= budget_s
+        if done or state.step % 50 == 0:
             record = {"step": state.step, "seconds": state.seconds, "loss": _mean(window)}
             window.clear()
-            done = state.seconds >= budget_s
             if judge is not None and (state.seconds - last_judged > judge_every_s or done):
                 last_judged = state.seconds
                 record |= judge(average.eval())
@@ -257,8 +261,14 @@ def _train_step(
 def _moved(episode: Episode, device: str) -> Episode:
     if device == "cpu":
         return episode
-    values = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(episode).items()}
-    return Episode(**values)
+    return replace(
+        episode,
+        image=episode.image.to(device),
+        support=episode.support.to(device),
+        query=episode.query.to(device),
+        edges=episode.edges.to(device),
+        depth=episode.depth.to(device),
+    )
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from unetscope.session.values import Phase, Scope, painted_classes
 
 FEW_PX = 60  # below this, a class is called short of strokes
 WEAK_DICE = 0.75
+MOST_NAMED = 3  # with more classes the status line gives the mean; the plot names them all
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,8 @@ def _after_training(session: Session) -> Status:
         )
     scores = training.validation.dice
     named = " · ".join(f"{class_name(session, v)} {dice:.2f}" for v, dice in scores.items())
+    if len(scores) > MOST_NAMED:
+        named = f"Mean Dice {training.validation.mean_dice:.2f}"
     text = (
         f"{named} on {training.validation.pixels:,} held-back pixels. {ended} after "
         f"{spoken_seconds(training.seconds)}, best at epoch {training.best_epoch}. "
@@ -217,7 +220,7 @@ def _after_training(session: Session) -> Status:
     if weakest is not None and scores[weakest] < WEAK_DICE:
         text += f"Two more strokes of “{class_name(session, weakest)}” would help most."
     else:
-        text += "Correct what is wrong and press Train again, or press Predict."
+        text += "Correct what is wrong, or press Predict."
     return Status(text, "good")
 
 

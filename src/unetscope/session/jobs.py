@@ -88,7 +88,7 @@ class AnswerRequest:
     target: Target
     show: Show = Show.MASK
     shown_class: int = 1
-    with_forest: bool = True
+    with_forest: bool = False
     whole_image: bool = True
 
 
@@ -178,6 +178,8 @@ class EngineJobs:
         model = start_model(name, device=device)
         title = dict(self.bundled()).get(model.name, model.name)
         yield ModelOpened(model, title, device)
+        # What training imports holds the interpreter for a moment: now, not under a stroke.
+        import unetscope.learning.finetune  # noqa: F401
 
     def open_file(self, path: Path) -> Iterator[JobEvent]:
         """Load a model file."""
@@ -208,30 +210,19 @@ class EngineJobs:
             yield Warmed(device)
 
     def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
-        """Solve the head and show the view; then with the forest; then the rest of the image."""
+        """Solve the head, show the view, then the rest of the image."""
         device = self._prepared_device()
         model = request.model
         if request.samples:
-            fitted = self._fitted(request, model, device, with_forest=False)
+            fitted = self._fitted(request, device)
             yield fitted
             model = fitted.model
-        view_only = PredictRequest(
-            model, (request.target,), request.show, request.shown_class, True
-        )
-        yield from self._tiles(view_only, device)
-        if request.samples and request.with_forest:
-            fitted = self._fitted(request, model, device, with_forest=True)
-            yield fitted
-            model = fitted.model
-            if not request.whole_image or request.target.view is not None:
-                again = PredictRequest(
-                    model, (request.target,), request.show, request.shown_class, True
-                )
-                yield from self._tiles(again, device)
-        if request.whole_image:
-            whole = Target(request.target.key, request.target.image, request.target.z)
-            rest = PredictRequest(model, (whole,), request.show, request.shown_class, True)
-            yield from self._tiles(rest, device)
+        target = request.target
+        whole = Target(target.key, target.image, target.z)
+        wanted = [target] if target.view is not None or not request.whole_image else []
+        wanted += [whole] if request.whole_image else []
+        shown = PredictRequest(model, wanted, request.show, request.shown_class, only_view=True)
+        yield from self._tiles(shown, device)
 
     def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
         """Fine-tune; new strokes are handed in by ``send``."""
@@ -262,9 +253,7 @@ class EngineJobs:
 
     # ---- inside
 
-    def _fitted(
-        self, request: AnswerRequest, model: PixelModel, device: str, *, with_forest: bool
-    ) -> HeadFitted:
+    def _fitted(self, request: AnswerRequest, device: str) -> HeadFitted:
         from time import perf_counter
 
         from unetscope.learning.instant import fit_instant
@@ -272,15 +261,15 @@ class EngineJobs:
 
         start = perf_counter()
         fitted = fit_instant(
-            model,
+            request.model,
             request.samples,
             cache=self._features(),
-            with_forest=with_forest,
+            with_forest=request.with_forest,
             classes=request.classes,
             device=device,
         )
         seconds = perf_counter() - start
-        return HeadFitted(fitted, seconds, labelled_pixels(request.samples), with_forest)
+        return HeadFitted(fitted, seconds, labelled_pixels(request.samples), request.with_forest)
 
     def _tiles(self, request: PredictRequest, device: str) -> Iterator[TileShown | Notice]:
         from unetscope.learning.prediction import PredictOptions, predict_tiles

@@ -7,6 +7,7 @@ apart by their ``unique_id``, which survives renaming and does not mind the prox
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ class OpenLayers:
         self._strokes: dict[str, str] = {}  # image key -> key of its strokes layer
         self._snapshots: dict[str, np.ndarray] = {}  # image key -> strokes as last read
         self._owned: dict[str, Connections] = {}  # layer key -> its connections
+        self._holding = False  # whether a result layer is being added
         self._connections = Connections()
         layers = viewer.layers
         self._connections.connect(layers.events.inserted, self._layers_changed)
@@ -82,6 +84,18 @@ class OpenLayers:
         for owned in self._owned.values():
             owned.close()
         self._owned.clear()
+
+    @contextmanager
+    def same_active(self) -> Iterator[None]:
+        """Give the active layer (and the brush) back after a result layer was added."""
+        active = self.viewer.layers.selection.active
+        self._holding = True
+        try:
+            yield
+            if active is not None:
+                self.viewer.layers.selection.active = active
+        finally:
+            self._holding = False
 
     # ---- images
 
@@ -332,7 +346,7 @@ class OpenLayers:
 
     def _active_changed(self, event: Any) -> None:
         key = self.active_image()
-        if key is not None:
+        if key is not None and not self._holding:
             self.activated.emit(key)
 
     def _slider_moved(self, event: Any) -> None:

@@ -104,19 +104,16 @@ class ResultLayers:
             "metadata": self._metadata(key, kind, look),
             **placement(image, spatial),
         }
-        active = viewer.layers.selection.active
         values = np.zeros(micrograph.spatial_shape, dtype=dtype)
-        if kind is Show.MASK:
-            layer = viewer.add_labels(values, colormap=class_colormap(look.classes), **common)
-        else:
-            ramp = _ramp(look.color_class) if kind is Show.PROBABILITY else "inferno"
-            layer = viewer.add_image(
-                values, colormap=ramp, contrast_limits=(0.0, 1.0), blending="translucent", **common
-            )
-        self._made[(key, kind)] = layer_key(layer)
-        self._move_below_strokes(key, layer)
-        if active is not None:  # adding a layer takes the brush out of the user's hand: give back
-            viewer.layers.selection.active = active
+        with self._layers.same_active():
+            if kind is Show.MASK:
+                layer = viewer.add_labels(values, colormap=class_colormap(look.classes), **common)
+            else:
+                ramp = _ramp(look.color_class) if kind is Show.PROBABILITY else "inferno"
+                common |= {"colormap": ramp, "contrast_limits": (0.0, 1.0)}
+                layer = viewer.add_image(values, blending="translucent", **common)
+            self._made[(key, kind)] = layer_key(layer)
+            self._move_below_strokes(key, layer)
         return layer
 
     def _move_below_strokes(self, key: str, layer: Any) -> None:

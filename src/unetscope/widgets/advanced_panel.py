@@ -6,11 +6,11 @@ from typing import Any
 
 from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from unetscope.session.values import AdvancedSettings
-from unetscope.widgets.looks import narrow_combo
+from unetscope.widgets.looks import NarrowCombo, line_px
 
 _TIPS = {
     "learning_rate": "How big a step the network learns in. Smaller is steadier and slower; lower "
@@ -48,11 +48,11 @@ class AdvancedPanel(QWidget):
         self.fold.setDuration(0)
         self.fields = _fields(settings)
         inner = QWidget()
-        rows = QFormLayout(inner)
+        self.rows = rows = QFormLayout(inner)
         rows.setContentsMargins(4, 0, 0, 0)
         rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.paint_on = narrow_combo(QComboBox())
+        self.paint_on = NarrowCombo()
         self.paint_on.setToolTip(
             "The labels layer that is painted on and learned from. Choose one of your own to "
             "learn from labels you have already."
@@ -71,6 +71,13 @@ class AdvancedPanel(QWidget):
     def settings(self) -> AdvancedSettings:
         """The settings as they stand."""
         return AdvancedSettings(**{name: field.value for name, field in self.fields.items()})
+
+    def refresh(self) -> None:
+        """Fields as high as the font needs; napari's style fixes their height otherwise."""
+        line = line_px(self.paint_on)
+        for field in self.fields.values():
+            field.native.setMinimumHeight(round(line * 1.4))
+        self.rows.setVerticalSpacing(max(2, line // 4))
 
     def offer_layers(self, layers: list[tuple[str, str]], chosen: str) -> None:
         """List the labels layers that can be painted on."""

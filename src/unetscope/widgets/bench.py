@@ -10,7 +10,6 @@ from unetscope.session.layers import OpenLayers
 from unetscope.session.result_layers import Look, ResultLayers, classes_shown
 from unetscope.session.state import Session
 from unetscope.session.values import Message
-from unetscope.widgets.job_runner import JobPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +20,6 @@ class Bench:
     layers: OpenLayers
     results: ResultLayers
     jobs: Jobs
-    pool: JobPool
 
     def look(self) -> Look:
         """How results are shown just now."""

@@ -7,13 +7,13 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
-    QHBoxLayout,
     QHeaderView,
     QMenu,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from unetscope.learning.classes import PALETTE
 from unetscope.session.guidance import controls
@@ -48,9 +48,8 @@ class ClassesPanel(QWidget):
         self.add_button.clicked.connect(self.added)
         self.delete_button = small_button("Delete", "")
         self.delete_button.clicked.connect(lambda: self.deleted.emit(self._session.current_class))
-        buttons = QHBoxLayout()
+        buttons = QFlowLayout()
         buttons.addWidget(self.add_button)
-        buttons.addStretch(1)
         buttons.addWidget(self.delete_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -59,10 +58,13 @@ class ClassesPanel(QWidget):
 
     def refresh(self) -> None:
         """Show the session's classes; the one in the brush is selected."""
+        self.view.setFont(self.add_button.font())  # style sheets set it for buttons, not tables
         line = line_px(self.view)
         self.table.icon_px = round(line * 0.9)
         self.view.setIconSize(QSize(self.table.icon_px, self.table.icon_px))
-        self.view.verticalHeader().setDefaultSectionSize(round(line * 1.5))
+        rows_header = self.view.verticalHeader()
+        if rows_header is not None:
+            rows_header.setDefaultSectionSize(round(line * 1.5))
         self.table.refresh()
         self.view.resizeColumnToContents(COLOR)
         self.view.resizeColumnToContents(PIXELS)
@@ -96,7 +98,7 @@ class ClassesPanel(QWidget):
         if other is not None:
             other.triggered.connect(lambda: self._any_color(value))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.popup(self.view.viewport().mapToGlobal(self.view.visualRect(index).bottomLeft()))
+        menu.popup(self.view.mapToGlobal(self.view.visualRect(index).bottomLeft()))
 
     def _any_color(self, value: int) -> None:
         dialog = QColorDialog(self)
@@ -116,11 +118,11 @@ def _table_view(table: ClassTable) -> QTableView:
     view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
     view.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked)
     view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    header = view.horizontalHeader()
-    header.hide()
-    header.setMinimumSectionSize(8)
-    header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-    view.verticalHeader().hide()
-    view.verticalHeader().setMinimumSectionSize(8)
+    for header in (view.horizontalHeader(), view.verticalHeader()):
+        assert header is not None  # a table view has both
+        header.hide()
+        header.setMinimumSectionSize(8)
+        if header.orientation() == Qt.Orientation.Horizontal:
+            header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
     view.setAccessibleName("Classes")
     return view

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
 from unetscope.session.axes import choice_in_words, image_in_words
 from unetscope.session.state import Session
 from unetscope.session.values import ImageSummary
-from unetscope.widgets.looks import narrow_combo, quiet
+from unetscope.widgets.looks import NarrowCombo, quiet
 
 
 class ImagePanel(QWidget):
@@ -24,11 +24,11 @@ class ImagePanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.picker = narrow_combo(QComboBox())
+        self.picker = NarrowCombo()
         self.picker.setToolTip("The image to paint on. It follows the layer you select.")
         self.picker.activated.connect(self._picked)
         self.facts = quiet(QLabel())
-        self.reading = narrow_combo(QComboBox())
+        self.reading = NarrowCombo()
         self.reading.setToolTip(
             "How the planes of this image are meant: slices of a volume, or channels of one "
             "picture. The file does not say."

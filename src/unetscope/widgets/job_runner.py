@@ -7,16 +7,20 @@ the GUI thread. Some choices that were learned the hard way:
   between two events, so that stop, pause and napari's own quit cannot wait for each other.
 - superqt swallows a RuntimeError of a generator (torch raises those), so errors travel as events.
 - superqt's ``send`` can lose a value; new samples go through a locked mailbox instead.
-- superqt's workers (napari's are a thin layer over them) run in a pool of the window's own. napari's
-  layer would add each to its list of tasks, and closing the window would ask "really?" for every
+- superqt's workers (napari's are a thin layer over them) run in a pool of the window's own.
+  napari's layer would list each as a task, and closing the window would ask "really?" for every
   stroke being answered; the common pool has as many threads as cores, so a paused training would
-  keep answers waiting; and napari waits for it only when the application quits, not when a viewer
+  keep answers waiting; and napari waits for that pool when the application quits, not when a viewer
   closes.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -32,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 STEP_INTERVAL_S = 0.1  # steps are reported about ten times a second
 _PAUSE_POLL_S = 0.05
-_THREADS = 8  # one for each lane, and some for dropped jobs that have not noticed yet
+MOST_ALIVE = 2  # jobs of one lane: the present one, and one that has not noticed that it is dropped
+_EXIT_WAIT_MS = 10_000
 JobFunction = Callable[[], Iterator[Any]]
 
 
@@ -70,11 +75,14 @@ class JobSwitches:
         return value
 
 
-def driven(job: JobFunction, switches: JobSwitches) -> Generator[Any, None, None]:
+def driven(
+    job: JobFunction, switches: JobSwitches, niceness: int = 0
+) -> Generator[Any, None, None]:
     """``(switches, event)`` for each event of ``job``, the last a :class:`JobEnded`.
 
     Runs in the worker. The switches go along to tell the jobs of one lane apart.
     """
+    _step_back(niceness)
     error: Exception | None = None
     try:
         events = job()
@@ -89,6 +97,13 @@ def driven(job: JobFunction, switches: JobSwitches) -> Generator[Any, None, None
         logger.error("a background job failed", exc_info=raised)
         error = raised
     yield switches, JobEnded(error, switches.stop.is_set())
+
+
+def _step_back(niceness: int) -> None:
+    """Let the window go first: on Linux, niceness is a thread's own."""
+    if niceness and sys.platform == "linux":
+        with contextlib.suppress(OSError):  # not allowed here; then all are equal
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def _paced(events: Iterator[Any], switches: JobSwitches) -> Iterator[Any]:
@@ -133,21 +148,6 @@ def _next_event(events: Iterator[Any], mail: Any) -> Any:
     return next(events)
 
 
-class JobPool(QThreadPool):
-    """The threads of one window."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.setMaxThreadCount(_THREADS)
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for all jobs, which were told to stop; False when some still run."""
-        ended = bool(self.waitForDone(round(seconds * 1000)))
-        if not ended:
-            logger.warning("a background job has not ended within %.1f s", seconds)
-        return ended
-
-
 class Lane(QObject):
     """One job at a time; its events arrive in the GUI thread with the ticket it was started with.
 
@@ -158,27 +158,32 @@ class Lane(QObject):
     happened = Signal(object, object)
     ended = Signal(object, object)
 
-    def __init__(self, pool: JobPool, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, niceness: int = 0) -> None:
         super().__init__(parent)
-        self._pool = pool
+        self._niceness = niceness
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(MOST_ALIVE)
         self._switches: JobSwitches | None = None
         self._ticket: Any = None
-        self._workers: dict[Any, Any] = {}  # a worker must outlive its thread
+        self._workers: dict[JobSwitches, Any] = {}  # a worker must outlive its thread
+        self._queued: tuple[JobFunction, JobSwitches] | None = None
 
     @property
     def busy(self) -> bool:
-        """Whether a job runs that has not been dropped."""
+        """Whether a job runs (or waits to) that has not been dropped."""
         return self._switches is not None
 
     def start(self, job: JobFunction, ticket: Any = None) -> None:
-        """Start ``job``; a job that still runs is dropped."""
+        """Start ``job``; a job that still runs is dropped.
+
+        Where too many dropped jobs have not noticed yet, the newest waits for one of them.
+        """
         self.drop()
         self._switches, self._ticket = JobSwitches(), ticket
-        worker = create_worker(driven, job, self._switches, _ignore_errors=True)
-        worker.yielded.connect(self._heard)
-        worker.setAutoDelete(False)
-        self._workers[self._switches] = worker
-        self._pool.start(worker)
+        if len(self._workers) < MOST_ALIVE:
+            self._run(job, self._switches)
+        else:
+            self._queued = (job, self._switches)
 
     def post(self, value: Any) -> None:
         """Hand ``value`` to the running generator."""
@@ -203,19 +208,44 @@ class Lane(QObject):
     def drop(self) -> None:
         """Tell the job to stop and forget it: none of its events is heard any more."""
         self.stop()
-        self._switches = self._ticket = None
+        self._switches = self._ticket = self._queued = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for jobs that were told to stop; False when one still runs.
+
+        Then leaving Python waits for it once more, for a thread must not report to what is gone.
+        """
+        if self._pool.waitForDone(max(0, round(seconds * 1000))):
+            return True
+        logger.warning("a background job has not ended in time")
+        atexit.register(self._pool.waitForDone, _EXIT_WAIT_MS)
+        return False
+
+    def _run(self, job: JobFunction, switches: JobSwitches) -> None:
+        worker = create_worker(driven, job, switches, self._niceness, _ignore_errors=True)
+        worker.yielded.connect(self._heard)
+        worker.setAutoDelete(False)
+        self._workers[switches] = worker
+        self._pool.start(worker)
 
     def _heard(self, told: Any) -> None:
         if told is None:
             return
-        if isinstance(told[1], JobEnded):
-            worker = self._workers.pop(told[0], None)
-            QTimer.singleShot(1000, lambda: worker)  # its last signals are on their way
-        if told[0] is not self._switches:
+        switches, event = told
+        if isinstance(event, JobEnded):
+            self._let_go(switches)
+        if switches is not self._switches:
             return
-        event, ticket = told[1], self._ticket
+        ticket = self._ticket
         if isinstance(event, JobEnded):
             self._switches = self._ticket = None
             self.ended.emit(ticket, event)
         else:
             self.happened.emit(ticket, event)
+
+    def _let_go(self, switches: JobSwitches) -> None:
+        worker = self._workers.pop(switches, None)
+        QTimer.singleShot(1000, lambda: worker)  # its last signals are still on their way
+        if self._queued is not None and len(self._workers) < MOST_ALIVE:
+            queued, self._queued = self._queued, None
+            self._run(*queued)

@@ -16,6 +16,7 @@ from unetscope.widgets.job_runner import JobEnded, Lane
 
 REST_MS = 30  # strokes are looked at no more often than this
 REDRAW_MS = 100
+REFINE_MS = 400  # of rest after an answer, then the forest is grown
 LIVE_IMAGE_PX = 64_000_000  # beyond this only the view is answered live
 
 
@@ -31,25 +32,28 @@ class LiveAnswers(QObject):
     def __init__(self, bench: Bench, parent: QObject) -> None:
         super().__init__(parent)
         self._bench = bench
-        self.lane = Lane(bench.pool, self)
+        self.lane = Lane(self, niceness=2)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._touched: set[str] = set()
         self._answered = True  # whether the running request has painted its first tile
         self._waiting = False
+        self._strokes = 1  # grows with each change of strokes
+        self._head_of = (0, False)  # the strokes the model's head knows, and whether with forest
         self._closed = False
         self._looked_at = 0.0
         self._look_posted = False
         # Queued, not timed: it comes before the canvas is drawn again, which takes its time.
         self._look_next.connect(self.look, Qt.ConnectionType.QueuedConnection)
         self._look_timer = _timer(self, REST_MS, self.look)
+        self._refine_timer = _timer(self, REFINE_MS, self._refine)
         self._ask_timer = _timer(self, REST_MS, self.ask)
         self._redraw_timer = _timer(self, REDRAW_MS, self.redraw)
 
     def close(self) -> None:
         """Stop; nothing is painted any more."""
         self._closed = True
-        for timer in (self._look_timer, self._ask_timer, self._redraw_timer):
+        for timer in (self._look_timer, self._ask_timer, self._refine_timer, self._redraw_timer):
             timer.stop()
         self.lane.drop()
 
@@ -74,6 +78,7 @@ class LiveAnswers(QObject):
             return
         changed = [key for key in touched if self._bench.layers.read_strokes(key)]
         if changed:
+            self._strokes += 1
             self.count()
             if self._bench.session.message is not None:
                 self._bench.session.message = None
@@ -115,16 +120,31 @@ class LiveAnswers(QObject):
         self._start(strokes=strokes)
 
     def stop(self) -> None:
-        """Live was switched off, or the model was replaced: what is under way is void."""
+        """Live was switched off: what is under way is void."""
         self._waiting = False
+        self._refine_timer.stop()
         self.lane.drop()
         self._bench.session.answering = False
 
-    def _start(self, *, strokes: bool) -> None:
+    def forget(self) -> None:
+        """The model was replaced: its head does not know the strokes."""
+        self._head_of = (0, False)
+        self.stop()
+
+    def _refine(self) -> None:
+        """After a rest: the same answer, averaged with the forest."""
+        if not self.lane.busy and self._bench.session.live:
+            self._start(strokes=True, with_forest=True)
+
+    def _start(self, *, strokes: bool, with_forest: bool = False) -> None:
         bench, session = self._bench, self._bench.session
         if session.image is None or session.model is None:
             return
-        samples = bench.layers.samples(session.image.channels) if strokes else []
+        self._refine_timer.stop()
+        known = self._head_of[0] == self._strokes and (self._head_of[1] or not with_forest)
+        samples = []
+        if strokes and not known:
+            samples = bench.layers.samples(session.image.channels)
         flat = session.image.depth == 1
         request = AnswerRequest(
             model=session.model.model,
@@ -133,11 +153,12 @@ class LiveAnswers(QObject):
             target=bench.target(session.image.key),
             show=session.show,
             shown_class=session.current_class,
+            with_forest=with_forest,
             whole_image=flat and session.image.pixels <= LIVE_IMAGE_PX,
         )
         self._answered, self._waiting = False, False
         session.answering = True
-        self.lane.start(partial(bench.jobs.answer, request), bench.look())
+        self.lane.start(partial(bench.jobs.answer, request), self._strokes)
 
     def _warm(self) -> None:
         session = self._bench.session
@@ -145,7 +166,7 @@ class LiveAnswers(QObject):
             target = self._bench.target(session.image.key)
             self._answered = True
             job = partial(self._bench.jobs.warm, session.model.model, target)
-            self.lane.start(job, self._bench.look())
+            self.lane.start(job)
 
     def _happened(self, ticket: Any, event: Any) -> None:
         bench = self._bench
@@ -162,6 +183,7 @@ class LiveAnswers(QObject):
             bench.session.device = event.device
         elif isinstance(event, HeadFitted):
             bench.session.apply(event)
+            self._head_of = (ticket, event.with_forest)
         else:
             bench.session.apply(event)
 
@@ -173,6 +195,8 @@ class LiveAnswers(QObject):
             self._bench.tell(end.error, "The instant answer")
         elif self._waiting:
             self.ask()
+        elif self._head_of == (self._strokes, False):
+            self._refine_timer.start()
 
     # ---- drawing
 

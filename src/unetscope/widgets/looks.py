@@ -7,7 +7,16 @@ from typing import Any, TypeVar
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
 
 _Widget = TypeVar("_Widget", bound=QWidget)
 
@@ -21,6 +30,7 @@ class Tints:
     background: str
     card: str
     accent: str
+    on_accent: str
     good: str
     busy: str
     error: str
@@ -38,6 +48,7 @@ def theme_tints(name: str) -> Tints:
         background=_hex(theme.background),
         card=_hex(theme.foreground),
         accent=_hex(theme.current),
+        on_accent="#000000" if QColor(_hex(theme.current)).lightness() > 150 else "#FFFFFF",
         good="#3FC08F" if dark else "#00795A",
         busy="#56B4E9" if dark else "#005F99",
         error="#FF8A5C" if dark else "#B03A00",
@@ -65,12 +76,33 @@ def line_px(widget: QWidget) -> int:
     return int(widget.fontMetrics().height())
 
 
-def narrow_combo(combo: QComboBox) -> QComboBox:
-    """A combo box whose longest entry does not set the width of the window."""
-    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    combo.setMinimumContentsLength(6)
-    combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return combo
+class NarrowCombo(QComboBox):
+    """A combo box that takes the width there is and ends a longer entry in "…"."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(3)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def paintEvent(self, event: Any) -> None:
+        """Draw the box with the shortened entry."""
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        style = self.style()
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        if style is not None:
+            field = style.subControlRect(
+                QStyle.ComplexControl.CC_ComboBox,
+                option,
+                QStyle.SubControl.SC_ComboBoxEditField,
+                self,
+            )
+            option.currentText = self.fontMetrics().elidedText(
+                self.currentText(), Qt.TextElideMode.ElideRight, field.width() - 4
+            )
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
 
 def quiet(label: QLabel) -> QLabel:

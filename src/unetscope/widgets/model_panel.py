@@ -8,7 +8,6 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
@@ -19,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from unetscope.session.guidance import controls
 from unetscope.session.state import Session
-from unetscope.widgets.looks import narrow_combo, quiet, small_button
+from unetscope.widgets.looks import NarrowCombo, quiet, small_button
 
 _FILTER = "unetscope models (*.unetscope);;All files (*)"
 
@@ -37,7 +36,7 @@ class ModelPanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session = session
-        self.picker = narrow_combo(QComboBox())
+        self.picker = NarrowCombo()
         self.picker.setToolTip("The weights to start from. Your own models: the button beside.")
         for name, title in models:
             self.picker.addItem(title, name)
@@ -78,6 +77,8 @@ class ModelPanel(QWidget):
         self.picker.setEnabled(can.change_model)
         self.load_action.setEnabled(can.change_model)
         self.save_action.setEnabled(can.save)
+        for button in (self.back, self.forward):
+            button.setVisible(len(session.versions.kept) > 1)
         self.back.setEnabled(can.go_back)
         self.forward.setEnabled(can.go_forward)
         current = session.versions.current

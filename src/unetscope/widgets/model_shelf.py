@@ -24,7 +24,7 @@ class ModelShelf(QObject):
     def __init__(self, bench: Bench, parent: QObject) -> None:
         super().__init__(parent)
         self._bench = bench
-        self.lane = Lane(bench.pool, self)
+        self.lane = Lane(self)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
 
@@ -62,6 +62,7 @@ class ModelShelf(QObject):
         if isinstance(event, ModelOpened):
             session.take_model(event.model, event.title, loaded=event.path is not None)
             session.device = event.device
+            session.opening_model = ""
             self._bench.layers.colour(session.classes)
             self.replaced.emit()
         elif isinstance(event, ModelSaved):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from unetscope.session.connections import Connections
@@ -42,7 +42,10 @@ class PaintTrainPredict(QWidget):
         self._viewer = napari_viewer
         self._preferences = Preferences()
         self._connections = Connections()
-        self._window: QObject | None = None
+        self._window: QWidget | None = None
+        self._measure_soon = QTimer(self)
+        self._measure_soon.setSingleShot(True)
+        self._measure_soon.timeout.connect(self.refresh)
         jobs = jobs or EngineJobs(self._preferences.engine)
         self.bench = Workbench(napari_viewer, jobs, self._preferences.default_model, self)
         self.session = self.bench.session
@@ -172,6 +175,7 @@ class PaintTrainPredict(QWidget):
             self.training_panel,
             self.plot_panel,
             self.prediction_panel,
+            self.advanced_panel,
         )
 
     def _session_changed(self, change: Any) -> None:
@@ -213,9 +217,17 @@ class PaintTrainPredict(QWidget):
     def showEvent(self, event: Any) -> None:
         """Watch the window this widget has come into: a docked widget is not told of its end."""
         super().showEvent(event)
-        if self._window is not self.window():
-            self._window = self.window()
-            self._window.installEventFilter(self)
+        self._measure_soon.start()
+        window = self.window()
+        if window is not None and window is not self._window:
+            self._window = window
+            window.installEventFilter(self)
+
+    def changeEvent(self, event: Any) -> None:
+        """Measure again when font or style change."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._measure_soon.start()
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Shut down when the main window closes."""
@@ -253,7 +265,7 @@ _SHOWN_BY = {
     "show": frozenset({ViewPanel}),
     "opacity": frozenset({ViewPanel}),
     "budget": frozenset({TrainingPanel}),
-    "training": frozenset({StatusCard, ModelPanel, TrainingPanel}),
+    "training": frozenset({StatusCard, ModelPanel, TrainingPanel, PlotPanel}),
     "prediction": frozenset({StatusCard, PredictionPanel}),
     "model": frozenset({StatusCard, ModelPanel, TrainingPanel, PredictionPanel}),
     "opening_model": frozenset({StatusCard, ModelPanel}),

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from unetscope.session.guidance import class_name
 from unetscope.session.state import Session
+from unetscope.session.values import Phase
 from unetscope.widgets.looks import Tints, line_px, quiet
 
 
@@ -47,6 +48,8 @@ class PlotPanel(QWidget):
     def refresh(self) -> None:
         """Draw the session's curves."""
         curves = self._session.curves
+        if self._graphs is None and self._session.training.phase is Phase.STARTING:
+            self._build()  # now, when the mouse is on Train, rather than under a stroke
         self.setVisible(not curves.empty)
         if curves.empty:
             return
@@ -77,6 +80,7 @@ class PlotPanel(QWidget):
         self._dice = self._graphs.addPlot(row=1, col=0)
         self._dice.setXLink(self._loss)
         self._dice.setYRange(0, 1, padding=0.03)
+        self._dice.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         for plot in (self._loss, self._dice):
             plot.setMenuEnabled(False)
             plot.hideButtons()
@@ -88,18 +92,19 @@ class PlotPanel(QWidget):
         import pyqtgraph
 
         self._graphs.setBackground(self._tints.background)
-        width = line_px(self) * 2.6
+        width = line_px(self.legend) * 3.4
+        words = {"color": self._tints.text, "font-size": f"{line_px(self.legend) * 0.75:.0f}px"}
         for plot, name in ((self._loss, "loss"), (self._dice, "Dice")):
             plot.getAxis("left").setWidth(width)
-            plot.setLabel("left", name, color=self._tints.text)
+            plot.setLabel("left", name, **words)
             for side in ("left", "bottom"):
                 axis = plot.getAxis(side)
                 axis.setPen(pyqtgraph.mkPen(self._tints.faint))
                 axis.setTextPen(self._tints.text)
-                axis.setStyle(tickFont=self.font())
+                axis.setStyle(tickFont=self.legend.font())
                 axis.enableAutoSIPrefix(False)
         self._loss.getAxis("bottom").setStyle(showValues=False)
-        self._dice.setLabel("bottom", "seconds of training", color=self._tints.text)
+        self._dice.setLabel("bottom", "seconds of training", **words)
 
     def _draw(
         self,
@@ -136,7 +141,7 @@ class PlotPanel(QWidget):
 
     def _size(self, *, with_dice: bool) -> None:
         lines = 14 if with_dice else 8
-        self._graphs.setFixedHeight(round(line_px(self) * lines))
+        self._graphs.setFixedHeight(round(line_px(self.legend) * lines))
 
     def _log_toggled(self, on: bool) -> None:
         if self._loss is not None:

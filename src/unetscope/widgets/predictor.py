@@ -22,7 +22,7 @@ class Predictor(QObject):
     def __init__(self, bench: Bench, parent: QObject) -> None:
         super().__init__(parent)
         self._bench = bench
-        self.lane = Lane(bench.pool, self)
+        self.lane = Lane(self, niceness=5)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._redraw_timer = QTimer(self)

@@ -7,11 +7,13 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.learning.events import EpochDone, Finished
+from unetscope.learning.events import EpochDone, Finished, HeadFitted
 from unetscope.session.jobs import TrainRequest
 from unetscope.session.values import AdvancedSettings, Phase
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, JobPaused, Lane
+
+NICENESS = 5  # the window and its instant answers go first
 
 
 class Trainer(QObject):
@@ -23,7 +25,7 @@ class Trainer(QObject):
         super().__init__(parent)
         self._bench = bench
         self.advanced = AdvancedSettings()
-        self.lane = Lane(bench.pool, self)
+        self.lane = Lane(self, niceness=NICENESS)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
 
@@ -73,6 +75,9 @@ class Trainer(QObject):
             if session.training.phase is Phase.RUNNING:
                 session.set_phase(Phase.PAUSED)
             return
+        answered = session.model is not None and session.model.model.can_answer
+        if isinstance(event, HeadFitted) and session.live and answered:
+            return  # the live answers know newer strokes
         session.apply(event)
         if isinstance(event, Finished) or (isinstance(event, EpochDone) and event.improved):
             self.improved.emit()

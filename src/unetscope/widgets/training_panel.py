@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -16,7 +15,7 @@ from qtpy.QtWidgets import (
 from unetscope.session.guidance import controls, spoken_seconds
 from unetscope.session.state import Session
 from unetscope.session.values import BUDGETS, Phase
-from unetscope.widgets.looks import Tints, narrow_combo
+from unetscope.widgets.looks import NarrowCombo, Tints
 
 
 class TrainingPanel(QWidget):
@@ -31,7 +30,7 @@ class TrainingPanel(QWidget):
         self._session = session
         self.train_button = QPushButton("Train")
         self.train_button.clicked.connect(self.train)
-        self.budget = narrow_combo(QComboBox())
+        self.budget = NarrowCombo()
         self.budget.setToolTip(
             "How long to train. It always stops by itself once it no longer improves; the best "
             "model is kept."
@@ -39,7 +38,6 @@ class TrainingPanel(QWidget):
         for budget in BUDGETS:
             self.budget.addItem(budget.label)
         self.budget.activated.connect(self._budget_chosen)
-        self.word = QLabel("for")
         self.pause_button = QPushButton("Pause")
         self.pause_button.setToolTip("Hold training; nothing is lost.")
         self.pause_button.clicked.connect(self.pause)
@@ -48,22 +46,26 @@ class TrainingPanel(QWidget):
         self.stop_button.clicked.connect(self.stop)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
-        row = QHBoxLayout()
-        row.addWidget(self.train_button)
-        row.addWidget(self.word)
-        row.addWidget(self.budget, 1)
-        row.addWidget(self.pause_button, 1)
-        row.addWidget(self.stop_button, 1)
+        self.idle_row, self.busy_row = QWidget(), QWidget()
+        idle, busy = QHBoxLayout(self.idle_row), QHBoxLayout(self.busy_row)
+        idle.addWidget(QLabel("Train for"))
+        idle.addWidget(self.budget, 1)
+        busy.addWidget(self.pause_button, 1)
+        busy.addWidget(self.stop_button, 1)
+        for row in (idle, busy):
+            row.setContentsMargins(0, 0, 0, 0)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row)
+        layout.addWidget(self.train_button)
+        layout.addWidget(self.idle_row)
+        layout.addWidget(self.busy_row)
         layout.addWidget(self.progress)
         self.set_tints(tints)
 
     def set_tints(self, tints: Tints) -> None:
         """The one button that matters most stands out."""
         self.train_button.setStyleSheet(
-            f"QPushButton:enabled {{ background-color: {tints.accent}; color: white; "
+            f"QPushButton:enabled {{ background-color: {tints.accent}; color: {tints.on_accent}; "
             "font-weight: bold; padding: 5px 12px; } QPushButton { padding: 5px 12px; }"
         )
 
@@ -71,8 +73,8 @@ class TrainingPanel(QWidget):
         """Show what can be pressed."""
         can, training = controls(self._session), self._session.training
         busy = training.busy
-        idle_part: tuple[QWidget, ...] = (self.train_button, self.word, self.budget)
-        busy_part: tuple[QWidget, ...] = (self.pause_button, self.stop_button, self.progress)
+        idle_part: tuple[QWidget, ...] = (self.train_button, self.idle_row)
+        busy_part: tuple[QWidget, ...] = (self.busy_row, self.progress)
         for widget in idle_part:
             widget.setVisible(not busy)
         for widget in busy_part:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from unetscope.session.state import Session
 from unetscope.session.values import Show
@@ -39,12 +40,14 @@ class ViewPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self.live = QCheckBox("Live")
+        self.live.setStyleSheet("QCheckBox { margin-right: 10px; }")
         self.live.setToolTip("Answer every stroke at once, as you paint (Shift+L).")
         self.live.toggled.connect(self._live_toggled)
         self.buttons: dict[Show, QPushButton] = {}
         group = QButtonGroup(self)
-        shows = QHBoxLayout()
-        shows.setSpacing(1)
+        shows = QFlowLayout()  # beside each other where there is room, else below
+        shows.setSpacing(2)
+        shows.addWidget(self.live)
         for show in Show:
             button = small_button(show.value.capitalize(), f"{_TIPS[show]} (Shift+S: next)")
             button.setCheckable(True)
@@ -57,17 +60,13 @@ class ViewPanel(QWidget):
         self.opacity.setToolTip("How strongly the answer covers the image.")
         self.opacity.valueChanged.connect(self._opacity_moved)
         self.percent = QLabel()
-        top = QHBoxLayout()
-        top.addWidget(self.live)
-        top.addStretch(1)
-        top.addLayout(shows)
         below = QHBoxLayout()
         below.addWidget(QLabel("Opacity"))
         below.addWidget(self.opacity, 1)
         below.addWidget(self.percent)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(top)
+        layout.addLayout(shows)
         layout.addLayout(below)
 
     def refresh(self) -> None:

@@ -5,6 +5,7 @@ No pixel is drawn here; the panels are in the window (:mod:`unetscope.widgets.pa
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
@@ -17,14 +18,14 @@ from unetscope.session.result_layers import ResultLayers
 from unetscope.session.state import Session
 from unetscope.session.values import Scope
 from unetscope.widgets.bench import Bench
-from unetscope.widgets.job_runner import JobPool
 from unetscope.widgets.live_answers import LiveAnswers
 from unetscope.widgets.model_shelf import ModelShelf
 from unetscope.widgets.predictor import Predictor
 from unetscope.widgets.trainer import Trainer
 
 OPEN_MODEL_MS = 300  # after the window has come up, so that torch does not slow it down
-HAND_IN_MS = 1500  # a running training re-reads the strokes no more often than this
+HAND_IN_MS = 1000  # of rest after a stroke, then a running training reads the strokes again
+HAND_IN_LATEST_S = 15.0  # without rest: this often, for each time costs training a fresh start
 SETTLE_MS = 200
 WAIT_S = 2.5
 
@@ -37,8 +38,7 @@ class Workbench(QObject):
         self.session = Session()
         self.layers = OpenLayers(viewer)
         self.results = ResultLayers(self.layers)
-        self.pool = JobPool(self)
-        self.bench = Bench(self.session, self.layers, self.results, jobs, self.pool)
+        self.bench = Bench(self.session, self.layers, self.results, jobs)
         self.answers = LiveAnswers(self.bench, self)
         self.trainer = Trainer(self.bench, self)
         self.predictor = Predictor(self.bench, self)
@@ -46,6 +46,7 @@ class Workbench(QObject):
         self._default_model = default_model
         self._connections = Connections()
         self._closed = False
+        self._waiting_since = 0.0
         self._open_timer = self._timer(OPEN_MODEL_MS, self._open_default)
         self._hand_in_timer = self._timer(HAND_IN_MS, self.trainer.hand_in)
         self._moved_timer = self._timer(SETTLE_MS, self.answers.ask)
@@ -84,7 +85,9 @@ class Workbench(QObject):
             part.close()
         self._connections.close()
         self.layers.close()
-        self.pool.wait(WAIT_S)
+        deadline = monotonic() + WAIT_S
+        for part in (self.answers, self.trainer, self.predictor, self.shelf):
+            part.lane.wait(deadline - monotonic())
 
     # ---- images
 
@@ -228,8 +231,12 @@ class Workbench(QObject):
         self.predictor.start(scope)
 
     def _strokes_read(self) -> None:
-        if self.session.training.busy and not self._hand_in_timer.isActive():
-            self._hand_in_timer.start()
+        if not self.session.training.busy:
+            return
+        if not self._hand_in_timer.isActive():
+            self._waiting_since = monotonic()
+        if monotonic() - self._waiting_since < HAND_IN_LATEST_S:
+            self._hand_in_timer.start()  # begins anew with each stroke
 
     def _moved(self) -> None:
         if self.session.image is not None and self.session.image.depth > 1:
@@ -241,7 +248,7 @@ class Workbench(QObject):
         self.answers.ask()
 
     def _model_replaced(self) -> None:
-        self.answers.stop()
+        self.answers.forget()
         self._model_changed()
 
     def _open_default(self) -> None:

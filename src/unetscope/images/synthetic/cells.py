@@ -54,9 +54,7 @@ def scattered_points(
     return moved
 
 
-def divide_into_cells(
-    points: NDArray[np.float64], grid: NDArray[np.float32]
-) -> Cells:
+def divide_into_cells(points: NDArray[np.float64], grid: NDArray[np.float32]) -> Cells:
     """Voronoi cells of ``points`` seen at the (warped) pixel positions ``grid`` (2, y, x).
 
     The distance to a border is exact for straight borders: (d2² - d1²) / (2 |p2 - p1|), with the

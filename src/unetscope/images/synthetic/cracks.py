@@ -102,8 +102,9 @@ def _crack_widths(
         for _ in range(int(rng.integers(0, 4))):
             at = int(rng.uniform(0.15, 0.85) * length)
             turn = trunk[at, 2] + rng.choice((-1, 1)) * rng.uniform(0.4, 1.1)
-            side = _walk(trunk[at, :2], turn, int(length * rng.uniform(0.1, 0.45)) + 4,
-                         waviness, rng)
+            side = _walk(
+                trunk[at, :2], turn, int(length * rng.uniform(0.1, 0.45)) + 4, waviness, rng
+            )
             paths.append((side, 0.7 * paths[0][1]))
         for path, width_px in paths:
             value = _cut(inside, path, width_px, rng)

@@ -14,9 +14,7 @@ from scipy import fft
 FloatImage = NDArray[np.float32]
 
 
-def smooth_field(
-    shape: tuple[int, ...], length_px: float, rng: np.random.Generator
-) -> FloatImage:
+def smooth_field(shape: tuple[int, ...], length_px: float, rng: np.random.Generator) -> FloatImage:
     """A smooth random field (y, x) that changes over about ``length_px`` pixels.
 
     Random values on a coarse grid, interpolated by cubic B-splines along y and x; as two matrix

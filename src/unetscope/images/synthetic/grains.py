@@ -75,8 +75,9 @@ def grains(
     cells = divide_into_cells(points, grid)
     scene = _crystal(cells, grain_px, chosen, rng) + _grooves(cells, boundary_px, chosen, rng)
     scene += np.float32(rng.uniform(0.0, 0.025)) * rough_field(shape, 6 * chosen.scale, rng)
-    lines = int(draw(rng, chosen.scratches, (0, 7)) * (rng.random() < 0.7 or
-                                                       chosen.scratches is not None))
+    lines = int(
+        draw(rng, chosen.scratches, (0, 7)) * (rng.random() < 0.7 or chosen.scratches is not None)
+    )
     scene = add_scratches(scene, lines, rng)
     scene = add_pits(scene, int(rng.uniform(0, 14)), 2.2 * chosen.scale, rng)
     pixels = expose(scene, rng, chosen, Exposure(noise=(0.012, 0.07), blur_px=(0.5, 1.2)))

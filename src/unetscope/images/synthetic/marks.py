@@ -39,8 +39,9 @@ def add_pits(
     for y, x in zip(rng.integers(0, height, count), rng.integers(0, width, count), strict=True):
         rows = slice(max(0, y - reach), y + reach)
         columns = slice(max(0, x - reach), x + reach)
-        gy, gx = np.ogrid[rows.start : min(rows.stop, height),
-                          columns.start : min(columns.stop, width)]
+        gy, gx = np.ogrid[
+            rows.start : min(rows.stop, height), columns.start : min(columns.stop, width)
+        ]
         size = radius_px * rng.uniform(0.4, 1.2)
         stretch = rng.uniform(0.7, 1.4)
         far = np.hypot((gy - y) * stretch, (gx - x) / stretch)

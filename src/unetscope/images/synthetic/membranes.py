@@ -77,8 +77,12 @@ def membranes(
     scene = _add_vesicles(scene, cells, membrane_px, chosen.scale, rng)
     scene = _add_membranes(scene, cells, membrane_px, rng)
     scene = organelles.painted(scene, membrane_px, chosen.scale, rng)
-    pixels = expose(scene, rng, chosen, Exposure(noise=(0.02, 0.075), blur_px=(0.5, 1.1),
-                                                 contrast=(0.65, 1.1), scan_lines=0.0))
+    pixels = expose(
+        scene,
+        rng,
+        chosen,
+        Exposure(noise=(0.02, 0.075), blur_px=(0.5, 1.1), contrast=(0.65, 1.1), scan_lines=0.0),
+    )
     membrane = (cells.border_px <= membrane_px / 2) & (organelles.instances == 0)
     labels = np.where(organelles.instances > 0, 3, np.where(membrane, 2, 1))
     calibration = (4.0 / chosen.scale, "nm", "membranes")
@@ -100,9 +104,7 @@ def _profiles(shape: tuple[int, int], cell_px: float, rng: np.random.Generator) 
     return joined_cells(cells, rng.uniform(0.25, 0.5), rng)
 
 
-def _cytoplasm(
-    cells: Cells, cell_px: float, scale: float, rng: np.random.Generator
-) -> FloatImage:
+def _cytoplasm(cells: Cells, cell_px: float, scale: float, rng: np.random.Generator) -> FloatImage:
     """Grey of the cells with granular contents."""
     shape = cells.cell.shape
     level = rng.uniform(0.62, 0.76) + rng.uniform(0.01, 0.06) * rng.standard_normal(cells.count)
@@ -214,8 +216,9 @@ def _mitochondria(
         u = (gy - y) * np.cos(turn) + (gx - x) * np.sin(turn)
         v = (gx - x) * np.cos(turn) - (gy - y) * np.sin(turn)
         depth = semi.min() * (1 - np.hypot(u / semi[0], v / semi[1])) + 0.1 * size * wobble[window]
-        depth = np.where(cells.cell[window] == cells.cell[y, x],
-                         np.minimum(depth, room_px[window]), -1)
+        depth = np.where(
+            cells.cell[window] == cells.cell[y, x], np.minimum(depth, room_px[window]), -1
+        )
         here, count = ndimage.label(depth > 0)
         here = here == here[y - window[0].start, x - window[1].start]
         if count == 0 or here.sum() < 0.2 * size**2 or instances[window][here].any():
@@ -228,5 +231,7 @@ def _mitochondria(
 
 
 def _window(shape: tuple[int, int], y: int, x: int, reach: int) -> tuple[slice, slice]:
-    return (slice(max(0, y - reach), min(shape[0], y + reach + 1)),
-            slice(max(0, x - reach), min(shape[1], x + reach + 1)))
+    return (
+        slice(max(0, y - reach), min(shape[0], y + reach + 1)),
+        slice(max(0, x - reach), min(shape[1], x + reach + 1)),
+    )

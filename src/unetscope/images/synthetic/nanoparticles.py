@@ -72,8 +72,12 @@ def nanoparticles(
     else:
         scene = scene * np.exp(-np.float32(2.0) * strength * absorbed)
         noise = (0.015, 0.08)
-    pixels = expose(scene, rng, chosen, Exposure(noise=noise, blur_px=(0.4, 1.0), scan_lines=0.012
-                                                 if dark_field else 0.0))
+    pixels = expose(
+        scene,
+        rng,
+        chosen,
+        Exposure(noise=noise, blur_px=(0.4, 1.0), scan_lines=0.012 if dark_field else 0.0),
+    )
     labels = np.where(instances > 0, 2, 1)
     calibration = (0.4 / chosen.scale, "nm", "nanoparticles")
     return finished(pixels, labels, instances, ("support", "particle"), calibration)
@@ -117,8 +121,10 @@ def _particles(
     for centre, radius in zip(centres, radii[: len(centres)], strict=True):
         reach = int(1.7 * radius) + 3
         top, left = (max(0, int(c) - reach) for c in centre)
-        window = (slice(top, min(shape[0], int(centre[0]) + reach)),
-                  slice(left, min(shape[1], int(centre[1]) + reach)))
+        window = (
+            slice(top, min(shape[0], int(centre[0]) + reach)),
+            slice(left, min(shape[1], int(centre[1]) + reach)),
+        )
         if window[0].stop <= top or window[1].stop <= left:
             continue
         gy, gx = np.ogrid[window]

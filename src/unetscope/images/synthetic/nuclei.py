@@ -111,8 +111,10 @@ def _add_outline(
     """Draw one nucleus: an ellipse with a few harmonics, where it is deeper than its neighbours."""
     y, x, radius = circle
     reach = int(1.7 * radius) + 2
-    window = tuple(slice(max(0, int(c) - reach), min(n, int(c) + reach + 1))
-                   for c, n in zip((y, x), instances.shape, strict=True))
+    window = tuple(
+        slice(max(0, int(c) - reach), min(n, int(c) + reach + 1))
+        for c, n in zip((y, x), instances.shape, strict=True)
+    )
     gy, gx = np.ogrid[window]
     dy, dx = gy - y, gx - x
     if 0 in (dy.size, dx.size):
@@ -147,8 +149,9 @@ def _stain(
     chromatin = 0.7 * spectral_texture(shape, Spectrum(max(4.0, 0.25 * nucleus_px), 0.6), rng)
     chromatin += 0.6 * rough_field(shape, 0.4 * nucleus_px, rng, octaves=2)
     nucleoli = np.clip(smooth_field(shape, 0.3 * nucleus_px, rng) - 1.3, 0, 1)
-    stain *= np.clip(1 + np.float32(0.7 * texture) * chromatin - np.float32(1.6 * texture)
-                     * nucleoli, 0.15, 2)
+    stain *= np.clip(
+        1 + np.float32(0.7 * texture) * chromatin - np.float32(1.6 * texture) * nucleoli, 0.15, 2
+    )
     return stain
 
 

@@ -1,0 +1,82 @@
+"""What is trained on and what is held back, kept honest while strokes are added.
+
+A pixel that has once shaped the network must never judge it. So the held-back pixels of the first
+training stay held back; what is painted later is learned from, unless it lies so near to them that
+it would give them away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from unetscope.learning.samples import Sample
+from unetscope.learning.split import Split, hold_out_strokes, split_labels
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Labels to learn from and labels held back, one array each a sample.
+
+    ``kind``: ``"image"`` or ``"block"`` give an honest figure; ``"strokes"`` are held back only to
+    choose between instant head and network, and no figure is reported. ``note`` tells the user.
+    """
+
+    keys: tuple[str, ...]
+    training: list[np.ndarray]
+    held: list[np.ndarray]
+    kind: str
+    note: str
+
+    def extended(self, samples: Sequence[Sample], guard_px: int) -> Partition | None:
+        """This partition for labels that were painted further; None where it no longer fits.
+
+        Held-back pixels stay so while their label stands; everything else is learned from, except
+        what was painted within ``guard_px`` of a held-back pixel of an honest figure.
+        """
+        known = {key: index for index, key in enumerate(self.keys)}
+        training, held = [], []
+        for sample in samples:
+            index = known.get(sample.key)
+            if index is None or self.held[index].shape != sample.labels.shape:
+                training.append(sample.labels)
+                held.append(np.zeros_like(sample.labels))
+                continue
+            out = np.where(self.held[index] == sample.labels, sample.labels, 0)
+            kept = np.where(out > 0, 0, sample.labels)
+            if self.kind == "block":
+                fresh = (kept > 0) & (self.training[index] != kept)
+                kept = np.where(fresh & _near(out > 0, guard_px), 0, kept)
+            training.append(kept)
+            held.append(out)
+        before = {int(v) for labels in self.held for v in np.unique(labels) if v}
+        after = {int(v) for labels in held for v in np.unique(labels) if v}
+        painted = {int(v) for s in samples for v in np.unique(s.labels) if v}
+        learned = {int(v) for labels in training for v in np.unique(labels) if v}
+        if after != before or learned != painted:
+            return None
+        keys = tuple(sample.key for sample in samples)
+        return replace(self, keys=keys, training=training, held=held)
+
+
+def partition(samples: Sequence[Sample], *, guard_px: int, fraction: float, seed: int) -> Partition:
+    """Hold back places beyond the guard band, or else whole strokes for choosing only."""
+    keys = tuple(sample.key for sample in samples)
+    split: Split = split_labels(samples, guard_px=guard_px, fraction=fraction, seed=seed)
+    if split.kind != "none":
+        return Partition(keys, list(split.training), list(split.validation), split.kind, split.note)
+    training, held = [], []
+    for sample in samples:
+        kept, out = hold_out_strokes(sample.labels, fraction=fraction, seed=seed)
+        training.append(kept)
+        held.append(out)
+    return Partition(keys, training, held, "strokes", split.note)
+
+
+def _near(pixels: np.ndarray, guard_px: int) -> np.ndarray:
+    """Where a pixel of the same plane (or a neighbouring one) lies within ``guard_px``."""
+    size = (3,) * (pixels.ndim - 2) + (2 * guard_px + 1,) * 2
+    return ndimage.maximum_filter(pixels.view(np.uint8), size=size, mode="constant") > 0

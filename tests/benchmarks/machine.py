@@ -1,0 +1,45 @@
+"""The machine and the program, in neutral words."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.rows import fingerprint
+
+
+def machine() -> dict[str, str]:
+    """What timings depend on; no names of hosts, users or paths."""
+    import torch
+
+    flags = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+    info = _cpu_info()
+    present = [flag for flag in flags if flag in info.get("flags", "").split()]
+    return {
+        "processor": _neutral(info.get("model name", platform.processor() or "unknown")),
+        "vector units": ", ".join(present) or "not known",
+        "cores": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
+        "torch": f"{torch.__version__}, {torch.get_num_threads()} threads",
+        "napari": version("napari"),
+        "scikit-image": version("scikit-image"),
+        "scikit-learn": version("scikit-learn"),
+        "weights and engine": fingerprint(),
+    }
+
+
+def _cpu_info() -> dict[str, str]:
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return {}
+    first = path.read_text().split("\n\n")[0]
+    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def _neutral(name: str) -> str:
+    return re.sub(r"\s+", " ", name.replace("(R)", "").replace("(TM)", "")).strip()

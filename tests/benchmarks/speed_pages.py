@@ -1,0 +1,269 @@
+"""The part of the report about seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import figures
+from benchmarks.rows import Row
+from benchmarks.tables import Bar, table
+
+Found = Mapping[str, Sequence[Row]]
+
+
+def bars(found: Found) -> list[Bar]:
+    """The targets on seconds."""
+    return [
+        *_latency_bars(found["latency"]),
+        _startup_bar(found["startup"]),
+        *_smoothness_bars(found["smoothness"]),
+        _tiling_bar(found["throughput"]),
+    ]
+
+
+def pages(found: Found, folder: Path) -> str:
+    """All tables and the figure of stalls."""
+    parts = [
+        _latency(found["latency"]),
+        _startup(found["startup"]),
+        _smoothness(found["smoothness"], folder),
+        _throughput(found["throughput"]),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+# ---- from a stroke to the view
+
+
+def _latency_bars(rows: Sequence[Row]) -> list[Bar]:
+    what = "stroke → repainted 512 × 512 view in the window, instant head (grey)"
+    seconds = _picked(rows, image="grey", what="first repaint", threads=None)
+    made = [_limit_bar(what, seconds, 0.1)]
+    most = max((row.get("threads", 0) for row in rows), default=0)
+    seconds = _picked(rows, image="grey", what="features", threads=most)
+    made.append(_limit_bar("features of a 512 × 512 view, the first time (grey)", seconds, 0.4))
+    return made
+
+
+def _limit_bar(what: str, seconds: Sequence[float], limit: float) -> Bar:
+    target = f"≤ {1000 * limit:.0f} ms"
+    if not seconds:
+        return Bar(what, target, "", None)
+    middle = float(np.median(seconds))
+    return Bar(what, target, f"{_ms(seconds)} (median, p95)", middle <= limit)
+
+
+def _latency(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    engine = sorted({(row["image"], row["threads"]) for row in rows if "threads" in row})
+    names = ("features", "features, forest", "head", "head and forest", "random forest")
+    lines = []
+    for image, threads in engine:
+        cells = [_picked(rows, image=image, what=name, threads=threads) for name in names]
+        ratio = np.median(cells[4]) / np.median(cells[2])
+        lines.append(
+            [f"{image}, {threads} thread{'s' * (threads > 1)}", *map(_ms, cells), f"{ratio:.1f} ×"]
+        )
+    text = f"""## From a stroke to the view
+
+A view of 512 × 512 px, grey (`skimage.data.camera`) and colour (`immunohistochemistry`), strokes of
+40 × 3 px added one by one. Milliseconds, median (p95).
+
+In the engine, from labels in memory to labels in memory, features warm; features of both kinds are
+computed once a view. The last column is how much faster the head is than the forest.
+
+{
+        table(
+            [
+                "image",
+                "features, once",
+                "features of skimage, once",
+                "ridge head",
+                "head + forest",
+                "random forest",
+                "head : forest",
+            ],
+            lines,
+        )
+    }"""
+    window = [row for row in rows if "threads" not in row]
+    if not window:
+        return text + "\n\nThe window was not measured: no screen."
+    lines = []
+    for image in sorted({row["image"] for row in window}, reverse=True):
+        cells = [
+            _picked(window, image=image, what=name, threads=None)
+            for name in ("first repaint", "with the forest", "random forest")
+        ]
+        ratio = np.median(cells[2]) / np.median(cells[0])
+        lines.append([image, *map(_ms, cells), f"{ratio:.1f} ×"])
+    return (
+        text
+        + f"""
+
+Through the real napari window: from before the brush's first dab ({len(cells[0])} strokes of 40
+dabs) to the `set_data` event of the prediction layer, painting, threads and event loop included;
+first with the head alone, then with the forest. The forest of scikit-image (fit and predict,
+features warm, no window) ran in the same process. The engine has one core less here.
+
+{
+            table(
+                [
+                    "image",
+                    "first repaint",
+                    "with our forest",
+                    "random forest",
+                    "first repaint : forest",
+                ],
+                lines,
+            )
+        }"""
+    )
+
+
+def _picked(rows: Sequence[Row], **wanted: Any) -> list[float]:
+    for row in rows:
+        if all(row.get(key) == value for key, value in wanted.items()):
+            return list(row["seconds"])
+    return []
+
+
+def _ms(seconds: Sequence[float]) -> str:
+    if not len(seconds):
+        return "–"
+    return f"{1000 * np.median(seconds):.0f} ({1000 * np.percentile(seconds, 95):.0f})"
+
+
+# ---- start
+
+
+def _startup_gain(rows: Sequence[Row]) -> list[float]:
+    by_turn: dict[int, dict[str, float]] = {}
+    for row in rows:
+        by_turn.setdefault(row["turn"], {})[row["variant"]] = row["seconds"]
+    return [t["napari with the panel"] - t["napari"] for t in by_turn.values() if len(t) == 2]
+
+
+def _startup_bar(rows: Sequence[Row]) -> Bar:
+    what, target = "what opening the panel adds to napari's start; torch not imported", "≤ 0.3 s"
+    gains = _startup_gain(rows)
+    if not gains:
+        return Bar(what, target, "", None)
+    torch = any(row["torch"] for row in rows)
+    gain = float(np.median(gains))
+    said = f"{gain:+.2f} s (median of {len(gains)}); torch {'IS' if torch else 'not'} imported"
+    return Bar(what, target, said, gain <= 0.3 and not torch)
+
+
+def _startup(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    lines = []
+    for variant in ("napari", "napari with the panel"):
+        seconds = [row["seconds"] for row in rows if row["variant"] == variant]
+        lines.append(
+            [variant, f"{np.median(seconds):.2f}", f"{min(seconds):.2f}", f"{max(seconds):.2f}"]
+        )
+    return f"""## Start
+
+Fresh processes in turns, from the start of the process to a window that is drawn and idle, seconds.
+The median of the paired differences is {np.median(_startup_gain(rows)):+.2f} s.
+
+{table(["", "median", "fastest", "slowest"], lines)}"""
+
+
+# ---- smoothness
+
+
+def _smoothness_bars(rows: Sequence[Row]) -> list[Bar]:
+    names = (
+        "painting while training: stalls of the event loop",
+        "strokes painted during training",
+        "ending during training",
+    )
+    targets = ("p99 ≤ 50 ms, max ≤ 250 ms", "all there", "< 3 s")
+    row = next((row for row in rows if "training" in row["condition"]), None)
+    if row is None:
+        return [Bar(name, target, "", None) for name, target in zip(names, targets, strict=True)]
+    said = f"p99 {row['p99_ms']:.0f} ms, max {row['max_ms']:.0f} ms over {row['strokes']} strokes"
+    equal = "equal to the painted ones" if row["labels_equal"] else "labels differ"
+    return [
+        Bar(names[0], targets[0], said, row["p99_ms"] <= 50 and row["max_ms"] <= 250),
+        Bar(names[1], targets[1], equal, bool(row["labels_equal"])),
+        Bar(names[2], targets[2], f"{row['closed_s']:.2f} s", row["closed_s"] < 3),
+    ]
+
+
+def _smoothness(rows: Sequence[Row], folder: Path) -> str:
+    if not rows:
+        return ""
+    figures.stalls(rows, folder / "bench-stalls.svg")
+    lines = [
+        [
+            row["condition"],
+            str(row["strokes"]),
+            str(row["beats"]),
+            *(f"{row[key]:.0f}" for key in ("p50_ms", "p99_ms", "max_ms")),
+            str(row.get("epochs", "")),
+        ]
+        for row in rows
+    ]
+    return f"""## Smoothness
+
+How late a 5 ms timer of the event loop is (ms) while scripted strokes of six dabs are painted on a
+512 × 512 image, at most one every 20 ms. A stroke's own painting and napari's drawing on a virtual
+screen (software OpenGL, on the same two cores) are part of it: the first row has neither plugin nor
+engine.
+
+{table(["", "strokes", "heartbeats", "p50", "p99", "max", "epochs trained"], lines)}
+
+![Share of heartbeats later than a time](images/bench-stalls.svg)"""
+
+
+# ---- throughput
+
+
+def _tiling_bar(rows: Sequence[Row]) -> Bar:
+    found = [row for row in rows if row["what"] == "tiling"]
+    what, target = "pixels that differ between tiled and whole prediction", "0"
+    if not found:
+        return Bar(what, target, "", None)
+    return Bar(what, target, str(found[0]["different_px"]), found[0]["different_px"] == 0)
+
+
+def _throughput(rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    ceiling = next(row for row in rows if row["what"] == "ceiling")
+    lines = [
+        [
+            f"{row['network']}, {row['form']}, {row['precision']}",
+            f"{row['mpx_s']:.2f}",
+            f"{100 * row['of_ceiling']:.0f} %",
+        ]
+        for row in rows
+        if row["what"] == "inference"
+    ]
+    training = next(row for row in rows if row["what"] == "training")
+    tiling = {row["form"]: row for row in rows if row["what"] == "tiling"}
+    return f"""## Throughput
+
+The ceiling is the best 3×3 convolution of the networks' own sizes in the same run:
+{ceiling["gflops"]["fp32"]:.0f} GFLOP/s in fp32, {ceiling["gflops"]["bf16"]:.0f} in bf16, on
+{ceiling["threads"]} threads. Inference of 512 × 512 px, network alone, channels-last:
+
+{table(["network", "Mpx/s", "of the ceiling"], lines)}
+
+Fine-tuning *fast* (batch 4 × 128², {training["precision"]}): {training["steps_s"]:.1f} steps/s
+({training["mpx_s"]:.2f} Mpx/s, {100 * training["of_ceiling"]:.0f} % of the ceiling, augmentation and
+drawing of patches included); {training["steps_s_with_checks"]:.1f} steps/s with the checks between
+epochs.
+
+A whole prediction (filters, network and head) of 1536 × 1536 px: {tiling["whole"]["mpx_s"]:.2f}
+Mpx/s at once, {tiling["tiled"]["mpx_s"]:.2f} Mpx/s in tiles of 512 px, with
+{tiling["tiled"]["different_px"]} different pixels."""

@@ -1,0 +1,56 @@
+"""The classical filters: what they answer to, and how far they see."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from unetscope.learning.classical import FILTERS, REACH_PX, STRIDES, classical_maps
+
+
+def test_maps_have_the_resolution_of_their_stride() -> None:
+    maps = classical_maps(torch.rand(2, 3, 16, 24))
+    shapes = {stride: tuple(m.shape) for stride, m in maps.items()}
+    assert shapes == {s: (2, 15, 16 // s, 24 // s) for s in STRIDES}
+
+
+def test_the_channels_stand_one_after_the_other() -> None:
+    image = torch.rand(1, 2, 16, 16)
+    together = classical_maps(image)
+    alone = [classical_maps(image[:, c : c + 1]) for c in range(2)]
+    for stride in STRIDES:
+        assert torch.equal(together[stride], torch.cat([a[stride] for a in alone], dim=1))
+
+
+def test_a_flat_image_has_no_edges_and_no_ridges() -> None:
+    maps = classical_maps(torch.full((1, 1, 16, 16), 0.7))[1][0]
+    answer = dict(zip(FILTERS, maps, strict=True))
+    assert torch.allclose(answer["gaussian"], torch.tensor(0.7))
+    for name in FILTERS[1:]:
+        assert answer[name].abs().max() < 1e-3
+
+
+def test_a_ramp_has_its_slope_and_a_bright_line_a_negative_curvature() -> None:
+    ramp = torch.arange(32.0).reshape(1, 1, 1, 32).expand(1, 1, 32, 32) * 0.5
+    assert torch.allclose(classical_maps(ramp)[1][0, 1, 8:24, 8:24], torch.tensor(0.5), atol=1e-3)
+    line = torch.zeros(1, 1, 32, 32)
+    line[..., 16] = 1
+    maps = dict(zip(FILTERS, classical_maps(line)[1][0], strict=True))
+    assert maps["hessian low"][16, 16] < -0.1
+    assert maps["hessian high"][16, 16].abs() < 0.01
+    assert maps["deviation"][16, 16] > maps["deviation"][16, 4]
+
+
+@pytest.mark.parametrize("stride", STRIDES)
+def test_the_filters_see_no_farther_than_said(stride) -> None:
+    side = 256
+    image = torch.rand(1, 1, 8, side, dtype=torch.float64, requires_grad=True)
+    maps = classical_maps(image)[stride]
+    cell = side // stride // 2
+    (gradient,) = torch.autograd.grad(maps[0, :, 0, cell].sum(), image)
+    seen = torch.nonzero(gradient[0, 0].abs().sum(dim=0))[:, 0]
+    # from the pixels of the cell itself, whichever it is that asks
+    left = cell * stride + stride - 1 - int(seen.min())
+    right = int(seen.max()) - cell * stride
+    assert max(left, right) <= REACH_PX
+    assert stride < max(STRIDES) or max(left, right) == REACH_PX

@@ -1,0 +1,332 @@
+"""Prediction by tiles: the same answer however the image is cut, in constant memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from learning.small_scenes import blobs, sample, small_model, stack
+from torch.nn import functional
+
+from unetscope.errors import ModelError
+from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.images.normalisation import Normalisation
+from unetscope.learning import prediction
+from unetscope.learning.events import Notice, PredictionEvent, TileDone
+from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.features import feature_levels
+from unetscope.learning.instant import fit_instant
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.placement import settled
+from unetscope.learning.prediction import (
+    PredictOptions,
+    label_dtype,
+    predict_labels,
+    predict_probabilities,
+    predict_tiles,
+    uncertainty,
+)
+from unetscope.network.channels import with_classes
+from unetscope.network.unet import initialise
+
+WHOLE, TILED = PredictOptions(tile_px=4096), PredictOptions(tile_px=32)
+
+
+def fitted(*, forest: bool = False, network: float = 0.0, **config: object) -> PixelModel:
+    model = fit_instant(small_model(**config), [sample()], with_forest=forest)  # type: ignore[arg-type]
+    if network:
+        net = settled(initialise(with_classes(model.backbone, 2), 7))
+        model = replace(model, network=net, network_classes=(1, 2), network_weight=network)
+    return model
+
+
+@pytest.fixture(scope="module")
+def voices() -> dict[str, PixelModel]:
+    return {
+        "head": fitted(),
+        "head and network": fitted(network=0.5),
+        "network": fitted(network=1.0),
+        "head, forest and network": fitted(forest=True, network=0.25),
+    }
+
+
+def same_however_cut(model: PixelModel, image: Micrograph) -> None:
+    whole, tiled = (predict_probabilities(model, image, cut) for cut in (WHOLE, TILED))
+    assert np.abs(whole - tiled).max() <= 1e-5
+    labels = [predict_labels(model, image, cut) for cut in (WHOLE, TILED)]
+    assert np.array_equal(labels[0], labels[1])
+    assert set(np.unique(labels[0])) <= set(model.class_values)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 150), (150, 1), (7, 9), (33, 64), (161, 135)])
+@pytest.mark.parametrize(
+    "voice", ["head", "head and network", "network", "head, forest and network"]
+)
+def test_tiles_answer_as_the_whole_image(voices, voice, shape) -> None:
+    same_however_cut(voices[voice], as_micrograph(blobs(shape, 3)[0], axes="yx"))
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "interpolated"])
+@pytest.mark.parametrize("widths", [(3, 4), (3, 4, 5), (3, 4, 5, 6, 7)])
+def test_tiles_are_exact_for_nets_of_any_depth(widths, upsampling) -> None:
+    model = fitted(network=0.5, widths=widths, upsampling=upsampling)
+    same_however_cut(model, as_micrograph(blobs((290, 70), 4)[0]))
+
+
+def test_too_narrow_a_halo_would_be_noticed(voices, monkeypatch) -> None:
+    grid = prediction.grid
+
+    def narrow(model, image, tile_px):
+        return [replace(tile, window=tile.grown) for tile in grid(model, image, tile_px)]
+
+    image = as_micrograph(blobs((161, 135), 3)[0])
+    right = predict_probabilities(voices["network"], image, TILED)
+    monkeypatch.setattr(prediction, "grid", narrow)
+    assert np.abs(predict_probabilities(voices["network"], image, TILED) - right).max() > 1e-3
+
+
+def test_the_answer_is_that_of_the_formulas_on_the_whole_image(voices) -> None:
+    model = voices["head and network"]
+    assert model.head is not None and model.network is not None
+    pixels = blobs((48, 64), 5)[0]
+    image = as_micrograph(pixels)
+    grey = torch.from_numpy(FeatureCache().normalisation(model, image).apply(pixels[None]))[None]
+    with torch.inference_mode():
+        levels = feature_levels(model.backbone, grey)
+        full = [
+            functional.interpolate(levels[s], scale_factor=s, mode="bilinear") for s in (1, 2, 4, 8)
+        ]
+        score = torch.cat(full, 1)[0].permute(1, 2, 0) @ model.head.weight + model.head.bias
+        head = (score.permute(2, 0, 1) * model.recipe.sharpness).softmax(0)
+        head = head * torch.tensor(model.prior)[:, None, None]
+        head = head / head.sum(0)
+        expected = (head + model.network(grey)[0].softmax(0)) / 2
+    assert np.allclose(predict_probabilities(model, image), expected.numpy(), atol=1e-4)
+
+
+def test_a_stack_is_answered_slice_by_slice(voices) -> None:
+    pixels = blobs((40, 56), 6)[0]
+    volume = stack(pixels, 3)
+    model = replace(
+        voices["head and network"],
+        own_normalisation=False,
+        normalisation=Normalisation((0.5,), (2.5,)),
+    )
+    answer = predict_probabilities(model, volume, TILED)
+    assert answer.shape == (2, 3, 40, 56)
+    for z in range(3):
+        plane = as_micrograph(pixels + np.float32(0.1 * z))
+        assert np.abs(answer[:, z] - predict_probabilities(model, plane)).max() <= 1e-5
+    chosen = [e for e in predict_tiles(model, volume, PredictOptions(planes=[2, 0]))]
+    assert [e.region[0] for e in chosen if isinstance(e, TileDone)] == [slice(2, 3), slice(0, 1)]
+    assert all(e.labels.shape == (1, 40, 56) for e in chosen if isinstance(e, TileDone))
+
+
+def test_a_cache_changes_nothing_in_the_answer(voices) -> None:
+    image, cache = as_micrograph(blobs((100, 90), 8)[0]), FeatureCache()
+    for model in voices.values():
+        without = predict_probabilities(model, image, TILED)
+        filling = predict_probabilities(model, image, TILED, cache=cache)
+        filled = predict_probabilities(model, image, TILED, cache=cache)
+        assert np.array_equal(without, filling) and np.array_equal(without, filled)
+    assert cache.used_bytes > 0
+
+
+def test_probabilities_sum_to_one_and_labels_are_the_likeliest(voices) -> None:
+    image = as_micrograph(blobs((50, 60), 9)[0])
+    for model in voices.values():
+        chance = predict_probabilities(model, image)
+        assert chance.dtype == np.float32
+        assert np.allclose(chance.sum(axis=0), 1, atol=1e-5)
+        labels = predict_labels(model, image)
+        assert labels.dtype == np.uint8 == label_dtype(model)
+        assert np.array_equal(labels, chance.argmax(axis=0) + 1)
+
+
+def test_uncertainty_is_none_where_sure_and_full_where_torn() -> None:
+    chance = np.array([[1.0, 0.5, 0.9], [0.0, 0.5, 0.1]], np.float32)
+    sure, torn, between = uncertainty(chance)
+    assert sure == pytest.approx(0, abs=1e-4) and torn == pytest.approx(1)
+    assert 0.4 < between < 0.5
+
+
+def test_the_tiles_of_the_view_come_first_and_alone(voices) -> None:
+    image = as_micrograph(blobs((200, 200), 3)[0])
+    region = (slice(70, 120), slice(130, 160))
+    options = replace(TILED, region=region)
+    events = [e for e in predict_tiles(voices["head"], image, options) if isinstance(e, TileDone)]
+    assert [e.done for e in events] == list(range(1, len(events) + 1))
+    assert all(e.total == len(events) < 49 for e in events)
+    whole = predict_labels(voices["head"], image)
+    seen = np.zeros(image.spatial_shape, bool)
+    for event in events:
+        seen[event.region] = True
+        assert np.array_equal(event.labels, whole[event.region])
+        assert event.probabilities is None
+    assert seen[region].all()
+
+
+def test_clipped_tiles_answer_the_region_and_no_more(voices) -> None:
+    image = as_micrograph(blobs((100, 100), 3)[0])
+    region = (slice(21, 77), slice(33, 50))
+    options = replace(TILED, region=region, clip=True, probabilities=True)
+    out = np.zeros(image.spatial_shape, np.uint8)
+    for event in predict_tiles(voices["head"], image, options):
+        assert isinstance(event, TileDone) and event.probabilities is not None
+        assert event.probabilities.shape[1:] == event.labels.shape
+        out[event.region] += event.labels
+    expected = np.zeros_like(out)
+    expected[region] = predict_labels(voices["head"], image)[region]
+    assert np.array_equal(out, expected)
+
+
+def test_an_iterator_can_be_stopped_and_computes_no_further(voices, monkeypatch) -> None:
+    calls = refuse(monkeypatch, lambda tile, device: False)
+    tiles = predict_tiles(voices["head"], as_micrograph(blobs((200, 200))[0]), TILED)
+    next(tiles), next(tiles)
+    tiles.close()  # type: ignore[attr-defined]
+    assert len(calls) == 2
+
+
+def refuse(monkeypatch, when, error: BaseException | None = None) -> list[str]:
+    """Let memory run out for some tiles; returns the device of every attempt."""
+    answer, attempts = prediction._answer, []
+
+    def failing(model, image, z, tile, device, cache, *, keep):
+        attempts.append(device)
+        if when(tile, device):
+            raise error or torch.OutOfMemoryError("CUDA out of memory")
+        return answer(model, image, z, tile, "cpu", cache, keep=keep)
+
+    monkeypatch.setattr(prediction, "_answer", failing)
+    return attempts
+
+
+def side(tile) -> int:
+    return tile.core[0].stop - tile.core[0].start
+
+
+def collected(events: Iterator[PredictionEvent], shape) -> tuple[np.ndarray, list[str]]:
+    out, notices = np.zeros(shape, np.uint8), []
+    for event in events:
+        if isinstance(event, Notice):
+            notices.append(event.text)
+        else:
+            out[event.region] = event.labels
+    return out, notices
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    MemoryError("Unable to allocate 3 GiB for an array"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "cpu", "numpy"])
+def test_out_of_memory_halves_the_tile_and_says_so(voices, monkeypatch, error) -> None:
+    model, image = voices["head"], as_micrograph(blobs((300, 200), 3)[0])
+    expected = predict_labels(model, image)
+    refuse(monkeypatch, lambda tile, device: side(tile) > 64, error)
+    events = predict_tiles(model, image, PredictOptions(tile_px=256))
+    answer, notices = collected(events, image.spatial_shape)
+    assert np.array_equal(answer, expected)
+    assert len(notices) == 2 and "128 px" in notices[0] and "64 px" in notices[1]
+
+
+def test_tiles_already_answered_are_not_answered_again(voices, monkeypatch) -> None:
+    model, image = voices["head"], as_micrograph(blobs((256, 128), 3)[0])
+    refuse(monkeypatch, lambda tile, device: side(tile) > 64 and tile.core[0].start >= 128)
+    regions = [
+        e.region
+        for e in predict_tiles(model, image, PredictOptions(tile_px=128))
+        if isinstance(e, TileDone)
+    ]
+    answered = np.zeros(image.spatial_shape, int)
+    for region in regions:
+        answered[region] += 1
+    assert (answered == 1).all()
+
+
+def test_a_gpu_without_memory_hands_over_to_the_cpu(voices, monkeypatch) -> None:
+    model, image = voices["head"], as_micrograph(blobs((150, 130), 3)[0])
+    expected = predict_labels(model, image)
+    attempts = refuse(monkeypatch, lambda tile, device: device == "cuda")
+    monkeypatch.setattr(prediction, "choose_device", lambda wanted: "cuda")
+    answer, notices = collected(
+        predict_tiles(model, image, PredictOptions(tile_px=128)), image.spatial_shape
+    )
+    assert np.array_equal(answer, expected)
+    assert "64 px" in notices[0] and "CPU" in notices[-1]
+    assert attempts[:2] == ["cuda", "cuda"] and attempts[-1] == "cpu"
+
+
+def test_no_memory_at_all_is_said_in_plain_words(voices, monkeypatch) -> None:
+    refuse(monkeypatch, lambda tile, device: True)
+    with pytest.raises(MemoryError, match="close other programs"):
+        predict_labels(voices["head"], as_micrograph(blobs((80, 80))[0]))
+
+
+def test_other_errors_are_not_swallowed(voices, monkeypatch) -> None:
+    refuse(monkeypatch, lambda tile, device: True, RuntimeError("shapes differ"))
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        predict_labels(voices["head"], as_micrograph(blobs((80, 80))[0]))
+
+
+class Reading:
+    """An array that remembers how much was read at once."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels, self.shape, self.dtype = pixels, pixels.shape, pixels.dtype
+        self.ndim, self.most = pixels.ndim, 0
+
+    def __getitem__(self, key):
+        part = np.asarray(self.pixels[key])
+        self.most = max(self.most, part.size)
+        return part
+
+
+def test_only_windows_are_read(voices) -> None:
+    lazy = Reading(blobs((700, 90), 3)[0])
+    model = replace(
+        voices["head"], own_normalisation=False, normalisation=Normalisation((0.5,), (2.5,))
+    )
+    image = Micrograph(lazy, "yx")
+    for _ in predict_tiles(model, image, PredictOptions(tile_px=64)):
+        pass
+    assert 0 < lazy.most <= (64 + 2 * (8 + 56)) * 90
+
+
+def resident_mb() -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no VmRSS")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc (Linux)")
+def test_memory_does_not_grow_with_the_image(tmp_path) -> None:
+    model = fitted(network=0.5, widths=(2, 2, 2, 2))
+
+    def most_mb(height: int) -> float:
+        file = np.memmap(tmp_path / f"{height}.raw", np.uint8, "w+", shape=(height, 256))
+        file[::3] = 200
+        image = as_micrograph(file)
+        tiles = predict_tiles(model, image, PredictOptions(tile_px=128, probabilities=True))
+        return max(resident_mb() for _ in tiles)
+
+    most_mb(512)  # libraries and allocator settle
+    small = most_mb(512)
+    # Kept at once, its features would take 50 MB and its maps more.
+    assert most_mb(5120) - small < 25
+
+
+def test_a_model_without_classes_or_with_other_channels_says_so(voices) -> None:
+    with pytest.raises(ModelError, match="paint"):
+        predict_labels(small_model(), as_micrograph(np.zeros((8, 8), np.uint8)))
+    with pytest.raises(ModelError, match="1 channel"):
+        predict_labels(voices["head"], as_micrograph(np.zeros((2, 8, 8)), axes="cyx"))

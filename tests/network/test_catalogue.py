@@ -1,0 +1,39 @@
+"""The bundled weights: whole, known by their hash, and never taken from a foreign file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from unetscope.errors import ModelError, ModelFileError
+from unetscope.network import catalogue
+from unetscope.network.catalogue import bundled_models, load_bundled, resolve_name
+
+WIDTHS = {"general-fast": (16, 32, 64, 128), "general-large": (32, 64, 128, 256)}
+
+
+@pytest.mark.parametrize("name", [model.name for model in bundled_models()])
+def test_bundled_weights_are_folded_frozen_and_finite(name) -> None:
+    net, manifest = load_bundled(name)
+    assert net.config.widths == WIDTHS[name]
+    assert net.config.norm == "none" and not net.training
+    assert not any(p.requires_grad for p in net.parameters())
+    assert all(torch.isfinite(t).all() for t in net.state_dict().values())
+    assert {"recipe", "licence", "data", "pretraining"} <= set(manifest)
+
+
+def test_general_is_the_net_that_suits_the_device() -> None:
+    assert resolve_name("general") == resolve_name("general", "mps") == "general-fast"
+    assert resolve_name("general", "cuda:1") == "general-large"
+    with pytest.raises(ModelError, match="genral"):
+        resolve_name("genral")
+
+
+def test_swapped_weights_are_noticed(monkeypatch) -> None:
+    fast, large = bundled_models()
+    swapped = (replace(fast, sha256=large.sha256), large)
+    monkeypatch.setattr(catalogue, "_BUNDLED", swapped)
+    with pytest.raises(ModelFileError, match="not those of this release"):
+        load_bundled.__wrapped__("general-fast")

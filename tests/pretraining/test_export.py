@@ -1,0 +1,53 @@
+"""Export: a finished run becomes weights that load, with a card that says where they are from."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from unetscope.learning.features import Recipe
+from unetscope.network.model_file import load_model_file
+from unetscope.network.unet import UNet, UNetConfig
+from unetscope.pretraining import checkpoint
+from unetscope.pretraining.export import export_weights
+from unetscope.pretraining.meta import MetaLearner, meta_train
+
+pytestmark = pytest.mark.usefixtures("few_scenes")
+
+
+def test_exported_weights_answer_as_the_averaged_learner(tiny, tmp_path) -> None:
+    list(meta_train(tiny, tmp_path / "run", judge=lambda learner: {"same": 0.5, "other": 0.4}))
+    digest = export_weights(tiny, tmp_path / "run", tmp_path)
+    loaded = load_model_file(tmp_path / "tiny.unetscope")
+    assert loaded.sha256 == digest
+    assert all(t.dtype == torch.float16 for t in loaded.tensors.values())
+
+    net = UNet(UNetConfig.from_dict(loaded.manifest["architecture"]))
+    net.load_state_dict({k: t.float() for k, t in loaded.tensors.items()}, strict=True)
+    average = MetaLearner(tiny)
+    optimiser = torch.optim.AdamW(MetaLearner(tiny).parameters())
+    checkpoint.load(tmp_path / "run", MetaLearner(tiny), average, optimiser_like(tiny))
+    assert optimiser is not None
+    image = torch.rand(1, 1, 32, 32)
+    with torch.inference_mode():
+        expected = average.net.eval().taps(image, ["dec1"])["dec1"]
+        found = net.eval().taps(image, ["dec1"])["dec1"]
+    assert torch.allclose(found, expected, rtol=0.02, atol=0.02 * float(expected.abs().max()))
+    assert Recipe.from_dict(loaded.manifest["recipe"]) == average.recipe()
+
+    card = (tmp_path / "tiny.md").read_text()
+    assert digest in card and "| 0.500 | 0.400 |" in card
+    assert "vnc_sstem" not in str(loaded.manifest["data"])
+    assert any("bbbc039 (CC0)" in entry for entry in loaded.manifest["data"])
+
+
+def optimiser_like(tiny) -> torch.optim.Optimizer:
+    """An optimiser with the two groups that a run has."""
+    learner = MetaLearner(tiny)
+    named = list(learner.named_parameters())
+    return torch.optim.AdamW(
+        [
+            {"params": [p for n, p in named if not n.startswith("log_")]},
+            {"params": [p for n, p in named if n.startswith("log_")]},
+        ]
+    )
