@@ -260,9 +260,9 @@ The ceiling is the best 3×3 convolution of the networks' own sizes in the same 
 {table(["network", "Mpx/s", "of the ceiling"], lines)}
 
 Fine-tuning *fast* (batch 4 × 128², {training["precision"]}): {training["steps_s"]:.1f} steps/s
-({training["mpx_s"]:.2f} Mpx/s, {100 * training["of_ceiling"]:.0f} % of the ceiling, augmentation and
-drawing of patches included); {training["steps_s_with_checks"]:.1f} steps/s with the checks between
-epochs.
+({training["mpx_s"]:.2f} Mpx/s, {100 * training["of_ceiling"]:.0f} % of the ceiling, with
+augmentation and drawing of patches); {training["steps_s_with_checks"]:.1f} steps/s with the checks
+between epochs.
 
 A whole prediction (filters, network and head) of 1536 × 1536 px: {tiling["whole"]["mpx_s"]:.2f}
 Mpx/s at once, {tiling["tiled"]["mpx_s"]:.2f} Mpx/s in tiles of 512 px, with

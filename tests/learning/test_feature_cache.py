@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from learning.small_scenes import blobs, small_model, stack
 
+from learning.small_scenes import blobs, small_model, stack
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning import feature_cache

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from learning.small_scenes import small_model
 from torch.nn import functional
 
+from learning.small_scenes import small_model
 from unetscope.errors import ModelError
 from unetscope.learning.features import (
     Levels,

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from learning.small_scenes import blobs, sample, small_model, stack, strokes
 
+from learning.small_scenes import blobs, sample, small_model, stack, strokes
 from unetscope.errors import LabelError, ModelError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import instant

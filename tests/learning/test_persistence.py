@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from learning.small_scenes import blobs, sample, small_model
 
+from learning.small_scenes import blobs, sample, small_model
 from unetscope.errors import ModelError, ModelFileError, OutputError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation

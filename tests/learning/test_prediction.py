@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from learning.small_scenes import blobs, sample, small_model, stack
 from torch.nn import functional
 
+from learning.small_scenes import blobs, sample, small_model, stack
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import Normalisation

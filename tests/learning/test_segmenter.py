@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from learning.small_scenes import blobs, strokes
 
 import unetscope
+from learning.small_scenes import blobs, strokes
 from unetscope import Segmenter
 from unetscope.errors import LabelError, ModelError, OutputError, UnetscopeError
 from unetscope.learning.augmentation import AugmentOptions

@@ -22,7 +22,7 @@ def parameters(config: UNetConfig) -> int:
 
 
 def by_formula(config: UNetConfig) -> int:
-    """Every layer of the diagram: kernels, then biases or the two numbers of batch normalisation."""
+    """Every layer of the diagram: kernels, then biases or the two numbers of a batch norm."""
     kernel, doubling = 3**config.ndim, 2**config.ndim
     if config.upsampling == "interpolated":
         doubling = 1
@@ -192,7 +192,7 @@ def measured_reach(config: UNetConfig) -> int:
         gradient: Tensor
         (gradient,) = torch.autograd.grad(answer[0, 0, 0, place], image, retain_graph=True)
         seen = torch.nonzero(gradient[0, 0].sum(dim=0))[:, 0]
-        assert 0 < seen.min() and seen.max() < 2 * middle - 1  # the field lies inside
+        assert seen.min() > 0 and seen.max() < 2 * middle - 1  # the field lies inside
         farthest = max(farthest, int(seen.max()) - place, place - int(seen.min()))
     return farthest
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from unetscope.pretraining.datasets import DATASETS
 from unetscope.pretraining.episodes import (
     CROPS,
     MIN_SUPPORT_PIXELS,
@@ -39,7 +40,7 @@ def test_episodes_are_well_formed() -> None:
         assert episode.image.min() >= -1 and episode.image.max() <= 2
         for target in (episode.support, episode.query):
             assert target.shape == (CROPS, 32, 32) and target.dtype == torch.int64
-            assert -1 <= target.min() and target.max() < episode.classes
+            assert target.min() >= -1 and target.max() < episode.classes
         counts = torch.bincount(episode.support[episode.support >= 0], minlength=episode.classes)
         assert episode.classes >= 2 and counts.min() >= MIN_SUPPORT_PIXELS
         assert (episode.query >= 0).any()
@@ -61,11 +62,8 @@ def test_the_pool_is_repainted_while_episodes_are_drawn() -> None:
 
 
 def test_real_scenes_take_part_in_their_share(data_root) -> None:
-    for path in (data_root,):
-        for name in ("nasa_superalloy", "nasa_ebc", "nasa_meltpool", "ads_sem_myelin"):
-            (path / name / "images").mkdir(parents=True)
-        for name in ("fib25_neurons3d", "dsb2018", "stardist_nuclei2d"):
-            (path / name / "images").mkdir(parents=True)
+    for entry in DATASETS:
+        (data_root / entry.folder / "images").mkdir(parents=True, exist_ok=True)
     sources = [e.source for e in drawn(40, data_root=data_root, synthetic_share=0.5)]
     assert 5 < sources.count("bbbc039") < 35
     alone = [e.source for e in drawn(6, data_root=data_root, synthetic_share=0.0)]

@@ -78,6 +78,7 @@ def test_a_thousand_strokes_during_training_are_all_there(
     session, bench = window.session, window.bench
     try:
         qtbot.waitUntil(lambda: session.model is not None, timeout=60_000)
+        qtbot.waitUntil(lambda: not bench.shelf.lane.busy, timeout=30_000)
         bench.add_class()
         bench.paint_with(1)
         layer = bench.layers.strokes_layer(session.image.key)

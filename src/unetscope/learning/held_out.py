@@ -19,10 +19,10 @@ from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache, read_window
 from unetscope.learning.instant import fit_instant, instant_rows, labelled_rows
 from unetscope.learning.metrics import dice_per_class, iou_per_class, mean_dice
+from unetscope.learning.partition import Partition
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.precision import autocast
 from unetscope.learning.samples import Sample
-from unetscope.learning.partition import Partition
 from unetscope.learning.tiling import padded_shape
 from unetscope.network.unet import UNet
 
@@ -154,14 +154,14 @@ class HeldOut:
         return answer
 
 
-def _limited(
-    samples: Sequence[Sample], held: Sequence[np.ndarray], seed: int
-) -> list[Sample]:
+def _limited(samples: Sequence[Sample], held: Sequence[np.ndarray], seed: int) -> list[Sample]:
     """The held-back labels, of very many only those in some seeded cells of a coarse grid."""
     cells = [
         (index, *cell)
         for index, labels in enumerate(held)
-        for cell in np.unique(np.stack(np.nonzero(labels), axis=1) // _cell(labels), axis=0).tolist()
+        for cell in np.unique(
+            np.stack(np.nonzero(labels), axis=1) // _cell(labels), axis=0
+        ).tolist()
     ]
     result = [replace(s, labels=h) for s, h in zip(samples, held, strict=True)]
     if len(cells) <= _MAX_WINDOWS:

@@ -82,9 +82,7 @@ def segmentation_loss(
     return loss
 
 
-def guide_loss(
-    logits: torch.Tensor, guide: torch.Tensor, targets: torch.Tensor
-) -> torch.Tensor:
+def guide_loss(logits: torch.Tensor, guide: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Cross-entropy to another model's probabilities where nobody labelled: distillation.
 
     Source: Hinton et al. (2015), arXiv 1503.02531.

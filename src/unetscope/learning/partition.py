@@ -47,7 +47,7 @@ class Partition:
                 continue
             out = np.where(self.held[index] == sample.labels, sample.labels, 0)
             kept = np.where(out > 0, 0, sample.labels)
-            if self.kind == "block":
+            if self.kind != "strokes":
                 fresh = (kept > 0) & (self.training[index] != kept)
                 kept = np.where(fresh & _near(out > 0, guard_px), 0, kept)
             training.append(kept)

@@ -178,8 +178,7 @@ class EngineJobs:
         model = start_model(name, device=device)
         title = dict(self.bundled()).get(model.name, model.name)
         yield ModelOpened(model, title, device)
-        # What training imports holds the interpreter for a moment: now, not under a stroke.
-        import unetscope.learning.finetune  # noqa: F401
+        _import_what_training_needs()
 
     def open_file(self, path: Path) -> Iterator[JobEvent]:
         """Load a model file."""
@@ -305,6 +304,21 @@ class EngineJobs:
 
         torch.set_num_threads(self.settings.threads or max(1, (os.cpu_count() or 2) - 1))
         return choose_device(self.settings.device)
+
+
+def _import_what_training_needs() -> None:
+    """Import now what the first step of a training would import under somebody's stroke.
+
+    The interpreter is held for some tenths of a second: kornia, and sympy by torch's optimisers.
+    """
+    import kornia  # noqa: F401
+    import torch
+
+    import unetscope.learning.finetune  # noqa: F401
+
+    weight = torch.nn.Parameter(torch.zeros(1))
+    weight.grad = torch.zeros(1)
+    torch.optim.AdamW([weight]).step()
 
 
 def _planes(target: Target, *, only: bool) -> list[int] | None:

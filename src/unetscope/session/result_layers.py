@@ -38,6 +38,7 @@ class ResultLayers:
     def __init__(self, layers: OpenLayers) -> None:
         self._layers = layers
         self._made: dict[tuple[str, Show], str] = {}  # (image key, kind) -> layer key
+        self._looks: dict[str, Look] = {}  # layer key -> how it was styled last
         self._stale: set[str] = set()  # layer keys with tiles not yet drawn
 
     def write(self, key: str, tile: TileShown, look: Look) -> None:
@@ -66,19 +67,18 @@ class ResultLayers:
         """Show the chosen kind for an image, in the present colours, opacity and name."""
         for kind in Show:
             layer = self.find(key, kind)
-            if layer is not None:
-                layer.visible = kind is look.show
-                layer.opacity = look.opacity
-                name = _name(kind, look)
-                if layer.name != name:
-                    layer.name = name
+            if layer is None or self._looks.get(layer_key(layer)) == look:
+                continue  # every change of a layer makes napari's layer list work
+            before, self._looks[layer_key(layer)] = self._looks.get(layer_key(layer)), look
+            layer.visible = kind is look.show
+            layer.opacity = look.opacity
+            if before is None or (before.version, before.classes) != (look.version, look.classes):
                 layer.metadata = self._metadata(key, kind, look)
-        mask = self.find(key, Show.MASK)
-        if mask is not None:
-            mask.colormap = class_colormap(look.classes)
-        chance = self.find(key, Show.PROBABILITY)
-        if chance is not None:
-            chance.colormap = _ramp(look.color_class)
+            layer.name = _name(kind, look)
+            if kind is Show.MASK and (before is None or before.classes != look.classes):
+                layer.colormap = class_colormap(look.classes)
+            elif kind is Show.PROBABILITY:
+                layer.colormap = _ramp(look.color_class)
 
     def find(self, key: str, kind: Show) -> Any:
         """The result layer of a kind, or None."""

@@ -99,6 +99,11 @@ class LiveAnswers(QObject):
 
     # ---- answers
 
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the newest strokes are answered, with the forest."""
+        return not self._touched and self._head_of == (self._strokes, True)
+
     def ask_soon(self) -> None:
         """Ask after a moment of rest (a slider, a change of what is shown)."""
         self._ask_timer.start()

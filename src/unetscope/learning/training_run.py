@@ -1,0 +1,253 @@
+"""One training, from the strokes to the best model: what ``fine_tune`` steps through."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from unetscope.learning.classes import LabelClass
+from unetscope.learning.events import (
+    EpochDone,
+    Finished,
+    HeadFitted,
+    LearningEvent,
+    Notice,
+    Started,
+    StepDone,
+    Validation,
+)
+from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.held_out import HeldOut, Verdict
+from unetscope.learning.instant import fit_instant, labelled_rows, prepared
+from unetscope.learning.optimiser_steps import OptimiserSteps
+from unetscope.learning.partition import Partition, partition
+from unetscope.learning.patches import PatchSource
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.placement import release_devices, settled
+from unetscope.learning.ridge import solve_ridge
+from unetscope.learning.samples import Sample, check_samples
+from unetscope.learning.train_options import TrainOptions
+from unetscope.network.channels import with_classes
+from unetscope.network.unet import UNet
+
+
+class TrainingRun:
+    """The state of one training, so that the loop of ``fine_tune`` reads as the story it is."""
+
+    def __init__(self, model: PixelModel, options: TrainOptions, cache: FeatureCache) -> None:
+        self.model, self.options, self.cache = model, options, cache
+        self.learner = OptimiserSteps(options)
+        self.seconds, self.epoch, self.best_epoch = 0.0, 0, 0
+        self.best_loss = float("inf")
+        self.best_validation: Validation | None = None
+        self.idle_epochs = 0
+        self.losses: list[float] = []
+        self.values: tuple[int, ...] = ()  # of the classes the network learns; none before it does
+
+    def start(
+        self, samples: Sequence[Sample], classes: Sequence[LabelClass] | None
+    ) -> Generator[LearningEvent, Sequence[Sample] | None, Sequence[Sample] | None]:
+        """(Re-)read the strokes: solve the head, split, and set up network and optimiser.
+
+        Returns newer samples that were sent meanwhile.
+        """
+        began = time.perf_counter()
+        device = self.learner.device
+        counts = check_samples(samples)
+        values = tuple(counts)
+        self.model = fit_instant(
+            prepared(self.model, samples, self.cache),
+            samples,
+            cache=self.cache,
+            classes=classes,
+            device=device,
+        )
+        newer = yield HeadFitted(self.model, time.perf_counter() - began, counts, with_forest=True)
+        parts, goes_on = self._parts(samples, values)
+        self.held = HeldOut(self.model, samples, parts, values, cache=self.cache, device=device)
+        told = self.held.told or self.model
+        self.prior = told.prior
+        self.patches = PatchSource(
+            self.model,
+            samples,
+            parts.training,
+            values,
+            cache=self.cache,
+            seed=self.options.seed,
+            guide=told if self.options.guide_weight else None,
+        )
+        self.learner.begin_anew()  # new strokes, a new run
+        if not goes_on:
+            self.learner.start_from(self._first_network(samples, parts, values))
+        self.values = values
+        self.model = replace(self.model, partition=parts)
+        self.best_loss, self.best_validation, self.idle_epochs = float("inf"), None, 0
+        self._judge()
+        self.seconds += time.perf_counter() - began
+        latest = yield self._started(values, parts)
+        return latest if latest is not None else newer
+
+    def _parts(self, samples: Sequence[Sample], values: tuple[int, ...]) -> tuple[Partition, bool]:
+        """What is held back now, and whether the running network may go on with it."""
+        guard_px = 2 * self.model.backbone.config.reach_px
+        before = self.model.partition if self.model.network_classes == values else None
+        parts = before.extended(samples, guard_px) if before is not None else None
+        if parts is not None:
+            return parts, self.values == values
+        parts = partition(
+            samples,
+            guard_px=guard_px,
+            fraction=self.options.validation_fraction,
+            seed=self.options.seed,
+        )
+        if before is not None:
+            # The present network may have seen what is held back now: begin with a fresh one.
+            self.model = replace(self.model, network=None, network_classes=(), network_weight=0.0)
+        elif self.model.network is not None and self.model.network_classes == values:
+            note = "If this model learned from these images before, its scores are too good."
+            parts = replace(parts, note=f"{parts.note} {note}")
+        return parts, False
+
+    def _first_network(
+        self, samples: Sequence[Sample], parts: Partition, values: tuple[int, ...]
+    ) -> UNet:
+        """The model's own network where it knows these classes, else the backbone with a head."""
+        if self.model.network is not None and self.model.network_classes == values:
+            return self.model.network
+        return self._network_from_head(samples, parts, values)
+
+    def _network_from_head(
+        self, samples: Sequence[Sample], parts: Partition, values: tuple[int, ...]
+    ) -> UNet:
+        """The backbone with a 1×1 classifier solved in closed form on its last map."""
+        net = with_classes(self.model.backbone, len(values))
+        shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
+        rows = labelled_rows(
+            self.model, shown, values, cache=self.cache, device=self.learner.device
+        )
+        width = net.config.widths[0]
+        recipe = self.model.recipe
+        weight, bias = solve_ridge(
+            rows.features[:, :width].double() * recipe.tap_gain[0],
+            torch.from_numpy(rows.targets),
+            len(values),
+            recipe.ridge,
+        )
+        weight = weight * recipe.tap_gain[0] * recipe.sharpness
+        kernel = weight.t()[:, :, None, None]  # (class, channel, 1, 1)
+        shares = torch.tensor(self.prior, dtype=bias.dtype, device=bias.device)
+        bias = bias * recipe.sharpness + shares.log()
+        net.classifier.load_state_dict({"weight": kernel, "bias": bias})
+        return settled(net)
+
+    def _started(self, values: tuple[int, ...], parts: Partition) -> Started:
+        figure = self.held.kind != "strokes"
+        return Started(
+            device=self.learner.device,
+            precision=self.learner.precision,
+            training_pixels=dict(zip(values, self.patches.pixels, strict=True)),
+            validation_pixels=len(self.held) if figure else 0,
+            validation_note=parts.note,
+        )
+
+    def reason_to_stop(self) -> str | None:
+        """Why training ends now, or None."""
+        options = self.options
+        if options.max_seconds is not None and self.seconds >= options.max_seconds:
+            return "time"
+        if self.epoch >= options.max_epochs:
+            return "steps"
+        return "plateau" if self.idle_epochs >= options.patience_epochs else None
+
+    def step(self) -> Generator[LearningEvent, Sequence[Sample] | None, Sequence[Sample] | None]:
+        """One optimiser step; less memory at a time where it runs out."""
+        began = time.perf_counter()
+        loss = self.learner.step(self.patches, self.prior)
+        self.seconds += time.perf_counter() - began
+        if loss is None:
+            notice = Notice(self.learner.use_less_memory())
+            self.held.move(self.learner.device)
+            return (yield notice)
+        self.losses.append(loss)
+        if self.learner.is_unstable:
+            return (yield Notice(self.learner.go_back(self.model.network)))
+        return (yield StepDone(self.learner.steps, loss, self.seconds))
+
+    def epoch_is_over(self) -> bool:
+        """Whether a check is due."""
+        return bool(self.losses) and self.learner.steps % self.options.steps_per_epoch == 0
+
+    def close_epoch(self) -> EpochDone:
+        """Judge the averaged weights on held-back pixels and keep the best."""
+        began = time.perf_counter()
+        self.epoch += 1
+        verdict, improved = self._judge()
+        self.idle_epochs = 0 if improved else self.idle_epochs + 1
+        finite = [loss for loss in self.losses if loss == loss]
+        mean = sum(finite) / len(finite) if finite else float("nan")
+        self.losses.clear()
+        self.seconds += time.perf_counter() - began
+        return EpochDone(
+            epoch=self.epoch,
+            seconds=self.seconds,
+            train_loss=mean,
+            validation=verdict.validation,
+            network_weight=self.model.network_weight,
+            improved=improved,
+            model=self.model,
+        )
+
+    def _judge(self) -> tuple[Verdict, bool]:
+        verdict = self.held.judge(self.learner.average, self.learner.precision)
+        improved = verdict.loss < self.best_loss
+        if improved:
+            self.best_loss, self.best_epoch = verdict.loss, self.epoch
+            self.best_validation = verdict.validation
+            answering = settled(copy.deepcopy(self.learner.average).to("cpu"))
+            self.model = replace(
+                self.model,
+                network=answering,
+                network_classes=self.values,
+                network_weight=verdict.share,
+            )
+        return verdict, improved
+
+    def finish(self, reason: str) -> Finished:
+        """The best model, with what happened written down in it."""
+        counts = zip(self.values, self.patches.pixels, strict=True)
+        record: dict[str, Any] = {
+            "reason": reason,
+            "steps": self.learner.steps,
+            "epochs": self.epoch,
+            "best_epoch": self.best_epoch,
+            "seconds": round(self.seconds, 3),
+            "network_weight": self.model.network_weight,
+            "training_pixels": {str(value): pixels for value, pixels in counts},
+            "seed": self.options.seed,
+            "threads": torch.get_num_threads(),
+            "device": self.learner.device,
+            "precision": self.learner.precision,
+            "torch": str(torch.__version__),
+        }
+        if self.best_validation is not None:
+            figure = self.best_validation
+            record["validation"] = {
+                "kind": figure.kind,
+                "pixels": figure.pixels,
+                "dice": {str(v): round(d, 4) for v, d in figure.dice.items()},
+            }
+        self.model = replace(self.model, record=record)
+        return Finished(reason, self.model, self.best_epoch, self.seconds, self.best_validation)
+
+    def release(self) -> None:
+        """Give the device's memory back, however training ended."""
+        on_gpu = self.learner.device != "cpu"
+        for part in ("learner", "held"):
+            self.__dict__.pop(part, None)
+        if on_gpu:
+            release_devices()
