@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 warnings.filterwarnings("ignore")  # of libraries, about each other
 
 from benchmarks import latency, report, startup, throughput  # noqa: E402
+from benchmarks.machine import OtherPrograms  # noqa: E402
 from benchmarks.plan import FULL, QUICK, Plan  # noqa: E402
 from benchmarks.rows import ROOT, Row, Rows, fingerprint  # noqa: E402
 from benchmarks.screen import NoScreenError  # noqa: E402
@@ -36,9 +37,13 @@ def main() -> int:
     subjects = [] if told.report else told.only or SUBJECTS
     for subject in subjects:
         again = subject in told.again or told.again == ["all"]
+        others = OtherPrograms()
         for unit, measured in units(subject, plan, told.data, rows, again=again):
-            rows.add(subject, unit, measured)
-            print(f"{subject}: {unit}", flush=True)
+            cores = others.cores()
+            rows.add(subject, unit, measured, cores)
+            note = "" if cores is None else f" (other programs: {cores:.2f} cores)"
+            print(f"{subject}: {unit}{note}", flush=True)
+            others = OtherPrograms()
     out = told.out or CACHE / "quick" / "benchmarks.md"
     report.write(rows, plan, out)
     print(f"written: {out}")

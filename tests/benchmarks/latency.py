@@ -179,7 +179,7 @@ def measure_window(kind: str, count: int) -> list[Row]:
     viewer, panel, key = open_panel(image, kind)
     bench, session, watch = panel.bench, panel.session, _Watch(panel)
     bench.add_class()
-    first, complete = [], []
+    first, complete, painting = [], [], []
     strokes = scripted(image, count + CLASSES)
     labels = np.zeros((SIDE, SIDE), np.uint8)
     for index, (value, path) in enumerate(strokes):
@@ -188,10 +188,12 @@ def measure_window(kind: str, count: int) -> list[Row]:
         layer.brush_size = WIDTH_PX
         rest(0.15)
         watch.clear()
-        began = time.perf_counter()
+        begun = time.perf_counter()
         with layer.block_history():
-            for point in path:
+            for point in path[:-1]:
                 layer.paint(tuple(point), value)
+            began = time.perf_counter()  # the brush is about to be lifted
+            layer.paint(tuple(path[-1]), value)
         painted(labels, (value, path))
         if index + 1 < CLASSES:
             rest(0.3)
@@ -201,9 +203,11 @@ def measure_window(kind: str, count: int) -> list[Row]:
         rest(0.15)
         watch.follow(bench.results.find(key, Show.MASK))
         if index >= CLASSES and watch.answered:
+            painting.append(began - begun)
             first.append(watch.answered[0] - began)
             complete.append(watch.answered[-1] - began)
     rows = [
+        {"image": kind, "what": "painting", "seconds": painting},
         {"image": kind, "what": "first repaint", "seconds": first},
         {"image": kind, "what": "with the forest", "seconds": complete},
         {"image": kind, "what": "random forest", "seconds": _forest_in_window(image, labels)},

@@ -32,6 +32,33 @@ def machine() -> dict[str, str]:
     }
 
 
+class OtherPrograms:
+    """How many cores other programs use, from the making of this object to :meth:`cores`."""
+
+    def __init__(self) -> None:
+        self._began = _used_s()
+
+    def cores(self) -> float | None:
+        """Cores that were busy and not with this process or its ended children; None: unknown."""
+        now = _used_s()
+        if now is None or self._began is None:
+            return None
+        wall, busy, own = (a - b for a, b in zip(now, self._began, strict=True))
+        return max(0.0, (busy - own) / wall) if wall > 0 else 0.0
+
+
+def _used_s() -> tuple[float, float, float] | None:
+    """Seconds: on the clock, of all cores in use, and of this process with its children."""
+    path = Path("/proc/stat")
+    if not path.exists():
+        return None
+    ticks = [int(word) for word in path.read_text().split("\n", 1)[0].split()[1:9]]
+    idle = ticks[3] + ticks[4]
+    own = os.times()
+    busy = (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
+    return own.elapsed, busy, own.user + own.system + own.children_user + own.children_system
+
+
 def _cpu_info() -> dict[str, str]:
     path = Path("/proc/cpuinfo")
     if not path.exists():

@@ -24,7 +24,7 @@ def write(rows: Rows, plan: Plan, out: Path) -> None:
     figures = out.parent / "images"
     bars = [*quality_pages.bars(found, plan), *speed_pages.bars(found)]
     parts = [
-        _head(about, plan),
+        _head(about, plan, rows),
         _targets(bars),
         quality_pages.pages(found, plan, figures),
         speed_pages.pages(found, figures),
@@ -36,7 +36,7 @@ def write(rows: Rows, plan: Plan, out: Path) -> None:
     out.with_suffix(".json").write_text(json.dumps(_rounded(everything), indent=1) + "\n")
 
 
-def _head(about: dict[str, str], plan: Plan) -> str:
+def _head(about: dict[str, str], plan: Plan, rows: Rows) -> str:
     warning = (
         ""
         if plan == FULL
@@ -49,7 +49,15 @@ def _head(about: dict[str, str], plan: Plan) -> str:
 row is in [benchmarks.json](benchmarks.json). Timings are medians, all systems that are compared ran
 in turns in the same run, and on another machine only the ratios should be expected again.
 
-{facts}."""
+{facts}.
+
+{_disturbance(rows)}"""
+
+
+def _disturbance(rows: Rows) -> str:
+    busy, quiet, unknown = rows.disturbance()
+    said = f"Units of work measured on a quiet machine: {quiet}; beside other busy programs: {busy}"
+    return f"{said}; not recorded: {unknown}." if unknown else f"{said}."
 
 
 def _targets(bars: Sequence[Bar]) -> str:

@@ -25,6 +25,8 @@ _ANSWERS_COME_FROM = (
     "network/weights/*.unetscope",
 )
 
+BUSY_CORES = 0.2  # other programs taking more than this disturb a measurement
+
 Row = dict[str, Any]
 
 
@@ -34,6 +36,7 @@ class Rows:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._units: dict[tuple[str, str], list[Row]] = {}
+        self._others: dict[tuple[str, str], float | None] = {}
         if path.exists():
             for line in path.read_text().splitlines():
                 self._read(line)
@@ -43,17 +46,24 @@ class Rows:
             found = json.loads(line)
         except ValueError:
             return  # the last line of a run that was killed while writing it
-        self._units[found["subject"], found["unit"]] = found["rows"]
+        key = found["subject"], found["unit"]
+        self._units[key] = found["rows"]
+        self._others[key] = found.get("others_cores")
 
     def has(self, subject: str, unit: str) -> bool:
         """Whether a unit was measured already."""
         return (subject, unit) in self._units
 
-    def add(self, subject: str, unit: str, rows: Sequence[Row]) -> None:
-        """Append one unit; one that is there already is replaced."""
+    def add(self, subject: str, unit: str, rows: Sequence[Row], others: float | None) -> None:
+        """Append one unit; one that is there already is replaced.
+
+        ``others``: how many cores other programs took meanwhile, None where that is not known.
+        """
         self._units[subject, unit] = list(rows)
+        self._others[subject, unit] = others
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"subject": subject, "unit": unit, "rows": list(rows)})
+        told = {"subject": subject, "unit": unit, "others_cores": others, "rows": list(rows)}
+        line = json.dumps(told)
         with self.path.open("a") as file:
             file.write(line + "\n")
             file.flush()
@@ -62,6 +72,12 @@ class Rows:
     def of(self, subject: str) -> list[Row]:
         """All rows of a subject, in the order they were measured."""
         return [row for (about, _), rows in self._units.items() if about == subject for row in rows]
+
+    def disturbance(self) -> tuple[int, int, int]:
+        """How many units were measured beside busy programs, how many were not, and unknown."""
+        known = [others for others in self._others.values() if others is not None]
+        busy = sum(others > BUSY_CORES for others in known)
+        return busy, len(known) - busy, len(self._others) - len(known)
 
 
 def fingerprint() -> str:

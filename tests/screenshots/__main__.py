@@ -98,7 +98,7 @@ def shoot(viewer: Any, path: Path) -> None:
     wait_until(lambda: time.monotonic() > end)
     seen = viewer.screenshot(canvas_only=False, flash=False)
     picture = Image.fromarray(seen[..., :3])
-    picture = picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     picture.save(path, optimize=True)
     size_kb = path.stat().st_size / 1000
     print(f"{path.name}: {size_kb:.0f} kB", flush=True)

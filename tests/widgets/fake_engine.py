@@ -20,7 +20,7 @@ from unetscope.learning.events import (
     Validation,
 )
 from unetscope.learning.samples import Sample, check_samples
-from unetscope.session.jobs import (
+from unetscope.session.requests import (
     AnswerRequest,
     JobEvent,
     ModelOpened,

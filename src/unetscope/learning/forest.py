@@ -14,6 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 MAX_ROWS = 20_000
 _TREES, _DEPTH = 50, 10
+_FEW_ROWS = 20  # of which every tree gets a draw of full size
 
 
 class PixelForest:
@@ -34,7 +35,7 @@ class PixelForest:
         forest = RandomForestClassifier(
             n_estimators=_TREES,
             max_depth=_DEPTH,
-            max_samples=0.5,
+            max_samples=0.5 if len(self.rows) >= _FEW_ROWS else None,
             class_weight="balanced",
             random_state=self.seed,
             n_jobs=1,

@@ -29,7 +29,7 @@ from unetscope.network.unet import UNet
 # Parts of the largest share the network may get that are compared on held-back pixels.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Nats a full share must gain over none: with few held-back strokes a smaller gain is luck.
-_CAUTION = 0.02
+_CAUTION = 0.08
 _LEAST_CAP = 0.25
 _ENOUGH_PIXELS = 10_000
 _MOST_WITHOUT_FIGURE = 0.5
@@ -157,11 +157,7 @@ class HeldOut:
 def _limited(samples: Sequence[Sample], held: Sequence[np.ndarray], seed: int) -> list[Sample]:
     """The held-back labels, of very many only those in some seeded cells of a coarse grid."""
     cells = [
-        (index, *cell)
-        for index, labels in enumerate(held)
-        for cell in np.unique(
-            np.stack(np.nonzero(labels), axis=1) // _cell(labels), axis=0
-        ).tolist()
+        (index, *cell) for index, labels in enumerate(held) for cell in _cells_with_labels(labels)
     ]
     result = [replace(s, labels=h) for s, h in zip(samples, held, strict=True)]
     if len(cells) <= _MAX_WINDOWS:
@@ -173,6 +169,11 @@ def _limited(samples: Sequence[Sample], held: Sequence[np.ndarray], seed: int) -
         box = tuple(slice(c * s, (c + 1) * s) for c, s in zip(cell, size, strict=True))
         masks[index][box] = held[index][box]
     return [replace(s, labels=m) for s, m in zip(samples, masks, strict=True)]
+
+
+def _cells_with_labels(labels: np.ndarray) -> list[list[int]]:
+    places = np.stack(np.nonzero(labels), axis=1) // _cell(labels)
+    return [[int(c) for c in cell] for cell in np.unique(places, axis=0)]
 
 
 def _cell(labels: np.ndarray) -> tuple[int, ...]:

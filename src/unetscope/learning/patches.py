@@ -117,7 +117,7 @@ class PatchSource:
             found.append(where[classes == index])
 
     def _cut(self, plane: _Plane, y: int, x: int, patch_px: int) -> tuple[Tensor, Tensor]:
-        """A patch with (y, x) somewhere in its middle half, inside the image where that is larger."""
+        """A patch with (y, x) in its middle half, moved inside the image where that is larger."""
         starts = []
         for position, side in ((y, plane.labels.shape[0]), (x, plane.labels.shape[1])):
             start = position - int(self._rng.integers(patch_px // 4, patch_px - patch_px // 4))

@@ -5,6 +5,7 @@ The status line always ends in the one obvious next step.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from unetscope.learning.classes import LabelClass
@@ -177,7 +178,7 @@ def _while_training(session: Session) -> Status:
         parts.append(f"Dice {held.mean_dice:.2f} on {held.pixels:,} held-back pixels")
     text = ", ".join(parts) + ". Keep painting where it is wrong."
     if training.validation is None and training.note:
-        text += f" {_sentence(training.note)}"
+        text += f" {_sentence(session, training.note)}"
     return Status(text, "busy")
 
 
@@ -202,7 +203,7 @@ def _after_training(session: Session) -> Status:
         "stopped": "Stopped",
     }.get(training.reason, "Done")
     if training.validation is None:
-        note = f" {_sentence(training.note)}" if training.note else ""
+        note = f" {_sentence(session, training.note)}" if training.note else ""
         return Status(
             f"{ended} after {spoken_seconds(training.seconds)}.{note} Correct what is wrong and "
             "press Train again, or press Predict.",
@@ -242,8 +243,9 @@ def spoken_seconds(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
-def _sentence(text: str) -> str:
-    text = text.strip()
+def _sentence(session: Session, text: str) -> str:
+    """A note of the engine, which knows classes by number, with their names."""
+    text = re.sub(r"\bclass (\d+)\b", lambda m: f"“{class_name(session, int(m[1]))}”", text.strip())
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

@@ -8,151 +8,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from unetscope.images.micrograph import Micrograph
-from unetscope.learning.classes import LabelClass
-from unetscope.learning.events import HeadFitted, LearningEvent, Notice, TileDone
+from unetscope.learning.events import HeadFitted, Notice, TileDone
 from unetscope.learning.samples import Sample
-from unetscope.session.values import AdvancedSettings, EngineSettings, Show
+from unetscope.session.requests import (
+    AnswerRequest,
+    JobEvent,
+    ModelOpened,
+    ModelSaved,
+    PredictRequest,
+    Target,
+    TileShown,
+    TrainRequest,
+    Warmed,
+)
+from unetscope.session.values import EngineSettings, Show
 
 if TYPE_CHECKING:
     from unetscope.learning.feature_cache import FeatureCache
     from unetscope.learning.pixel_model import PixelModel
-
-Box = tuple[slice, slice]
-
-
-@dataclass(frozen=True)
-class ModelOpened:
-    """A model is ready to answer or to learn; ``path`` is None for a bundled one."""
-
-    model: PixelModel
-    title: str
-    device: str
-    path: Path | None = None
-
-
-@dataclass(frozen=True)
-class ModelSaved:
-    """A model file was written."""
-
-    path: Path
-
-
-@dataclass(frozen=True)
-class Warmed:
-    """The features of what is on screen are computed, so that the first stroke is answered fast."""
-
-    device: str
-
-
-@dataclass(frozen=True, eq=False)
-class TileShown:
-    """A tile of an image's answer, as small as the screen needs it.
-
-    ``key``: of the image. ``region``: slices of the spatial axes. ``labels`` (y, x) or (1, y, x);
-    ``probability`` of one class and ``uncertainty`` of the same shape, float32, or None.
-    """
-
-    key: str
-    done: int
-    total: int
-    region: tuple[slice, ...]
-    labels: np.ndarray = field(repr=False)
-    probability: np.ndarray | None = field(repr=False, default=None)
-    uncertainty: np.ndarray | None = field(repr=False, default=None)
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """An image to predict: where first (``view`` on plane ``z``; None: all of it)."""
-
-    key: str
-    image: Micrograph
-    z: int = 0
-    view: Box | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class AnswerRequest:
-    """The instant answer to the strokes of ``samples``; without samples the model just predicts."""
-
-    model: PixelModel
-    samples: Sequence[Sample]
-    classes: Sequence[LabelClass]
-    target: Target
-    show: Show = Show.MASK
-    shown_class: int = 1
-    with_forest: bool = False
-    whole_image: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class TrainRequest:
-    """A training: from ``model``, on ``samples``, for at most ``seconds`` (None: no limit)."""
-
-    model: PixelModel
-    samples: Sequence[Sample]
-    classes: Sequence[LabelClass]
-    seconds: float | None
-    advanced: AdvancedSettings
-
-
-@dataclass(frozen=True, eq=False)
-class PredictRequest:
-    """A prediction of several images, asked for by name."""
-
-    model: PixelModel
-    targets: Sequence[Target]
-    show: Show = Show.MASK
-    shown_class: int = 1
-    only_view: bool = False
-
-
-JobEvent = LearningEvent | TileShown | ModelOpened | ModelSaved | Warmed
-
-
-class Jobs(Protocol):
-    """What a window needs of an engine; tests give their own."""
-
-    settings: EngineSettings
-
-    def bundled(self) -> Sequence[tuple[str, str]]:
-        """(name, title) of the models that ship with the package; must not import torch."""
-        ...
-
-    def open_bundled(self, name: str) -> Iterator[JobEvent]:
-        """Open a bundled model."""
-        ...
-
-    def open_file(self, path: Path) -> Iterator[JobEvent]:
-        """Load a model file."""
-        ...
-
-    def save_file(self, model: PixelModel, path: Path) -> Iterator[JobEvent]:
-        """Write a model file."""
-        ...
-
-    def warm(self, model: PixelModel, target: Target) -> Iterator[JobEvent]:
-        """Compute the features of what is on screen."""
-        ...
-
-    def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
-        """Solve the instant head and predict, what is on screen first."""
-        ...
-
-    def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
-        """Fine-tune; new strokes are handed in by ``send``."""
-        ...
-
-    def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
-        """Predict images."""
-        ...
 
 
 class EngineJobs:
@@ -217,11 +94,13 @@ class EngineJobs:
             yield fitted
             model = fitted.model
         target = request.target
+        if request.quick_first and model.forest is not None and model.head is not None:
+            quick = replace(model, forest=None)
+            yield from self._tiles(_shown_request(request, quick, [target]), device)
         whole = Target(target.key, target.image, target.z)
         wanted = [target] if target.view is not None or not request.whole_image else []
         wanted += [whole] if request.whole_image else []
-        shown = PredictRequest(model, wanted, request.show, request.shown_class, only_view=True)
-        yield from self._tiles(shown, device)
+        yield from self._tiles(_shown_request(request, model, wanted), device)
 
     def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
         """Fine-tune; new strokes are handed in by ``send``."""
@@ -319,6 +198,12 @@ def _import_what_training_needs() -> None:
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
     torch.optim.AdamW([weight]).step()
+
+
+def _shown_request(
+    request: AnswerRequest, model: PixelModel, targets: Sequence[Target]
+) -> PredictRequest:
+    return PredictRequest(model, targets, request.show, request.shown_class, only_view=True)
 
 
 def _planes(target: Target, *, only: bool) -> list[int] | None:

@@ -12,38 +12,26 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.colormaps import DirectLabelColormap
 from psygnal import Signal
 
 from unetscope.errors import ImageError
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.samples import Sample
-from unetscope.session.axes import axes_choices
 from unetscope.session.connections import Connections
+from unetscope.session.layer_facts import (
+    ROLE,
+    brush_size_px,
+    class_colormap,
+    layer_axes,
+    layer_key,
+    role_of,
+    spatial_axes,
+)
 from unetscope.session.placement import pixel_size, placement
 from unetscope.session.values import ImageSummary
 
-ROLE = "unetscope"  # key of a layer's metadata: what the layer is for
 Box = tuple[slice, slice]
-
-
-def layer_key(layer: Any) -> str:
-    """A key that stays with a layer for its life."""
-    return str(layer.unique_id)
-
-
-def role_of(layer: Any) -> str:
-    """ "strokes" or "result" for the layers unetscope made, "" for others."""
-    note = layer.metadata.get(ROLE)
-    return str(note.get("role", "")) if isinstance(note, dict) else ""
-
-
-def class_colormap(classes: Sequence[LabelClass]) -> DirectLabelColormap:
-    """The colours of the classes; unlabelled is clear, unknown values are grey."""
-    colors: dict[int | None, Any] = {None: "#808080", 0: (0, 0, 0, 0)}
-    colors.update({c.value: c.color for c in classes})
-    return DirectLabelColormap(color_dict=colors)
 
 
 class OpenLayers:
@@ -51,7 +39,7 @@ class OpenLayers:
 
     Signals: ``images_changed`` (added, removed, renamed, read differently), ``activated`` (key of
     the image the active layer belongs to), ``painted`` (key of an image whose strokes may have
-    changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider),
+    changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider), ``panned`` (camera),
     ``strokes_made`` (a layer to paint on was made or adopted).
     """
 
@@ -60,6 +48,7 @@ class OpenLayers:
     painted = Signal(str)
     class_picked = Signal(int)
     moved = Signal()
+    panned = Signal()
     strokes_made = Signal(object)
 
     def __init__(self, viewer: Any) -> None:
@@ -76,6 +65,9 @@ class OpenLayers:
         self._connections.connect(layers.events.removed, self._layers_changed)
         self._connections.connect(layers.selection.events.active, self._active_changed)
         self._connections.connect(viewer.dims.events.current_step, self._slider_moved)
+        camera = viewer.scene.camera
+        for emitter in (camera.events.center, camera.events.zoom):
+            self._connections.connect(emitter, self._camera_moved)
         self._layers_changed()
 
     def close(self) -> None:
@@ -115,7 +107,7 @@ class OpenLayers:
                 raise ImageError("this image was closed; pick another one.")
             axes = self._reading(layer)
             stored = layer.data[0] if layer.multiscale else layer.data
-            size, unit = pixel_size(layer, _spatial(axes))
+            size, unit = pixel_size(layer, spatial_axes(axes))
             self._micrographs[key] = Micrograph(stored, axes, size, unit, layer.name)
         return self._micrographs[key]
 
@@ -136,7 +128,7 @@ class OpenLayers:
         layer = self.layer(key)
         if layer is None:
             return 0, None
-        spatial = _spatial(self._reading(layer))
+        spatial = spatial_axes(self._reading(layer))
         shape = layer.data[0].shape if layer.multiscale else layer.data.shape
         z = 0
         if len(spatial) == 3:
@@ -249,11 +241,11 @@ class OpenLayers:
 
     def _reading(self, layer: Any) -> str:
         chosen = self._axes.get(layer_key(layer))
-        return chosen or _choices(layer)[0]
+        return chosen or layer_axes(layer)[0]
 
     def _summary(self, layer: Any) -> ImageSummary | None:
         try:
-            choices = _choices(layer)
+            choices = layer_axes(layer)
             image = self.micrograph(layer_key(layer))
         except ImageError:
             return None  # not an image this plugin can read, e.g. a time series
@@ -286,7 +278,7 @@ class OpenLayers:
             colormap=class_colormap(classes),
             opacity=1.0,
             metadata={ROLE: {"role": "strokes", "image": key}},
-            **placement(layer, _spatial(image.axes)),
+            **placement(layer, spatial_axes(image.axes)),
         )
         strokes.brush_size = brush_size_px(image.spatial_shape)
         self._own_strokes(key, strokes)
@@ -352,18 +344,5 @@ class OpenLayers:
     def _slider_moved(self, event: Any) -> None:
         self.moved.emit()
 
-
-def brush_size_px(spatial_shape: Sequence[int]) -> int:
-    """A brush that is neither a hair nor a broom: about a hundredth of the shorter side."""
-    return int(np.clip(round(min(spatial_shape[-2:]) / 100), 2, 30))
-
-
-def _choices(layer: Any) -> tuple[str, ...]:
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-    return axes_choices(shape, rgb=bool(layer.rgb), labels=tuple(layer.axis_labels))
-
-
-def _spatial(axes: str) -> list[int]:
-    """Indices of the spatial axes among a layer's axes (the colour axis of RGB is not one)."""
-    kept = axes.removesuffix("c")
-    return [i for i, axis in enumerate(kept) if axis != "c"]
+    def _camera_moved(self, event: Any) -> None:
+        self.panned.emit()

@@ -15,9 +15,10 @@ import numpy as np
 from napari.utils.colormaps import Colormap
 
 from unetscope.learning.classes import LabelClass
-from unetscope.session.jobs import TileShown
-from unetscope.session.layers import ROLE, OpenLayers, class_colormap, layer_key
+from unetscope.session.layer_facts import ROLE, class_colormap, layer_key, spatial_axes
+from unetscope.session.layers import OpenLayers
 from unetscope.session.placement import placement
+from unetscope.session.requests import TileShown
 from unetscope.session.values import Show
 
 
@@ -96,13 +97,12 @@ class ResultLayers:
     def _added(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
         viewer, image = self._layers.viewer, self._layers.layer(key)
         micrograph = self._layers.micrograph(key)
-        spatial = [i for i, axis in enumerate(micrograph.axes.removesuffix("c")) if axis != "c"]
         common = {
             "name": _name(kind, look),
             "opacity": look.opacity,
             "visible": kind is look.show,
             "metadata": self._metadata(key, kind, look),
-            **placement(image, spatial),
+            **placement(image, spatial_axes(micrograph.axes)),
         }
         values = np.zeros(micrograph.spatial_shape, dtype=dtype)
         with self._layers.same_active():

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from unetscope.session.values import AdvancedSettings
-from unetscope.widgets.looks import NarrowCombo, line_px
+from unetscope.widgets.looks import LARGE_PX, NarrowCombo, line_px
 
 _TIPS = {
     "learning_rate": "How big a step the network learns in. Smaller is steadier and slower; lower "
@@ -35,6 +35,9 @@ _LABELS = {
 }
 
 
+_ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
+
+
 class AdvancedPanel(QWidget):
     """The fold. ``changed(AdvancedSettings)``; ``adopt(layer key)`` paint on an existing layer."""
 
@@ -50,7 +53,6 @@ class AdvancedPanel(QWidget):
         inner = QWidget()
         self.rows = rows = QFormLayout(inner)
         rows.setContentsMargins(4, 0, 0, 0)
-        rows.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.paint_on = NarrowCombo()
         self.paint_on.setToolTip(
@@ -64,6 +66,7 @@ class AdvancedPanel(QWidget):
             rows.addRow(_label(_LABELS[name], _TIPS[name]), field.native)
             field.changed.connect(self._edited)
         self.fold.addWidget(inner)
+        self.fold.toggled.connect(self._fit)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)
@@ -78,6 +81,15 @@ class AdvancedPanel(QWidget):
         for field in self.fields.values():
             field.native.setMinimumHeight(round(line * 1.4))
         self.rows.setVerticalSpacing(max(2, line // 4))
+        wide = line < LARGE_PX
+        policy = QFormLayout.RowWrapPolicy
+        self.rows.setRowWrapPolicy(policy.DontWrapRows if wide else policy.WrapAllRows)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Let the fold be as high as its rows are now (it takes its height when it opens)."""
+        if self.fold.isExpanded():
+            self.fold.content().setMaximumHeight(_ANY_HEIGHT)
 
     def offer_layers(self, layers: list[tuple[str, str]], chosen: str) -> None:
         """List the labels layers that can be painted on."""

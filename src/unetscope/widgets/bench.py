@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unetscope.errors import UnetscopeError
-from unetscope.session.jobs import Jobs, Target
 from unetscope.session.layers import OpenLayers
+from unetscope.session.requests import Jobs, Target
 from unetscope.session.result_layers import Look, ResultLayers, classes_shown
 from unetscope.session.state import Session
 from unetscope.session.values import Message

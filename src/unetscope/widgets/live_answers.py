@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from unetscope.learning.events import HeadFitted
-from unetscope.session.jobs import AnswerRequest, TileShown, Warmed
+from unetscope.session.requests import AnswerRequest, TileShown, Warmed
 from unetscope.session.values import painted_classes
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane
@@ -38,6 +38,7 @@ class LiveAnswers(QObject):
         self._touched: set[str] = set()
         self._answered = True  # whether the running request has painted its first tile
         self._waiting = False
+        self._subject: tuple[Any, ...] = ()  # what the running request is about
         self._strokes = 1  # grows with each change of strokes
         self._head_of = (0, False)  # the strokes the model's head knows, and whether with forest
         self._closed = False
@@ -108,8 +109,12 @@ class LiveAnswers(QObject):
         """Ask after a moment of rest (a slider, a change of what is shown)."""
         self._ask_timer.start()
 
-    def ask(self) -> None:
-        """Ask for the answer to the present strokes where Live is on."""
+    def ask(self, *, quick_first: bool = True) -> None:
+        """Ask for the answer to the present strokes where Live is on.
+
+        ``quick_first``: something else is to be seen, so show it at once; not where an answer
+        that is on screen only gets better.
+        """
         session = self._bench.session
         if session.image is None or session.model is None:
             return
@@ -119,10 +124,10 @@ class LiveAnswers(QObject):
         if not strokes and not session.model.model.can_answer:
             self._warm()
             return
-        if self.lane.busy and not self._answered:
+        if self.lane.busy and not self._answered and self._subject == self._present_subject():
             self._waiting = True  # let the running request show something first
             return
-        self._start(strokes=strokes)
+        self._start(strokes=strokes, quick_first=quick_first)
 
     def stop(self) -> None:
         """Live was switched off: what is under way is void."""
@@ -141,7 +146,14 @@ class LiveAnswers(QObject):
         if not self.lane.busy and self._bench.session.live:
             self._start(strokes=True, with_forest=True)
 
-    def _start(self, *, strokes: bool, with_forest: bool = False) -> None:
+    def _present_subject(self) -> tuple[Any, ...]:
+        session = self._bench.session
+        key = session.image.key if session.image else ""
+        return key, session.show, session.current_class, self._bench.layers.visible(key)[0]
+
+    def _start(
+        self, *, strokes: bool, with_forest: bool = False, quick_first: bool = False
+    ) -> None:
         bench, session = self._bench, self._bench.session
         if session.image is None or session.model is None:
             return
@@ -159,9 +171,11 @@ class LiveAnswers(QObject):
             show=session.show,
             shown_class=session.current_class,
             with_forest=with_forest,
+            quick_first=quick_first,
             whole_image=flat and session.image.pixels <= LIVE_IMAGE_PX,
         )
         self._answered, self._waiting = False, False
+        self._subject = self._present_subject()
         session.answering = True
         self.lane.start(partial(bench.jobs.answer, request), self._strokes)
 

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+LARGE_PX = 24  # lines higher than this: a font so large that indents cost too much
 _Widget = TypeVar("_Widget", bound=QWidget)
 
 

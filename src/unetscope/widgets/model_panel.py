@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from unetscope.session.guidance import controls
 from unetscope.session.state import Session
-from unetscope.widgets.looks import NarrowCombo, quiet, small_button
+from unetscope.widgets.looks import LARGE_PX, NarrowCombo, line_px, quiet, small_button
 
 _FILTER = "unetscope models (*.unetscope);;All files (*)"
 
@@ -58,20 +58,24 @@ class ModelPanel(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        versions = QHBoxLayout()
+        self._versions = QWidget()
+        versions = QHBoxLayout(self._versions)
+        versions.setContentsMargins(0, 0, 0, 0)
         versions.addWidget(self.version, 1)
         versions.addWidget(self.back)
         versions.addWidget(self.forward)
-        layout = QGridLayout(self)
+        self._grid = layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(QLabel("Model"), 0, 0)
         layout.addWidget(self.picker, 0, 1)
         layout.addWidget(self.more, 0, 2)
-        layout.addLayout(versions, 1, 1, 1, 2)
+        layout.addWidget(self._versions, 1, 1, 1, 2)
         layout.setColumnStretch(1, 1)
 
     def refresh(self) -> None:
         """Show title, version and device."""
+        indent = 1 if line_px(self.version) <= LARGE_PX else 0
+        self._grid.addWidget(self._versions, 1, indent, 1, 3 - indent)
         session, can = self._session, controls(self._session)
         self._show_title()
         self.picker.setEnabled(can.change_model)
@@ -85,12 +89,22 @@ class ModelPanel(QWidget):
         parts = []
         if current is not None:
             parts.append(f"version {current.number} of {session.versions.last_number}")
-            self.version.setToolTip(f"{current.note}, {current.made_at.replace('T', ' ')[:16]}")
+            self.version.setToolTip(
+                f"{current.note[:1].upper()}{current.note[1:]}, {current.made_at.replace('T', ' ')[:16]}"
+            )
         elif session.opening_model:
             parts.append("opening …")
         if session.device:
             parts.append(_device_words(session.device))
         self.version.setText(" · ".join(parts))
+        self._tell_about_device(session.device)
+
+    def _tell_about_device(self, device: str) -> None:
+        if device == "cpu":
+            self.version.setToolTip(
+                f"{self.version.toolTip()}\nNo graphics processor is used here: answers to strokes "
+                "are instant all the same, training takes minutes rather than seconds."
+            )
 
     def _show_title(self) -> None:
         title = self._session.model.title if self._session.model else self._session.opening_model

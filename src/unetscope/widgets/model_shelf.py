@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.session.jobs import ModelOpened, ModelSaved
+from unetscope.session.requests import ModelOpened, ModelSaved
 from unetscope.session.values import Message
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane

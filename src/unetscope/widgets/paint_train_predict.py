@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from unetscope.session.connections import Connections
-from unetscope.session.jobs import EngineJobs, Jobs
-from unetscope.session.values import Scope
+from unetscope.session.jobs import EngineJobs
+from unetscope.session.requests import Jobs
 from unetscope.widgets.advanced_panel import AdvancedPanel
 from unetscope.widgets.classes_panel import ClassesPanel
 from unetscope.widgets.image_panel import ImagePanel
@@ -50,12 +50,12 @@ class PaintTrainPredict(QWidget):
         self.bench = Workbench(napari_viewer, jobs, self._preferences.default_model, self)
         self.session = self.bench.session
         self.session.live = self._preferences.live
+        self.session.budget = self._preferences.budget
         self._make_panels(jobs)
         self._lay_out()
         self._connect_panels()
         self.shortcuts = self._bind_keys()
         self._connect_session()
-        self.setAcceptDrops(False)
         application = QApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.shut_down)
@@ -214,6 +214,10 @@ class PaintTrainPredict(QWidget):
         self.bench.close()
         self.shortcuts.close()
 
+    def sizeHint(self) -> QSize:
+        """Wide enough for every row on one line, where the user has not said otherwise."""
+        return QSize(360, super().sizeHint().height())
+
     def showEvent(self, event: Any) -> None:
         """Watch the window this widget has come into: a docked widget is not told of its end."""
         super().showEvent(event)
@@ -234,11 +238,6 @@ class PaintTrainPredict(QWidget):
         if event.type() == QEvent.Type.Close and watched is self._window:
             self.shut_down()
         return False
-
-    @property
-    def default_scope(self) -> Scope:
-        """What the Predict button covers."""
-        return self.prediction_panel.scope
 
 
 _EVERYWHERE = frozenset(

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject, QTimer
 
 from unetscope.errors import ModelError
-from unetscope.session.jobs import PredictRequest, TileShown
+from unetscope.session.requests import PredictRequest, TileShown
 from unetscope.session.values import Message, PredictionStatus, Scope
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from unetscope.session.values import EngineSettings
+from unetscope.session.guidance import spoken_seconds
+from unetscope.session.values import BUDGETS, Budget, EngineSettings
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,13 @@ class Preferences:
     def live(self) -> bool:
         """Whether strokes are answered at once when the panel opens."""
         return bool(self._value("training", "live", True))
+
+    @property
+    def budget(self) -> Budget:
+        """How long one press of Train may take."""
+        seconds = float(self._value("training", "max_seconds", 60))
+        known = {budget.seconds: budget for budget in BUDGETS}
+        return known.get(seconds) or Budget(spoken_seconds(seconds), seconds)
 
     @property
     def changed(self) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.learning.events import EpochDone, Finished, HeadFitted
-from unetscope.session.jobs import TrainRequest
+from unetscope.session.requests import TrainRequest
 from unetscope.session.values import AdvancedSettings, Phase
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, JobPaused, Lane

@@ -36,7 +36,7 @@ class TrainingPanel(QWidget):
             "model is kept."
         )
         for budget in BUDGETS:
-            self.budget.addItem(budget.label)
+            self.budget.addItem(budget.label, budget)
         self.budget.activated.connect(self._budget_chosen)
         self.pause_button = QPushButton("Pause")
         self.pause_button.setToolTip("Hold training; nothing is lost.")
@@ -85,11 +85,19 @@ class TrainingPanel(QWidget):
             can.train_reason
             or "Fine-tune the U-Net on your strokes; you can go on painting (Shift+T)."
         )
-        self.budget.setCurrentIndex(BUDGETS.index(self._session.budget))
+        self._show_budget()
         self.pause_button.setText(can.pause_word)
         self.pause_button.setEnabled(can.pause)
         self.stop_button.setEnabled(can.stop)
         self._show_progress()
+
+    def _show_budget(self) -> None:
+        budget = self._session.budget
+        labels = [self.budget.itemText(i) for i in range(self.budget.count())]
+        if budget.label not in labels:  # from the preferences or a script
+            self.budget.addItem(budget.label, budget)
+            labels.append(budget.label)
+        self.budget.setCurrentIndex(labels.index(budget.label))
 
     def _show_progress(self) -> None:
         training = self._session.training
@@ -104,4 +112,4 @@ class TrainingPanel(QWidget):
         self.progress.setFormat(f"{spoken_seconds(left)} left")
 
     def _budget_chosen(self, index: int) -> None:
-        self._session.budget = BUDGETS[index]
+        self._session.budget = self.budget.itemData(index)

@@ -12,13 +12,13 @@ from qtpy.QtCore import QObject, QTimer
 
 from unetscope.errors import UnetscopeError
 from unetscope.session.connections import Connections
-from unetscope.session.jobs import Jobs
 from unetscope.session.layers import OpenLayers
+from unetscope.session.requests import Jobs
 from unetscope.session.result_layers import ResultLayers
 from unetscope.session.state import Session
 from unetscope.session.values import Scope
 from unetscope.widgets.bench import Bench
-from unetscope.widgets.live_answers import LiveAnswers
+from unetscope.widgets.live_answers import LIVE_IMAGE_PX, LiveAnswers
 from unetscope.widgets.model_shelf import ModelShelf
 from unetscope.widgets.predictor import Predictor
 from unetscope.widgets.trainer import Trainer
@@ -67,6 +67,7 @@ class Workbench(QObject):
         connect(self.layers.painted, self.answers.touched)
         connect(self.layers.class_picked, self._class_picked)
         connect(self.layers.moved, self._moved)
+        connect(self.layers.panned, self._panned)
         self.answers.strokes_read.connect(self._strokes_read)
         self.trainer.improved.connect(self._model_changed)
         self.shelf.replaced.connect(self._model_replaced)
@@ -242,10 +243,16 @@ class Workbench(QObject):
         if self.session.image is not None and self.session.image.depth > 1:
             self._moved_timer.start()
 
+    def _panned(self) -> None:
+        """Of a very large image only what is on screen is answered: answer what has come there."""
+        image = self.session.image
+        if image is not None and image.pixels > LIVE_IMAGE_PX:
+            self._moved_timer.start()
+
     def _model_changed(self) -> None:
         for image in self.session.images:
             self.results.restyle(image.key, self.bench.look())
-        self.answers.ask()
+        self.answers.ask(quick_first=False)
 
     def _model_replaced(self) -> None:
         self.answers.forget()

@@ -1,0 +1,49 @@
+"""Facts about single layers: their key, their role, how their axes are read, their colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import DirectLabelColormap
+
+from unetscope.learning.classes import LabelClass
+from unetscope.session.axes import axes_choices
+
+ROLE = "unetscope"  # key of a layer's metadata: what the layer is for
+
+
+def layer_key(layer: Any) -> str:
+    """A key that stays with a layer for its life."""
+    return str(layer.unique_id)
+
+
+def role_of(layer: Any) -> str:
+    """ "strokes" or "result" for the layers unetscope made, "" for others."""
+    note = layer.metadata.get(ROLE)
+    return str(note.get("role", "")) if isinstance(note, dict) else ""
+
+
+def class_colormap(classes: Sequence[LabelClass]) -> DirectLabelColormap:
+    """The colours of the classes; unlabelled is clear, unknown values are grey."""
+    colors: dict[int | None, Any] = {None: "#808080", 0: (0, 0, 0, 0)}
+    colors.update({c.value: c.color for c in classes})
+    return DirectLabelColormap(color_dict=colors)
+
+
+def brush_size_px(spatial_shape: Sequence[int]) -> int:
+    """A brush that is neither a hair nor a broom: about a hundredth of the shorter side."""
+    return int(np.clip(round(min(spatial_shape[-2:]) / 100), 2, 30))
+
+
+def layer_axes(layer: Any) -> tuple[str, ...]:
+    """The ways the axes of an image layer can be read, the likeliest first."""
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    return axes_choices(shape, rgb=bool(layer.rgb), labels=tuple(layer.axis_labels))
+
+
+def spatial_axes(axes: str) -> list[int]:
+    """Indices of the spatial axes among a layer's axes (the colour axis of RGB is not one)."""
+    kept = axes.removesuffix("c")
+    return [i for i, axis in enumerate(kept) if axis != "c"]

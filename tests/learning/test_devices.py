@@ -1,0 +1,89 @@
+"""Devices and precision: chosen by what they are, checked by name, and given back."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+
+from learning.small_scenes import blobs, sample, small_model
+from unetscope.errors import ModelError
+from unetscope.images.micrograph import as_micrograph
+from unetscope.learning.finetune import TrainOptions, fine_tune
+from unetscope.learning.instant import fit_instant
+from unetscope.learning.memory import is_out_of_memory
+from unetscope.learning.placement import on_device, release_devices, settled
+from unetscope.learning.precision import autocast, choose_device, training_precision
+from unetscope.learning.prediction import PredictOptions, predict_probabilities
+
+
+def test_a_device_is_chosen_or_checked() -> None:
+    assert choose_device("cpu") == "cpu"
+    assert choose_device("auto") in ("cpu", "cuda", "mps")
+    with pytest.raises(ModelError, match="tpu"):
+        choose_device("tpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ModelError, match="use auto or cpu"):
+        choose_device("cuda:0")
+
+
+def test_precision_is_the_same_at_every_call_and_can_be_set() -> None:
+    assert training_precision("cpu") == training_precision("cpu") in ("bf16", "fp32")
+    assert training_precision("cpu", "fp32") == "fp32"
+    with pytest.raises(ModelError, match="fp8"):
+        training_precision("cpu", "fp8")
+    layer = torch.nn.Conv2d(1, 1, 1)
+    image = torch.zeros(1, 1, 4, 4)
+    for precision, dtype in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
+        with autocast("cpu", precision):
+            assert layer(image).dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("error", "is_memory"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: no"), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("size mismatch"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_running_out_of_memory_is_told_from_other_errors(error, is_memory) -> None:
+    assert is_out_of_memory(error) is is_memory
+
+
+def test_the_cpu_works_on_the_network_itself() -> None:
+    net = small_model().backbone
+    assert on_device(net, "cpu") is net
+    assert not settled(net).training and not any(p.requires_grad for p in net.parameters())
+
+
+@pytest.mark.gpu
+def test_a_gpu_answers_as_the_cpu_does() -> None:
+    model = fit_instant(small_model(), [sample()], device="cpu")
+    image = as_micrograph(blobs((300, 200), 3)[0])
+    cpu, gpu = (
+        predict_probabilities(model, image, PredictOptions(device=device, tile_px=128))
+        for device in ("cpu", "cuda")
+    )
+    assert np.abs(cpu - gpu).max() < 0.02
+    assert (cpu.argmax(0) == gpu.argmax(0)).mean() > 0.999
+
+
+@pytest.mark.gpu
+def test_a_gpu_gets_its_memory_back_after_training() -> None:
+    release_devices()
+    before = torch.cuda.memory_allocated()
+    options = TrainOptions(max_seconds=None, max_epochs=1, steps_per_epoch=3, device="cuda")
+    *_, finished = fine_tune(small_model(), [sample()], options)
+    assert finished.model.network is not None
+    gc.collect()
+    release_devices()
+    assert torch.cuda.memory_allocated() <= before + 1_000_000

@@ -1,0 +1,143 @@
+"""The judge: a network only speaks where held-back pixels say that it is better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from learning.small_scenes import blobs, small_model, strokes
+from unetscope.images.micrograph import as_micrograph
+from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.held_out import SHARES, HeldOut
+from unetscope.learning.partition import Partition
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.placement import settled
+from unetscope.learning.prediction import predict_probabilities
+from unetscope.learning.samples import Sample
+from unetscope.network.channels import with_classes
+from unetscope.network.unet import UNet, initialise
+
+SHAPE = (120, 140)
+
+
+def judged_by(
+    kind: str = "block", *, held_rows: slice = slice(80, None)
+) -> tuple[HeldOut, PixelModel, np.ndarray, Sample]:
+    """A judge for blobs whose lower part is held back."""
+    image, dense = blobs(SHAPE, 2)
+    noisy = image + np.random.default_rng(3).normal(0, 0.6, SHAPE).astype(np.float32)
+    painted = strokes(dense)
+    held, shown = np.zeros_like(painted), painted.copy()
+    held[held_rows] = painted[held_rows]
+    shown[held_rows] = 0
+    sample = Sample(as_micrograph(noisy), painted, "a")
+    parts = Partition(("a",), [shown], [held], kind, "")
+    model = small_model()
+    judge = HeldOut(model, [sample], parts, (1, 2), cache=FeatureCache(), device="cpu")
+    return judge, model, dense, sample
+
+
+class Oracle(torch.nn.Module):
+    """Stands in for a network: says what it is told of the pixels of a window."""
+
+    def __init__(self, judge: HeldOut, sure: float, right: bool) -> None:
+        super().__init__()
+        self.judge, self.sure, self.right, self.turn = judge, sure, right, 0
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        window = self.judge._windows[self.turn % len(self.judge._windows)]
+        self.turn += 1
+        logits = torch.zeros(1, 2, *image.shape[2:])
+        target = torch.from_numpy(self.judge.targets[window.rows])
+        said = target if self.right else 1 - target
+        logits[0, said, window.y, window.x] = self.sure
+        return logits
+
+
+def test_a_useless_network_gets_no_share() -> None:
+    judge, model, *_ = judged_by()
+    random = settled(initialise(with_classes(model.backbone, 2), 5))
+    silent = settled(with_classes(model.backbone, 2))
+    for net in (random, silent, Oracle(judge, 8.0, right=False)):
+        verdict = judge.judge(net, "fp32")
+        assert verdict.share == 0
+
+
+def test_a_perfect_network_gets_the_largest_share_so_many_pixels_grant() -> None:
+    judge, *_ = judged_by()
+    verdict = judge.judge(Oracle(judge, 8.0, right=True), "fp32")
+    assert verdict.share == judge.largest_share * SHARES[-1] > 0.25
+    assert verdict.validation is not None
+    assert verdict.validation.pixels == len(judge)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_mixture_is_never_worse_than_the_instant_answer(seed) -> None:
+    judge, model, *_ = judged_by()
+    net = settled(initialise(with_classes(model.backbone, 2), seed))
+    own = judge._network_answer(net, "fp32")
+    verdict = judge.judge(net, "fp32")
+    mixed = (1 - verdict.share) * judge._instant + verdict.share * own
+    assert judge._dice(mixed) >= judge._dice(judge._instant)
+    assert judge._loss(mixed) <= judge._loss(judge._instant)
+
+
+def test_without_held_pixels_the_network_stays_silent() -> None:
+    judge, model, *_ = judged_by(held_rows=slice(0, 0))
+    net = settled(with_classes(model.backbone, 2))
+    assert len(judge) == 0 and judge.told is None
+    verdict = judge.judge(net, "fp32")
+    assert verdict.share == 0 and verdict.validation is None
+
+
+def test_strokes_held_back_for_choosing_give_no_figure_and_less_trust() -> None:
+    judge, *_ = judged_by("strokes")
+    honest, *_ = judged_by("block")
+    assert judge.judge(Oracle(judge, 8.0, right=True), "fp32").validation is None
+    assert judge.largest_share < honest.largest_share
+
+
+def test_the_instant_voice_that_is_compared_has_not_seen_the_held_pixels() -> None:
+    judge, _, _, sample = judged_by()
+    flipped = sample.labels.copy()
+    flipped[80:] = np.where(flipped[80:] > 0, 3 - flipped[80:], 0)
+    held, shown = np.zeros_like(flipped), flipped.copy()
+    held[80:] = flipped[80:]
+    shown[80:] = 0
+    parts = Partition(("a",), [shown], [held], "block", "")
+    other = HeldOut(
+        small_model(),
+        [replace(sample, labels=flipped)],
+        parts,
+        (1, 2),
+        cache=FeatureCache(),
+        device="cpu",
+    )
+    assert np.array_equal(other._instant, judge._instant)
+    assert np.array_equal(other.targets, 1 - judge.targets)
+
+
+def test_networks_are_judged_by_what_a_prediction_would_show() -> None:
+    judge, model, _, sample = judged_by()
+    net: UNet = settled(initialise(with_classes(model.backbone, 2), 4))
+    assert judge.told is not None
+    alone = replace(judge.told, network=net, network_classes=(1, 2), network_weight=1.0)
+    shown = predict_probabilities(alone, sample.image)
+    y, x = np.nonzero(sample.labels[80:])
+    assert np.allclose(judge._network_answer(net, "fp32"), shown[:, y + 80, x].T, atol=1e-5)
+    instant = predict_probabilities(judge.told, sample.image)
+    assert np.allclose(judge._instant, instant[:, y + 80, x].T, atol=1e-4)
+
+
+def test_very_many_held_pixels_are_judged_in_some_windows(monkeypatch) -> None:
+    from unetscope.learning import held_out
+
+    monkeypatch.setattr(held_out, "_CELL_PX", 16)
+    monkeypatch.setattr(held_out, "_MAX_WINDOWS", 3)
+    judge, _, _, sample = judged_by()
+    assert 0 < len(judge) < np.count_nonzero(sample.labels[80:])
+    assert len(judge._windows) == 3
+    assert sorted(np.concatenate([w.rows for w in judge._windows])) == list(range(len(judge)))
