@@ -73,10 +73,10 @@ def _never_below(training: Sequence[Row], plan: Plan, where: str) -> Bar:
     if not gaps:
         return Bar(what, "≥ 0", "", None)
     single = [
-        scores(training, TUNED, image, s)[task] - instant
+        tuned - scores(training, INSTANT, image)[task]
         for s in plan.checkpoints_s
         for image, _ in _IMAGES
-        for task, instant in scores(training, INSTANT, image).items()
+        for task, tuned in scores(training, TUNED, image, s).items()
     ]
     below = sum(gap < -TIE for gap in single)
     said = f"lowest mean {min(gaps):+.4f}; {below} of {len(single)} single answers below by {TIE}"
@@ -87,7 +87,7 @@ def pages(found: Found, plan: Plan, folder: Path) -> str:
     """Tables and figures: first the sets that pretraining never saw, then all."""
     instant, training = found["instant"], found["training"]
     if not instant:
-        return "## Dice\n\nNot measured: the real micrographs were not there."
+        return "## Dice\n\nNot measured (it needs the real micrographs, see `--data`)."
     unseen = {set_of(row["task"]) for row in instant if row["unseen"]}
     drawn = _draw(instant, training, unseen, folder)
     return "\n\n".join(

@@ -108,9 +108,9 @@ computed once a view. The last column is how much faster the head is than the fo
 
 Through the real napari window: from before the last dab of a stroke ({len(cells[0])} strokes of
 40 dabs) to the `set_data` event of the prediction layer, threads and event loop included; first
-with the head alone, then with the forest. Painting is napari's own time for the dabs before. The forest
-of scikit-image (fit and predict, features warm, no window) ran in the same process. The engine has
-one core less here.
+with the head alone, then with the forest. Painting is napari's own time for the dabs before. The
+forest of scikit-image (fit and predict, features warm, no window) ran in the same process. The
+engine has one core less here.
 
 {
             table(

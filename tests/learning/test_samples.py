@@ -16,12 +16,14 @@ from unetscope.learning.samples import (
 )
 
 IMAGE = np.zeros((4, 6), np.uint8)
+OTHER = IMAGE + 1
 
 
 def test_single_arrays_and_lists_are_paired() -> None:
     (alone,) = make_samples(IMAGE, IMAGE)
-    assert alone.key == "image 1" and alone.image.axes == "yx"
-    several = make_samples([IMAGE, IMAGE], [IMAGE, IMAGE], names=["a", "b"])
+    assert alone.key == make_samples(IMAGE.copy(), IMAGE)[0].key and alone.image.axes == "yx"
+    assert alone.key != make_samples(OTHER, IMAGE)[0].key
+    several = make_samples([IMAGE, OTHER], [IMAGE, IMAGE], names=["a", "b"])
     assert [s.key for s in several] == ["a", "b"]
     with pytest.raises(LabelError, match="2 images but 1"):
         make_samples([IMAGE, IMAGE], [IMAGE])
@@ -58,7 +60,7 @@ def test_painted_pixels_are_counted_over_all_samples() -> None:
     first, second = np.zeros((4, 6), int), np.zeros((4, 6), int)
     first[0], second[1:3] = 5, 2
     second[0, 0] = 5
-    assert labelled_pixels(make_samples([IMAGE, IMAGE], [first, second])) == {2: 12, 5: 7}
+    assert labelled_pixels(make_samples([IMAGE, OTHER], [first, second])) == {2: 12, 5: 7}
 
 
 def test_an_instance_mask_is_recognised() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -117,7 +119,7 @@ def test_images_come_as_lists_stacks_colour_dask_and_zarr() -> None:
     import zarr
 
     image, _, painted = scene((48, 48))
-    segmenter = Segmenter(device="cpu").fit_instant([image, image], [painted, painted])
+    segmenter = Segmenter(device="cpu").fit_instant([image, image.T], [painted, painted.T])
     expected = segmenter.predict(image)
     assert np.array_equal(segmenter.predict(da.from_array(image, chunks=20)), expected)
     assert np.array_equal(segmenter.predict(zarr.array(image, chunks=(20, 20))), expected)
@@ -184,3 +186,20 @@ def test_a_refused_fit_leaves_the_model_as_it_was() -> None:
 
 def test_the_package_shows_its_face() -> None:
     assert unetscope.Segmenter is Segmenter
+
+
+def test_fit_on_another_image_goes_on_from_the_present_weights() -> None:
+    (first, _, painted_first), (second, _, painted_second) = scene(seed=1), scene(seed=2)
+    segmenter = Segmenter(device="cpu")
+    segmenter.fit(first, painted_first, max_seconds=None, options=SHORT)
+    learned = segmenter.network_.state_dict()
+    frozen = replace(SHORT, learning_rate=0.0)
+    segmenter.fit(second, painted_second, max_seconds=None, options=frozen)
+    went_on = segmenter.network_.state_dict()
+    assert all(torch.equal(went_on[name], tensor) for name, tensor in learned.items())
+
+
+def test_an_image_given_twice_is_refused_because_it_would_leak() -> None:
+    image, _, painted = scene()
+    with pytest.raises(LabelError, match="shows the same"):
+        Segmenter(device="cpu").fit_instant([image, image.copy()], [painted, painted])

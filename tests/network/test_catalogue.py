@@ -24,9 +24,9 @@ def test_bundled_weights_are_folded_frozen_and_finite(name) -> None:
     assert {"recipe", "licence", "data", "pretraining"} <= set(manifest)
 
 
-def test_general_is_the_net_that_suits_the_device() -> None:
-    assert resolve_name("general") == resolve_name("general", "mps") == "general-fast"
-    assert resolve_name("general", "cuda:1") == "general-large"
+def test_general_is_a_bundled_net_and_other_names_are_checked() -> None:
+    assert resolve_name("general") == "general-fast"
+    assert resolve_name("general-large") == "general-large"
     with pytest.raises(ModelError, match="genral"):
         resolve_name("genral")
 

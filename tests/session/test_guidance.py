@@ -24,7 +24,9 @@ IMAGE = ImageSummary("k", "neurons", "yx", (64, 64), 1, False, choices=("yx",))
 
 
 def session(**fields: Any) -> Session:
-    model: Any = SimpleNamespace(can_answer=fields.pop("can_answer", False))
+    model: Any = SimpleNamespace(
+        can_answer=fields.pop("can_answer", False), channels=fields.pop("channels", 1)
+    )
     made = Session(image=IMAGE, model=ModelInUse(1, "General", model))
     for name, value in fields.items():
         setattr(made, name, value)
@@ -42,6 +44,7 @@ def session(**fields: Any) -> Session:
         ({"painted": {1: 200, 2: 300}}, "Press Train, or keep painting"),
         ({"painted": {1: 200, 2: 300}, "model": None}, "Opening"),
         ({"can_answer": True}, "This model can predict at once"),
+        ({"can_answer": True, "channels": 3}, "knows images of 3 channel(s), this one has 1"),
         ({"training": TrainingStatus(Phase.STARTING)}, "Getting ready"),
         ({"training": TrainingStatus(Phase.RUNNING)}, "first scores"),
         ({"training": TrainingStatus(Phase.RUNNING, epoch=3, seconds=4)}, "Epoch 3, 4 s"),

@@ -49,7 +49,6 @@ def test_removing_the_dock_widget_ends_the_training(open_window: Open, qtbot: An
     opened = training(open_window, qtbot)
     window, jobs = opened.window, opened.jobs
     opened.viewer.window.remove_dock_widget(window)
-    window.deleteLater()
     qtbot.waitUntil(lambda: jobs.closed == 1, timeout=3000)
     opened.viewer.layers[-1].data_setitem((np.array([90]), np.array([90])), 1)  # nobody listens
 

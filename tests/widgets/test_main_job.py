@@ -175,6 +175,37 @@ def test_predict_covers_the_view_this_image_or_all(open_window: Open, qtbot: Any
     assert len(predicted) == 2
 
 
+def test_an_image_of_another_kind_is_not_answered_but_explained(
+    open_window: Open, qtbot: Any
+) -> None:
+    opened = open_window(name="grey")
+    opened.paint_both()
+    qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
+    asked = len(opened.jobs.asked("answer"))
+    opened.viewer.add_image(np.zeros((50, 50, 3), np.uint8), rgb=True, name="colour")
+    qtbot.waitUntil(lambda: opened.session.image.name == "colour")
+    qtbot.wait(400)
+    assert len(opened.jobs.asked("answer")) == asked
+    assert "3: start anew here" in opened.window.status.label.text()
+    assert not opened.window.prediction_panel.button.isEnabled()
+
+
+def test_strokes_that_are_undone_do_not_end_a_training(open_window: Open, qtbot: Any) -> None:
+    opened = open_window(jobs=FakeJobs(epochs=100_000))
+    opened.paint_both()
+    qtbot.waitUntil(lambda: bool(opened.session.painted))
+    opened.window.training_panel.train_button.click()
+    qtbot.waitUntil(lambda: opened.session.training.epoch > 0)
+    opened.strokes.undo()
+    qtbot.waitUntil(lambda: opened.session.painted == {1: 1000})
+    opened.window.bench.trainer.hand_in()
+    epoch = opened.session.training.epoch
+    qtbot.waitUntil(lambda: opened.session.training.epoch > epoch + 1)
+    assert opened.jobs.handed_in == []
+    opened.window.training_panel.stop_button.click()
+    qtbot.waitUntil(lambda: idle(opened))
+
+
 def test_probability_and_uncertainty_come_when_they_are_asked_for(
     open_window: Open, qtbot: Any
 ) -> None:

@@ -23,6 +23,7 @@ class Partition:
 
     ``kind``: ``"image"`` or ``"block"`` give an honest figure; ``"strokes"`` are held back only to
     choose between instant head and network, and no figure is reported. ``note`` tells the user.
+    ``earlier``: keys of images that were learned from before and are not among these any more.
     """
 
     keys: tuple[str, ...]
@@ -30,6 +31,12 @@ class Partition:
     held: list[np.ndarray]
     kind: str
     note: str
+    earlier: tuple[str, ...] = ()
+
+    def knows(self, samples: Sequence[Sample]) -> bool:
+        """Whether any of these images has been learned from."""
+        learned = {*self.keys, *self.earlier}
+        return any(sample.key in learned for sample in samples)
 
     def extended(self, samples: Sequence[Sample], guard_px: int) -> Partition | None:
         """This partition for labels that were painted further; None where it no longer fits.
@@ -37,6 +44,8 @@ class Partition:
         Held-back pixels stay so while their label stands; everything else is learned from, except
         what was painted within ``guard_px`` of a held-back pixel of an honest figure.
         """
+        if any(sample.key in self.earlier for sample in samples):
+            return None  # what was held back of that image is not known any more
         known = {key: index for index, key in enumerate(self.keys)}
         training, held = [], []
         for sample in samples:
@@ -59,7 +68,8 @@ class Partition:
         if after != before or learned != painted:
             return None
         keys = tuple(sample.key for sample in samples)
-        return replace(self, keys=keys, training=training, held=held)
+        earlier = tuple(key for key in (*self.earlier, *self.keys) if key not in keys)
+        return replace(self, keys=keys, training=training, held=held, earlier=earlier)
 
 
 def partition(samples: Sequence[Sample], *, guard_px: int, fraction: float, seed: int) -> Partition:

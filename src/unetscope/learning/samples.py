@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,19 +27,38 @@ class Sample:
 def make_samples(
     images: Any, labels: Any, axes: str | None = None, names: Sequence[str] | None = None
 ) -> list[Sample]:
-    """Pair images with labels; one array or Micrograph each, or lists of them of equal length."""
+    """Pair images with labels; one array or Micrograph each, or lists of them of equal length.
+
+    A sample's key tells images apart by what they show, so that a second training knows what the
+    first one learned from.
+    """
     images = list(images) if isinstance(images, (list, tuple)) else [images]
     labels = list(labels) if isinstance(labels, (list, tuple)) else [labels]
     if len(images) != len(labels):
         raise LabelError(
             f"{len(images)} images but {len(labels)} label arrays; give one label array an image."
         )
-    samples = []
+    samples: list[Sample] = []
+    seen: set[str] = set()
     for index, (image, painted) in enumerate(zip(images, labels, strict=True)):
         micrograph = as_micrograph(image, axes=axes)
-        key = names[index] if names else micrograph.name or f"image {index + 1}"
-        samples.append(Sample(micrograph, checked_labels(painted, micrograph, key), key))
+        name = names[index] if names else micrograph.name or f"image {index + 1}"
+        shows = _fingerprint(micrograph)
+        if shows in seen:
+            raise LabelError(
+                f"{name!r} shows the same as an image before it; put all labels of an image into "
+                "one array, or pixels learned from would be held back as well."
+            )
+        seen.add(shows)
+        key = names[index] if names else shows
+        samples.append(Sample(micrograph, checked_labels(painted, micrograph, name), key))
     return samples
+
+
+def _fingerprint(image: Micrograph) -> str:
+    """Shape and a checksum of a fixed sample of the pixels."""
+    sampled = np.ascontiguousarray(image.sample_pixels(20_000))
+    return f"{'x'.join(map(str, image.spatial_shape))}-{zlib.crc32(sampled.tobytes()):08x}"
 
 
 def checked_labels(labels: Any, image: Micrograph, name: str = "") -> np.ndarray:

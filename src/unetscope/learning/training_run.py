@@ -105,6 +105,8 @@ class TrainingRun:
             fraction=self.options.validation_fraction,
             seed=self.options.seed,
         )
+        if before is not None and not before.knows(samples):
+            return replace(parts, earlier=(*before.earlier, *before.keys)), self.values == values
         if before is not None:
             # The present network may have seen what is held back now: begin with a fresh one.
             self.model = replace(self.model, network=None, network_classes=(), network_weight=0.0)

@@ -76,6 +76,13 @@ def _can_answer(session: Session) -> bool:
     return session.model is not None and session.model.model.can_answer
 
 
+def can_answer_image(session: Session) -> bool:
+    """Whether the model has learned classes, on images of as many channels as this one has."""
+    if session.model is None or session.image is None or not session.model.model.can_answer:
+        return False
+    return session.model.model.channels == session.image.channels
+
+
 def _why_not_train(session: Session) -> str:
     if session.image is None:
         return "Open an image first."
@@ -91,7 +98,7 @@ def _why_not_predict(session: Session) -> str:
         return "Open an image first."
     if session.model is None:
         return "The model is still being opened."
-    if not _can_answer(session) and len(painted_classes(session.painted)) < 2:
+    if not can_answer_image(session) and len(painted_classes(session.painted)) < 2:
         return "Paint a few strokes of at least two classes, or load a trained model first."
     return ""
 
@@ -118,8 +125,8 @@ def _status(session: Session) -> Status:
     if session.prediction.busy:
         return _while_predicting(session)
     missing = _missing_strokes(session)
-    if missing and not _can_answer(session):
-        return Status(missing, "next")
+    if missing and not can_answer_image(session):
+        return Status(_other_channels(session) + missing, "next")
     if session.model is None:
         return Status(f"Opening {session.opening_model or 'the model'} …", "busy")
     if session.training.reason:
@@ -127,6 +134,16 @@ def _status(session: Session) -> Status:
     if missing:
         return Status(f"This model can predict at once. To correct it: {missing}", "next")
     return _before_training(session)
+
+
+def _other_channels(session: Session) -> str:
+    """Why a model that can answer cannot answer this image; "" where that is not the case."""
+    if session.image is None or session.model is None or not _can_answer(session):
+        return ""
+    return (
+        f"The model knows images of {session.model.model.channels} channel(s), this one has "
+        f"{session.image.channels}: start anew here, from a bundled model. "
+    )
 
 
 def _missing_strokes(session: Session) -> str:

@@ -39,8 +39,8 @@ class OpenLayers:
 
     Signals: ``images_changed`` (added, removed, renamed, read differently), ``activated`` (key of
     the image the active layer belongs to), ``painted`` (key of an image whose strokes may have
-    changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider), ``panned`` (camera),
-    ``strokes_made`` (a layer to paint on was made or adopted).
+    changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider),
+    ``panned`` (camera), ``strokes_made`` (a layer to paint on was made or adopted).
     """
 
     images_changed = Signal()

@@ -9,6 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from unetscope.learning.events import HeadFitted
+from unetscope.session.guidance import can_answer_image
 from unetscope.session.requests import AnswerRequest, TileShown, Warmed
 from unetscope.session.values import painted_classes
 from unetscope.widgets.bench import Bench
@@ -121,7 +122,7 @@ class LiveAnswers(QObject):
         strokes = len(painted_classes(session.painted)) >= 2
         if not session.live:
             return
-        if not strokes and not session.model.model.can_answer:
+        if not strokes and not can_answer_image(session):
             self._warm()
             return
         if self.lane.busy and not self._answered and self._subject == self._present_subject():
@@ -181,7 +182,9 @@ class LiveAnswers(QObject):
 
     def _warm(self) -> None:
         session = self._bench.session
-        if session.image is not None and session.model is not None and not self.lane.busy:
+        if session.image is None or session.model is None or self.lane.busy:
+            return
+        if not session.model.model.can_answer:  # one that can knows other channels
             target = self._bench.target(session.image.key)
             self._answered = True
             job = partial(self._bench.jobs.warm, session.model.model, target)

@@ -89,9 +89,8 @@ class ModelPanel(QWidget):
         parts = []
         if current is not None:
             parts.append(f"version {current.number} of {session.versions.last_number}")
-            self.version.setToolTip(
-                f"{current.note[:1].upper()}{current.note[1:]}, {current.made_at.replace('T', ' ')[:16]}"
-            )
+            when = current.made_at.replace("T", " ")[:16]
+            self.version.setToolTip(f"{current.note[:1].upper()}{current.note[1:]}, {when}")
         elif session.opening_model:
             parts.append("opening …")
         if session.device:

@@ -43,6 +43,7 @@ class PaintTrainPredict(QWidget):
         self._preferences = Preferences()
         self._connections = Connections()
         self._window: QWidget | None = None
+        self._docked = False
         self._measure_soon = QTimer(self)
         self._measure_soon.setSingleShot(True)
         self._measure_soon.timeout.connect(self.refresh)
@@ -226,6 +227,15 @@ class PaintTrainPredict(QWidget):
         if window is not None and window is not self._window:
             self._window = window
             window.installEventFilter(self)
+
+    def event(self, event: Any) -> bool:
+        """Notice when the panel is taken out of its dock: nobody could stop its work any more."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parentWidget() is not None:
+                self._docked = True
+            elif self._docked:
+                self.shut_down()
+        return bool(super().event(event))
 
     def changeEvent(self, event: Any) -> None:
         """Measure again when font or style change."""

@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.learning.events import EpochDone, Finished, HeadFitted
+from unetscope.learning.samples import labelled_pixels
 from unetscope.session.requests import TrainRequest
 from unetscope.session.values import AdvancedSettings, Phase
 from unetscope.widgets.bench import Bench
@@ -25,6 +26,7 @@ class Trainer(QObject):
         super().__init__(parent)
         self._bench = bench
         self.advanced = AdvancedSettings()
+        self._channels = 1  # of the images that are being trained on
         self.lane = Lane(self, niceness=NICENESS)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
@@ -45,14 +47,15 @@ class Trainer(QObject):
             seconds=session.budget.seconds,
             advanced=self.advanced,
         )
+        self._channels = session.image.channels
         session.begin_training()
         self.lane.start(partial(self._bench.jobs.train, request))
 
     def hand_in(self) -> None:
         """Give the running training the strokes as they are now."""
-        session = self._bench.session
-        if self.lane.busy and session.image is not None:
-            self.lane.post(self._bench.layers.samples(session.image.channels))
+        samples = self._bench.layers.samples(self._channels)
+        if self.lane.busy and len(labelled_pixels(samples)) >= 2:  # undo may leave fewer
+            self.lane.post(samples)
 
     def pause_or_resume(self) -> None:
         """Pause a running training, resume a paused one."""
