@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).resolve().parents[1]
+_PULSE_MS = 5
 PLUGIN, PANEL = "napari-unetscope", "Paint, train, predict"
 
 
@@ -58,15 +59,20 @@ def tell(what: Any) -> None:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Turn the event loop until ``condition`` holds."""
+    """Let the event loop run, asleep between events as in a real session, until ``condition``.
+
+    Turning it by hand would keep Python's lock from the worker threads that are measured.
+    """
+    from qtpy.QtCore import QEventLoop, QTimer
     from qtpy.QtWidgets import QApplication
 
+    pulse = QTimer()
+    pulse.start(_PULSE_MS)  # so that the loop wakes up to look at the condition
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise TimeoutError(f"nothing came within {seconds:.0f} s")
-        QApplication.processEvents()
-        time.sleep(0.0005)
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
 
 
 def rest(seconds: float) -> None:

@@ -6,8 +6,8 @@ repeatable, so a model file needs no pickle.
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -28,9 +28,19 @@ class PixelForest:
 
     def __init__(self, rows: np.ndarray, targets: np.ndarray, seed: int = 0) -> None:
         self.rows, self.targets, self.seed = rows, targets, seed
+        # A lock of its own: functools.cached_property of Python 3.11 has one for all forests, and
+        # the forest of a training would keep that of a stroke waiting.
+        self._lock = threading.Lock()
+        self._grown: RandomForestClassifier | None = None
 
-    @cached_property
+    @property
     def _trees(self) -> RandomForestClassifier:
+        with self._lock:
+            if self._grown is None:
+                self._grown = self._fitted()
+            return self._grown
+
+    def _fitted(self) -> RandomForestClassifier:
         # Half of the rows a tree; balanced, since some classes get many more strokes than others.
         forest = RandomForestClassifier(
             n_estimators=_TREES,

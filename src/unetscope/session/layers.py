@@ -29,6 +29,7 @@ from unetscope.session.layer_facts import (
     spatial_axes,
 )
 from unetscope.session.placement import pixel_size, placement
+from unetscope.session.snapshots import Snapshots, counted
 from unetscope.session.values import ImageSummary
 
 Box = tuple[slice, slice]
@@ -56,7 +57,7 @@ class OpenLayers:
         self._axes: dict[str, str] = {}  # image key -> reading the user chose
         self._micrographs: dict[str, Micrograph] = {}
         self._strokes: dict[str, str] = {}  # image key -> key of its strokes layer
-        self._snapshots: dict[str, np.ndarray] = {}  # image key -> strokes as last read
+        self._snapshots = Snapshots()  # image key -> strokes as last read
         self._owned: dict[str, Connections] = {}  # layer key -> its connections
         self._holding = False  # whether a result layer is being added
         self._connections = Connections()
@@ -116,7 +117,7 @@ class OpenLayers:
         self._axes[key] = axes
         self._forget_pixels(key)
         self._strokes.pop(key, None)
-        self._snapshots.pop(key, None)
+        self._snapshots.drop(key)
         self.images_changed.emit()
 
     def active_image(self) -> str | None:
@@ -196,21 +197,9 @@ class OpenLayers:
                     layer.data_setitem(np.nonzero(np.asarray(layer.data) == value), 0)
 
     def read_strokes(self, key: str) -> bool:
-        """Copy the strokes of an image if they changed since the last copy; say whether.
-
-        Comparing with the last copy is exact and as fast as memory; undo and redo need it, for
-        napari fires nothing but ``set_data`` for them, which sliders fire as well.
-        """
+        """Copy the strokes of an image if they changed since the last copy; say whether."""
         layer = self.strokes_layer(key)
-        known = self._snapshots.get(key)
-        if layer is None:
-            return self._snapshots.pop(key, None) is not None
-        if known is not None and np.array_equal(known, layer.data):
-            return False
-        copy = np.array(layer.data)
-        copy.flags.writeable = False
-        self._snapshots[key] = copy
-        return known is not None or bool(copy.any())
+        return self._snapshots.drop(key) if layer is None else self._snapshots.take(key, layer.data)
 
     def samples(self, channels: int) -> list[Sample]:
         """Every image of ``channels`` channels that has strokes, with the strokes as last read."""
@@ -224,13 +213,7 @@ class OpenLayers:
 
     def painted_pixels(self, channels: int) -> Mapping[int, int]:
         """Class value -> labelled pixels over :meth:`samples`."""
-        counts: dict[int, int] = {}
-        for sample in self.samples(channels):
-            values = sample.labels[sample.labels > 0]  # strokes are few: smaller than the image
-            for value, pixels in enumerate(np.bincount(values)):
-                if pixels:
-                    counts[value] = counts.get(value, 0) + int(pixels)
-        return counts
+        return counted(sample.labels for sample in self.samples(channels))
 
     # ---- inside
 
@@ -314,7 +297,7 @@ class OpenLayers:
             self.painted.emit(image)
         for gone in [key for key in self._micrographs if key not in present]:
             self._forget_pixels(gone)
-            self._snapshots.pop(gone, None)
+            self._snapshots.drop(gone)
         for layer in self._images():
             if layer_key(layer) not in self._owned:
                 owned = self._owned[layer_key(layer)] = Connections()
