@@ -52,7 +52,7 @@ def test_images_bring_no_torch_no_napari_no_qt() -> None:
 
 
 def test_the_engine_brings_neither_qt_nor_napari() -> None:
-    engine = modules_of("images", "network", "learning", "pretraining")
+    engine = modules_of("images", "network", "learning", "inspection", "pretraining")
     assert brought_along(engine, ("napari", "vispy", *QT)) == set()
 
 

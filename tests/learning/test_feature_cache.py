@@ -13,6 +13,7 @@ from unetscope.images.normalisation import Normalisation
 from unetscope.learning import feature_cache
 from unetscope.learning.classical import REACH_PX
 from unetscope.learning.feature_cache import FeatureCache, grid, read_window
+from unetscope.learning.features import rows_at
 
 
 def picture(seed: int = 0, shape: tuple[int, int] = (40, 56)) -> np.ndarray:
@@ -39,7 +40,17 @@ def test_a_tile_is_computed_once(monkeypatch) -> None:
     again = cache.levels(model, image, 0, tile, "cpu")
     assert len(calls) == 1
     assert all(first[s] is again[s] for s in first)
-    assert cache.used_bytes == sum(m.numel() * 4 for m in first.values())
+    lattice = cache.lattice(model, image, 0, tile, "cpu")
+    assert len(calls) == 1
+    assert cache.used_bytes == sum(m.numel() * 4 for m in (*first.values(), lattice))
+
+
+def test_the_lattice_holds_every_eighth_pixel() -> None:
+    model, image, cache = small_model(), as_micrograph(picture(shape=(40, 24))), FeatureCache()
+    (tile,) = grid(model, image)
+    y, x = torch.meshgrid(torch.arange(4, 40, 8), torch.arange(4, 24, 8), indexing="ij")
+    expected = rows_at(cache.levels(model, image, 0, tile, "cpu"), y.flatten(), x.flatten())
+    assert torch.equal(cache.lattice(model, image, 0, tile, "cpu"), expected)
 
 
 def test_other_images_planes_ranges_and_networks_are_other_entries(monkeypatch) -> None:

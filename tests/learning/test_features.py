@@ -11,9 +11,9 @@ from unetscope.errors import ModelError
 from unetscope.learning.features import (
     Levels,
     Recipe,
+    classical_columns,
     classical_count,
     classical_image,
-    classical_rows,
     feature_count,
     feature_levels,
     gain_vector,
@@ -70,12 +70,12 @@ def test_a_head_of_other_features_is_refused() -> None:
         scores(levels, torch.zeros(count + 1, 2), torch.zeros(2))
 
 
-def test_the_classical_rows_are_the_forests_part_of_the_maps() -> None:
-    _, levels = levels_of(2)
+def test_the_classical_columns_are_the_forests_part_of_the_maps() -> None:
+    net, levels = levels_of(2)
     y, x = every_pixel()
     columns = classical_image(levels, 2)
     assert columns.shape == (classical_count(2), *SHAPE)
-    rows = classical_rows(levels, y, x, 2)
+    rows = rows_at(levels, y, x)[:, classical_columns(net, 2)]
     assert torch.allclose(rows.t().reshape(columns.shape), columns, atol=1e-5)
 
 

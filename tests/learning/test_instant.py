@@ -60,7 +60,7 @@ def test_rows_and_tiles_say_the_same() -> None:
     rows = labelled_rows(fitted, [painted], (1, 2), cache=cache, device="cpu")
     whole = predict_probabilities(fitted, painted.image)
     told = whole[:, rows.places[:, 2], rows.places[:, 3]].T
-    assert np.allclose(instant_rows(fitted, rows.features, rows.classical), told, atol=1e-4)
+    assert np.allclose(instant_rows(fitted, rows.features), told, atol=1e-4)
 
 
 def test_rows_do_not_depend_on_the_tiles(monkeypatch) -> None:

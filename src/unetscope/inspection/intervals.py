@@ -162,27 +162,29 @@ def transposed_taps(
     return reached // stride, reached % stride == 0
 
 
+def _positions(size_out: int, step: Fraction, start: Fraction) -> tuple[Indices, int]:
+    """Positions ``start + u·step`` as whole numerators over one denominator: no rounding."""
+    cells = np.arange(size_out, dtype=np.int64)
+    numerators = start.numerator * step.denominator + cells * step.numerator * start.denominator
+    return numerators, start.denominator * step.denominator
+
+
 def linear_taps(size_in: int, size_out: int, step: Fraction, start: Fraction) -> Indices:
     """(size_out, 2) cells that linear interpolation blends around ``start + u·step``.
 
     Held inside the map as PyTorch holds them; where the position is a cell, that cell alone.
     """
-    taps = []
-    for cell in range(size_out):
-        position = min(max(start + cell * step, Fraction(0)), Fraction(size_in - 1))
-        taps.append((position.__floor__(), position.__ceil__()))
-    return np.array(taps, dtype=np.int64)
+    position, one = _positions(size_out, step, start)
+    position = np.clip(position, 0, (size_in - 1) * one)
+    return np.stack([position // one, -(-position // one)], axis=1)
 
 
 def cubic_taps(size_in: int, size_out: int, step: Fraction, start: Fraction) -> Indices:
     """(size_out, 4) cells that cubic interpolation blends; at a cell, that cell alone."""
-    taps = []
-    for cell in range(size_out):
-        position = start + cell * step
-        below = position.__floor__()
-        spread = (0, 0, 0, 0) if position == below else (-1, 0, 1, 2)
-        taps.append([min(max(below + far, 0), size_in - 1) for far in spread])
-    return np.array(taps, dtype=np.int64)
+    position, one = _positions(size_out, step, start)
+    below = (position // one)[:, None]
+    spread = np.where((position % one == 0)[:, None], 0, np.array([-1, 0, 1, 2]))
+    return np.clip(below + spread, 0, size_in - 1)
 
 
 def adaptive_taps(size_in: int, size_out: int) -> tuple[Indices, Mask]:

@@ -169,6 +169,15 @@ class GridMismatch:
         return f"{self.where or 'the model'}: skip misregistered by ({shift}) px"
 
 
+def spread(reach: Reach, sizes: Sequence[int]) -> Reach:
+    """Axes of one cell repeated to ``sizes``, as broadcasting does."""
+    branches = [
+        tuple(_spread(axis, size) for axis, size in zip(branch, sizes, strict=True))
+        for branch in reach.branches
+    ]
+    return replace(reach, branches=tuple(branches))
+
+
 def joined(reaches: Sequence[Reach], where: str) -> tuple[Reach, list[GridMismatch]]:
     """What a concatenation, addition or product of tensors sees, and what does not line up.
 
@@ -179,9 +188,7 @@ def joined(reaches: Sequence[Reach], where: str) -> tuple[Reach, list[GridMismat
     branches: list[Branch] = []
     mismatches = []
     for reach in reaches:
-        for branch in reach.branches:
-            axes = zip(branch, sizes, strict=True)
-            branches.append(tuple(_spread(axis, size) for axis, size in axes))
+        branches += spread(reach, sizes).branches
         found = _mismatch(first, reach, where)
         if found is not None:
             mismatches.append(found)
@@ -205,4 +212,4 @@ def _mismatch(first: Reach, second: Reach, where: str) -> GridMismatch | None:
     )
 
 
-__all__ = ["NOWHERE", "Box", "Branch", "GridMismatch", "Kind", "Lost", "Reach", "joined"]
+__all__ = ["NOWHERE", "Box", "Branch", "GridMismatch", "Kind", "Lost", "Reach", "joined", "spread"]

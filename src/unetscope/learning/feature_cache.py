@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +14,19 @@ from torch import Tensor
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
 from unetscope.learning.classical import REACH_PX
-from unetscope.learning.features import Levels, feature_levels, network_fingerprint, side_multiple
+from unetscope.learning.features import (
+    Levels,
+    feature_levels,
+    network_fingerprint,
+    rows_at,
+    side_multiple,
+)
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import on_device
 from unetscope.learning.tiling import Box, Tile, plan_tiles
 
 GRID_PX = 512
+_LATTICE_PX = 8
 _MARGIN_PX = 8  # one cell of the coarsest feature level
 
 
@@ -26,6 +34,7 @@ _MARGIN_PX = 8  # one cell of the coarsest feature level
 class _Kept:
     image: Micrograph  # holds the image alive, so that its id stays its own
     levels: Levels
+    lattice: Tensor
     size: int
 
 
@@ -43,21 +52,32 @@ class FeatureCache:
         self, model: PixelModel, image: Micrograph, z: int, tile: Tile, device: str
     ) -> Levels:
         """The feature levels of ``tile.grown`` on plane ``z``, computed at the first call."""
+        return self._tile(model, image, z, tile, device).levels
+
+    def lattice(
+        self, model: PixelModel, image: Micrograph, z: int, tile: Tile, device: str
+    ) -> Tensor:
+        """Features (n, feature) of every eighth pixel of ``tile`` in both directions."""
+        return self._tile(model, image, z, tile, device).lattice
+
+    def _tile(self, model: PixelModel, image: Micrograph, z: int, tile: Tile, device: str) -> _Kept:
         key = (id(image), z, str(tile), device, features_key(model))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key].levels
+                return self._kept[key]
         levels = compute_levels(model, image, z, tile, device, self.normalisation(model, image))
-        size = sum(maps.numel() * maps.element_size() for maps in levels.values())
+        lattice = _lattice_rows(levels, tile, image.spatial_shape[-2:])
+        size = sum(t.numel() * t.element_size() for t in (*levels.values(), lattice))
+        kept = _Kept(image, levels, lattice, size)
         with self._lock:
             if key not in self._kept and size <= self.max_bytes:
-                self._kept[key] = _Kept(image, levels, size)
+                self._kept[key] = kept
                 self._bytes += size
                 while self._bytes > self.max_bytes:
                     _, oldest = self._kept.popitem(last=False)
                     self._bytes -= oldest.size
-        return levels
+        return kept
 
     def normalisation(self, model: PixelModel, image: Micrograph) -> Normalisation:
         """The grey range ``image`` is seen in: its own, or the one stored in the model."""
@@ -154,3 +174,14 @@ def _kept_part(maps: Tensor, stride: int, tile: Tile) -> Tensor:
         (y.start - oy.start) // stride : (y.stop - oy.start) // stride,
         (x.start - ox.start) // stride : (x.stop - ox.start) // stride,
     ].contiguous()
+
+
+def _lattice_rows(levels: Levels, tile: Tile, image_shape: Sequence[int]) -> Tensor:
+    spots = []
+    for side, grown in zip(tile.inside(image_shape), tile.grown, strict=True):
+        first = min(side.start + _LATTICE_PX // 2, side.stop - 1)
+        spots.append(torch.arange(first, side.stop, _LATTICE_PX) - grown.start)
+    device = levels[1].device
+    y, x = torch.meshgrid(*spots, indexing="ij")
+    with torch.inference_mode():
+        return rows_at(levels, y.flatten().to(device), x.flatten().to(device)).cpu()

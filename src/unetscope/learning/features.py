@@ -123,10 +123,16 @@ def rows_at(levels: Levels, y: Tensor, x: Tensor) -> Tensor:
     return torch.cat([_interpolated(levels[s], s, y, x) for s in sorted(levels)], dim=1)
 
 
-def classical_rows(levels: Levels, y: Tensor, x: Tensor, channels: int) -> Tensor:
-    """Only the classical features (n, feature) of the pixels: the forest's columns."""
-    own = {s: levels[s][-len(FILTERS) * channels :] for s in levels}
-    return rows_at(own, y, x)
+def classical_columns(backbone: UNet, channels: int) -> Tensor:
+    """Which columns of :func:`rows_at` are classical filters: the forest's columns, in order."""
+    columns: list[int] = []
+    start = 0
+    for row in range(len(STRIDES)):
+        if row < len(tap_names(backbone)):
+            start += backbone.config.widths[row]
+        columns.extend(range(start, start + len(FILTERS) * channels))
+        start += len(FILTERS) * channels
+    return torch.tensor(columns)
 
 
 def classical_image(levels: Levels, channels: int) -> Tensor:

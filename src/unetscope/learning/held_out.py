@@ -84,7 +84,7 @@ class HeldOut:
         shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
         told = fit_instant(model, shown, cache=cache, with_forest=True, device=device)
         self.told = told
-        self._instant = instant_rows(told, rows.features, rows.classical)
+        self._instant = instant_rows(told, rows.features)
         self.targets = rows.targets
         self._windows = _windows(model, held, rows.places, cache)
 

@@ -13,7 +13,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass, default_classes
 from unetscope.learning.feature_cache import FeatureCache, grid
-from unetscope.learning.features import classical_rows, gain_vector, rows_at
+from unetscope.learning.features import classical_columns, gain_vector, rows_at
 from unetscope.learning.forest import MAX_ROWS, PixelForest, thinned
 from unetscope.learning.pixel_model import PixelModel, RidgeHead, with_prior
 from unetscope.learning.precision import choose_device
@@ -23,7 +23,6 @@ from unetscope.learning.tiling import Tile, tiles_touching
 
 # More labelled pixels than this (dense masks) are thinned, equally over the classes.
 HEAD_ROWS = 60_000
-_LATTICE_PX = 8
 # No class is taken for rarer than this, so that a few strokes of it are never voted away.
 _LEAST_SHARE = 0.01
 
@@ -33,7 +32,6 @@ class LabelledRows:
     """Features of labelled pixels, what they are labelled as, and where they are."""
 
     features: torch.Tensor  # (n, feature) float32
-    classical: np.ndarray  # (n, classical feature) float32: the forest's columns
     targets: np.ndarray  # (n,) indices into the sorted class values
     places: np.ndarray  # (n, 4): sample, z, y, x
 
@@ -81,7 +79,8 @@ def fit_instant(
     forest = None
     if with_forest:
         kept = thinned(rows.targets, MAX_ROWS, model.seed)
-        forest = PixelForest(rows.classical[kept], rows.targets[kept], model.seed).grow()
+        columns = _forest_rows(model, rows.features[torch.from_numpy(kept)])
+        forest = PixelForest(columns, rows.targets[kept], model.seed).grow()
     fitted = replace(
         model,
         classes=named_classes(values, classes or model.classes),
@@ -138,29 +137,27 @@ def labelled_rows(
     painted = np.concatenate([labels for *_, labels in places])
     targets = np.searchsorted(np.asarray(values), painted).astype(np.int64)
     kept = thinned(targets, limit, model.seed)
-    features, classical, order, where = [], [], [], []
+    features, order, where = [], [], []
     start = 0
     for index, z, y, x, labels in places:
         stop = start + len(labels)
         own = kept[(kept >= start) & (kept < stop)] - start
         where.append(np.stack([np.full(len(own), index), np.full(len(own), z), y[own], x[own]], 1))
         image = samples[index].image
-        for chosen, row, filters in _plane_rows(model, image, z, y[own], x[own], cache, device):
+        for chosen, row in _plane_rows(model, image, z, y[own], x[own], cache, device):
             features.append(row)
-            classical.append(filters)
             order.append(own[chosen] + start)
         start = stop
     found = np.concatenate(order)
     back = np.argsort(found, kind="stable")  # independent of which tile came first
     return LabelledRows(
         torch.cat(features)[torch.from_numpy(back)],
-        np.concatenate(classical)[back],
         targets[found[back]],
         np.concatenate(where),
     )
 
 
-def instant_rows(model: PixelModel, features: torch.Tensor, classical: np.ndarray) -> np.ndarray:
+def instant_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
     """What the instant voice of ``model`` says about rows: (n, class) probabilities."""
     if model.head is None:
         raise ModelError("this model has no head yet; solve it with fit_instant first.")
@@ -168,8 +165,14 @@ def instant_rows(model: PixelModel, features: torch.Tensor, classical: np.ndarra
         logits = features @ model.head.weight + model.head.bias
         answer = (logits * model.recipe.sharpness).softmax(dim=1)
         if model.forest is not None:
-            answer = (answer + torch.from_numpy(model.forest.probabilities(classical))) / 2
+            votes = model.forest.probabilities(_forest_rows(model, features))
+            answer = (answer + torch.from_numpy(votes)) / 2
         return with_prior(answer.t(), model.prior).t().numpy()
+
+
+def _forest_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
+    columns = classical_columns(model.backbone, model.channels)
+    return features[:, columns].contiguous().numpy()
 
 
 def _class_prior(
@@ -186,8 +189,8 @@ def _class_prior(
     for index, sample in enumerate(samples):
         for _, z, y, x, _ in _labelled_places(samples, index):
             for tile in _tiles_with(grid(model, sample.image), y, x):
-                rows = _lattice_rows(model, sample.image, z, tile, cache, device)
-                shares.append(instant_rows(model, *rows))
+                rows = cache.lattice(model, sample.image, z, tile, device)
+                shares.append(instant_rows(model, rows))
     share = np.concatenate(shares).mean(axis=0)
     weight = np.maximum(share, _LEAST_SHARE) ** model.recipe.prior_strength
     return tuple(float(w) for w in weight / weight.sum())
@@ -200,22 +203,6 @@ def _tiles_with(tiles: Sequence[Tile], y: np.ndarray, x: np.ndarray) -> list[Til
         if ((y >= ys.start) & (y < ys.stop) & (x >= xs.start) & (x < xs.stop)).any():
             found.append(tile)
     return found
-
-
-def _lattice_rows(
-    model: PixelModel, image: Micrograph, z: int, tile: Tile, cache: FeatureCache, device: str
-) -> tuple[torch.Tensor, np.ndarray]:
-    ys, xs = tile.inside(image.spatial_shape[-2:])
-    step = _LATTICE_PX
-    y = torch.arange(ys.start + step // 2, max(ys.stop, ys.start + step // 2 + 1), step)
-    x = torch.arange(xs.start + step // 2, max(xs.stop, xs.start + step // 2 + 1), step)
-    y, x = y.clamp(max=ys.stop - 1), x.clamp(max=xs.stop - 1)
-    v, u = torch.meshgrid(y - tile.grown[0].start, x - tile.grown[1].start, indexing="ij")
-    v, u = v.flatten().to(device), u.flatten().to(device)
-    levels = cache.levels(model, image, z, tile, device)
-    with torch.inference_mode():
-        rows = rows_at(levels, v, u).cpu()
-        return rows, classical_rows(levels, v, u, model.channels).cpu().numpy()
 
 
 def _labelled_places(
@@ -238,7 +225,7 @@ def _plane_rows(
     x: np.ndarray,
     cache: FeatureCache,
     device: str,
-) -> Iterator[tuple[np.ndarray, torch.Tensor, np.ndarray]]:
+) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
     if not len(y):
         return
     hull = (slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1))
@@ -253,8 +240,7 @@ def _plane_rows(
         u = torch.from_numpy(x[chosen] - ox.start).to(device)
         with torch.inference_mode():
             rows = rows_at(levels, v, u).cpu()
-            filters = classical_rows(levels, v, u, model.channels).cpu().numpy()
-        yield chosen, rows, filters
+        yield chosen, rows
 
 
 def _joint_range(
