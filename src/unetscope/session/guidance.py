@@ -167,6 +167,8 @@ def _before_training(session: Session) -> Status:
             "strokes of it would help most. Then press Train.",
             "next",
         )
+    if session.live and not _can_answer(session):
+        return Status("The first answer is on its way; you can go on painting.", "busy")
     seen = "You see the instant answer. " if session.live else ""
     return Status(f"{seen}Press Train, or keep painting where it is wrong.", "next")
 
@@ -232,14 +234,24 @@ def _after_training(session: Session) -> Status:
         named = f"Mean Dice {training.validation.mean_dice:.2f}"
     text = (
         f"{named} on {training.validation.pixels:,} held-back pixels. {ended} after "
-        f"{spoken_seconds(training.seconds)}, best at epoch {training.best_epoch}. "
+        f"{spoken_seconds(training.seconds)}"
     )
+    text += f", best at epoch {training.best_epoch}." if training.best_epoch else "."
+    text += f"{_unbeaten(session)} "
     weakest = min(scores, key=lambda v: scores[v], default=None)
     if weakest is not None and scores[weakest] < WEAK_DICE:
         text += f"Two more strokes of “{class_name(session, weakest)}” would help most."
     else:
         text += "Correct what is wrong, or press Predict."
     return Status(text, "good")
+
+
+def _unbeaten(session: Session) -> str:
+    """A sentence for a training whose network was given no share of the answer."""
+    model = session.model.model if session.model is not None else None
+    if model is None or model.network_weight > 0:
+        return ""
+    return " On held-back strokes nothing beat the instant answer, so you still see that one."
 
 
 def class_name(session: Session, value: int) -> str:

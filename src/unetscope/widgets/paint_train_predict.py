@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFrame,
+    QMainWindow,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from unetscope.session.connections import Connections
 from unetscope.session.jobs import EngineJobs
@@ -44,6 +52,9 @@ class PaintTrainPredict(QWidget):
         self._connections = Connections()
         self._window: QWidget | None = None
         self._docked = False
+        self._widen_soon = QTimer(self)
+        self._widen_soon.setSingleShot(True)
+        self._widen_soon.timeout.connect(self._widen)
         self._measure_soon = QTimer(self)
         self._measure_soon.setSingleShot(True)
         self._measure_soon.timeout.connect(self.refresh)
@@ -233,9 +244,20 @@ class PaintTrainPredict(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parentWidget() is not None:
                 self._docked = True
+                self._widen_soon.start()
             elif self._docked:
                 self.shut_down()
         return bool(super().event(event))
+
+    def _widen(self) -> None:
+        """Ask for the preferred width: a new dock starts at the minimum one."""
+        dock: Any = self.parentWidget()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        window = self.window()
+        wanted = self.sizeHint().width()
+        if dock is not None and isinstance(window, QMainWindow) and dock.width() < wanted:
+            window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
 
     def changeEvent(self, event: Any) -> None:
         """Measure again when font or style change."""

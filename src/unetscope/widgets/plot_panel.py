@@ -103,7 +103,7 @@ class PlotPanel(QWidget):
                 axis.setTextPen(self._tints.text)
                 axis.setStyle(tickFont=self.legend.font())
                 axis.enableAutoSIPrefix(False)
-        self._loss.getAxis("bottom").setStyle(showValues=False)
+        self._loss.getAxis("bottom").setStyle(showValues=False, tickLength=0)
         self._dice.setLabel("bottom", "seconds of training", **words)
 
     def _draw(
@@ -126,21 +126,25 @@ class PlotPanel(QWidget):
         self._lines[name].setData([x for x, _ in points], [y for _, y in points])
 
     def _legend(self, scored: list[int]) -> str:
-        """One line of coloured words under the plot, with the newest figures."""
+        """One line of coloured words under the plot, with the newest (at last, the best) figures."""
         parts = ["<b>—</b> loss"]
         if self._session.curves.validation_loss:
             parts.append("<b>- -</b> held back")
         newest = self._session.curves.dice[-1][1] if self._session.curves.dice else {}
+        training = self._session.training
+        if training.phase is Phase.IDLE and training.validation is not None:
+            newest = training.validation.dice  # as the status line says
         for value in scored:
             found = self._session.class_of(value)
             color = found.color if found else self._tints.faint
             name = class_name(self._session, value).replace("&", "&amp;").replace("<", "&lt;")
             figure = f" {newest[value]:.2f}" if value in newest else ""
-            parts.append(f'<span style="color:{color}">■</span>&nbsp;{name}{figure}')
+            words = f"{name}{figure}".replace(" ", "&nbsp;")  # a name stays with its figure
+            parts.append(f'<span style="color:{color}">■</span>&nbsp;{words}')
         return " &nbsp; ".join(parts)
 
     def _size(self, *, with_dice: bool) -> None:
-        lines = 14 if with_dice else 8
+        lines = 13 if with_dice else 8
         self._graphs.setFixedHeight(round(line_px(self.legend) * lines))
 
     def _log_toggled(self, on: bool) -> None:
