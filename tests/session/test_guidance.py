@@ -25,7 +25,9 @@ IMAGE = ImageSummary("k", "neurons", "yx", (64, 64), 1, False, choices=("yx",))
 
 def session(**fields: Any) -> Session:
     model: Any = SimpleNamespace(
-        can_answer=fields.pop("can_answer", False), channels=fields.pop("channels", 1)
+        can_answer=fields.pop("can_answer", False),
+        channels=fields.pop("channels", 1),
+        network_weight=fields.pop("network_weight", 0.25),
     )
     made = Session(image=IMAGE, model=ModelInUse(1, "General", model))
     for name, value in fields.items():
@@ -41,7 +43,8 @@ def session(**fields: Any) -> Session:
         ({"painted": {1: 200}}, "Now click “object”"),
         ({"painted": {2: 200}}, "Now click “background”"),
         ({"painted": {1: 200, 2: 9}}, "Only 9 px of “object”"),
-        ({"painted": {1: 200, 2: 300}}, "Press Train, or keep painting"),
+        ({"painted": {1: 200, 2: 300}}, "first answer is on its way"),
+        ({"painted": {1: 200, 2: 300}, "can_answer": True}, "Press Train, or keep painting"),
         ({"painted": {1: 200, 2: 300}, "model": None}, "Opening"),
         ({"can_answer": True}, "This model can predict at once"),
         ({"can_answer": True, "channels": 3}, "knows images of 3 channel(s), this one has 1"),
@@ -75,6 +78,14 @@ def test_after_training_the_scores_are_named_and_the_weakest_class_is_asked_for(
     assert "background 0.98 · object 0.61 on 3,120 held-back pixels" in text
     assert "best at epoch 12" in text
     assert "Two more strokes of “object” would help most" in text
+
+
+def test_a_training_that_did_not_beat_the_instant_answer_says_so() -> None:
+    done = TrainingStatus(epoch=14, seconds=60, best_epoch=0, reason="plateau")
+    fields = {"painted": {1: 100, 2: 100}, "training": done}
+    text = status_line(session(**fields, can_answer=True, network_weight=0.0)).text
+    assert "nothing beat the instant answer" in text and "epoch 0" not in text
+    assert "nothing beat" not in status_line(session(**fields, can_answer=True)).text
 
 
 def test_no_figure_is_given_without_held_back_pixels_but_the_reason_is() -> None:

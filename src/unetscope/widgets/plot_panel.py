@@ -126,7 +126,7 @@ class PlotPanel(QWidget):
         self._lines[name].setData([x for x, _ in points], [y for _, y in points])
 
     def _legend(self, scored: list[int]) -> str:
-        """One line of coloured words under the plot, with the newest (at last, the best) figures."""
+        """One line of coloured words, with the newest (at last, the best) figures."""
         parts = ["<b>—</b> loss"]
         if self._session.curves.validation_loss:
             parts.append("<b>- -</b> held back")
