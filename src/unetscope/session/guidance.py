@@ -224,8 +224,8 @@ def _after_training(session: Session) -> Status:
     if training.validation is None:
         note = f" {_sentence(session, training.note)}" if training.note else ""
         return Status(
-            f"{ended} after {spoken_seconds(training.seconds)}.{note} Correct what is wrong and "
-            "press Train again, or press Predict.",
+            f"{ended} after {spoken_seconds(training.seconds)}.{_unbeaten(session)}{note} Correct "
+            "what is wrong and press Train again, or press Predict.",
             "good",
         )
     scores = training.validation.dice
