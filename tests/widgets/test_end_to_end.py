@@ -8,7 +8,9 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from unetscope.cli import app
 from unetscope.pretraining.strokes import corrective_strokes, simulate_strokes
 from unetscope.session.values import BUDGETS, Budget, Phase, Scope
 
@@ -36,7 +38,7 @@ def mean_dice(answer: np.ndarray, truth: np.ndarray) -> float:
 
 @pytest.mark.slow
 def test_a_real_image_is_painted_answered_corrected_trained_and_predicted(
-    make_napari_viewer_proxy: Any, qtbot: Any, shared_data: Path
+    make_napari_viewer_proxy: Any, qtbot: Any, shared_data: Path, tmp_path: Path
 ) -> None:
     from unetscope.widgets.paint_train_predict import PaintTrainPredict
 
@@ -87,8 +89,22 @@ def test_a_real_image_is_painted_answered_corrected_trained_and_predicted(
         assert mean_dice(final, truth) > mean_dice(instant, truth) - 0.02
         assert session.message is None or session.message.tone != "error"
         print([round(mean_dice(a, truth), 3) for a in (instant, corrected, final)])
+        assert np.array_equal(by_command_line(session.model.model, image, tmp_path), final)
     finally:
         window.shut_down()
+
+
+def by_command_line(model: Any, image: np.ndarray, folder: Path) -> np.ndarray:
+    """The labels that ``unetscope predict`` writes with the window's model."""
+    from unetscope.learning.persistence import save_model
+
+    save_model(model, folder / "window.unetscope")
+    imageio.imwrite(folder / "nerve.tif", image)
+    told = ["predict", str(folder / "window.unetscope"), str(folder / "nerve.tif")]
+    done = CliRunner().invoke(app, [*told, "--out", str(folder / "out")])
+    assert done.exit_code == 0, done.output
+    (written,) = (folder / "out").glob("*.tif")
+    return np.asarray(imageio.imread(written))
 
 
 def settled(bench: Any) -> bool:
