@@ -258,6 +258,7 @@ KILLER = """
 import builtins, io, os, sys, torch
 from unetscope.network.model_file import load_model_file, save_model_file
 
+torch.set_num_threads(1)  # a forked child must not wait for threads it does not have
 path, naive = sys.argv[1], sys.argv[2] == "naive"
 save_model_file(path, {"run": 0}, {"w": torch.zeros(50_000)})
 
@@ -303,7 +304,7 @@ assert (9, 0) in seen and (9, 1) in seen and (0, 1) in seen, seen
 @pytest.mark.parametrize("writer", ["safe", "naive"])
 def test_killed_at_any_step_a_whole_file_remains(tmp_path: Path, writer: str) -> None:
     command = [sys.executable, "-c", KILLER, str(tmp_path / "m.unetscope"), writer]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if writer == "safe":
         assert done.returncode == 0, done.stderr
     else:
