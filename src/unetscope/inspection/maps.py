@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,9 +178,7 @@ def _capture(
     modules = {module_name for module_name, _ in wanted}
     for module_name in modules:
         model.get_submodule(module_name).register_forward_hook(keep(module_name))
-    try:
-        with torch.inference_mode():
-            model(batch)
-    except _AllSeen:
-        pass
+    # The last wanted map ends the pass: what comes after it need not be computed.
+    with suppress(_AllSeen), torch.inference_mode():
+        model(batch)
     return captured
