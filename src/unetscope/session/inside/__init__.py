@@ -1,0 +1,1 @@
+"""Looking inside: state, requests, jobs and layers of the second panel."""
