@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Step(Generic[T]):
-    """``done`` of ``total`` are over; ``result`` is what is known so far, or None before the end."""
+    """``done`` of ``total`` are over; ``result`` is what is known so far, or None."""
 
     done: int
     total: int

@@ -1,0 +1,134 @@
+"""What answers, as one network from image to class logits: for looking inside it.
+
+The instant voice is a backbone and a linear head; here they become one module with the same layer
+names as the U-Net, whose ``classifier`` is the head. The forest's vote is no network and left out.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from enum import StrEnum
+
+import torch
+from torch import Tensor, nn
+
+from unetscope.errors import ModelError
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.normalisation import Normalisation, fit_normalisation
+from unetscope.learning.classical import FILTERS, STRIDES, classical_maps
+from unetscope.learning.feature_cache import read_window
+from unetscope.learning.features import Levels, scores, side_multiple, tap_names
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.tiling import padded_shape
+from unetscope.network.unet import UNet
+
+
+class Voice(StrEnum):
+    """Which of a model's networks is meant."""
+
+    NETWORK = "fine-tuned network"
+    INSTANT = "instant answer"
+    BACKBONE = "bundled network"
+
+
+def voices(model: PixelModel) -> tuple[Voice, ...]:
+    """The voices ``model`` has, the one that speaks loudest first."""
+    found = []
+    if model.network is not None and model.network_classes == model.class_values:
+        found.append(Voice.NETWORK)
+    if model.head is not None:
+        found.append(Voice.INSTANT)
+    if found == [Voice.NETWORK, Voice.INSTANT] and model.network_weight < 0.5:
+        found.reverse()
+    return (*found, Voice.BACKBONE)
+
+
+def answering_network(model: PixelModel, voice: Voice | None = None) -> nn.Module:
+    """A copy of the network that answers, (1, channel, y, x) → logits (1, class, y, x).
+
+    Parameters
+    ----------
+    voice : which one; None for the one that speaks loudest. Sides of an image must be multiples of
+        ``side_multiple(model.backbone)``. The backbone's own two outputs are those of pretraining,
+        not the model's classes.
+
+    Raises
+    ------
+    ModelError
+        If the model does not have this voice.
+    """
+    wanted = voice or voices(model)[0]
+    if wanted not in voices(model):
+        raise ModelError(f"this model has no {wanted}; it has: {', '.join(voices(model))}.")
+    if wanted is Voice.NETWORK:
+        assert model.network is not None
+        return deepcopy(model.network).eval().requires_grad_(False)
+    if wanted is Voice.INSTANT:
+        return InstantNetwork(model).eval().requires_grad_(False)
+    return deepcopy(model.backbone).eval().requires_grad_(False)
+
+
+def network_input(
+    model: PixelModel,
+    image: Micrograph,
+    z: int = 0,
+    normalisation: Normalisation | None = None,
+) -> Tensor:
+    """Plane ``z`` as the network takes it: (channel, y, x) float32, normalised.
+
+    Sides are rounded up to the network's multiple by repeating the rim, as prediction does.
+    """
+    scale = normalisation
+    if scale is None and not model.own_normalisation:
+        scale = model.normalisation
+    height, width = padded_shape(image.spatial_shape[-2:], side_multiple(model.backbone))
+    window = (slice(0, height), slice(0, width))
+    return read_window(image, z, window, scale or fit_normalisation(image))[0].contiguous()
+
+
+class InstantNetwork(UNet):
+    """Backbone, classical filters and head in one; layers are named as in the U-Net."""
+
+    def __init__(self, model: PixelModel) -> None:
+        super().__init__(model.backbone.config)
+        self.load_state_dict(model.backbone.state_dict())
+        self.filters = ClassicalFilters()
+        self.classifier: nn.Module = LinearHead(model)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits of every pixel: the logarithm of the instant voice's probabilities, shifted."""
+        levels: Levels = self.filters(image)
+        taps = self.taps(image, tap_names(self))
+        for index, name in enumerate(tap_names(self)):
+            levels[2**index] = torch.cat([taps[name], levels[2**index]], dim=1)
+        return self.classifier(levels)
+
+
+class ClassicalFilters(nn.Module):
+    """The hand-set kernels beside the learned ones; nothing in here is learned."""
+
+    def forward(self, image: Tensor) -> Levels:
+        """Stride → (batch, channel, y / stride, x / stride)."""
+        return classical_maps(image)
+
+    def extra_repr(self) -> str:
+        """What ``repr`` says between the brackets."""
+        return f"{', '.join(FILTERS)} at strides {STRIDES}"
+
+
+class LinearHead(nn.Module):
+    """The ridge solution, its sharpness and the classes' frequencies, as logits."""
+
+    def __init__(self, model: PixelModel) -> None:
+        super().__init__()
+        assert model.head is not None
+        prior = torch.tensor(model.prior or (1.0,) * len(model.classes))
+        weight, bias = model.head.weight.float(), model.head.bias.float()
+        self.weight = nn.Parameter(weight * model.recipe.sharpness)
+        self.bias = nn.Parameter(bias * model.recipe.sharpness + prior.clamp(min=1e-12).log())
+
+    def forward(self, levels: Levels) -> Tensor:
+        """(1, class, y, x) from the levels of one image."""
+        return scores({stride: maps[0] for stride, maps in levels.items()}, self.weight, self.bias)[
+            None
+        ]
