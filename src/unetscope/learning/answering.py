@@ -68,6 +68,21 @@ def answering_network(model: PixelModel, voice: Voice | None = None) -> nn.Modul
     return deepcopy(model.backbone).eval().requires_grad_(False)
 
 
+def start_of(backbone: UNet, network: UNet) -> UNet:
+    """What ``network`` was before it was trained: the backbone's weights in its shape.
+
+    The classifier, which has an output per class, is taken from ``network``, so that only what
+    both have differs.
+    """
+    start = deepcopy(network).eval().requires_grad_(False)
+    tensors = network.state_dict()
+    for name, tensor in backbone.state_dict().items():
+        if not name.startswith("classifier.") and tensors[name].shape == tensor.shape:
+            tensors[name] = tensor
+    start.load_state_dict(tensors)
+    return start
+
+
 def network_input(
     model: PixelModel,
     image: Micrograph,

@@ -201,6 +201,16 @@ class OpenLayers:
         layer = self.strokes_layer(key)
         return self._snapshots.drop(key) if layer is None else self._snapshots.take(key, layer.data)
 
+    def painted_labels(self, key: str) -> np.ndarray | None:
+        """A copy of the labels painted on an image, in this panel or another; None without any."""
+        layer = self.strokes_layer(key)
+        if layer is None:
+            layer = next((one for one in self.viewer.layers if self._painted_on(one, key)), None)
+        if layer is None:
+            return None
+        labels = np.array(layer.data)
+        return labels if labels.any() else None
+
     def samples(self, channels: int) -> list[Sample]:
         """Every image of ``channels`` channels that has strokes, with the strokes as last read."""
         return [
@@ -243,6 +253,10 @@ class OpenLayers:
             image.unit,
             choices,
         )
+
+    @staticmethod
+    def _painted_on(layer: Any, key: str) -> bool:
+        return role_of(layer) == "strokes" and layer.metadata[ROLE].get("image") == key
 
     def _image_of(self, layer: Any) -> str | None:
         if layer is None:

@@ -5,22 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import (
-    QApplication,
-    QDockWidget,
-    QFrame,
-    QMainWindow,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QEvent, QTimer
 
 from unetscope.session.connections import Connections
 from unetscope.session.jobs import EngineJobs
+from unetscope.session.open_sessions import open_sessions
 from unetscope.session.requests import Jobs
 from unetscope.widgets.advanced_panel import AdvancedPanel
 from unetscope.widgets.classes_panel import ClassesPanel
+from unetscope.widgets.docked_panel import DockedPanel
 from unetscope.widgets.image_panel import ImagePanel
 from unetscope.widgets.looks import theme_tints
 from unetscope.widgets.model_panel import ModelPanel
@@ -34,7 +27,7 @@ from unetscope.widgets.view_panel import ViewPanel
 from unetscope.widgets.workbench import Workbench
 
 
-class PaintTrainPredict(QWidget):
+class PaintTrainPredict(DockedPanel):
     """Paint a few strokes, watch the answer, train, predict.
 
     Parameters
@@ -50,11 +43,6 @@ class PaintTrainPredict(QWidget):
         self._viewer = napari_viewer
         self._preferences = Preferences()
         self._connections = Connections()
-        self._window: QWidget | None = None
-        self._docked = False
-        self._widen_soon = QTimer(self)
-        self._widen_soon.setSingleShot(True)
-        self._widen_soon.timeout.connect(self._widen)
         self._measure_soon = QTimer(self)
         self._measure_soon.setSingleShot(True)
         self._measure_soon.timeout.connect(self.refresh)
@@ -68,9 +56,7 @@ class PaintTrainPredict(QWidget):
         self._connect_panels()
         self.shortcuts = self._bind_keys()
         self._connect_session()
-        application = QApplication.instance()
-        if application is not None:
-            application.aboutToQuit.connect(self.shut_down)
+        open_sessions.enter(napari_viewer, self.session)
         self.destroyed.connect(self.bench.close)
 
     # ---- building
@@ -94,36 +80,7 @@ class PaintTrainPredict(QWidget):
         self.advanced_panel = AdvancedPanel(advanced)
 
     def _lay_out(self) -> None:
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(8, 4, 8, 8)
-        column.setSpacing(8)
-        for panel in (
-            self.image_panel,
-            self.model_panel,
-            self.classes_panel,
-            self.view_panel,
-            self.training_panel,
-            self.plot_panel,
-            self.prediction_panel,
-            self.advanced_panel,
-        ):
-            column.addWidget(panel)
-        column.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(body)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 4, 0, 0)
-        layout.setSpacing(4)
-        framed = QVBoxLayout()
-        framed.setContentsMargins(8, 0, 8, 0)
-        framed.addWidget(self.status)
-        layout.addLayout(framed)
-        layout.addWidget(scroll, 1)
-        self.setMinimumWidth(300)
+        self.lay_out(self.status, self._panels()[1:])
 
     def _connect_panels(self) -> None:
         bench = self.bench
@@ -222,54 +179,21 @@ class PaintTrainPredict(QWidget):
 
     def shut_down(self) -> None:
         """End all work and let go of the viewer; called when the window or napari closes."""
+        open_sessions.leave(self._viewer, self.session)
         self._connections.close()
         self.bench.close()
         self.shortcuts.close()
 
-    def sizeHint(self) -> QSize:
-        """Wide enough for every row on one line, where the user has not said otherwise."""
-        return QSize(360, super().sizeHint().height())
-
     def showEvent(self, event: Any) -> None:
-        """Watch the window this widget has come into: a docked widget is not told of its end."""
+        """Measure when there is something to measure."""
         super().showEvent(event)
         self._measure_soon.start()
-        window = self.window()
-        if window is not None and window is not self._window:
-            self._window = window
-            window.installEventFilter(self)
-
-    def event(self, event: Any) -> bool:
-        """Notice when the panel is taken out of its dock: nobody could stop its work any more."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parentWidget() is not None:
-                self._docked = True
-                self._widen_soon.start()
-            elif self._docked:
-                self.shut_down()
-        return bool(super().event(event))
-
-    def _widen(self) -> None:
-        """Ask for the preferred width: a new dock starts at the minimum one."""
-        dock: Any = self.parentWidget()
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parentWidget()
-        window = self.window()
-        wanted = self.sizeHint().width()
-        if dock is not None and isinstance(window, QMainWindow) and dock.width() < wanted:
-            window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
 
     def changeEvent(self, event: Any) -> None:
         """Measure again when font or style change."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self._measure_soon.start()
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Shut down when the main window closes."""
-        if event.type() == QEvent.Type.Close and watched is self._window:
-            self.shut_down()
-        return False
 
 
 _EVERYWHERE = frozenset(

@@ -1,0 +1,173 @@
+"""Jobs that compare: channels with strokes, before with after, an image with itself moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from unetscope.learning.classes import LabelClass
+from unetscope.session.inside.answers import Drawn, Pick, Picture, Plot, Shown, Table, Working
+from unetscope.session.inside.glass import Glass
+from unetscope.session.inside.looking import Event
+from unetscope.session.inside.window import cropped, in_image, in_input
+
+
+def ask_classes(
+    glass: Glass, labels: np.ndarray, layers: Sequence[str], classes: Sequence[LabelClass]
+) -> Iterator[Event]:
+    """Which channel fires on which painted class, as a table."""
+    from unetscope.inspection.dissection import dissect_steps
+
+    names = {one.value: one.name for one in classes}
+    painted = in_input(glass, labels)
+    found: Any = None
+    for step in dissect_steps(glass.net, glass.image, painted, list(layers), names=names):
+        yield Working("Comparing channels with the strokes", step.done, step.total)
+        found = step.result if step.result is not None else found
+    rows = found.sorted(by="iou")
+    table = Table(
+        ("layer", "channel", "class", "IoU", "precision", "recall"),
+        tuple(
+            (
+                r.layer,
+                f"#{r.channel}" + (" (low)" if r.sign < 0 else ""),
+                r.class_name,
+                f"{r.iou:.3f}",
+                f"{r.precision:.3f}",
+                f"{r.recall:.3f}",
+            )
+            for r in rows[:2000]
+        ),
+        tuple(Pick(r.layer, r.channel) for r in rows[:2000]),
+    )
+    best = found.sentence(rows[0]) if rows else "No channel could be compared."
+    yield Shown("Which class does a channel fire on?", best, "empirical", table=table, result=found)
+
+
+def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) -> Iterator[Event]:
+    """What changes when the image is moved by some pixels, and the answer is moved back."""
+    from unetscope.inspection.equivariance import equivariance
+    from unetscope.inspection.reproduction import Recipe
+
+    image, found = cropped(glass), []
+    for number, shift in enumerate(shifts):
+        yield Working("Moving the image", number, len(shifts))
+        found.append(equivariance(glass.net, image, shift, layer=layer))
+    worst = max(found, key=lambda one: one.max_error)
+    high = float(worst.max_error) or 1.0
+    picture = Picture(
+        "shift",
+        f"error when moved by {shifts[found.index(worst)]} px",
+        np.asarray(worst.values),
+        worst.scale,
+        in_image(glass, worst.translate),
+        Drawn.HEAT,
+        limits=(0.0, high),
+    )
+    table = Table(
+        ("shift", "largest error", "relative", ""),
+        tuple(
+            (f"{s} px", f"{e.max_error:.3g}", f"{e.relative_error:.3g}", "exact" if e.exact else "")
+            for s, e in zip(shifts, found, strict=True)
+        ),
+    )
+    errors = np.array([max(float(e.relative_error), 1e-12) for e in found])
+    plot = Plot(
+        {"relative error": (np.asarray(shifts, float), errors)}, "shift (px)", "error", log=True
+    )
+    text = (
+        f"Convolutions move with the image; poolings only by multiples of {worst.multiple} px, "
+        "where the error is exactly zero."
+    )
+    yield Shown(
+        "Shift test",
+        text,
+        "exact",
+        (picture,),
+        table,
+        plot,
+        result=found,
+        recipe=Recipe("equivariance", {"shift": shifts[found.index(worst)], "layer": layer}),
+        of_window=True,
+    )
+
+
+def ask_health(
+    glass: Glass, labels: np.ndarray | None, pixel_size: Any, unit: str | None
+) -> Iterator[Event]:
+    """Dead channels, checkerboards, misregistered skips, and whether the field is large enough."""
+    from unetscope.inspection.health import health
+
+    yield Working("Looking for trouble")
+    painted = in_input(glass, labels) if labels is not None else None
+    found = health(
+        glass.net,
+        [cropped(glass)] if painted is None else [glass.image],
+        labels=painted,
+        pixel_size=pixel_size,
+        unit=unit,
+    )
+    order = {"warning": 0, "note": 1, "good": 2}
+    findings = sorted(found.findings, key=lambda one: order.get(one.severity, 3))
+    table = Table(
+        ("", "layer", "finding"),
+        tuple((f.severity, f.layer, f.text) for f in findings),
+        tuple(Pick(f.layer) if f.layer else None for f in findings),
+    )
+    warnings = sum(f.severity == "warning" for f in findings)
+    text = f"{warnings} warning(s)." if warnings else "Nothing to worry about."
+    yield Shown("Health", text, "empirical", table=table, result=found)
+
+
+def ask_difference(
+    glass: Glass, nets: Sequence[tuple[str, Any]], layer: str, channel: int
+) -> Iterator[Event]:
+    """What training changed: kernels and maps by layer and channel; one map over the versions.
+
+    ``nets``: (name, network) from the first to the last.
+    """
+    from unetscope.inspection.comparison import compare
+    from unetscope.inspection.maps import feature_maps
+
+    image = cropped(glass)
+    stack, maps = [], None
+    for number, (_, net) in enumerate(nets):
+        yield Working("Before and after", number, len(nets) + 1)
+        maps = feature_maps(net, image, [layer], [channel])[layer]
+        stack.append(maps.values[0])
+    found = compare(nets[0][1], nets[-1][1], image)
+    rows = found.strongest(500)
+    table = Table(
+        ("layer", "channel", "kernel change", "map correlation"),
+        tuple(
+            (
+                r.layer,
+                f"#{r.channel}",
+                f"{100 * r.relative_change:.1f} %",
+                "" if r.map_correlation is None else f"{r.map_correlation:.3f}",
+            )
+            for r in rows
+        ),
+        tuple(Pick(r.layer, r.channel) for r in rows),
+    )
+    values = np.stack(stack)
+    assert maps is not None
+    picture = Picture(
+        "before and after",
+        f"{layer} #{channel}, {nets[0][0]} → {nets[-1][0]}",
+        values,
+        maps.scale,
+        in_image(glass, maps.translate),
+        Drawn.SIGNED if values.min() < 0 else Drawn.MAP,
+        lead=("version",),
+        start=(len(stack) - 1,),
+        note={"layer": layer, "channel": channel, "versions": [name for name, _ in nets]},
+    )
+    top = rows[0] if rows else None
+    text = (
+        f"From {nets[0][0]} to {nets[-1][0]}: the slider goes through {len(nets)} version(s). "
+        + (f"Most changed: {top.layer} #{top.channel}." if top is not None else "")
+    )
+    yield Shown("Before and after", text, "exact", (picture,), table, result=found)

@@ -1,0 +1,150 @@
+"""Keep what is shown: files that say what they are, a script that makes them again, a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unetscope.errors import ImageError
+from unetscope.session.inside.answers import Drawn, Picture, Shown, Working
+from unetscope.session.inside.glass import Glass
+from unetscope.session.inside.window import cropped, in_input
+from unetscope.session.values import ImageSummary
+
+MODEL_FILE = "model.unetscope"
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What was on screen when Export was pressed."""
+
+    glass: Glass
+    shown: Shown
+    layer: str
+    point: tuple[float, ...] | None
+    image: ImageSummary | None
+
+
+def write_view(kept: Kept, folder: Path) -> Iterator[Any]:
+    """Write the shown answer; yields progress and, at the end, a sentence.
+
+    Raises
+    ------
+    ImageError
+        If the answer has no picture.
+    OutputError
+        If the folder cannot be written.
+    """
+    from unetscope.inspection.export import export_view
+
+    shown = kept.shown
+    if not shown.pictures or shown.recipe is None:
+        raise ImageError(f"“{shown.title}” has no picture to export; its table can be copied.")
+    yield Working("Exporting")
+    written = export_view(_view(kept, folder), folder)
+    yield f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}."
+
+
+def write_report(
+    glass: Glass,
+    image: ImageSummary,
+    labels: np.ndarray | None,
+    point: tuple[float, ...] | None,
+    effective: Any,
+    path: Path,
+) -> Iterator[Any]:
+    """Write the HTML report; yields progress and, at the end, a sentence."""
+    from unetscope.images.writing import replacing
+    from unetscope.inspection.report import report
+
+    yield Working("Writing the report")
+    at = None
+    if point is not None and glass.inside(point[-glass.axes :]):
+        at = tuple(round(p - o) for p, o in zip(point[-glass.axes :], glass.origin, strict=True))
+    size = image.pixel_size[-glass.axes :] if image.pixel_size else None
+    page = report(
+        glass.net,
+        glass.image.numpy(),
+        name=glass.subject.title,
+        labels=None if labels is None else in_input(glass, _plane(glass, labels)),
+        point=at,
+        pixel_size=size,
+        unit=image.unit,
+        effective=() if effective is None else (effective,),
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    yield f"The report is in {path}."
+
+
+def _plane(glass: Glass, labels: np.ndarray) -> np.ndarray:
+    return labels[glass.subject.target.z] if labels.ndim > glass.axes else labels
+
+
+def _view(kept: Kept, folder: Path) -> Any:
+    from unetscope.inspection.export import ExportedView
+    from unetscope.inspection.fields import receptive_field
+
+    glass, shown = kept.glass, kept.shown
+    picture = shown.pictures[0]
+    values = picture.values if shown.numbers is None else shown.numbers
+    layer = shown.layer or kept.layer
+    point = field = None
+    at = None if kept.point is None else kept.point[-glass.axes :]
+    if at is not None and glass.inside(at) and picture.role in ("maps", "effective heat"):
+        point = glass.cell(layer, at)
+        field = receptive_field(glass.trace, glass.shape, layer, point)
+    image = cropped(glass) if shown.of_window else glass.image
+    size = kept.image.pixel_size if kept.image is not None else None
+    return ExportedView(
+        name=f"{layer} {shown.title}",
+        what=shown.title.lower(),
+        values=np.asarray(values),
+        axes=_axes(picture, np.asarray(values)),
+        layer=layer,
+        model=glass.net,
+        recipe=shown.recipe,
+        image=image.numpy(),
+        model_name=glass.subject.title,
+        source=_source(glass, folder),
+        scale=() if picture.beside else picture.scale,
+        translate=() if picture.beside else picture.translate,
+        pixel_size=tuple(size[-glass.axes :]) if size and not picture.beside else None,
+        unit=kept.image.unit if kept.image is not None else None,
+        point=point,
+        field=field,
+        kind=shown.kind,
+        facts={"origin": list(glass.origin), "note": glass.note, **glass.subject.record},
+    )
+
+
+def _axes(picture: Picture, values: np.ndarray) -> str:
+    if picture.role == "kernels":
+        return "oiyx" if values.ndim == 4 else "oizyx"
+    if picture.drawn is Drawn.COLOUR:
+        return "yxc"
+    space = "zyx" if len(picture.scale) == 3 else "yx"
+    return ("c" if values.ndim > len(space) else "") + space
+
+
+def _source(glass: Glass, folder: Path) -> Any:
+    """Where the script finds the network; a model of the painting panel is saved beside it."""
+    from unetscope.inspection.reproduction import ModelSource
+
+    subject = glass.subject
+    kind, _, name = str(subject.key[0]).partition(":")
+    channels = int(glass.image.shape[0])
+    if kind == "bundled":
+        return ModelSource("bundled", name, channels)
+    if kind == "textbook" and name != "unet":
+        return ModelSource("teaching", name, channels)
+    if subject.model is not None:
+        from unetscope.learning.persistence import save_model
+
+        save_model(subject.model().for_channels(channels), folder / MODEL_FILE)
+        return ModelSource("file", MODEL_FILE, channels, voice=str(subject.record["voice"]))
+    return ModelSource("module", type(glass.net).__qualname__, channels)

@@ -1,0 +1,169 @@
+"""The networks that can be looked into, and how each becomes a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unetscope.errors import ModelError
+from unetscope.session.inside.glass import Subject
+from unetscope.session.inside.state import Source
+from unetscope.session.requests import Target
+from unetscope.session.state import Session
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from unetscope.learning.pixel_model import PixelModel
+
+BACKBONE = "bundled network"  # as in learning.answering.Voice, which would import torch
+BUNDLED = (
+    Source("bundled:general-fast", "General, fast (as it comes)", "Pretrained, 0.48 M parameters."),
+    Source("bundled:general-large", "General, large (as it comes)", "Pretrained, 1.93 M."),
+)
+TEXTBOOK = (
+    Source("textbook:unet", "U-Net, untrained", "The bundled net's shape with random weights."),
+    Source("textbook:lenet5", "LeNet-5, untrained", "LeCun 1998: digits of 32 × 32 px."),
+    Source("textbook:alexnet", "AlexNet, untrained", "Krizhevsky 2012."),
+    Source("textbook:resnet18", "ResNet-18, untrained", "He 2015: addition as skip connection."),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnModel:
+    """A network that was handed over: a module from Python, or a model file."""
+
+    title: str
+    module: nn.Module | None = None
+    path: Path | None = None
+
+
+def sources(session: Session | None, own: Sequence[OwnModel]) -> tuple[Source, ...]:
+    """All that can be chosen, the model of the painting panel first."""
+    return (*_of_session(session), *_of_own(own), *BUNDLED, *TEXTBOOK)
+
+
+def subject(
+    key: str,
+    session: Session | None,
+    own: Sequence[OwnModel],
+    target: Target,
+) -> Subject:
+    """The subject behind a source, as it is this moment.
+
+    Raises
+    ------
+    ModelError
+        If the source is gone.
+    """
+    kind, _, name = key.partition(":")
+    where = (target.key, target.z)
+    if kind == "own" and int(name) < len(own):
+        return _handed_over(own[int(name)], (key, *where), target)
+    if kind == "textbook":
+        channels = target.image.channels
+        return Subject(
+            (key, *where),
+            name,
+            lambda: _textbook(name, channels),
+            target,
+            record={"model": name, "seed": 0},
+        )
+    if kind == "bundled":
+        return _with_model((key, *where), name, lambda: _bundled(name), BACKBONE, target)
+    if session is None or session.model is None:
+        raise ModelError("the painting panel has no model any more; choose another network.")
+    using = session.model
+    version = session.versions.current
+    subject_of_model = _with_model(
+        (key, using.serial, *where), _version_title(session), lambda: using.model, name, target
+    )
+    subject_of_model.record["version"] = version.number if version else 0
+    return subject_of_model
+
+
+def _of_session(session: Session | None) -> tuple[Source, ...]:
+    """Without importing torch: the voices are read off the model."""
+    if session is None or session.model is None or not session.model.model.classes:
+        return ()
+    model = session.model.model
+    title = _version_title(session)
+    found = []
+    if model.network is not None and model.network_classes == model.class_values:
+        tip = f"{100 * model.network_weight:.0f} % of the answer"
+        found.append(Source("model:fine-tuned network", f"{title}: fine-tuned network", tip))
+    if model.head is not None:
+        tip = "bundled features and the head that your strokes solved"
+        found.append(Source("model:instant answer", f"{title}: instant answer", tip))
+    if len(found) == 2 and model.network_weight < 0.5:
+        found.reverse()
+    return tuple(found)
+
+
+def _of_own(own: Sequence[OwnModel]) -> tuple[Source, ...]:
+    return tuple(Source(f"own:{i}", one.title, "handed over") for i, one in enumerate(own))
+
+
+def _version_title(session: Session) -> str:
+    version = session.versions.current
+    return f"This model v{version.number}" if version else "This model"
+
+
+def _handed_over(own: OwnModel, key: tuple[Any, ...], target: Target) -> Subject:
+    module, path = own.module, own.path
+    if path is not None:
+        return _with_model(key, own.title, lambda: _from_file(path), None, target)
+    assert module is not None
+    record = {"model": own.title, "class": type(module).__qualname__}
+    return Subject(key, own.title, lambda: deepcopy(module).eval(), target, record=record)
+
+
+def _with_model(
+    key: tuple[Any, ...], title: str, model: Any, voice: str | None, target: Target
+) -> Subject:
+    """A subject of a :class:`PixelModel`, which ``model()`` gives, in the worker.
+
+    ``voice``: None for the one that speaks loudest.
+    """
+
+    def build() -> nn.Module:
+        from unetscope.learning.answering import Voice, answering_network
+
+        return answering_network(_fitting(model(), target), Voice(voice) if voice else None)
+
+    def prepare(where: Target) -> Any:
+        from unetscope.learning.answering import network_input
+
+        return network_input(_fitting(model(), where), where.image, where.z)
+
+    classes = model().classes if voice not in (None, BACKBONE) else ()
+    record = {"model": title, "voice": voice or ""}
+    return Subject(key, title, build, target, prepare, classes, record, model)
+
+
+def _fitting(model: PixelModel, target: Target) -> PixelModel:
+    return model.for_channels(target.image.channels)
+
+
+def _from_file(path: Path) -> PixelModel:
+    from unetscope.learning.persistence import load_model
+
+    return load_model(path)
+
+
+def _bundled(name: str) -> PixelModel:
+    from unetscope.learning.persistence import start_model
+
+    return start_model(name, device="cpu")
+
+
+def _textbook(name: str, channels: int) -> nn.Module:
+    from unetscope.network.teaching import teaching_network
+    from unetscope.network.unet import UNet, UNetConfig, initialise
+
+    if name == "unet":
+        return initialise(UNet(UNetConfig(in_channels=channels)), seed=0).eval()
+    return teaching_network(name, channels, 0)

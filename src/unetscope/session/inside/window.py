@@ -1,0 +1,60 @@
+"""The part of the image that questions are asked on: what is on screen, with a rim around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from unetscope.session.inside.glass import Glass
+from unetscope.session.inside.looking import shifted
+
+AT_LEAST_PX = 256  # or nothing is left within the reach of the borders
+
+
+def cropped(glass: Glass) -> Any:
+    """What is on screen with a rim as wide as the field, aligned, as (channel, [z,] y, x)."""
+    return glass.image[(slice(None), *work_window(glass))]
+
+
+def work_window(glass: Glass) -> tuple[slice, ...]:
+    """The window :func:`cropped` cuts: the view, on the grid of the deepest stride."""
+    step = max(32, *(int(max(row.stride)) for row in glass.table.rows if row.stride))
+    window = []
+    for part, size in zip(glass.view, glass.shape, strict=True):
+        low = part.start // step * step
+        high = min(size, -(-part.stop // step) * step)
+        if high - low < AT_LEAST_PX:
+            low, high = max(0, high - AT_LEAST_PX) // step * step, min(size, max(high, AT_LEAST_PX))
+        fits = (high - low) % step == 0 or high == size
+        window.append(slice(low, high) if fits else slice(0, size))
+    return tuple(window)
+
+
+def in_image(glass: Glass, translate: Sequence[float]) -> tuple[float, ...]:
+    """From pixels of :func:`cropped` to pixels of the image."""
+    window = work_window(glass)
+    return shifted(glass, tuple(t + w.start for t, w in zip(translate, window, strict=True)))
+
+
+def in_input(glass: Glass, labels: np.ndarray) -> np.ndarray:
+    """Labels of the image (its last axes) cut or padded to the network's input."""
+    whole = np.zeros(glass.shape, dtype=np.int64)
+    part = labels[tuple(slice(o, o + n) for o, n in zip(glass.origin, glass.shape, strict=True))]
+    whole[tuple(slice(0, n) for n in part.shape)] = part
+    return whole
+
+
+def in_view(glass: Glass, labels: np.ndarray | None) -> np.ndarray | None:
+    """Labels of the image cut to :func:`cropped`; None stays None."""
+    return None if labels is None else in_input(glass, labels)[work_window(glass)]
+
+
+def probabilities(logits: Any) -> np.ndarray:
+    """(class, …) from logits (1, class, …); one channel is a probability of two classes."""
+    found = logits[0].float()
+    if found.shape[0] == 1:
+        chance = found.sigmoid()[0]
+        return np.stack([1 - chance.numpy(), chance.numpy()])
+    return found.softmax(dim=0).numpy()

@@ -1,0 +1,102 @@
+"""What both panels share: a scrolled column that takes its width and notices its own end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFrame,
+    QMainWindow,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+class DockedPanel(QWidget):
+    """A dock widget's content; subclasses end their work in :meth:`shut_down`.
+
+    ``preferred_width`` is asked for when the panel is docked: a new dock starts at the minimum.
+    """
+
+    preferred_width = 360
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watched: QWidget | None = None
+        self._docked = False
+        self._widen_soon = QTimer(self)
+        self._widen_soon.setSingleShot(True)
+        self._widen_soon.timeout.connect(self._widen)
+        self.setMinimumWidth(300)
+        application = QApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.shut_down)
+
+    def shut_down(self) -> None:
+        """End all work and let go of the viewer; called when the window or napari closes."""
+        raise NotImplementedError
+
+    def lay_out(self, fixed: QWidget, scrolled: Sequence[QWidget]) -> None:
+        """``fixed`` stays at the top, the rest scrolls below it."""
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(8, 4, 8, 8)
+        column.setSpacing(8)
+        for panel in scrolled:
+            column.addWidget(panel)
+        column.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(body)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(4)
+        framed = QVBoxLayout()
+        framed.setContentsMargins(8, 0, 8, 0)
+        framed.addWidget(fixed)
+        layout.addLayout(framed)
+        layout.addWidget(scroll, 1)
+
+    def sizeHint(self) -> QSize:
+        """Wide enough for every row on one line, where the user has not said otherwise."""
+        return QSize(self.preferred_width, super().sizeHint().height())
+
+    def showEvent(self, event: Any) -> None:
+        """Watch the window this widget has come into: a docked widget is not told of its end."""
+        super().showEvent(event)
+        window = self.window()
+        if window is not None and window is not self._watched:
+            self._watched = window
+            window.installEventFilter(self)
+
+    def event(self, event: Any) -> bool:
+        """Notice when the panel is taken out of its dock: nobody could stop its work any more."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parentWidget() is not None:
+                self._docked = True
+                self._widen_soon.start()
+            elif self._docked:
+                self.shut_down()
+        return bool(super().event(event))
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Shut down when the main window closes."""
+        if event.type() == QEvent.Type.Close and watched is self._watched:
+            self.shut_down()
+        return False
+
+    def _widen(self) -> None:
+        dock: Any = self.parentWidget()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        window = self.window()
+        wanted = self.sizeHint().width()
+        if dock is not None and isinstance(window, QMainWindow) and dock.width() < wanted:
+            window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)

@@ -1,0 +1,477 @@
+"""What happens when a person looks inside: network, image, layer and point, joined.
+
+Opening and showing run in lanes of their own, so that a newer wish drops an older one; what is
+asked by a button is in :mod:`unetscope.widgets.inside.questions`.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from unetscope.errors import UnetscopeError
+from unetscope.session.connections import Connections
+from unetscope.session.inside.answers import Pick, Shown, Working
+from unetscope.session.inside.glass import Glass
+from unetscope.session.inside.layers import EFFECTIVE, FIELD, InsideLayers
+from unetscope.session.inside.looking import (
+    map_limits,
+    open_subject,
+    prepare_microscope,
+    show_effective,
+    show_maps,
+)
+from unetscope.session.inside.pointer import Pointer
+from unetscope.session.inside.sources import OwnModel, sources, subject
+from unetscope.session.inside.state import Inside
+from unetscope.session.layers import OpenLayers
+from unetscope.session.open_sessions import open_sessions
+from unetscope.session.requests import Target
+from unetscope.session.state import Session
+from unetscope.session.values import Message
+from unetscope.widgets.inside.probe import Probe
+from unetscope.widgets.inside.questions import Questions
+from unetscope.widgets.job_runner import JobEnded, Lane
+
+FOLLOW_MS = 400  # after a training epoch, so that a burst of them opens one network
+VIEW_MS = 400  # after the camera has come to rest
+EFFECTIVE_MS = 250
+WAIT_S = 2.5
+EPOCHS_KEPT = 48
+
+
+class Inspector(QObject):
+    """One viewer's look inside; :meth:`close` ends all of it.
+
+    ``captured`` is emitted when maps of the chosen layer have arrived.
+    """
+
+    captured = Signal()
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.inside = Inside()
+        self.layers = OpenLayers(viewer)
+        self.pictures = InsideLayers(self.layers)
+        self.pointer = Pointer(self.layers)
+        self.probe = Probe(self.inside, self.pictures, self.pointer, self)
+        self.own: list[OwnModel] = []
+        self.session: Session | None = None
+        self.epochs: list[tuple[str, Any]] = []  # (name, network) of the present training
+        self.wants_microscope = False
+        self.own_contrast = False
+        self._closed = False
+        self._connections = Connections()
+        self._session_connections = Connections()
+        self.opening, self.showing = Lane(self), Lane(self)
+        self.measuring, self.reading = Lane(self, niceness=5), Lane(self)
+        self.questions = Questions(self, self)
+        self._open_timer = self._timer(FOLLOW_MS, self.open)
+        self._view_timer = self._timer(VIEW_MS, self._view_moved)
+        self._effective_timer = self._timer(EFFECTIVE_MS, self._measure)
+        self._connect()
+        self._session_changed()
+        self._images_changed()
+
+    def _timer(self, interval_ms: int, call: Any) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval_ms)
+        timer.timeout.connect(call)
+        return timer
+
+    def _connect(self) -> None:
+        connect = self._connections.connect
+        connect(open_sessions.changed, self._session_changed)
+        connect(self.layers.images_changed, self._images_changed)
+        connect(self.layers.activated, self._activated)
+        connect(self.layers.moved, self._view_timer.start)
+        connect(self.layers.panned, self._view_timer.start)
+        connect(self.pictures.channel_moved, self._channel_moved)
+        self.probe.pinned.connect(self._pinned)
+        for lane, heard in (
+            (self.opening, self._opened),
+            (self.showing, self._showed),
+            (self.measuring, self._measured),
+            (self.reading, self._read),
+        ):
+            lane.happened.connect(heard)
+            lane.ended.connect(self._ended)
+
+    def close(self) -> None:
+        """Stop every job, let go of the viewer and wait a moment; twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        for timer in (self._open_timer, self._view_timer, self._effective_timer):
+            timer.stop()
+        lanes = (self.opening, self.showing, self.measuring, self.reading, self.questions.lane)
+        for lane in lanes:
+            lane.drop()
+        self.probe.close()
+        self._session_connections.close()
+        self._connections.close()
+        self.pictures.close()
+        self.layers.close()
+        deadline = monotonic() + WAIT_S
+        for lane in lanes:
+            lane.wait(deadline - monotonic())
+
+    # ---- networks
+
+    def add_own(self, module: Any, title: str) -> None:
+        """Offer a network handed over from Python, and look into it."""
+        self.own.append(OwnModel(title, module))
+        self._list_sources()
+        self.choose_source(f"own:{len(self.own) - 1}")
+
+    def add_file(self, path: Path) -> None:
+        """Offer the network of a model file, and look into it."""
+        self.own.append(OwnModel(path.stem, path=path))
+        self._list_sources()
+        self.choose_source(f"own:{len(self.own) - 1}")
+
+    def choose_source(self, key: str) -> None:
+        """Look into another network."""
+        if key == self.inside.source or key not in {s.key for s in self.inside.sources}:
+            return
+        self.inside.source = key
+        self.inside.message = None
+        self.open()
+
+    def open(self) -> None:
+        """Open the chosen network for the chosen image, as both are now."""
+        inside = self.inside
+        if self._closed or inside.image is None or not inside.source:
+            return
+        self._open_timer.stop()
+        try:
+            chosen = subject(inside.source, self.session, self.own, self._target())
+        except UnetscopeError as error:
+            self.tell(error, "Opening")
+            return
+        inside.opening = True
+        self.opening.start(partial(open_subject, chosen))
+
+    def _target(self) -> Target:
+        image = self.inside.image
+        assert image is not None
+        z, view = self.layers.visible(image.key)
+        return Target(image.key, self.layers.micrograph(image.key), z, view)
+
+    def _opened(self, ticket: Any, event: Any) -> None:
+        inside = self.inside
+        if isinstance(event, Working):
+            inside.working = event
+            return
+        glass: Glass = event
+        self.probe.forget()
+        inside.opening, inside.working = False, None
+        inside.glass = glass
+        inside.message = (
+            Message(glass.note[:1].upper() + glass.note[1:] + ".") if glass.note else None
+        )
+        known = {call.name for call in glass.trace.calls}
+        if inside.layer.rpartition(":")[0] not in known and inside.layer not in known:
+            inside.layer = first_layer(glass)
+        self.show_maps(quiet=self.pictures.find("maps") is None)
+        self.probe.redraw_soon()
+
+    # ---- layers, channels, points
+
+    def choose_layer(self, layer: str) -> None:
+        """Choose a layer; what is shown of the old one is renewed."""
+        if not layer or layer == self.inside.layer:
+            return
+        self.inside.layer = layer
+        self.inside.channel = 0
+        self.probe.forget()
+        self.probe.draw()
+        self.show_maps(quiet=self.pictures.find("maps") is None)
+
+    def choose_channel(self, channel: int) -> None:
+        """Choose a channel of the layer, and show it."""
+        if channel != self.inside.channel:
+            self.inside.channel = channel
+            self.pictures.set_channel(channel)
+            self.pictures.set_contrast(self._contrast())
+            self.probe.redraw_soon()
+
+    def show_maps(self, *, quiet: bool = False) -> None:
+        """Compute the maps of the chosen layer; ``quiet`` keeps them for the probe alone."""
+        inside = self.inside
+        if inside.glass is None or not inside.layer:
+            return
+        job = partial(
+            show_maps, inside.glass, inside.layer, channel=inside.channel, sheet=inside.as_sheet
+        )
+        self.showing.start(job, ("maps", inside.layer, inside.glass, quiet))
+        if self.wants_microscope:
+            self.read_microscope()
+
+    def read_microscope(self) -> None:
+        """Capture what the arithmetic under the cursor needs."""
+        inside = self.inside
+        self.wants_microscope = True
+        if inside.glass is None or not inside.layer:
+            return
+        leaf = arithmetic_layer(inside.glass, inside.layer)
+        self.reading.start(partial(prepare_microscope, inside.glass, leaf))
+
+    def set_probing(self, on: bool) -> None:
+        """Follow the cursor, or stop."""
+        inside = self.inside
+        inside.probing = on
+        if on and inside.image is not None:
+            self.pointer.start(inside.image.key)
+            if inside.point is None:
+                height, width = inside.image.spatial_shape[-2:]
+                depth = (float(self._target().z),) if inside.image.depth > 1 else ()
+                self.probe.point_at((*depth, height // 2, width // 2))
+        else:
+            self.pointer.stop()
+
+    def set_sheet(self, on: bool) -> None:
+        """Show maps side by side, or one at a time on the image."""
+        self.inside.as_sheet = on
+        self.show_maps()
+
+    def set_follow(self, on: bool) -> None:
+        """Follow a training epoch by epoch."""
+        self.inside.follow = on
+        if on:
+            self._open_timer.start()
+
+    def set_own_contrast(self, on: bool) -> None:
+        """Each channel between its own limits, or all between the same."""
+        self.own_contrast = on
+        self.pictures.set_contrast(self._contrast())
+
+    def _contrast(self) -> tuple[float, float] | None:
+        """Limits of the chosen channel, or None for those of all maps."""
+        maps, channel = self.probe.maps, self.inside.channel
+        if not self.own_contrast or maps is None or channel not in maps.channels:
+            return None
+        return map_limits(maps.values[maps.channels.index(channel)])
+
+    def pick(self, wanted: Pick) -> None:
+        """Show a layer (and a channel) that a row of a table is about."""
+        glass = self.inside.glass
+        if glass is None or wanted.layer not in {call.name for call in glass.trace.calls}:
+            return
+        self.choose_layer(wanted.layer)
+        if wanted.channel is not None:
+            self.choose_channel(wanted.channel)
+        self.show_maps()
+
+    def restore(self) -> None:
+        """The network as it was: what an edited kernel showed is removed."""
+        self.pictures.remove("edited map", "changed mask", "changed probability")
+        self.inside.shown = None
+
+    def drawn_polygon(self) -> Any:
+        """The last polygon of a Shapes layer in image pixels, (n, 2 or 3); None without one."""
+        image = self.inside.image
+        return None if image is None else self.pictures.drawn_polygon(image.key)
+
+    def clear(self) -> None:
+        """Remove every layer of the group."""
+        self.showing.drop()
+        self.measuring.drop()
+        self.pictures.clear()
+        self.inside.working = None
+
+    # ---- answers
+
+    def _showed(self, ticket: Any, event: Any) -> None:
+        inside = self.inside
+        _, layer, glass, quiet = ticket
+        if layer != inside.layer or glass is not inside.glass:
+            return
+        if isinstance(event, Working):
+            inside.working = None if quiet else event
+            return
+        inside.working = None
+        found = event.result[0] if isinstance(event.result, tuple) else event.result
+        self.probe.maps = found
+        if not quiet:
+            self.lay(event)
+            inside.shown = event
+        self.captured.emit()
+        self.probe.redraw_soon()
+
+    def lay(self, shown: Shown) -> None:
+        """Put the pictures of an answer on the image."""
+        inside = self.inside
+        if inside.glass is None:
+            return
+        target = inside.glass.subject.target
+        z = target.z if target.image.depth > 1 else None
+        classes = inside.glass.subject.classes
+        for picture in shown.pictures:
+            self.pictures.show(picture, target.key, z, classes)
+
+    def _pinned(self) -> None:
+        self._effective_timer.start()
+
+    def _measure(self) -> None:
+        inside = self.inside
+        glass = inside.glass
+        if glass is None or inside.point is None or not inside.layer or glass.axes != 2:
+            return
+        if self.probe.effective is not None and self.probe.effective.layer == inside.layer:
+            return
+        point = inside.point[-glass.axes :]
+        if glass.inside(point):
+            self.measuring.start(partial(show_effective, glass, inside.layer, point))
+
+    def _measured(self, ticket: Any, event: Any) -> None:
+        if isinstance(event, Shown) and event.result.layer == self.inside.layer:
+            self.probe.effective = event.result
+            self.probe.redraw_soon()
+
+    def _read(self, ticket: Any, event: Any) -> None:
+        if not isinstance(event, Working):
+            self.probe.microscope = event
+            self.probe.redraw_soon()
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        if self.sender() is self.opening:
+            self.inside.opening = False
+        if self.sender() in (self.opening, self.showing):
+            self.inside.working = None
+        if end.error is not None:
+            if self.sender() is self.reading:
+                self.probe.microscope = None
+                self.probe.arithmetic.emit(str(end.error))
+            elif self.sender() is not self.measuring:
+                self.tell(end.error, "Looking inside")
+
+    def tell(self, error: Exception, doing: str) -> None:
+        """Show an error in words; what is not one of ours says what was being done."""
+        if isinstance(error, UnetscopeError | MemoryError) and str(error):
+            text = str(error)
+        else:
+            text = f"{doing} failed ({type(error).__name__}: {error}); the log has the details."
+        self.inside.message = Message(text[:1].upper() + text[1:], "error")
+
+    # ---- following the viewer and the other panel
+
+    def _session_changed(self, *_: Any) -> None:
+        found = open_sessions.of(self.viewer)
+        if found is self.session and self.inside.sources:
+            return
+        self._session_connections.close()
+        self.session = found
+        if found is not None:
+            self._session_connections.connect(found.events.model, self._model_changed)
+            self._session_connections.connect(found.events.versions, self._list_sources)
+        self._list_sources()
+
+    def _list_sources(self, *_: Any) -> None:
+        inside = self.inside
+        inside.sources = sources(self.session, self.own)
+        keys = [source.key for source in inside.sources]
+        if inside.source not in keys:
+            inside.source = keys[0]
+            self._open_timer.start()
+
+    def _model_changed(self, *_: Any) -> None:
+        self._remember_epoch()
+        before = self.inside.source
+        self._list_sources()
+        if before == self.inside.source and before.startswith("model:") and self.inside.follow:
+            self._open_timer.start()
+
+    def _remember_epoch(self) -> None:
+        session = self.session
+        if session is None or session.model is None:
+            return
+        network = session.model.model.network
+        if network is None or any(known is network for _, known in self.epochs):
+            return
+        training = session.training
+        name = f"epoch {training.epoch}" if training.busy else f"v{session.versions.last_number}"
+        self.epochs = [*self.epochs, (name, network)][-EPOCHS_KEPT:]
+
+    def _images_changed(self, *_: Any) -> None:
+        inside = self.inside
+        inside.images = self.layers.summaries()
+        keys = {image.key: image for image in inside.images}
+        if inside.image is not None and inside.image.key in keys:
+            if keys[inside.image.key] != inside.image:
+                inside.image = keys[inside.image.key]
+                self._open_timer.start()
+            return
+        active = self.layers.active_image()
+        if not inside.images:
+            inside.image = None
+            inside.glass = None
+            self.set_probing(False)
+            return
+        self.choose_image(active if active in keys else inside.images[-1].key)
+
+    def choose_image(self, key: str | None) -> None:
+        """Look at another image."""
+        chosen = next((image for image in self.inside.images if image.key == key), None)
+        if chosen is None or chosen == self.inside.image:
+            return
+        self.inside.image = chosen
+        self.inside.point = None
+        self.pictures.remove(FIELD, EFFECTIVE)
+        if self.inside.probing:
+            self.pointer.stop()
+            self.pointer.start(chosen.key)
+        self._open_timer.start()
+
+    def _activated(self, key: str) -> None:
+        self.choose_image(key)
+
+    def _view_moved(self) -> None:
+        """The camera or a slider has come to rest: what is shown follows the view."""
+        inside = self.inside
+        if inside.glass is None or inside.image is None:
+            return
+        target, old = self._target(), inside.glass.subject.target
+        if target.key != old.key:
+            return
+        if target.z != old.z or (target.view != old.view and inside.image.pixels > 512 * 512):
+            self.open()
+
+    def _channel_moved(self, channel: int) -> None:
+        if channel != self.inside.channel:
+            self.inside.channel = channel
+            self.pictures.set_contrast(self._contrast())
+            self.probe.redraw_soon()
+
+
+def first_layer(glass: Glass) -> str:
+    """The layer shown first: the end of the first stage."""
+    for stage in glass.diagram.stages:
+        for layer in reversed(stage.layers):
+            if _has_places(glass, layer):
+                return layer
+    return ""
+
+
+def _has_places(glass: Glass, layer: str) -> bool:
+    try:
+        glass.trace.spatial(layer)
+    except UnetscopeError:
+        return False
+    return True
+
+
+def arithmetic_layer(glass: Glass, layer: str) -> str:
+    """The layer itself where it computes one thing; of a stage, its last convolution."""
+    rows = [row.name for row in glass.table.rows]
+    if layer in rows or layer.partition(":")[0] in rows:
+        return layer
+    inside = [row for row in glass.table.rows if row.name.startswith(f"{layer}.")]
+    convolutions = [row.name for row in inside if "Conv" in row.kind]
+    return (convolutions or [row.name for row in inside] or [layer])[-1]

@@ -1,0 +1,138 @@
+"""What is there to see of the chosen layer: maps, kernels, the strongest channels, one value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox, QVBoxLayout, QWidget
+from superqt import QFlowLayout
+
+from unetscope.widgets.inside.help_button import HelpButton
+from unetscope.widgets.inside.microscope_panel import MicroscopePanel
+from unetscope.widgets.inside.strongest_panel import StrongestPanel
+from unetscope.widgets.looks import Tints, small_button
+
+
+class LookPanel(QWidget):
+    """Buttons that show; below them what the probe says of the point."""
+
+    SHOWS = frozenset({"glass", "layer", "channel", "as_sheet"})
+
+    def __init__(self, inspector: Any, tints: Tints, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._inspector, self._inside = inspector, inspector.inside
+        ask = inspector.questions
+        self.maps = small_button(
+            "Feature maps", "The maps of the chosen layer on the image; the slider is the channel."
+        )
+        self.kernels = small_button(
+            "Kernels", "The kernels of the chosen layer as a sheet beside the image."
+        )
+        self.effective = small_button(
+            "Effective field", "How strongly each pixel of the field counts, measured by gradients."
+        )
+        self.arithmetic = small_button(
+            "Convolution here", "Window times kernel, summed: the arithmetic under the cursor."
+        )
+        self.colours = small_button(
+            "Colours", "All maps of the layer as one picture: its three principal components."
+        )
+        self.favourite = small_button(
+            "What it likes", "An invented input that makes the chosen channel fire."
+        )
+        self.arithmetic.setCheckable(True)
+        self.maps.clicked.connect(lambda _checked: inspector.show_maps())
+        self.kernels.clicked.connect(lambda _checked: ask.kernels())
+        self.effective.clicked.connect(lambda _checked: ask.effective())
+        self.arithmetic.toggled.connect(self._arithmetic_wanted)
+        self.colours.clicked.connect(lambda _checked: ask.colours())
+        self.favourite.clicked.connect(lambda _checked: ask.favourite())
+        buttons = QFlowLayout()
+        buttons.setSpacing(3)
+        self.helps = [
+            HelpButton(topic, tints)
+            for topic in (
+                "feature map", "kernel", "effective field", "convolution",
+                "activation maximisation",
+            )
+        ]  # fmt: skip
+        for part in (
+            self.maps, self.helps[0], self.kernels, self.helps[1], self.effective, self.helps[2],
+            self.arithmetic, self.helps[3], self.colours, self.favourite, self.helps[4],
+        ):  # fmt: skip
+            buttons.addWidget(part)
+        self.channel = QSpinBox()
+        self.channel.setPrefix("#")
+        self.channel.setAccessibleName("Channel")
+        self.channel.setToolTip("The channel of the layer that is shown and asked about.")
+        self.channel.valueChanged.connect(inspector.choose_channel)
+        self.sheet = QCheckBox("Side by side")
+        self.sheet.setToolTip("All maps of the layer as a contact sheet beside the image.")
+        self.sheet.toggled.connect(inspector.set_sheet)
+        self.own_contrast = QCheckBox("Own contrast")
+        self.own_contrast.setToolTip(
+            "Each channel between its own darkest and brightest value; else one range for all."
+        )
+        self.own_contrast.toggled.connect(inspector.set_own_contrast)
+        choice = QFlowLayout()
+        choice.setSpacing(6)
+        for part in (QLabel("Channel"), self.channel, self.sheet, self.own_contrast):
+            choice.addWidget(part)
+        self.strongest = StrongestPanel(tints)
+        self.strongest.chosen.connect(inspector.choose_channel)
+        self.strongest.hide()
+        self.microscope = MicroscopePanel(tints)
+        self.microscope.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(buttons)
+        layout.addLayout(choice)
+        layout.addWidget(self.strongest)
+        layout.addWidget(self.microscope)
+        inspector.probe.strongest.connect(self._show_strongest)
+        inspector.probe.arithmetic.connect(self._show_arithmetic)
+
+    def set_tints(self, tints: Tints) -> None:
+        """Follow the theme."""
+        for part in (self.strongest, self.microscope, *self.helps):
+            part.set_tints(tints)
+
+    def refresh(self, changed: str) -> None:
+        """Show the state."""
+        glass, layer = self._inside.glass, self._inside.layer
+        self.setVisible(glass is not None)
+        if glass is None:
+            return
+        row = next((r for r in glass.table.rows if r.name == layer), None)
+        shape = row.output_shape if row is not None else None
+        if shape is None and layer:
+            shape = (glass.trace.call(layer).output_shape or (1, 1))[1:]
+        self.channel.blockSignals(True)
+        self.channel.setRange(0, max(0, (shape or (1,))[0] - 1))
+        self.channel.setValue(self._inside.channel)
+        self.channel.blockSignals(False)
+        if changed in ("layer", "glass"):
+            self.strongest.show_channels([])
+
+    def _arithmetic_wanted(self, on: bool) -> None:
+        self.microscope.setVisible(on)
+        self._inspector.wants_microscope = on
+        if not on:
+            return
+        self.microscope.show_message("Press Probe and point at the image.")
+        self._inspector.read_microscope()
+        if not self._inside.probing:
+            self._inspector.set_probing(True)
+
+    def _show_strongest(self, channels: Any) -> None:
+        self.strongest.setVisible(True)
+        self.strongest.show_channels(channels)
+
+    def _show_arithmetic(self, value: Any) -> None:
+        if not self.arithmetic.isChecked():
+            return
+        if isinstance(value, str):
+            self.microscope.show_message(value)
+        else:
+            self.microscope.show_value(value)

@@ -1,0 +1,85 @@
+"""Export and report: asked for by a button, written in the background, told in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QFileDialog
+
+from unetscope.errors import ImageError
+from unetscope.session.inside.keeping import Kept, write_report, write_view
+from unetscope.widgets.job_runner import JobEnded, Lane
+
+
+class Saving(QObject):
+    """``said(text)`` when files are written."""
+
+    said = Signal(str)
+
+    def __init__(self, inspector: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self._inspector = inspector
+        self.lane = Lane(self)
+        self.lane.happened.connect(self._happened)
+        self.lane.ended.connect(self._ended)
+
+    def close(self) -> None:
+        """End without waiting."""
+        self.lane.drop()
+
+    def export(self) -> None:
+        """Ask for a folder and write what is shown into it."""
+        folder = QFileDialog.getExistingDirectory(None, "Export what is shown into a folder")
+        if folder:
+            self.export_to(Path(folder))
+
+    def export_to(self, folder: Path) -> None:
+        """Write what is shown into ``folder``."""
+        inside = self._inspector.inside
+        if inside.glass is None or inside.shown is None:
+            error = ImageError("nothing is shown yet; press Feature maps or Kernels first.")
+            self._inspector.tell(error, "Export")
+            return
+        kept = Kept(inside.glass, inside.shown, inside.layer, inside.point, inside.image)
+        self._start(partial(write_view, kept, folder))
+
+    def report(self) -> None:
+        """Ask for a file and write the report."""
+        chosen, _ = QFileDialog.getSaveFileName(None, "Report", "report.html", "Web page (*.html)")
+        if chosen:
+            self.report_to(Path(chosen))
+
+    def report_to(self, path: Path) -> None:
+        """Write the report of the network and image that are looked at."""
+        inside = self._inspector.inside
+        if inside.glass is None:
+            return
+        labels = self._inspector.layers.painted_labels(inside.image.key)
+        effective = self._inspector.probe.effective
+        self._start(
+            partial(write_report, inside.glass, inside.image, labels, inside.point, effective, path)
+        )
+
+    def _start(self, job: Any) -> None:
+        self._inspector.inside.message = None
+        self.lane.start(partial(_run, job))
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        if isinstance(event, str):
+            self._inspector.inside.working = None
+            self.said.emit(event)
+        else:
+            self._inspector.inside.working = event
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        self._inspector.inside.working = None
+        if end.error is not None:
+            self._inspector.tell(end.error, "Saving")
+
+
+def _run(job: Any) -> Iterator[Any]:
+    yield from job()
