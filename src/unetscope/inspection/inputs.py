@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from unetscope.errors import ImageError, ModelError
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
-from unetscope.inspection.snapshot import first_convolution, spatial_axes
+from unetscope.inspection.snapshot import check_model, first_convolution, spatial_axes
 from unetscope.inspection.trace import follow
 
 MULTIPLES = (8, 16, 32, 64)
@@ -48,7 +48,10 @@ def fitted_input(
     ------
     ImageError
         If channels or axes cannot be made to fit, or the image is too small.
+    ModelError
+        For TorchScript and what is no module.
     """
+    check_model(model)
     axes = spatial_axes(model)
     scale = fit_normalisation(image)
     if axes == 3:

@@ -29,6 +29,7 @@ class DockedPanel(QWidget):
         super().__init__()
         self._watched: QWidget | None = None
         self._docked = False
+        self._scroll = QScrollArea()
         self._widen_soon = QTimer(self)
         self._widen_soon.setSingleShot(True)
         self._widen_soon.timeout.connect(self._widen)
@@ -50,7 +51,7 @@ class DockedPanel(QWidget):
         for panel in scrolled:
             column.addWidget(panel)
         column.addStretch(1)
-        scroll = QScrollArea()
+        scroll = self._scroll
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -63,6 +64,10 @@ class DockedPanel(QWidget):
         framed.addWidget(fixed)
         layout.addLayout(framed)
         layout.addWidget(scroll, 1)
+
+    def bring_into_view(self, panel: QWidget) -> None:
+        """Scroll to a panel once it has its size."""
+        QTimer.singleShot(0, lambda: self._scroll.ensureWidgetVisible(panel, 0, 8))
 
     def sizeHint(self) -> QSize:
         """Wide enough for every row on one line, where the user has not said otherwise."""

@@ -75,6 +75,10 @@ class LookInside(DockedPanel):
             if change.signal.name in panel.SHOWS:
                 panel.refresh(change.signal.name)
 
+        shown = self.inside.shown
+        if change.signal.name == "shown" and shown is not None and (shown.table or shown.plot):
+            self.bring_into_view(self.answer_panel)
+
     def _theme_changed(self, event: Any) -> None:
         tints = theme_tints(self._viewer.theme)
         for panel in self._panels():

@@ -16,8 +16,9 @@ class Drawn(Enum):
     MAP = "map"  # grey values of any sign
     SIGNED = "signed"  # red and blue about zero
     HEAT = "heat"  # from clear to bright, over the image
+    CHANGE = "change"  # clear where nothing changes, red for more and blue for less
     COLOUR = "colour"  # (…, 3) red, green, blue in 0..1
-    LABELS = "labels"  # whole numbers in the colours of the classes
+    OUTLINE = "outline"  # whole numbers, as outlines in the colours of the classes
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,8 +36,7 @@ def ask_without(
         ),
         _dice_table(found, names),
         result=found,
-        recipe=Recipe("ablate", {"what": what, "mode": mode}, (".mask_after",)),
-        numbers=found.mask_after,
+        recipe=Recipe("ablate", {"what": what, "mode": mode}, (".probability_change",)),
         of_window=True,
     )
 
@@ -119,7 +118,7 @@ def ask_why(
             values,
             found.scale,
             in_image(glass, found.translate),
-            Drawn.SIGNED if found.signed else Drawn.HEAT,
+            Drawn.CHANGE if found.signed else Drawn.HEAT,
             limits=(-high, high) if found.signed else (0.0, high),
             note={"method": method, "target": target},
         )
@@ -156,7 +155,7 @@ def _change_pictures(
         change.astype(np.float32),
         (1.0,) * axes,
         place,
-        Drawn.SIGNED,
+        Drawn.CHANGE,
         lead=("class",),
         start=(classes - 1,),
         limits=(-high, high),
@@ -167,9 +166,9 @@ def _change_pictures(
         class_values(glass, mask),
         (1.0,) * axes,
         place,
-        Drawn.LABELS,
+        Drawn.OUTLINE,
     )
-    return after, shown
+    return shown, after
 
 
 def class_values(glass: Glass, mask: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from unetscope.inspection.trace import Trace
     from unetscope.session.inside.diagram import Diagram
 
+WHOLE_PX = 2**20  # up to here the whole image is looked at, whatever of it is on screen
 LARGEST_PX = 64 * 2**20  # of a plane or volume: 256 MiB a channel as float32
 
 
@@ -159,9 +160,9 @@ def _centre(target: Target) -> tuple[int, ...]:
 
 
 def _view(target: Target, shape: tuple[int, ...], origin: tuple[int, ...]) -> tuple[slice, ...]:
-    """What is on screen, in pixels of the network's input; all of it where nothing is."""
+    """What of a large image is on screen, in pixels of the network's input; of a small one all."""
     whole = tuple(slice(0, n) for n in shape)
-    if target.view is None:
+    if target.view is None or int(np.prod(shape)) <= WHOLE_PX:
         return whole
     cut = []
     for part, start, n in zip(target.view, origin[-2:], shape[-2:], strict=True):

@@ -44,4 +44,5 @@ def inside_line(inside: Inside) -> InsideLine:
 def _where(inside: Inside) -> str:
     if inside.point is None:
         return ""
-    return " at " + ", ".join(f"{round(p)}" for p in inside.point) + " (y, x)"
+    axes = "(z, y, x)" if len(inside.point) == 3 else "(y, x)"
+    return " at " + ", ".join(f"{round(p)}" for p in inside.point) + f" {axes}"

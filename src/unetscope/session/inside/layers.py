@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -80,19 +80,29 @@ class InsideLayers:
             and old.image == image_key
             and found.data.ndim == values.ndim
         )
+        place = placed(picture, image, axes, z)
         with self._quiet():
             if fits:
                 renew(found, picture, values)
                 layer = found
+                _put(layer, place)
             else:
                 if found is not None:
                     self._viewer.layers.remove(found)
-                layer = made(self._viewer, picture, values, image_key, classes)
+                layer = made(self._viewer, picture, values, image_key, classes, place)
             self._kept[picture.role] = _Kept(layer_key(layer), image_key, picture, z)
-            self._place(layer, picture, image, z)
             self._sort(layer, image_key)
             self._turn_to(picture, layer)
+        if picture.beside and not fits:
+            self._viewer.reset_view()  # or the sheet would lie outside of what is on screen
         return layer
+
+    def only(self, roles: Collection[str]) -> None:
+        """Hide the pictures of other roles: of two on one place, only the newer can be seen."""
+        for role, kept in self._kept.items():
+            layer = self.find(role)
+            if layer is not None and kept.picture is not None:
+                layer.visible = role in roles
 
     def lines(self, role: str, segments: np.ndarray, image_key: str, z: int | None) -> None:
         """Draw line segments ``(n, 2, axes)`` (start, run) in image pixels; none hides them."""
@@ -189,12 +199,14 @@ class InsideLayers:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        """The active layer (and the brush) stays; the slider's own moves are not told."""
+        """Active layer, brush, camera and the image's sliders stay; our own moves are not told."""
         before, self._showing = self._showing, True
-        step = self._viewer.dims.current_step
+        step, camera = self._viewer.dims.current_step, self._viewer.scene.camera
+        at = (tuple(camera.center), float(camera.zoom), tuple(camera.angles))
         with self._layers.same_active():
             yield
         self._keep_plane(step)
+        camera.center, camera.zoom, camera.angles = at  # new axes make napari fit the view anew
         self._showing = before
 
     def _keep_plane(self, before: tuple[int, ...]) -> None:
@@ -204,11 +216,6 @@ class InsideLayers:
         for back in range(3, shared + 3):
             if dims.current_step[-back] != before[-back]:
                 dims.set_current_step(dims.ndim - back, before[-back])
-
-    def _place(self, layer: Any, picture: Picture, image: Any, z: int | None) -> None:
-        axes = image_axes(self._layers.micrograph(layer_key(image)).axes, image)
-        for name, value in placed(picture, image, axes, z).items():
-            setattr(layer, name, value)
 
     def _sort(self, layer: Any, image_key: str) -> None:
         """Pictures below the strokes, lines on top of everything."""
@@ -222,8 +229,7 @@ class InsideLayers:
             line = self.find(role)
             if line is not None:
                 target = min(target, layers.index(line))
-        if source > target:
-            layers.move(source, target)
+        layers.move(source, target)
 
     def _turn_to(self, picture: Picture, layer: Any) -> None:
         for axis, position in enumerate(picture.start):
@@ -248,11 +254,11 @@ class InsideLayers:
             if kept.image != key or layer is None:
                 continue
             if kept.picture is not None:
-                self._place(layer, kept.picture, event.source, kept.z)
+                axes = image_axes(self._layers.micrograph(key).axes, event.source)
+                _put(layer, placed(kept.picture, event.source, axes, kept.z))
             else:
                 axes = spatial_axes(self._layers.micrograph(key).axes)
-                for name, value in placement(event.source, axes).items():
-                    setattr(layer, name, value)
+                _put(layer, placement(event.source, axes))
 
     def _stepped(self, event: Any) -> None:
         kept, layer = self._kept.get("maps"), self.find("maps")
@@ -269,3 +275,18 @@ class InsideLayers:
             self._kept.pop(role)
         if key in self._image_connections:
             self._image_connections.pop(key).close()
+
+
+def _put(layer: Any, place: Mapping[str, Any]) -> None:
+    """Set what differs; every change makes napari work."""
+    for name, value in place.items():
+        old = getattr(layer, name)
+        old = getattr(old, "affine_matrix", old)
+        same = tuple(map(str, old)) == tuple(map(str, value)) if name in _WORDS else None
+        if same is None:
+            same = np.shape(old) == np.shape(value) and np.allclose(old, value, rtol=0, atol=1e-12)
+        if not same:
+            setattr(layer, name, value)
+
+
+_WORDS = ("units", "axis_labels")

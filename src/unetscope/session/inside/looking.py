@@ -37,7 +37,7 @@ def show_maps(
     signed = bool(values.min() < 0)
     drawn = Drawn.SIGNED if signed else Drawn.MAP
     limits = map_limits(values)
-    text = f"{layer}: {len(values)} maps of {' × '.join(map(str, values.shape[1:]))} cells"
+    text = f"{layer}: {len(values)} maps of {' × '.join(map(str, values.shape[1:]))} cells."
     if sheet:
         planes = values if values.ndim == 3 else values[:, values.shape[1] // 2]
         laid = contact_sheet(planes, gap=max(1, planes.shape[-1] // 24))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,16 @@ _HEAT = Colormap(
     [[0, 0, 0, 0], [0.85, 0.2, 0.1, 0.55], [1, 0.85, 0.1, 0.8], [1, 1, 0.9, 0.95]],
     name="unetscope heat",
 )
+_CHANGE = Colormap(
+    [[0.1, 0.35, 1, 0.95], [0.3, 0.5, 1, 0.5], [1, 1, 1, 0], [1, 0.4, 0.2, 0.5], [1, 0.1, 0, 0.95]],
+    name="unetscope change",
+)
+_RAMPS = {
+    Drawn.MAP: "gray",
+    Drawn.SIGNED: _SIGNED,
+    Drawn.HEAT: _HEAT,
+    Drawn.CHANGE: _CHANGE,
+}
 
 
 def made(
@@ -28,19 +38,23 @@ def made(
     values: np.ndarray,
     image_key: str,
     classes: Sequence[LabelClass],
+    place: Mapping[str, Any],
 ) -> Any:
     """Add the layer of a picture; ``values`` have all axes of the image."""
     common: dict[str, Any] = {
         "name": GROUP + picture.title,
         "metadata": metadata(picture, image_key),
+        **place,
     }
-    if picture.drawn is Drawn.LABELS:
+    if picture.drawn is Drawn.OUTLINE:
         known = classes or [LabelClass(i + 1, "", color) for i, color in enumerate(PALETTE)]
         colors = class_colormap(known)
-        return viewer.add_labels(values.astype(np.int32), opacity=0.6, colormap=colors, **common)
+        layer = viewer.add_labels(values.astype(np.int32), opacity=1.0, colormap=colors, **common)
+        layer.contour = 1
+        return layer
     if picture.drawn is Drawn.COLOUR:
         return viewer.add_image(values, rgb=True, blending="translucent", **common)
-    ramp: Any = {Drawn.MAP: "gray", Drawn.SIGNED: _SIGNED, Drawn.HEAT: _HEAT}[picture.drawn]
+    ramp: Any = _RAMPS[picture.drawn]
     return viewer.add_image(
         values,
         colormap=ramp,
@@ -53,8 +67,8 @@ def made(
 
 def renew(layer: Any, picture: Picture, values: np.ndarray) -> None:
     """Give the layer of an earlier picture the values of this one."""
-    layer.data = values.astype(np.int32) if picture.drawn is Drawn.LABELS else values
-    if picture.drawn in (Drawn.MAP, Drawn.SIGNED, Drawn.HEAT):
+    layer.data = values.astype(np.int32) if picture.drawn is Drawn.OUTLINE else values
+    if picture.drawn in _RAMPS:
         limits = limits_of(picture)
         layer.contrast_limits_range = limits
         layer.contrast_limits = limits
@@ -75,7 +89,7 @@ def limits_of(picture: Picture) -> tuple[float, float]:
         values = np.asarray(picture.values)
         finite = values[np.isfinite(values)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-        if picture.drawn is Drawn.SIGNED:
+        if picture.drawn in (Drawn.SIGNED, Drawn.CHANGE):
             high = max(abs(low), abs(high))
             low = -high
     return (low, high) if high > low else (low, low + 1.0)

@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from unetscope.errors import UnetscopeError
 from unetscope.session.connections import Connections
 from unetscope.session.inside.answers import Pick, Shown, Working
-from unetscope.session.inside.glass import Glass
+from unetscope.session.inside.glass import WHOLE_PX, Glass
 from unetscope.session.inside.layers import EFFECTIVE, FIELD, InsideLayers
 from unetscope.session.inside.looking import (
     map_limits,
@@ -26,6 +26,7 @@ from unetscope.session.inside.looking import (
     show_maps,
 )
 from unetscope.session.inside.pointer import Pointer
+from unetscope.session.inside.related import arithmetic_layer, first_layer, has_places
 from unetscope.session.inside.sources import OwnModel, sources, subject
 from unetscope.session.inside.state import Inside
 from unetscope.session.layers import OpenLayers
@@ -172,13 +173,12 @@ class Inspector(QObject):
         glass: Glass = event
         self.probe.forget()
         inside.opening, inside.working = False, None
-        inside.glass = glass
         inside.message = (
             Message(glass.note[:1].upper() + glass.note[1:] + ".") if glass.note else None
         )
-        known = {call.name for call in glass.trace.calls}
-        if inside.layer.rpartition(":")[0] not in known and inside.layer not in known:
+        if not has_places(glass, inside.layer):
             inside.layer = first_layer(glass)
+        inside.glass = glass
         self.show_maps(quiet=self.pictures.find("maps") is None)
         self.probe.redraw_soon()
 
@@ -315,6 +315,8 @@ class Inspector(QObject):
         classes = inside.glass.subject.classes
         for picture in shown.pictures:
             self.pictures.show(picture, target.key, z, classes)
+        if shown.pictures:
+            self.pictures.only({picture.role for picture in shown.pictures})
 
     def _pinned(self) -> None:
         self._effective_timer.start()
@@ -425,7 +427,6 @@ class Inspector(QObject):
         self.inside.point = None
         self.pictures.remove(FIELD, EFFECTIVE)
         if self.inside.probing:
-            self.pointer.stop()
             self.pointer.start(chosen.key)
         self._open_timer.start()
 
@@ -440,7 +441,7 @@ class Inspector(QObject):
         target, old = self._target(), inside.glass.subject.target
         if target.key != old.key:
             return
-        if target.z != old.z or (target.view != old.view and inside.image.pixels > 512 * 512):
+        if target.z != old.z or (target.view != old.view and inside.image.pixels > WHOLE_PX):
             self.open()
 
     def _channel_moved(self, channel: int) -> None:
@@ -448,30 +449,3 @@ class Inspector(QObject):
             self.inside.channel = channel
             self.pictures.set_contrast(self._contrast())
             self.probe.redraw_soon()
-
-
-def first_layer(glass: Glass) -> str:
-    """The layer shown first: the end of the first stage."""
-    for stage in glass.diagram.stages:
-        for layer in reversed(stage.layers):
-            if _has_places(glass, layer):
-                return layer
-    return ""
-
-
-def _has_places(glass: Glass, layer: str) -> bool:
-    try:
-        glass.trace.spatial(layer)
-    except UnetscopeError:
-        return False
-    return True
-
-
-def arithmetic_layer(glass: Glass, layer: str) -> str:
-    """The layer itself where it computes one thing; of a stage, its last convolution."""
-    rows = [row.name for row in glass.table.rows]
-    if layer in rows or layer.partition(":")[0] in rows:
-        return layer
-    inside = [row for row in glass.table.rows if row.name.startswith(f"{layer}.")]
-    convolutions = [row.name for row in inside if "Conv" in row.kind]
-    return (convolutions or [row.name for row in inside] or [layer])[-1]

@@ -78,6 +78,8 @@ class LookPanel(QWidget):
         choice.setSpacing(6)
         for part in (QLabel("Channel"), self.channel, self.sheet, self.own_contrast):
             choice.addWidget(part)
+        for check in (self.sheet, self.own_contrast):
+            check.setStyleSheet("QCheckBox { margin-left: 6px; }")
         self.strongest = StrongestPanel(tints)
         self.strongest.chosen.connect(inspector.choose_channel)
         self.strongest.hide()
@@ -104,12 +106,8 @@ class LookPanel(QWidget):
         self.setVisible(glass is not None)
         if glass is None:
             return
-        row = next((r for r in glass.table.rows if r.name == layer), None)
-        shape = row.output_shape if row is not None else None
-        if shape is None and layer:
-            shape = (glass.trace.call(layer).output_shape or (1, 1))[1:]
         self.channel.blockSignals(True)
-        self.channel.setRange(0, max(0, (shape or (1,))[0] - 1))
+        self.channel.setRange(0, max(0, _channels(glass, layer) - 1))
         self.channel.setValue(self._inside.channel)
         self.channel.blockSignals(False)
         if changed in ("layer", "glass"):
@@ -136,3 +134,10 @@ class LookPanel(QWidget):
             self.microscope.show_message(value)
         else:
             self.microscope.show_value(value)
+
+
+def _channels(glass: Any, layer: str) -> int:
+    """Channels of the layer's output; 1 for a layer of another network."""
+    call = next((call for call in reversed(glass.trace.calls) if call.name == layer), None)
+    shape = call.output_shape if call is not None else None
+    return int(shape[1]) if shape is not None and len(shape) > 1 else 1

@@ -24,26 +24,26 @@ class NetworkPanel(QWidget):
         self._glass: Any = None
         self.drawing = UDrawing(tints)
         self.card = LayerCard(tints)
-        self.depth = DepthSlider(tints)
+        self.ladder = DepthSlider(tints)
         self.unfold = QToolButton()
         self.unfold.setText("▸ All layers")
         self.unfold.setCheckable(True)
         self.unfold.setAutoRaise(True)
         self.unfold.toggled.connect(self._unfolded)
-        self.table = LayerTable(tints)
+        self.table = LayerTable()
         self.table.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for part in (self.drawing, self.card, self.depth, self.unfold, self.table):
+        for part in (self.drawing, self.card, self.ladder, self.unfold, self.table):
             layout.addWidget(part)
         self.drawing.chosen.connect(self._stage_chosen)
-        self.depth.moved.connect(inspector.choose_layer)
+        self.ladder.moved.connect(inspector.choose_layer)
         self.table.chosen.connect(inspector.choose_layer)
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
-        for part in (self.drawing, self.card, self.depth, self.table):
+        for part in (self.drawing, self.card, self.ladder):
             part.set_tints(tints)
 
     def refresh(self, changed: str) -> None:
@@ -58,16 +58,18 @@ class NetworkPanel(QWidget):
             if not same:
                 self.drawing.show_diagram(glass.diagram)
                 self.table.show_table(glass.table, glass.diagram)
-                self.depth.show_layers(_ladder(glass))
+                self.ladder.show_layers(_ladder(glass))
         self.drawing.select(layer)
         self.table.select(layer)
-        self.depth.select(layer)
+        self.ladder.select(layer)
         image = self._inside.image
+        known = image is not None and image.pixel_size is not None
         self.card.show_layer(
             _facts(glass, layer),
-            pixel_size=image.pixel_size[-1] if image is not None and image.pixel_size else None,
-            unit=image.unit if image is not None else None,
+            pixel_size=image.pixel_size[-glass.axes :] if known else None,
+            unit=image.unit if known else None,
             mismatches=[m for m in glass.table.mismatches if m.where],
+            skips=glass.skips,
         )
 
     def _stage_chosen(self, name: str) -> None:
@@ -82,12 +84,12 @@ class NetworkPanel(QWidget):
         self.table.setVisible(on)
 
 
-def _ladder(glass: Any) -> list[tuple[str, int | None]]:
+def _ladder(glass: Any) -> list[tuple[str, int]]:
     """(layer, field side) of every row with places, in the order of the data."""
     return [
-        (row.name, max(row.receptive_field) if row.receptive_field else None)
+        (row.name, max(row.receptive_field))
         for row in glass.table.rows
-        if row.stride is not None
+        if row.stride is not None and row.receptive_field
     ]
 
 

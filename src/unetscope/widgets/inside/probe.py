@@ -125,11 +125,7 @@ class Probe(QObject):
         top = max(float(score[order[0]]), 1e-9)
         channels = self.maps.channels
         self.strongest.emit(
-            [
-                (channels[i], float(here[i]), float(np.clip(score[i] / top, 0, 1)))
-                for i in order
-                if score[i] > 0
-            ]
+            [(channels[i], float(here[i]), float(np.clip(score[i] / top, 0, 1))) for i in order]
         )
 
     def _moments(self) -> tuple[np.ndarray, np.ndarray]:

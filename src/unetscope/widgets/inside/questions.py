@@ -13,6 +13,7 @@ from unetscope.errors import LabelError, UnetscopeError
 from unetscope.session.inside import asking, comparing, looking, window
 from unetscope.session.inside.answers import Shown, Working
 from unetscope.session.inside.glass import Glass
+from unetscope.session.inside.related import kernel_layer
 from unetscope.session.inside.state import Inside
 from unetscope.session.layers import OpenLayers
 from unetscope.session.state import Session
@@ -196,14 +197,8 @@ class Questions(QObject):
         return [one.name for one in glass.subject.classes] if glass is not None else []
 
     def convolution(self, glass: Glass) -> str:
-        """The chosen layer, or the last convolution of the chosen stage."""
-        layer = self._asker.inside.layer.partition(":")[0]
-        rows = [
-            row.name
-            for row in glass.table.rows
-            if "Conv" in row.kind and (row.name == layer or row.name.startswith(f"{layer}."))
-        ]
-        return rows[-1] if rows else layer
+        """The convolution the chosen layer belongs to."""
+        return kernel_layer(glass, self._asker.inside.layer)
 
 
 def _run(make: Any, glass: Glass) -> Iterator[Any]:

@@ -1,0 +1,122 @@
+"""A "?" that opens two sentences and a picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QGuiApplication, QPixmap
+from qtpy.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from unetscope.widgets.inside.help_texts import HELP, Help
+from unetscope.widgets.looks import Tints, line_px
+
+_WIDE_LINES = 21  # width of the popup in line heights
+_MOST_PX = 420
+
+
+class HelpButton(QToolButton):
+    """Explains one topic of :data:`~unetscope.widgets.inside.help_texts.HELP`.
+
+    Raises
+    ------
+    KeyError
+        If there is no such topic.
+    """
+
+    def __init__(self, topic: str, tints: Tints, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.help = HELP[topic]
+        self.popup: HelpPopup | None = None
+        self.setText("?")
+        self.setAccessibleName(f"Help on {topic}")
+        self.setToolTip(f"What is this? ({self.help.title})")
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.clicked.connect(lambda _checked: self.open())
+        self.set_tints(tints)
+
+    def set_tints(self, tints: Tints) -> None:
+        """Follow the theme."""
+        self._tints = tints
+        side = round(line_px(self) * 1.25)
+        self.setStyleSheet(
+            f"HelpButton {{ background: {tints.card}; color: {tints.text}; border: none; "
+            f"border-radius: {side // 2}px; min-width: {side}px; max-width: {side}px; "
+            f"min-height: {side}px; max-height: {side}px; padding: 0px; }} "
+            f"HelpButton:hover, HelpButton:focus {{ background: {tints.accent}; "
+            f"color: {tints.on_accent}; }}"
+        )
+
+    def open(self) -> None:
+        """Show the explanation below the button; a click elsewhere or Esc closes it."""
+        if self.popup is not None:
+            self.popup.close()
+        self.popup = HelpPopup(self.help, self._tints, self)
+        self.popup.destroyed.connect(self._forget)
+        self.popup.open_at(self.mapToGlobal(QPoint(0, self.height() + 2)))
+
+    def _forget(self, *_: Any) -> None:
+        self.popup = None
+
+
+class HelpPopup(QFrame):
+    """A small window with title, picture and text."""
+
+    def __init__(self, shown: Help, tints: Tints, parent: QWidget | None = None) -> None:
+        super().__init__(parent, Qt.WindowType.Popup)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        wide = min(_MOST_PX, line_px(self) * _WIDE_LINES)
+        self.setStyleSheet(
+            f"HelpPopup {{ background: {tints.background}; border: 1px solid {tints.faint}; }} "
+            f"HelpPopup QLabel {{ background: transparent; color: {tints.text}; }}"
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(10, 8, 10, 8)
+        layout.setSpacing(5)
+        title = _label(shown.title, wide)
+        title.setStyleSheet("font-weight: bold;")
+        layout.addWidget(title)
+        picture = QPixmap(str(shown.path)) if shown.path is not None else QPixmap()
+        if not picture.isNull():
+            layout.addWidget(_picture(picture, wide))
+            caption = _label(shown.caption, wide)
+            caption.setStyleSheet(f"color: {tints.faint};")
+            layout.addWidget(caption)
+        layout.addWidget(_label(shown.text, wide))
+        self.setAccessibleName(shown.title)
+        self.setAccessibleDescription(shown.text)
+
+    def open_at(self, corner: QPoint) -> None:
+        """Open with the upper left corner there, or as near as the screen allows."""
+        self.adjustSize()
+        screen = QGuiApplication.screenAt(corner) or QGuiApplication.primaryScreen()
+        if screen is not None:
+            room = screen.availableGeometry()
+            left = min(corner.x(), room.right() - self.width())
+            top = min(corner.y(), room.bottom() - self.height())
+            corner = QPoint(max(room.left(), left), max(room.top(), top))
+        self.move(corner)
+        self.show()
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Esc, Enter and Space close."""
+        keys = (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
+        if event.key() in keys:
+            self.close()
+        else:
+            super().keyPressEvent(event)
+
+
+def _label(text: str, wide: int) -> QLabel:
+    label = QLabel(text)
+    label.setWordWrap(True)
+    label.setFixedWidth(wide)
+    label.setMinimumHeight(label.heightForWidth(wide))
+    return label
+
+
+def _picture(picture: QPixmap, wide: int) -> QLabel:
+    label = QLabel()
+    smooth = Qt.TransformationMode.SmoothTransformation
+    label.setPixmap(picture.scaledToWidth(wide, smooth))
+    return label

@@ -1,0 +1,117 @@
+"""A plot of a result: lines, points or bars over one axis; pyqtgraph is imported when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from unetscope.widgets.looks import Tints, line_px, quiet
+
+LINE, POINTS, BARS = "line", "points", "bars"
+# Okabe and Ito's colours stay apart for colour-blind people; those seen in both themes come first
+PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2")
+_LINES_HIGH = 11
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve: ``kind`` is ``LINE``, ``POINTS`` or ``BARS``; ``color`` None takes the next."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    kind: str = LINE
+    color: str | None = None
+
+
+class ResultPlot(QWidget):
+    """Curves over one axis with a legend below; ``log`` draws y logarithmically."""
+
+    def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tints = tints
+        self._graph: Any = None  # pyqtgraph's PlotWidget
+        self._shown: tuple[tuple[Series, ...], str, str, bool] | None = None
+        self.legend = quiet(QLabel())
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(2)
+        self._layout.addWidget(self.legend)
+
+    def set_tints(self, tints: Tints) -> None:
+        """Follow the theme."""
+        self._tints = tints
+        if self._shown is not None:
+            self.draw(*self._shown)
+
+    def draw(self, series: Sequence[Series], x_label: str, y_label: str, log: bool = False) -> None:
+        """Show these curves instead of the last ones.
+
+        With ``log``, values that are 0 or less cannot be drawn and are left out.
+        """
+        self._shown = (tuple(series), x_label, y_label, log)
+        if self._graph is None:
+            self._build()
+        self._graph.clear()
+        self._graph.setLogMode(x=False, y=log)
+        self._dress(x_label, y_label)
+        for i, one in enumerate(series):
+            self._add(one, one.color or PALETTE[i % len(PALETTE)], log)
+        self._graph.autoRange()
+        named = [(one, i) for i, one in enumerate(series) if one.name]
+        self.legend.setVisible(len(named) > 1)
+        self.legend.setText(" &nbsp; ".join(_entry(one, i) for one, i in named))
+        self._graph.setFixedHeight(round(line_px(self.legend) * _LINES_HIGH))
+
+    def _build(self) -> None:
+        import pyqtgraph
+
+        self._graph = pyqtgraph.PlotWidget()
+        self._graph.setMenuEnabled(False)
+        self._graph.hideButtons()
+        self._graph.setMouseEnabled(x=False, y=False)
+        self._layout.insertWidget(0, self._graph)
+
+    def _dress(self, x_label: str, y_label: str) -> None:
+        import pyqtgraph
+
+        tints, line = self._tints, line_px(self.legend)
+        self._graph.setBackground(tints.background)
+        words = {"color": tints.text, "font-size": f"{line * 0.75:.0f}px"}
+        for side, text in (("left", y_label), ("bottom", x_label)):
+            axis = self._graph.getAxis(side)
+            axis.setPen(pyqtgraph.mkPen(tints.faint))
+            axis.setTextPen(tints.text)
+            axis.setStyle(tickFont=self.legend.font())
+            axis.enableAutoSIPrefix(False)
+            self._graph.setLabel(side, text, **words)
+        self._graph.getAxis("left").setWidth(line * 4)
+
+    def _add(self, one: Series, color: str, log: bool) -> None:
+        import pyqtgraph
+
+        x, y = np.asarray(one.x, float), np.asarray(one.y, float)
+        kept = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log))
+        x, y = x[kept], y[kept]
+        if one.kind == BARS and not log:  # bars have no foot on a logarithmic axis
+            width = 0.85 * float(np.diff(np.sort(x)).min()) if len(x) > 1 else 0.85
+            self._graph.addItem(
+                pyqtgraph.BarGraphItem(x=x, height=y, width=width, brush=color, pen=None)
+            )
+            return
+        dots = one.kind == POINTS or len(x) < 30
+        pen = None if one.kind == POINTS else pyqtgraph.mkPen(color, width=2)
+        dot = {"symbol": "o", "symbolSize": 6, "symbolBrush": color, "symbolPen": None}
+        self._graph.plot(x, y, pen=pen, **(dot if dots else {}))
+
+
+def _entry(one: Series, place: int) -> str:
+    color = one.color or PALETTE[place % len(PALETTE)]
+    name = one.name.replace("&", "&amp;").replace("<", "&lt;").replace(" ", "&nbsp;")
+    return f'<span style="color:{color}">■</span>&nbsp;{name}'

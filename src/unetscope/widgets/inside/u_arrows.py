@@ -1,0 +1,108 @@
+"""The arrows of a network's drawing: how they run from box to box. Geometry only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from qtpy.QtCore import QPointF, QRectF
+
+from unetscope.session.inside.diagram import Link, Stage
+
+TOP = 0.8  # lines above, for arrows over the boxes
+
+
+@dataclass(frozen=True, eq=False)
+class Arrow:
+    """A line through ``points`` with a head at the last; a Bézier curve of four if ``curved``."""
+
+    link: Link
+    points: tuple[QPointF, ...]
+    curved: bool = False
+
+
+def row_numbers(stages: Sequence[Stage]) -> list[int]:
+    """Rows from the top, counting only levels that have a box."""
+    levels = sorted({stage.level for stage in stages})
+    return [levels.index(stage.level) for stage in stages]
+
+
+def elbow(upper: QRectF, lower: QRectF, *, down: bool) -> float:
+    """Where, along the bottom of the upper box, the line to or from the lower one runs."""
+    gap = 9.0
+    x = upper.center().x()
+    x = min(x, lower.left() - gap) if down else max(x, lower.right() + gap)
+    inset = min(6.0, upper.width() / 3)
+    return min(max(x, upper.left() + inset), upper.right() - inset)
+
+
+def arrow(
+    link: Link,
+    by_name: dict[str, int],
+    stages: Sequence[Stage],
+    rects: Sequence[QRectF],
+    line: float,
+) -> Arrow:
+    """The arrow of a link between the boxes ``rects`` of ``stages``."""
+    i, j = by_name[link.source], by_name[link.target]
+    a, b = rects[i], rects[j]
+    if link.skip:
+        return _skip_arrow(link, i, j, stages, rects, line)
+    if stages[i].level == stages[j].level:
+        y = min(a.center().y(), b.center().y())
+        return Arrow(link, (QPointF(a.right(), y), QPointF(b.left(), y)))
+    rows = row_numbers(stages)
+    if rows[j] - rows[i] > 1 and b.center().x() > a.right():  # past other boxes, not through them
+        corner = QPointF(b.center().x(), a.center().y())
+        return Arrow(link, (QPointF(a.right(), corner.y()), corner, QPointF(corner.x(), b.top())))
+    if rows[i] - rows[j] > 1 and a.center().x() < b.left():
+        corner = QPointF(a.center().x(), b.center().y())
+        return Arrow(link, (QPointF(corner.x(), a.top()), corner, QPointF(b.left(), corner.y())))
+    if rows[i] < rows[j]:
+        x, y = elbow(a, b, down=True), b.center().y()
+        if x > b.left() - 4:  # the lower box lies right below: go straight down
+            return Arrow(link, (QPointF(x, a.bottom()), QPointF(x, b.top())))
+        return Arrow(link, (QPointF(x, a.bottom()), QPointF(x, y), QPointF(b.left(), y)))
+    x, y = elbow(b, a, down=False), a.center().y()
+    if x < a.right() + 4:
+        return Arrow(link, (QPointF(x, a.top()), QPointF(x, b.bottom())))
+    return Arrow(link, (QPointF(a.right(), y), QPointF(x, y), QPointF(x, b.bottom())))
+
+
+def _skip_arrow(
+    link: Link,
+    i: int,
+    j: int,
+    stages: Sequence[Stage],
+    rects: Sequence[QRectF],
+    line: float,
+) -> Arrow:
+    a, b = rects[i], rects[j]
+    between = any(stages[k].level == stages[i].level for k in range(i + 1, j))
+    if stages[i].level == stages[j].level and not between:
+        y = a.top() + min(a.height(), b.height()) * 0.36  # above the line that joins neighbours
+        return Arrow(link, (QPointF(a.right(), y), QPointF(b.left(), y)))
+    if stages[i].level == stages[j].level:
+        lift = TOP * line
+        start, end = QPointF(a.center().x(), a.top()), QPointF(b.center().x(), b.top())
+        lifted = tuple(QPointF(p.x(), p.y() - lift) for p in (start, end))
+        return Arrow(link, (start, *lifted, end), curved=True)
+    start, end = QPointF(a.right(), a.center().y()), QPointF(b.left(), b.center().y())
+    reach = (end.x() - start.x()) / 2
+    bends = (QPointF(start.x() + reach, start.y()), QPointF(end.x() - reach, end.y()))
+    return Arrow(link, (start, *bends, end), curved=True)
+
+
+def arrow_head(points: Sequence[QPointF], size: float) -> tuple[QPointF, ...]:
+    """The triangle at the end of a line."""
+    before, tip = next(
+        ((a, b) for a, b in reversed(list(pairwise(points))) if a != b), (points[0], points[-1])
+    )
+    dx, dy = tip.x() - before.x(), tip.y() - before.y()
+    length = math.hypot(dx, dy) or 1.0
+    dx, dy = dx / length * size, dy / length * size
+    back = QPointF(tip.x() - dx, tip.y() - dy)
+    side = QPointF(-dy * 0.5, dx * 0.5)
+    return tip, back + side, back - side
