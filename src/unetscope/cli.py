@@ -1,4 +1,4 @@
-"""The command line: ``unetscope demo | train | predict | pretrain``, thin over the engine.
+"""The command line, thin over the engine: ``unetscope demo | train | predict | inspect …``.
 
 The engine (and torch with it) is imported inside the commands, so that ``--help`` is quick.
 """
@@ -190,6 +190,69 @@ def predict(
         trained.check_image(micrograph)
         for written in predict_one(trained, micrograph, target, options):
             typer.echo(str(written))
+
+
+@app.command()
+def inspect(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="general, general-fast, general-large; lenet5, alexnet, resnet18; a .unetscope "
+            "file; or package.module:function that builds your own."
+        ),
+    ],
+    image: Annotated[Path, typer.Argument(help="The image to look at it with.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for the answers.")],
+    do: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT",
+            help="report, table, maps, kernels, field, effective, convolution, ablate, edit, "
+            "attribution, dissect, compare, equivariance, health, pca, maximise; repeat for more.",
+        ),
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="A layer, e.g. enc2.conv1.")] = None,
+    channel: Annotated[int | None, typer.Option(min=0, help="A channel of it.")] = None,
+    point: Annotated[str | None, typer.Option(help="A pixel of the image: y,x or z,y,x.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Labels painted on the image (0 = unlabelled).")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="compare: the model it was before training.")
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(help="ablate: skip:dec1, channel:LAYER:3, kernel:LAYER:3,0.")
+    ] = None,
+    mode: Annotated[str, typer.Option(help="ablate: mean, zero or shuffled.")] = "mean",
+    kernel: Annotated[
+        str | None, typer.Option(help="edit: sobel_x, sobel_y, laplacian, gaussian, identity …")
+    ] = None,
+    shift: Annotated[str | None, typer.Option(help="equivariance: pixels, e.g. 1,0.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="attribution: a class, by name or number.")
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="attribution: seg_grad_cam, occlusion, input_gradients or integrated_gradients."
+        ),
+    ] = "seg_grad_cam",
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights of your own network, NAME.safetensors.")
+    ] = None,
+    axes: Annotated[str | None, typer.Option(help="Axes of the image, e.g. zyx.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Look inside a model: a report, or maps, kernels, fields and what they do to the answer."""
+    from unetscope.inspecting import Files, Inspection
+    from unetscope.inspecting_files import Wanted
+
+    wanted = Wanted(layer, channel, part, mode, kernel, target, method, seed)
+    files = Files(model, image, out, labels, against, weights, axes)
+    asked = Inspection(files, tuple(do or ()), wanted, point, shift)
+    for path in asked.run():
+        typer.echo(str(path))
 
 
 def _has_screen() -> bool:

@@ -154,7 +154,7 @@ def positive_copy(model: nn.Module) -> nn.Module:
                 mean = nn.AvgPool2d if isinstance(child, nn.MaxPool2d) else nn.AvgPool3d
                 args = (child.kernel_size, child.stride, child.padding, child.ceil_mode)
                 setattr(module, name, mean(*args))
-            if hasattr(child, "groups"):
+            if hasattr(child, "groups") and hasattr(child, "weight"):
                 child.weight.data.fill_(1 / child.weight[0].numel())
                 if child.bias is not None:
                     child.bias.data.zero_()

@@ -1,4 +1,4 @@
-"""Follow one value on from a convolution: normalisation, activation, the pooling it takes part in.
+"""Follow a layer's output on: normalisation, activation, the pooling it takes part in.
 
 Operations are watched, not modules, so ``F.relu`` counts as much as ``nn.ReLU``.
 """
@@ -6,7 +6,7 @@ Operations are watched, not modules, so ``F.relu`` counts as much as ``nn.ReLU``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from unetscope.inspection.arguments import named_arguments
 
+Values = NDArray[np.floating[Any]]
+
 _BATCH_NORMS = (
     "native_batch_norm",
     "_native_batch_norm_legit_no_training",
@@ -24,6 +26,7 @@ _BATCH_NORMS = (
     "cudnn_batch_norm",
     "_batch_norm_no_update",
 )
+_NORMS = (*_BATCH_NORMS, "native_group_norm")
 _ACTIVATIONS = frozenset(
     (
         *("relu", "leaky_relu", "elu", "gelu", "silu", "mish", "sigmoid", "tanh", "softplus"),
@@ -45,6 +48,11 @@ class Normalised:
     gain: float
     shift: float
     value: float
+
+    def of(self, value: float) -> float:
+        """The formula, in float64."""
+        spread = (self.variance + self.epsilon) ** 0.5
+        return (value - self.mean) / spread * self.gain + self.shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,30 +76,46 @@ class Pooled:
     value: float
 
 
-class Aftermath(TorchDispatchMode):
-    """Watches what is done to one tensor after :meth:`start`, at one channel and cell."""
+class ChainOver(Exception):
+    """The network does something else with the output: the pass may end."""
 
-    def __init__(self, channel: int, cell: tuple[int, ...]) -> None:
+
+def array_of(maps: Tensor) -> Values:
+    """(1, channel, …) as (channel, …) of at least float32."""
+    maps = maps[0].detach()
+    return maps.to(torch.float32 if maps.dtype.itemsize < 4 else None).cpu().numpy()
+
+
+@dataclass(eq=False)
+class _Done:
+    """One operation of the chain: its arguments, what it read and what came out."""
+
+    name: str
+    arguments: dict[str, Any]
+    read: Values
+    result: Values
+    statistics: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+
+class Chain(TorchDispatchMode):
+    """Watches what is done to one tensor after :meth:`start`, until it goes another way.
+
+    Attributes
+    ----------
+    output : (channel, [z,] y, x) the tensor itself, before anything overwrote it.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        self.channel, self.cell = channel, cell
-        self.computed = float("nan")
-        self._forget()
-
-    def _forget(self) -> None:
-        self.normalised: Normalised | None = None
-        self.activation: str | None = None
-        self.activated: float | None = None
-        self.pooled: Pooled | None = None
+        self.output: Values | None = None
+        self._steps: dict[str, _Done] = {}
         self._tail: Tensor | None = None
+        self._held: Values | None = None
 
     def start(self, output: Tensor) -> None:
-        """The convolution has answered: follow its output."""
-        self._forget()
-        self.computed = self._value(output)
+        """The layer has answered: follow its output."""
+        self.output = self._held = array_of(output.detach().clone())
         self._tail = output
-
-    def _value(self, maps: Tensor) -> float:
-        return float(maps[(0, self.channel, *self.cell)])
 
     def __torch_dispatch__(
         self,
@@ -100,99 +124,176 @@ class Aftermath(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        concerned = self._tail is not None and any(arg is self._tail for arg in args[:1])
-        arguments = named_arguments(func, args, kwargs or {}) if concerned else {}
-        name = func.overloadpacket.__name__
-        read = args[0].detach().clone() if concerned and name in _NORMS else None
+        if self._tail is None or not any(arg is self._tail for arg in args[:1]):
+            return func(*args, **(kwargs or {}))
+        shape = self._tail.shape
         result = func(*args, **(kwargs or {}))
-        if concerned:
-            self._step(name, arguments, args[0] if read is None else read, result)
+        out = result[0] if isinstance(result, tuple) else result
+        name = func.overloadpacket.__name__
+        if isinstance(out, Tensor) and name in _VIEWS and out.shape == shape:
+            self._tail = out  # instance norm: view, batch norm, view
+        elif isinstance(out, Tensor):
+            role = self._role(name)
+            if role is None:
+                raise ChainOver
+            self._note(
+                role, _Done(name, named_arguments(func, args, kwargs or {}), *self._pair(out))
+            )
+            self._tail = out
         return result
 
-    def _step(self, name: str, arguments: dict[str, Any], maps: Tensor, result: Any) -> None:
-        out = result[0] if isinstance(result, tuple | list) else result
-        activation = name.removesuffix("_")
-        if name in _NORMS and self.normalised is None and self.activation is None:
-            self.normalised = self._normalised(name, arguments, maps, self._value(out))
-            self._tail = out
-        elif activation in _ACTIVATIONS and self.activation is None and self.pooled is None:
-            self.activation = activation.strip("_").removesuffix("_kernel")
-            self.activated = self._value(out)
-            self._tail = out
-        elif name in _VIEWS and out.shape == maps.shape:  # instance norm: view, batch norm, view
-            self._tail = out
-        elif name in _POOLS and self.pooled is None:
-            self.pooled = self._pool(name, arguments, maps, out)
+    def _role(self, name: str) -> str | None:
+        """What part of the chain an operation plays; None if it does not go straight on."""
+        if name in _NORMS and not self._steps:
+            return "norm"
+        if name.removesuffix("_") in _ACTIVATIONS and not self._steps.keys() & {"act", "pool"}:
+            return "act"
+        return "pool" if name in _POOLS else None
 
-    def _normalised(
-        self, name: str, arguments: dict[str, Any], maps: Tensor, value: float
-    ) -> Normalised:
-        channel, epsilon = (
-            self.channel,
-            float(arguments.get("eps") or arguments.get("epsilon") or 0),
-        )
-        mean, variance = arguments.get("running_mean"), arguments.get("running_var")
-        if name == "native_group_norm":
-            size = maps.shape[1] // int(arguments["group"])
-            first = channel // size * size
-            part = maps[0, first : first + size].double()
-            middle, spread = float(part.mean()), float(part.var(correction=0))
-        elif mean is None or variance is None or arguments.get("training"):
-            part = maps[:, channel].double()
-            middle, spread = float(part.mean()), float(part.var(correction=0))
-        else:
-            middle, spread = float(mean[channel]), float(variance[channel])
-        weight, bias = arguments.get("weight"), arguments.get("bias")
-        gain = 1.0 if weight is None else float(weight[channel])
-        shift = 0.0 if bias is None else float(bias[channel])
-        return Normalised(middle, spread, epsilon, gain, shift, value)
+    def _pair(self, out: Tensor) -> tuple[Values, Values]:
+        assert self._held is not None
+        return self._held, array_of(out.detach().clone())
 
-    def _pool(
-        self, name: str, arguments: dict[str, Any], maps: Tensor, out: Tensor
+    def _note(self, role: str, done: _Done) -> None:
+        self._steps[role] = done
+        self._held = done.result
+        if role == "pool":
+            raise ChainOver
+
+    @property
+    def needs_whole_map(self) -> bool:
+        """Whether a normalisation reads statistics of the map itself."""
+        norm = self._steps.get("norm")
+        return norm is not None and _running(norm) is None
+
+    @property
+    def activation(self) -> str | None:
+        """Name of the activation, e.g. ``"relu"``; None without one."""
+        done = self._steps.get("act")
+        return None if done is None else done.name.strip("_").removesuffix("_kernel")
+
+    def activated(self, channel: int, cell: tuple[int, ...]) -> float | None:
+        """The value after the activation."""
+        done = self._steps.get("act")
+        return None if done is None else float(done.result[(channel, *cell)])
+
+    def normalised(self, channel: int, cell: tuple[int, ...]) -> Normalised | None:
+        """The value after the normalisation, and its numbers."""
+        done = self._steps.get("norm")
+        if done is None:
+            return None
+        given = done.arguments
+        epsilon = float(given.get("eps") or given.get("epsilon") or 0)
+        middle, variance = _running(done, channel) or _measured(done, channel)
+        gain = 1.0 if given.get("weight") is None else float(given["weight"][channel])
+        shift = 0.0 if given.get("bias") is None else float(given["bias"][channel])
+        value = float(done.result[(channel, *cell)])
+        return Normalised(middle, variance, epsilon, gain, shift, value)
+
+    def pooled(
+        self,
+        channel: int,
+        cell: tuple[int, ...],
+        first: tuple[int, ...],
+        held: Sequence[tuple[int, int]],
     ) -> Pooled | None:
-        axes = len(self.cell)
-        size = _each(arguments["kernel_size"], axes)
-        stride = _each(arguments.get("stride") or size, axes)
-        padding = _each(arguments.get("padding") or 0, axes)
-        dilation = _each(arguments.get("dilation") or 1, axes)
+        """The first pooling window with ``cell`` in it; None where there is none.
+
+        Parameters
+        ----------
+        first : cell 0 of the watched map in the full map, which the answer counts in.
+        held : per axis, first and one past the last cell whose value is that of the full map.
+        """
+        done = self._steps.get("pool")
+        if done is None or not cell:
+            return None
+        sizes = [_each(done.arguments.get(name) or 0, len(cell)) for name in _WINDOW]
+        kernel, stride, padding, dilation = sizes
+        stride = kernel if not any(stride) else stride
+        dilation = dilation if all(dilation) else (1,) * len(cell)
         point = []
-        for i, u in enumerate(self.cell):
-            windows = range(out.shape[2 + i])
-            taps = [
-                {v * stride[i] - padding[i] + dilation[i] * a for a in range(size[i])}
-                for v in windows
-            ]
-            hits = [v for v in windows if u in taps[v]]
-            if not hits:
+        for i, u in enumerate(cell):
+            v = _first_window(u, kernel[i], stride[i], padding[i], dilation[i])
+            if v is None or v >= done.result.shape[1 + i] or first[i] % stride[i]:
                 return None  # cut off at the border, or between windows
-            point.append(hits[0])
-        origin = tuple(v * s - p for v, s, p in zip(point, stride, padding, strict=True))
-        cells = [
-            [o + d * a for a in range(k)] for o, d, k in zip(origin, dilation, size, strict=True)
-        ]
-        plane = maps[0, self.channel].detach().double().cpu().numpy()
-        window = _window(plane, cells)
-        winner = None
-        if name.startswith("max"):
-            best = np.unravel_index(int(np.nanargmax(window)), window.shape)
-            winner = tuple(cells[i][int(index)] for i, index in enumerate(best))
-        kind = "max" if name.startswith("max") else "mean"
-        value = float(out[(0, self.channel, *point)])
-        return Pooled(kind, tuple(point), origin, window, winner, value)
+            point.append(v)
+        axes = zip(point, stride, padding, dilation, kernel, strict=True)
+        cells = [[v * s - p + d * a for a in range(k)] for v, s, p, d, k in axes]
+        for taps, size, start, (a, b) in zip(cells, done.read.shape[1:], first, held, strict=True):
+            if any(0 <= u < size and not a <= u + start < b for u in taps):
+                return None
+        return _pooled(done, channel, tuple(point), cells, first, stride)
 
 
-_NORMS = (*_BATCH_NORMS, "native_group_norm")
+_WINDOW = ("kernel_size", "stride", "padding", "dilation")
+
+
+def _running(done: _Done, channel: int = 0) -> tuple[float, float] | None:
+    """Mean and variance that the layer remembers; None if it measures the map."""
+    mean, variance = done.arguments.get("running_mean"), done.arguments.get("running_var")
+    if mean is None or variance is None or done.arguments.get("training"):
+        return None
+    return float(mean[channel]), float(variance[channel])
+
+
+def _measured(done: _Done, channel: int) -> tuple[float, float]:
+    """Mean and variance of the map, or of the group of maps, that ``channel`` belongs to."""
+    size = 1
+    if done.name == "native_group_norm":
+        size = len(done.read) // int(done.arguments["group"])
+    first = channel // size * size
+    if first not in done.statistics:
+        part = done.read[first : first + size]
+        done.statistics[first] = (
+            float(part.mean(dtype=np.float64)),
+            float(part.var(dtype=np.float64)),
+        )
+    return done.statistics[first]
+
+
+def _first_window(u: int, kernel: int, stride: int, padding: int, dilation: int) -> int | None:
+    """The first output cell whose taps ``v·s − p + d·a`` meet ``u``."""
+    lowest = max(0, -(-(u + padding - dilation * (kernel - 1)) // stride))
+    for v in range(lowest, (u + padding) // stride + 1):
+        if (u + padding - v * stride) % dilation == 0:
+            return v
+    return None
+
+
+def _pooled(
+    done: _Done,
+    channel: int,
+    point: tuple[int, ...],
+    cells: list[list[int]],
+    first: tuple[int, ...],
+    stride: tuple[int, ...],
+) -> Pooled:
+    window = window_of(done.read[channel], cells)
+    winner = None
+    if done.name.startswith("max"):
+        best = np.unravel_index(int(np.nanargmax(window)), window.shape)
+        winner = tuple(c[int(i)] + f for c, i, f in zip(cells, best, first, strict=True))
+    return Pooled(
+        kind="max" if winner is not None else "mean",
+        point=tuple(v + f // s for v, f, s in zip(point, first, stride, strict=True)),
+        origin=tuple(c[0] + f for c, f in zip(cells, first, strict=True)),
+        window=window,
+        winner=winner,
+        value=float(done.result[(channel, *point)]),
+    )
 
 
 def _each(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    values = (value,) if isinstance(value, int) else tuple(value)
+    values = (value,) if isinstance(value, int) else tuple(value) or (0,)
     return values * axes if len(values) == 1 else values
 
 
-def _window(plane: NDArray[np.float64], cells: list[list[int]]) -> NDArray[np.float64]:
-    window = np.full([len(axis) for axis in cells], np.nan)
-    for index in np.ndindex(*window.shape):
-        cell = tuple(axis[i] for axis, i in zip(cells, index, strict=True))
-        if all(0 <= u < n for u, n in zip(cell, plane.shape, strict=True)):
-            window[index] = plane[cell]
-    return window
+def window_of(plane: Values, cells: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+    """The values of ``plane`` at the crossings of ``cells``; NaN outside."""
+    grid = np.ix_(*(np.asarray(axis, dtype=np.int64) for axis in cells))
+    inside = np.ones((1,) * plane.ndim, dtype=bool)
+    held = []
+    for index, size in zip(grid, plane.shape, strict=True):
+        inside = inside & (index >= 0) & (index < size)
+        held.append(np.clip(index, 0, size - 1))
+    return np.where(inside, plane[tuple(held)].astype(np.float64), np.nan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from unetscope.errors import ModelError
+from unetscope.inspection.cropping import Crop, Region, crop_for
 from unetscope.inspection.reach import GridMismatch, Reach
 from unetscope.inspection.snapshot import Skeleton, as_batch
 from unetscope.inspection.trace import Trace, follow
@@ -53,7 +55,9 @@ class FeatureMaps:
     ----------
     values : (channel, [z,] y, x), a copy.
     channels : which channel of the layer each entry of ``values`` is.
-    scale, translate : see :class:`Placement`.
+    scale, translate : see :class:`Placement`; of ``values``, so where only a region was asked for,
+        ``translate`` is where its first cell lies.
+    first : ([z,] y, x) which cell of the layer's full map ``values[:, 0, 0]`` is.
     """
 
     layer: str
@@ -61,6 +65,7 @@ class FeatureMaps:
     channels: tuple[int, ...]
     scale: tuple[float, ...]
     translate: tuple[float, ...]
+    first: tuple[int, ...] = ()
 
 
 def placement(model: nn.Module | Trace, image_shape: Sequence[int]) -> Placements:
@@ -89,6 +94,7 @@ def feature_maps(
     layers: Sequence[str] | str,
     channels: Sequence[int] | None = None,
     *,
+    region: Region | None = None,
     max_bytes: int = 2**31,
 ) -> dict[str, FeatureMaps]:
     """The maps of ``layers`` for ``image``, in eval mode, on a copy of the model.
@@ -101,6 +107,8 @@ def feature_maps(
     image : ([channel,] [z,] y, x), scaled as the model takes it.
     layers : names in ``model.named_modules()``; ``"pool:2"`` for the second call of ``pool``.
     channels : only these channels of each layer; None for all.
+    region : slices of image pixels, one per axis. Only the cells that overlap them are returned,
+        with the values of the full pass, and only their receptive fields are computed.
     max_bytes : refuse to collect more than this (2 GiB).
 
     Raises
@@ -108,22 +116,31 @@ def feature_maps(
     ModelError
         If a layer or channel does not exist, has no places, or the maps would be too large.
     ImageError
-        If the image does not fit the model.
+        If the image does not fit the model, or the region is no part of it.
     """
     names = [layers] if isinstance(layers, str) else list(layers)
     batch = as_batch(model, image)
     trace = follow(model, batch.shape)
     picked = {name: _channels_of(trace, name, channels) for name in names}
-    _check_size(trace, picked, max_bytes)
-    captured = _capture(Skeleton(model).with_weights(), batch, trace, picked)
-    answers = {}
-    for name in names:
-        place = Placement.of(trace.spatial(name)[1])
-        values = captured[name].to(torch.float32 if captured[name].dtype.itemsize < 4 else None)
-        answers[name] = FeatureMaps(
-            name, values.cpu().numpy(), picked[name], place.scale, place.translate
-        )
-    return answers
+    crop = None if region is None else crop_for(model, trace, batch.shape, names, region)
+    _check_size(trace, picked, crop, max_bytes)
+    window = batch if crop is None else crop.of(batch)
+    captured = _capture(Skeleton(model).with_weights(), window, trace, picked)
+    return {name: _made(name, captured[name], trace, picked[name], crop) for name in names}
+
+
+def _made(
+    layer: str, maps: Tensor, trace: Trace, channels: tuple[int, ...], crop: Crop | None
+) -> FeatureMaps:
+    place = Placement.of(trace.spatial(layer)[1])
+    first = (0,) * len(place.scale)
+    if crop is not None:
+        maps = maps[(slice(None), *crop.kept(layer))].clone()
+        first = tuple(span[0] for span in crop.cells[layer])
+    triples = zip(place.scale, place.translate, first, strict=True)
+    translate = tuple(t + s * u for s, t, u in triples)
+    values = maps.to(torch.float32 if maps.dtype.itemsize < 4 else None).cpu().numpy()
+    return FeatureMaps(layer, values, channels, place.scale, translate, first)
 
 
 def _channels_of(trace: Trace, layer: str, channels: Sequence[int] | None) -> tuple[int, ...]:
@@ -138,11 +155,15 @@ def _channels_of(trace: Trace, layer: str, channels: Sequence[int] | None) -> tu
     return wanted
 
 
-def _check_size(trace: Trace, picked: dict[str, tuple[int, ...]], max_bytes: int) -> None:
+def _check_size(
+    trace: Trace, picked: dict[str, tuple[int, ...]], crop: Crop | None, max_bytes: int
+) -> None:
     needed = 0
     for name, channels in picked.items():
-        call = trace.call(name)
-        needed += call.output_bytes * len(channels) // max(1, (call.output_shape or (1, 1))[1])
+        call, reach = trace.spatial(name)
+        item = call.output_bytes // max(1, math.prod(call.output_shape or (1,)))
+        sides = reach.shape if crop is None else [b - a for a, b in crop.cells[name]]
+        needed += item * len(channels) * math.prod(sides)
     if needed > max_bytes:
         raise ModelError(
             f"these maps would take {needed / 2**20:.0f} MiB, more than {max_bytes / 2**20:.0f}; "

@@ -65,7 +65,8 @@ def _convolution(op: Operation) -> Reach | Lost:
     kernel = tuple(a["weight"].shape[2:])
     if len(kernel) != len(op.source.dims):
         return Lost(f"a {len(kernel)}D convolution on {len(op.source.dims)}D maps")
-    windows = (kernel, tuple(a["stride"]), tuple(a["padding"]), tuple(a["dilation"]))
+    # padding="valid" hands over one number for all axes
+    windows = (kernel, *(_each(a[name], len(kernel)) for name in ("stride", "padding", "dilation")))
     return convolution(op.source, sides, *windows, transposed=bool(a["transposed"]))
 
 

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     """Follows from the layers alone."""
     STRUCTURAL = "structural"
     """True of the convolutions; a normalisation also mixes in statistics of the whole map."""
+    EMPIRICAL = "empirical"
+    """Measured on the stated images; others may give other numbers."""
 
 
 @dataclass(frozen=True)

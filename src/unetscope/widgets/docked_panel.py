@@ -30,9 +30,9 @@ class DockedPanel(QWidget):
         self._watched: QWidget | None = None
         self._docked = False
         self._scroll = QScrollArea()
-        self._widen_soon = QTimer(self)
-        self._widen_soon.setSingleShot(True)
-        self._widen_soon.timeout.connect(self._widen)
+        self._settle_soon = QTimer(self)
+        self._settle_soon.setSingleShot(True)
+        self._settle_soon.timeout.connect(self._settle)
         self.setMinimumWidth(300)
         application = QApplication.instance()
         if application is not None:
@@ -86,7 +86,7 @@ class DockedPanel(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parentWidget() is not None:
                 self._docked = True
-                self._widen_soon.start()
+                self._settle_soon.start()
             elif self._docked:
                 self.shut_down()
         return bool(super().event(event))
@@ -97,11 +97,24 @@ class DockedPanel(QWidget):
             self.shut_down()
         return False
 
-    def _widen(self) -> None:
+    def _settle(self) -> None:
+        """Share one place with the other panel as tabs, and ask for the preferred width."""
+        dock, window = self._dock(), self.window()
+        if dock is None or not isinstance(window, QMainWindow):
+            return
+        for other in window.findChildren(DockedPanel):
+            beside = other._dock()
+            if other is self or beside is None or beside.isHidden() or beside.isFloating():
+                continue
+            if beside not in window.tabifiedDockWidgets(dock):
+                window.tabifyDockWidget(beside, dock)
+                dock.raise_()
+        wanted = self.sizeHint().width()
+        if dock.width() < wanted:
+            window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
+
+    def _dock(self) -> QDockWidget | None:
         dock: Any = self.parentWidget()
         while dock is not None and not isinstance(dock, QDockWidget):
             dock = dock.parentWidget()
-        window = self.window()
-        wanted = self.sizeHint().width()
-        if dock is not None and isinstance(window, QMainWindow) and dock.width() < wanted:
-            window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
+        return dock

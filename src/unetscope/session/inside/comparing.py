@@ -28,11 +28,10 @@ def ask_classes(
         found = step.result if step.result is not None else found
     rows = found.sorted(by="iou")
     table = Table(
-        ("layer", "channel", "class", "IoU", "precision", "recall"),
+        ("channel", "class", "IoU", "prec.", "recall"),
         tuple(
             (
-                r.layer,
-                f"#{r.channel}" + (" (low)" if r.sign < 0 else ""),
+                f"{r.layer} #{r.channel}" + (" (low)" if r.sign < 0 else ""),
                 r.class_name,
                 f"{r.iou:.3f}",
                 f"{r.precision:.3f}",
@@ -140,11 +139,10 @@ def ask_difference(
     found = compare(nets[0][1], nets[-1][1], image)
     rows = found.strongest(500)
     table = Table(
-        ("layer", "channel", "kernel change", "map correlation"),
+        ("channel", "kernel change", "map corr."),
         tuple(
             (
-                r.layer,
-                f"#{r.channel}",
+                f"{r.layer} #{r.channel}",
                 f"{100 * r.relative_change:.1f} %",
                 "" if r.map_correlation is None else f"{r.map_correlation:.3f}",
             )

@@ -81,7 +81,7 @@ class InsideLayers:
             and found.data.ndim == values.ndim
         )
         place = placed(picture, image, axes, z)
-        with self._quiet():
+        with self._quiet(image.ndim):
             if fits:
                 renew(found, picture, values)
                 layer = found
@@ -113,7 +113,7 @@ class InsideLayers:
         axes = spatial_axes(self._layers.micrograph(image_key).axes)
         data = on_plane(segments, z, len(axes))
         layer = self.find(role)
-        with self._quiet():
+        with self._quiet(image.ndim):
             if layer is not None and self._kept[role].image != image_key:
                 self._viewer.layers.remove(layer)
                 layer = None
@@ -198,22 +198,21 @@ class InsideLayers:
     # ---- inside
 
     @contextmanager
-    def _quiet(self) -> Iterator[None]:
+    def _quiet(self, image_axes: int = 0) -> Iterator[None]:
         """Active layer, brush, camera and the image's sliders stay; our own moves are not told."""
         before, self._showing = self._showing, True
         step, camera = self._viewer.dims.current_step, self._viewer.scene.camera
         at = (tuple(camera.center), float(camera.zoom), tuple(camera.angles))
         with self._layers.same_active():
             yield
-        self._keep_plane(step)
+        self._keep_plane(step, image_axes)
         camera.center, camera.zoom, camera.angles = at  # new axes make napari fit the view anew
         self._showing = before
 
-    def _keep_plane(self, before: tuple[int, ...]) -> None:
+    def _keep_plane(self, before: tuple[int, ...], image_axes: int) -> None:
         """napari moves to the middle of new axes; the image's own sliders stay where they were."""
         dims = self._viewer.dims
-        shared = min(len(before), dims.ndim) - 2
-        for back in range(3, shared + 3):
+        for back in range(3, min(image_axes, len(before), dims.ndim) + 1):
             if dims.current_step[-back] != before[-back]:
                 dims.set_current_step(dims.ndim - back, before[-back])
 

@@ -161,9 +161,15 @@ def _bundled(name: str) -> PixelModel:
 
 
 def _textbook(name: str, channels: int) -> nn.Module:
-    from unetscope.network.teaching import teaching_network
-    from unetscope.network.unet import UNet, UNetConfig, initialise
+    import torch
 
-    if name == "unet":
-        return initialise(UNet(UNetConfig(in_channels=channels)), seed=0).eval()
-    return teaching_network(name, channels, 0)
+    from unetscope.network.teaching import teaching_network
+    from unetscope.network.unet import UNet, UNetConfig
+
+    if name != "unet":
+        return teaching_network(name, channels, 0)
+    # PyTorch's own first weights, not ours: with them the effective field without skip connections
+    # is seven times wider, which ours (He et al.) would hide.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return UNet(UNetConfig(in_channels=channels)).eval()

@@ -1,0 +1,137 @@
+"""Poolings, interpolations, normalisations, activations and linear layers, value by value."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from unetscope.inspection.microscope import Convolution, Pointwise, Pooling, microscope
+from unetscope.inspection.pointwise import ACTIVATIONS
+
+POOLINGS = {
+    "max": lambda: nn.MaxPool2d(2),
+    "max, padded and dilated": lambda: nn.MaxPool2d(3, 2, padding=1, dilation=2),
+    "max, to the last cell": lambda: nn.MaxPool2d(3, 2, ceil_mode=True),
+    "max, with indices": lambda: nn.MaxPool2d((2, 3), return_indices=True),
+    "max, adaptive": lambda: nn.AdaptiveMaxPool2d((4, 5)),
+    "mean": lambda: nn.AvgPool2d((2, 3), (3, 1)),
+    "mean, padded": lambda: nn.AvgPool2d(3, 2, padding=1, ceil_mode=True),
+    "mean, without the padding": lambda: nn.AvgPool2d(3, 2, padding=1, count_include_pad=False),
+    "mean, another divisor": lambda: nn.AvgPool2d(3, divisor_override=5),
+    "mean, adaptive": lambda: nn.AdaptiveAvgPool2d((4, 5)),
+    "mean, global": lambda: nn.AdaptiveAvgPool2d(1),
+    "volume, max": lambda: nn.MaxPool3d(2),
+    "volume, mean": lambda: nn.AvgPool3d(2, padding=1),
+    "nearest": lambda: nn.Upsample(scale_factor=2),
+    "nearest, odd": lambda: nn.Upsample(scale_factor=1.7),
+    "nearest, exact": lambda: nn.Upsample(size=(13, 20), mode="nearest-exact"),
+    "bilinear": lambda: nn.Upsample(scale_factor=(2, 3), mode="bilinear"),
+    "bilinear, to a size": lambda: nn.Upsample(size=(13, 7), mode="bilinear"),
+    "bilinear, aligned": lambda: nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True),
+    "bilinear, recomputed": lambda: nn.Upsample(
+        scale_factor=1.7, mode="bilinear", recompute_scale_factor=True
+    ),
+    "bicubic": lambda: nn.Upsample(scale_factor=2.5, mode="bicubic"),
+    "bicubic, aligned": lambda: nn.Upsample(size=(14, 14), mode="bicubic", align_corners=True),
+    "volume, nearest": lambda: nn.Upsample(scale_factor=2),
+    "volume, trilinear": lambda: nn.Upsample(scale_factor=2, mode="trilinear"),
+}
+POINTWISE = {
+    "batch": lambda: nn.BatchNorm2d(4),
+    "batch, without statistics": lambda: nn.BatchNorm2d(4, track_running_stats=False),
+    "batch, plain": lambda: nn.BatchNorm2d(4, affine=False),
+    "group": lambda: nn.GroupNorm(2, 4),
+    "instance": lambda: nn.InstanceNorm2d(4, affine=True),
+    "instance, running": lambda: nn.InstanceNorm2d(4, track_running_stats=True),
+    "volume, batch": lambda: nn.BatchNorm3d(4),
+    "volume, group": lambda: nn.GroupNorm(4, 4),
+    **{kind.__name__: kind for kind in ACTIVATIONS if kind is not nn.Threshold},
+    "GELU, tanh": lambda: nn.GELU(approximate="tanh"),
+    "PReLU, a slope each": lambda: nn.PReLU(4),
+    "Threshold": lambda: nn.Threshold(0.1, -2.0),
+    "ReLU in place": lambda: nn.ReLU(inplace=True),
+    "Dropout": lambda: nn.Dropout2d(),
+}
+
+
+def stem(name: str) -> nn.Module:
+    """A convolution first, so that the layer reads maps and may overwrite them."""
+    torch.manual_seed(1)
+    return nn.Conv3d(4, 4, 1) if "volume" in name else nn.Conv2d(4, 4, 1)
+
+
+def some_cells(values: np.ndarray, count: int = 25) -> list[tuple[int, ...]]:
+    cells = np.random.default_rng(0).permutation(values.size)[:count]
+    return [tuple(int(i) for i in np.unravel_index(flat, values.shape)) for flat in cells]
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_every_value_of_every_kind_of_pooling_is_explained(name) -> None:
+    net = nn.Sequential(stem(name), POOLINGS[name]())
+    image = torch.randn((4, 5, 6, 5) if "volume" in name else (4, 9, 11))
+    with torch.no_grad():
+        output = net(image[None])
+        read = net[0](image[None])[0].double().numpy()
+    expected = (output[0] if isinstance(output, tuple) else output)[0].numpy()
+    glass = microscope(net, image, "1")
+    assert glass.shape == expected.shape and glass.kind in ("pooling", "interpolation")
+    for channel, *point in some_cells(expected):
+        answer = glass.at(channel, point)
+        assert isinstance(answer, Pooling)
+        assert answer.computed == expected[(channel, *point)]
+        assert answer.total == pytest.approx(answer.computed, rel=1e-4, abs=1e-5)
+        weighed = np.where(answer.weights == 0, 0, np.nan_to_num(answer.window) * answer.weights)
+        assert weighed.sum() == pytest.approx(answer.total)
+        for index in np.ndindex(*answer.window.shape):
+            cell = tuple(p[i] for p, i in zip(answer.positions, index, strict=True))
+            value = answer.window[index]
+            if np.isnan(value):
+                assert any(not 0 <= u < n for u, n in zip(cell, read.shape[1:], strict=True))
+            else:
+                assert value == pytest.approx(read[(channel, *cell)], abs=1e-6)
+        if name.split(",")[0].endswith("max"):
+            assert answer.winner is not None
+            assert read[(channel, *answer.winner)] == pytest.approx(answer.computed, abs=1e-6)
+        assert f"{answer.total:.4g}" in answer.formula
+
+
+@pytest.mark.parametrize("name", POINTWISE)
+def test_every_value_of_every_pointwise_layer_is_explained(name) -> None:
+    layer = POINTWISE[name]()
+    with torch.no_grad():
+        for tensor in (*layer.parameters(), *layer.buffers()):
+            if tensor.is_floating_point():
+                tensor.uniform_(0.2, 2)
+    net = nn.Sequential(stem(name), layer).eval()
+    image = 3 * torch.randn((4, 5, 6, 5) if "volume" in name else (4, 9, 11))
+    with torch.no_grad():
+        read = net[0](image[None])[0].numpy()
+        expected = net(image[None])[0].numpy()
+    glass = microscope(net, image, "1")
+    assert glass.shape == expected.shape and glass.kind in ("normalisation", "activation")
+    for channel, *point in some_cells(expected, 60):
+        answer = glass.at(channel, point)
+        assert isinstance(answer, Pointwise) and answer.name == type(layer).__name__
+        assert answer.value == pytest.approx(float(read[(channel, *point)]), abs=1e-6)
+        assert answer.computed == expected[(channel, *point)]
+        assert answer.total == pytest.approx(answer.computed, rel=1e-4, abs=1e-5)
+        if answer.normalised is not None:
+            assert answer.normalised.of(answer.value) == answer.total
+
+
+def test_a_linear_layer_is_a_sum_without_places() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(48, 5), nn.ReLU())
+    image = torch.randn(6, 6)
+    glass = microscope(net, image, "2")
+    assert glass.kind == "linear" and glass.shape == (5,)
+    with torch.no_grad():
+        expected = net[:3](image[None, None])[0]
+    for channel in range(5):
+        answer = glass.at(channel, ())
+        assert isinstance(answer, Convolution) and answer.kind == "linear"
+        assert answer.computed == float(expected[channel])
+        assert answer.total == pytest.approx(answer.computed, rel=1e-5, abs=1e-6)
+        assert answer.activated == max(0.0, answer.computed) and answer.pooled is None

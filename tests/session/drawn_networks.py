@@ -1,0 +1,66 @@
+"""Networks with their table and their drawing, made once for all tests."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import nn
+
+from inspection.public_networks import PUBLIC
+from unetscope.inspection import architecture
+from unetscope.inspection.joins import skip_connections
+from unetscope.inspection.table import Architecture
+from unetscope.network.catalogue import load_bundled
+from unetscope.session.inside.diagram import Diagram, diagram
+
+U = ["enc1", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1", "classifier"]
+"""The stages of the bundled network."""
+
+
+class Chain(nn.Module):
+    """Twenty convolutions of one stride; the last block is used twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, padding=1)
+        self.block = nn.Conv2d(4, 4, 3, padding=1)
+        self.between = nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.block(self.between(self.block(self.first(image))))
+
+
+class Squeezed(nn.Module):
+    """A block whose channels are weighed by a branch of one cell."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, 2, 1)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.weigh = nn.Conv2d(outputs, outputs, 1)
+        self.last = nn.Conv2d(outputs, outputs, 3, 1, 1)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        maps = self.conv(maps)
+        return self.last(maps * torch.sigmoid(self.weigh(self.pool(maps))))
+
+
+def drawn(net: nn.Module, shape: tuple[int, ...]) -> tuple[Architecture, Diagram]:
+    table = architecture(net, shape)
+    return table, diagram(table, skip_connections(net, shape))
+
+
+@cache
+def bundled() -> tuple[Architecture, Diagram]:
+    return drawn(load_bundled("general")[0], (128, 128))
+
+
+@cache
+def public(name: str) -> tuple[Architecture, Diagram]:
+    make, (height, width) = PUBLIC[name]
+    return drawn(make(), (2 * height, 2 * width))  # or the deepest maps are a cell or two
+
+
+def skips(found: Diagram) -> list[tuple[str, str]]:
+    return [(link.source, link.target) for link in found.links if link.skip]
