@@ -29,6 +29,8 @@ CARRIED = [
     "unetscope/**/*.py",
     "unetscope/network/weights/*.*",
     "unetscope/pretraining/configs/*.*",
+    "unetscope/inspection/templates/*.j2",
+    "unetscope/widgets/inside/help/*.png",
 ]
 WEIGHTS = sorted((ROOT / "src/unetscope/network/weights").glob("*.unetscope"))
 

@@ -245,8 +245,8 @@ def inspect(
     seed: Seed = 0,
 ) -> None:
     """Look inside a model: a report, or maps, kernels, fields and what they do to the answer."""
-    from unetscope.inspecting import Files, Inspection
-    from unetscope.inspecting_files import Wanted
+    from unetscope.inspecting.asking import Files, Inspection
+    from unetscope.inspecting.files import Wanted
 
     wanted = Wanted(layer, channel, part, mode, kernel, target, method, seed)
     files = Files(model, image, out, labels, against, weights, axes)

@@ -186,6 +186,24 @@ def test_without_a_region_all_pixels_of_the_class_are_meant() -> None:
     )
 
 
+def test_a_layer_before_a_relu_in_place_can_be_asked() -> None:
+    net, image = shallow(), picture(16)
+    found = attribution(net, image, 1, np.ones((16, 16), bool), layer="0")
+    before = net[0](image[None, None]).detach().requires_grad_()
+    score = net[2:](torch.relu(before))[0, 1].sum()
+    (gradient,) = torch.autograd.grad(score, before)
+    expected = (gradient[0].mean(dim=(1, 2), keepdim=True) * before[0]).sum(0).relu()
+    np.testing.assert_allclose(found.values, expected.detach(), rtol=1e-5, atol=1e-8)
+
+
+def test_the_cell_nearest_to_a_point_is_meant() -> None:
+    """Stride 3: cells lie at 1, 4, 7 px; pixel 6 belongs to the third."""
+    net = nn.Conv2d(1, 2, 3, 3)
+    found = attribution(net, picture(30), 0, (6, 2), method="input_gradients")
+    seen = np.argwhere(found.values > 0) + np.array(found.translate)
+    assert seen.min(axis=0).tolist() == [6, 0] and seen.max(axis=0).tolist() == [8, 2]
+
+
 def test_one_channel_is_read_as_two_classes() -> None:
     net, image = shallow(classes=1), picture(16)
     signs = [attribution(net, image, c, (5, 5), method="integrated_gradients") for c in (0, 1)]

@@ -29,7 +29,7 @@ from unetscope.inspection.export import (
     maps_view,
     weights_sha256,
 )
-from unetscope.inspection.pictures import shown_image
+from unetscope.inspection.pictures import reduced, shown_image
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
@@ -225,6 +225,14 @@ def test_small_pngs_have_the_colours_they_should_have() -> None:
         expected = colours.paint(values * share)
         assert np.abs(picture.astype(int) - expected.astype(int)).max() <= 4
     assert imageio.imread(colours.png(values, enlarge=3)).shape[:2] == (60, 90)
+
+
+def test_large_maps_are_drawn_by_the_means_of_their_cells() -> None:
+    plane = np.arange(24.0).reshape(4, 6)
+    np.testing.assert_array_equal(reduced(plane, 6), plane)
+    np.testing.assert_array_equal(reduced(plane, 3), [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]])
+    assert reduced(noise(2, 100), 10).shape == (1, 10)
+    assert reduced(noise(101, 33), 10).shape == (9, 3)
 
 
 def test_images_of_all_kinds_can_be_looked_at() -> None:

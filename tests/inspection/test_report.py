@@ -148,6 +148,20 @@ def test_names_are_shown_as_they_are_and_never_become_tags() -> None:
     assert name in read(page).text
 
 
+def test_dead_channels_and_small_fields_are_said() -> None:
+    net = small_unet()
+    with torch.no_grad():
+        net.enc1.conv1.bias[2] = -100.0
+    labels = np.zeros((48, 64), np.uint8)
+    labels[2:46, 2:60] = 1
+    page = report(
+        *(net, noise(48, 64)), name="x", layers=["enc1"], labels=labels, names={1: "vesicle"}
+    )
+    text = read(page).text
+    assert "enc1.relu1: 1 of 4 channels (#2) is never above 0" in " ".join(text.split())
+    assert "vesicle" in text and page.count('class="bars"') == 10  # an activation each
+
+
 def test_the_model_is_left_as_it_was() -> None:
     net = small_unet().train()
     before = weights_sha256(net)

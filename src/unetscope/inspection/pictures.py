@@ -75,6 +75,21 @@ def plane_of(values: Values) -> Values:
     return values[values.shape[0] // 2] if values.ndim == 3 else values
 
 
+def reduced(plane: Values, most: int) -> Values:
+    """(y, x) with at most ``most`` cells along each side, by the mean of neighbouring cells.
+
+    What does not fill a whole block at the far rim is left out.
+    """
+    step = -(-max(plane.shape) // most)
+    if step <= 1:
+        return plane
+    steps = [min(step, side) for side in plane.shape]
+    height, width = (side // n * n for side, n in zip(plane.shape, steps, strict=True))
+    cut = plane[:height, :width]
+    blocks = cut.reshape(height // steps[0], steps[0], width // steps[1], steps[1])
+    return blocks.mean(axis=(1, 3))
+
+
 def map_figure(
     values: Values,
     *,

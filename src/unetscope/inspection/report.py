@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 import unetscope
 from unetscope.errors import ImageError
@@ -20,7 +20,8 @@ from unetscope.inspection.colours import field_colour
 from unetscope.inspection.fields import receptive_field
 from unetscope.inspection.network_drawing import network_svg, size_text, stages
 from unetscope.inspection.pictures import data_uri, shown_image
-from unetscope.inspection.report_drawing import bars_svg, fields_svg
+from unetscope.inspection.report_drawing import fields_svg
+from unetscope.inspection.report_health import health_section
 from unetscope.inspection.report_pictures import kernel_sheets, map_tiles
 from unetscope.inspection.reproduction import weights_sha256
 from unetscope.inspection.snapshot import as_batch
@@ -47,6 +48,7 @@ def report(
     unit: str | None = None,
     effective: Sequence[EffectiveField] = (),
     health: bool = True,
+    names: Mapping[int, str] | None = None,
 ) -> str:
     """A self-contained page of HTML about ``model`` and what it makes of ``image``.
 
@@ -62,6 +64,7 @@ def report(
     pixel_size, unit : of the image per spatial axis, where known.
     effective : effective fields that were measured before.
     health : whether dead channels and the like are looked for, which takes one more pass.
+    names : label value → name of the class.
 
     Raises
     ------
@@ -73,10 +76,14 @@ def report(
     batch = as_batch(model, image)
     trace = follow(model, batch.shape)
     table = architecture(model, batch.shape)
-    names = list(layers) if layers is not None else shown_layers(table)
+    chosen = list(layers) if layers is not None else shown_layers(table)
     middle = _checked_point(trace.image_shape, point)
     view = _view(trace.image_shape, middle)
+    part: Any = (0, slice(None), *view)
     size = _size_text(pixel_size, unit)
+    checked = None
+    if health:
+        checked = health_section(model, batch[part], labels, pixel_size, unit, names)
     page: dict[str, Any] = {
         "name": name,
         "image_size": size_text(trace.image_shape),
@@ -86,10 +93,10 @@ def report(
         "mismatches": _said_mismatches(table),
         "point": ", ".join(str(p) for p in middle),
         "ladder": _ladder(table),
-        "maps": map_tiles(model, batch, names, view, trace.image_shape),
+        "maps": map_tiles(model, batch, chosen, view, trace.image_shape),
         "kernels": kernel_sheets(model, table),
         "effective": [_effective(one) for one in effective],
-        "health": _health(model, batch, labels, view, pixel_size, unit) if health else None,
+        "health": checked,
         "rows": [_row(row) for row in table.rows],
         "totals": {
             "parameters": f"{table.parameters:,}",
@@ -98,7 +105,7 @@ def report(
         },
         "version": unetscope.__version__,
         "weights": weights_sha256(model),
-        **_fields(trace, batch[0].float().cpu().numpy(), names, middle, pixel_size, unit),
+        **_fields(trace, batch[0].float().cpu().numpy(), chosen, middle, pixel_size, unit),
     }
     return _template().render(page)
 
@@ -234,27 +241,6 @@ def _effective(field: EffectiveField) -> dict[str, Any]:
         "ratio": f"{100 * field.ratio:.0f}",
         "inputs": field.inputs,
     }
-
-
-def _health(
-    model: nn.Module,
-    batch: Tensor,
-    labels: NDArray[Any] | None,
-    view: tuple[slice, ...],
-    pixel_size: Sequence[float] | None,
-    unit: str | None,
-) -> Mapping[str, Any]:
-    """Of the part of the image that is shown, so that a large image takes no longer."""
-    from unetscope.inspection.health import health
-
-    part: Any = (0, slice(None), *view)
-    seen = None if labels is None else labels[view]
-    found = health(model, [batch[part]], labels=seen, pixel_size=pixel_size, unit=unit)
-    return {"findings": found.findings, "layers": [_health_row(row) for row in found.layers]}
-
-
-def _health_row(row: Any) -> dict[str, Any]:
-    return {"layer": row.layer, "bars": bars_svg(list(row.counts))}
 
 
 def _row(row: LayerRow) -> dict[str, str]:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from unetscope.inspection.colours import ColourRange, Values
 from unetscope.inspection.maps import FeatureMaps, feature_maps
-from unetscope.inspection.pictures import data_uri, plane_of
+from unetscope.inspection.pictures import data_uri, plane_of, reduced
 from unetscope.inspection.table import Architecture
 from unetscope.inspection.views import kernel_sheet
 from unetscope.inspection.weights import Kernels, kernels
@@ -48,7 +47,7 @@ def _tiles(maps: FeatureMaps) -> dict[str, Any]:
     planes = np.stack([plane_of(channel) for channel in maps.values])
     spread = planes.reshape(len(planes), -1).std(axis=1)
     lively = sorted(np.argsort(-spread, kind="stable")[:_TILES])
-    shown = [_reduced(planes[i]) for i in lively]
+    shown = [reduced(planes[i], _TILE_PX) for i in lively]
     colours = _colours(np.concatenate([tile.ravel() for tile in shown]))
     count = f"{len(planes)} channels"
     if len(lively) < len(planes):
@@ -71,21 +70,6 @@ def _colours(values: Values) -> ColourRange:
     """One range for a layer; a few outliers would make everything else dark, so they saturate."""
     low, high = np.quantile(values, (_OUTLIERS, 1 - _OUTLIERS))
     return ColourRange.of(np.clip(values, low, high) if high > low else values)
-
-
-def _reduced(plane: Values) -> Values:
-    """At most 128 cells along each side, by the mean of neighbouring cells."""
-    step = max(1, -(-max(plane.shape) // _TILE_PX))
-    if step == 1:
-        return plane
-    height, width = (max(step, n // step * step) for n in plane.shape)
-    cut: NDArray[Any] = np.pad(
-        plane,
-        [(0, max(0, height - plane.shape[0])), (0, max(0, width - plane.shape[1]))],
-        mode="edge",
-    )[:height, :width]
-    blocks = cut.reshape(height // step, step, width // step, step)
-    return blocks.mean(axis=(1, 3))
 
 
 def kernel_sheets(model: nn.Module, table: Architecture) -> list[dict[str, Any]]:

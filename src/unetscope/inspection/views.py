@@ -20,10 +20,11 @@ from unetscope.inspection.reproduction import ModelSource, Recipe
 from unetscope.inspection.snapshot import spatial_axes
 from unetscope.inspection.weights import ContactSheet, Kernels, contact_sheet
 
-AXES = ("yx", "zyx", "cyx", "czyx", "yxc", "oiyx", "oizyx")
-"""What the axes of exported values can be: o and i are the channels of kernels, yxc is colours."""
+AXES = ("yx", "zyx", "cyx", "czyx", "yxc", "zyxc", "oiyx", "oizyx")
+"""The axes of exported values: o and i are the channels of kernels, a last c is colours."""
 
 _MAX_TILES, _MAX_KERNELS = 256, 1024
+_SHEET_CELLS = 2048  # along a side of a contact sheet; the TIFF holds all of them
 _UNKNOWN_SOURCE = ModelSource()
 
 
@@ -147,7 +148,8 @@ def view_figure(view: ExportedView) -> Any:
         shown = values[:_MAX_TILES]
         left = f" (the first {len(shown)} of {len(values)})" if len(shown) < len(values) else ""
         labels = [(c,) for c in (view.channels or range(len(values)))][: len(shown)]
-        sheet = contact_sheet(shown, labels)
+        most = max(32, _SHEET_CELLS // ceil(sqrt(len(shown))))
+        sheet = contact_sheet(np.stack([pictures.reduced(one, most) for one in shown]), labels)
         return pictures.sheet_figure(sheet, title=title + left, signed=view.signed)
     if axes == "cyx":
         values = values[0]

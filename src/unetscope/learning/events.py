@@ -13,6 +13,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
+    from unetscope.network.unet import UNet
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class EpochDone:
     """A round of steps, checked on held-back pixels.
 
     ``model`` is the best model so far; ``network_weight`` (0 to 1) is the share the fine-tuned
-    network has in what ``model`` answers, as held-back strokes chose it.
+    network has in what ``model`` answers, as held-back strokes chose it. ``newest`` is the network
+    of this epoch, better or not: a copy, to look inside.
     """
 
     epoch: int
@@ -80,6 +82,7 @@ class EpochDone:
     network_weight: float
     improved: bool
     model: PixelModel
+    newest: UNet | None = None
 
 
 @dataclass(frozen=True)

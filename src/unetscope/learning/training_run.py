@@ -87,7 +87,7 @@ class TrainingRun:
         self.values = values
         self.model = replace(self.model, partition=parts)
         self.best_loss, self.best_validation, self.idle_epochs = float("inf"), None, 0
-        self._judge()
+        self._judge(self._snapshot())
         self.seconds += time.perf_counter() - began
         latest = yield self._started(values, parts)
         return latest if latest is not None else newer
@@ -188,7 +188,8 @@ class TrainingRun:
         """Judge the averaged weights on held-back pixels and keep the best."""
         began = time.perf_counter()
         self.epoch += 1
-        verdict, improved = self._judge()
+        newest = self._snapshot()
+        verdict, improved = self._judge(newest)
         self.idle_epochs = 0 if improved else self.idle_epochs + 1
         finite = [loss for loss in self.losses if loss == loss]
         mean = sum(finite) / len(finite) if finite else float("nan")
@@ -202,18 +203,22 @@ class TrainingRun:
             network_weight=self.model.network_weight,
             improved=improved,
             model=self.model,
+            newest=newest,
         )
 
-    def _judge(self) -> tuple[Verdict, bool]:
+    def _snapshot(self) -> UNet:
+        """The averaged weights as they are now, ready to answer."""
+        return settled(copy.deepcopy(self.learner.average).to("cpu"))
+
+    def _judge(self, newest: UNet) -> tuple[Verdict, bool]:
         verdict = self.held.judge(self.learner.average, self.learner.precision)
         improved = verdict.loss < self.best_loss
         if improved:
             self.best_loss, self.best_epoch = verdict.loss, self.epoch
             self.best_validation = verdict.validation
-            answering = settled(copy.deepcopy(self.learner.average).to("cpu"))
             self.model = replace(
                 self.model,
-                network=answering,
+                network=newest,
                 network_classes=self.values,
                 network_weight=verdict.share,
             )

@@ -32,6 +32,7 @@ from unetscope.session.values import (
     ImageSummary,
     Message,
     ModelInUse,
+    NewestNetwork,
     Phase,
     PredictionStatus,
     Show,
@@ -77,6 +78,7 @@ class Session:
     curves: Curves = field(default_factory=Curves)
     message: Message | None = None
     device: str = ""
+    newest: NewestNetwork | None = None  # of the present or last training, better or not
 
     # ---- events of the engine
 
@@ -115,6 +117,8 @@ class Session:
 
     def _epoch_done(self, event: EpochDone) -> None:
         self.curves = self.curves.with_epoch(event)
+        if event.newest is not None:
+            self.newest = NewestNetwork(event.epoch, event.newest)
         best = event.epoch if event.improved else self.training.best_epoch
         self.training = replace(
             self.training,
@@ -157,6 +161,7 @@ class Session:
     def begin_training(self) -> None:
         """Train was pressed: forget the last curves and wait for the first event."""
         self.message = None
+        self.newest = None
         self.curves = Curves()
         self.training = TrainingStatus(phase=Phase.STARTING, budget_s=self.budget.seconds)
 
@@ -184,6 +189,7 @@ class Session:
     def take_model(self, model: PixelModel, title: str, *, loaded: bool) -> None:
         """A model was opened; a loaded one brings its classes along."""
         self.message = None
+        self.newest = None
         self.training = TrainingStatus()
         self.curves = Curves()
         if loaded and model.classes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unetscope.learning.events import Validation
     from unetscope.learning.pixel_model import PixelModel
+    from unetscope.network.unet import UNet
 
 
 class Show(Enum):
@@ -137,6 +138,14 @@ class ModelInUse:
     serial: int
     title: str
     model: PixelModel = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class NewestNetwork:
+    """The network of the newest finished epoch; epochs are compared, never the weights."""
+
+    epoch: int
+    network: UNet = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)

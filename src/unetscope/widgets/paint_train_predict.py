@@ -228,4 +228,5 @@ _SHOWN_BY = {
     "curves": frozenset({PlotPanel}),
     "message": frozenset({StatusCard}),
     "device": frozenset({ModelPanel}),
+    "newest": frozenset[type](),
 }

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unetscope.session.inside.answers import Drawn, Pick, Picture, Shown, Table, Working
 from unetscope.session.inside.glass import Glass
 from unetscope.session.inside.looking import Event
-from unetscope.session.inside.window import cropped, in_image, in_view, probabilities
+from unetscope.session.inside.window import (
+    as_outputs,
+    cropped,
+    in_image,
+    in_view,
+    probabilities,
+)
+
+if TYPE_CHECKING:
+    from unetscope.inspection.ablation_parts import Mode
+    from unetscope.inspection.attribution import Method
 
 
 def ask_without(
     glass: Glass,
     what: Any,
-    mode: str,
+    mode: Mode,
     *,
     labels: np.ndarray | None = None,
     names: Sequence[str] = (),
@@ -26,7 +36,7 @@ def ask_without(
     from unetscope.inspection.reproduction import Recipe
 
     yield Working("Asking without it")
-    found = ablate(glass.net, cropped(glass), what, mode, labels=in_view(glass, labels))
+    found = ablate(glass.net, cropped(glass), what, mode, labels=_told(glass, labels))
     yield Shown(
         f"Without {said(what)}",
         _ablation_text(found, what, mode),
@@ -41,7 +51,7 @@ def ask_without(
     )
 
 
-def ask_ranking(glass: Glass, layer: str, mode: str) -> Iterator[Event]:
+def ask_ranking(glass: Glass, layer: str, mode: Mode) -> Iterator[Event]:
     """Which channel of a layer the mask needs most: each is taken away in turn."""
     from unetscope.inspection.ablation import ablation_ranking_steps
 
@@ -98,7 +108,7 @@ def ask_edited(
 
 
 def ask_why(
-    glass: Glass, target: int, region: Any, *, method: str, layer: str | None, name: str
+    glass: Glass, target: int, region: Any, *, method: Method, layer: str | None, name: str
 ) -> Iterator[Event]:
     """What speaks for a class at a region: Seg-Grad-CAM, occlusion or gradients."""
     from unetscope.inspection.attribution import attribution_steps
@@ -169,6 +179,10 @@ def _change_pictures(
         Drawn.OUTLINE,
     )
     return shown, after
+
+
+def _told(glass: Glass, labels: np.ndarray | None) -> np.ndarray | None:
+    return None if labels is None else in_view(glass, as_outputs(glass, labels))
 
 
 def class_values(glass: Glass, mask: np.ndarray) -> np.ndarray:

@@ -76,10 +76,14 @@ def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) 
     plot = Plot(
         {"relative error": (np.asarray(shifts, float), errors)}, "shift (px)", "error", log=True
     )
-    text = (
-        f"Convolutions move with the image; poolings only by multiples of {worst.multiple} px, "
-        "where the error is exactly zero."
-    )
+    where = layer or "the answer"
+    if all(one.exact for one in found):
+        text = f"{where} moves with the image: the error is exactly zero at every shift."
+    else:
+        text = (
+            f"{where} moves with the image by multiples of {worst.multiple} px, where the error is "
+            "exactly zero; in between, poolings see other neighbours."
+        )
     yield Shown(
         "Shift test",
         text,

@@ -70,7 +70,7 @@ def write_report(
         glass.net,
         glass.image.numpy(),
         name=glass.subject.title,
-        labels=None if labels is None else in_input(glass, _plane(glass, labels)),
+        labels=None if labels is None else in_input(glass, labels),
         point=at,
         pixel_size=size,
         unit=image.unit,
@@ -79,10 +79,6 @@ def write_report(
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     yield f"The report is in {path}."
-
-
-def _plane(glass: Glass, labels: np.ndarray) -> np.ndarray:
-    return labels[glass.subject.target.z] if labels.ndim > glass.axes else labels
 
 
 def _view(kept: Kept, folder: Path) -> Any:

@@ -256,8 +256,8 @@ class InsideLayers:
                 axes = image_axes(self._layers.micrograph(key).axes, event.source)
                 _put(layer, placed(kept.picture, event.source, axes, kept.z))
             else:
-                axes = spatial_axes(self._layers.micrograph(key).axes)
-                _put(layer, placement(event.source, axes))
+                spatial = spatial_axes(self._layers.micrograph(key).axes)
+                _put(layer, placement(event.source, spatial))
 
     def _stepped(self, event: Any) -> None:
         kept, layer = self._kept.get("maps"), self.find("maps")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,15 @@ from unetscope.session.inside.glass import Subject
 from unetscope.session.inside.state import Source
 from unetscope.session.requests import Target
 from unetscope.session.state import Session
+from unetscope.session.values import ModelInUse
 
 if TYPE_CHECKING:
     from torch import nn
 
     from unetscope.learning.pixel_model import PixelModel
 
-BACKBONE = "bundled network"  # as in learning.answering.Voice, which would import torch
+# As in learning.answering.Voice, which would import torch.
+NETWORK, INSTANT, BACKBONE = "fine-tuned network", "instant answer", "bundled network"
 BUNDLED = (
     Source("bundled:general-fast", "General, fast (as it comes)", "Pretrained, 0.48 M parameters."),
     Source("bundled:general-large", "General, large (as it comes)", "Pretrained, 1.93 M."),
@@ -76,13 +78,7 @@ def subject(
         return _with_model((key, *where), name, lambda: _bundled(name), BACKBONE, target)
     if session is None or session.model is None:
         raise ModelError("the painting panel has no model any more; choose another network.")
-    using = session.model
-    version = session.versions.current
-    subject_of_model = _with_model(
-        (key, using.serial, *where), _version_title(session), lambda: using.model, name, target
-    )
-    subject_of_model.record["version"] = version.number if version else 0
-    return subject_of_model
+    return _of_model(session, session.model, name, (key, *where), target)
 
 
 def _of_session(session: Session | None) -> tuple[Source, ...]:
@@ -92,12 +88,13 @@ def _of_session(session: Session | None) -> tuple[Source, ...]:
     model = session.model.model
     title = _version_title(session)
     found = []
-    if model.network is not None and model.network_classes == model.class_values:
+    trained = model.network is not None and model.network_classes == model.class_values
+    if trained or session.newest is not None:
         tip = f"{100 * model.network_weight:.0f} % of the answer"
-        found.append(Source("model:fine-tuned network", f"{title}: fine-tuned network", tip))
+        found.append(Source(f"model:{NETWORK}", f"{title}: {NETWORK}", tip))
     if model.head is not None:
         tip = "bundled features and the head that your strokes solved"
-        found.append(Source("model:instant answer", f"{title}: instant answer", tip))
+        found.append(Source(f"model:{INSTANT}", f"{title}: {INSTANT}", tip))
     if len(found) == 2 and model.network_weight < 0.5:
         found.reverse()
     return tuple(found)
@@ -110,6 +107,25 @@ def _of_own(own: Sequence[OwnModel]) -> tuple[Source, ...]:
 def _version_title(session: Session) -> str:
     version = session.versions.current
     return f"This model v{version.number}" if version else "This model"
+
+
+def _of_model(
+    session: Session, using: ModelInUse, voice: str, key: tuple[Any, ...], target: Target
+) -> Subject:
+    """The painting panel's model; of a training in progress, the newest finished epoch."""
+    model, title = using.model, _version_title(session)
+    newest = session.newest if voice == NETWORK else None
+    if newest is not None and (session.training.busy or model.network is None):
+        title = f"{title}, epoch {newest.epoch}"
+        weight = max(model.network_weight, 1e-3)
+        classes = model.class_values
+        model = replace(
+            model, network=newest.network, network_classes=classes, network_weight=weight
+        )
+    made = _with_model((*key, using.serial, title), title, lambda: model, voice, target)
+    version = session.versions.current
+    made.record["version"] = version.number if version else 0
+    return made
 
 
 def _handed_over(own: OwnModel, key: tuple[Any, ...], target: Target) -> Subject:

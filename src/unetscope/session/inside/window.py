@@ -39,16 +39,28 @@ def in_image(glass: Glass, translate: Sequence[float]) -> tuple[float, ...]:
 
 
 def in_input(glass: Glass, labels: np.ndarray) -> np.ndarray:
-    """Labels of the image (its last axes) cut or padded to the network's input."""
+    """Labels of the image cut or padded to the network's input; of a stack, its present plane."""
+    if labels.ndim > glass.axes:
+        labels = labels[glass.subject.target.z]
     whole = np.zeros(glass.shape, dtype=np.int64)
     part = labels[tuple(slice(o, o + n) for o, n in zip(glass.origin, glass.shape, strict=True))]
     whole[tuple(slice(0, n) for n in part.shape)] = part
     return whole
 
 
-def in_view(glass: Glass, labels: np.ndarray | None) -> np.ndarray | None:
-    """Labels of the image cut to :func:`cropped`; None stays None."""
-    return None if labels is None else in_input(glass, labels)[work_window(glass)]
+def in_view(glass: Glass, labels: np.ndarray) -> np.ndarray:
+    """Labels of the image cut to :func:`cropped`."""
+    return in_input(glass, labels)[work_window(glass)]
+
+
+def as_outputs(glass: Glass, labels: np.ndarray) -> np.ndarray:
+    """Painted values as numbers of the network's outputs from 1; 0 for other classes."""
+    values = [one.value for one in glass.subject.classes]
+    if not values:
+        return labels
+    table = np.zeros(max(int(labels.max(initial=0)), *values) + 1, dtype=np.int64)
+    table[values] = np.arange(1, len(values) + 1)
+    return table[labels]
 
 
 def probabilities(logits: Any) -> np.ndarray:

@@ -55,13 +55,14 @@ class AskPanel(QWidget):
             buttons.addWidget(button)
             buttons.addWidget(help_button)
             panel.hide()
-        self._panels = dict(
+        self._panels: dict[str, QWidget] = dict(
             zip(self.unfolding, (self.without, self.kernel, self.why, self.classes), strict=True)
         )
         for text, tip, topic, call in (
             ("Before / after", "What training changed in kernels and maps.", "before/after",
              ask.difference),
-            ("Shift test", "Does the answer move with the image?", "shift test", ask.shift),
+            ("Shift test", "Do the maps of the chosen layer move with the image?", "shift test",
+             ask.shift),
             ("Health", "Dead channels, checkerboards, fields too small.", "health", ask.health),
         ):  # fmt: skip
             button = small_button(text, tip)
@@ -74,8 +75,8 @@ class AskPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(buttons)
-        for panel in self._panels.values():
-            layout.addWidget(panel)
+        for unfolded in self._panels.values():
+            layout.addWidget(unfolded)
         self.without.asked.connect(ask.without)
         self.without.ranking_asked.connect(lambda _layer, mode: ask.ranking(mode))
         self.kernel.applied.connect(self._apply_kernel)
@@ -85,8 +86,10 @@ class AskPanel(QWidget):
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
-        for part in (self.without, self.kernel, *self.helps):
-            part.set_tints(tints)
+        self.without.set_tints(tints)
+        self.kernel.set_tints(tints)
+        for one in self.helps:
+            one.set_tints(tints)
 
     def refresh(self, changed: str) -> None:
         """Show the state."""

@@ -91,8 +91,8 @@ class Inspector(QObject):
         connect(open_sessions.changed, self._session_changed)
         connect(self.layers.images_changed, self._images_changed)
         connect(self.layers.activated, self._activated)
-        connect(self.layers.moved, self._view_timer.start)
-        connect(self.layers.panned, self._view_timer.start)
+        connect(self.layers.moved, self._view_moves)
+        connect(self.layers.panned, self._view_moves)
         connect(self.pictures.channel_moved, self._channel_moved)
         self.probe.pinned.connect(self._pinned)
         for lane, heard in (
@@ -372,6 +372,7 @@ class Inspector(QObject):
         self.session = found
         if found is not None:
             self._session_connections.connect(found.events.model, self._model_changed)
+            self._session_connections.connect(found.events.newest, self._epoch_over)
             self._session_connections.connect(found.events.versions, self._list_sources)
         self._list_sources()
 
@@ -384,22 +385,19 @@ class Inspector(QObject):
             self._open_timer.start()
 
     def _model_changed(self, *_: Any) -> None:
-        self._remember_epoch()
         before = self.inside.source
         self._list_sources()
         if before == self.inside.source and before.startswith("model:") and self.inside.follow:
             self._open_timer.start()
 
-    def _remember_epoch(self) -> None:
-        session = self.session
-        if session is None or session.model is None:
+    def _epoch_over(self, *_: Any) -> None:
+        """Keep the epoch's network for before and after, and look into it."""
+        newest = self.session.newest if self.session is not None else None
+        if newest is None:
+            self.epochs = []
             return
-        network = session.model.model.network
-        if network is None or any(known is network for _, known in self.epochs):
-            return
-        training = session.training
-        name = f"epoch {training.epoch}" if training.busy else f"v{session.versions.last_number}"
-        self.epochs = [*self.epochs, (name, network)][-EPOCHS_KEPT:]
+        self.epochs = [*self.epochs, (f"epoch {newest.epoch}", newest.network)][-EPOCHS_KEPT:]
+        self._model_changed()
 
     def _images_changed(self, *_: Any) -> None:
         inside = self.inside
@@ -432,6 +430,9 @@ class Inspector(QObject):
 
     def _activated(self, key: str) -> None:
         self.choose_image(key)
+
+    def _view_moves(self) -> None:
+        self._view_timer.start()
 
     def _view_moved(self) -> None:
         """The camera or a slider has come to rest: what is shown follows the view."""

@@ -76,8 +76,8 @@ class LookPanel(QWidget):
         self.own_contrast.toggled.connect(inspector.set_own_contrast)
         choice = QFlowLayout()
         choice.setSpacing(6)
-        for part in (QLabel("Channel"), self.channel, self.sheet, self.own_contrast):
-            choice.addWidget(part)
+        for chosen in (QLabel("Channel"), self.channel, self.sheet, self.own_contrast):
+            choice.addWidget(chosen)
         for check in (self.sheet, self.own_contrast):
             check.setStyleSheet("QCheckBox { margin-left: 6px; }")
         self.strongest = StrongestPanel(tints)
@@ -97,8 +97,10 @@ class LookPanel(QWidget):
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
-        for part in (self.strongest, self.microscope, *self.helps):
-            part.set_tints(tints)
+        self.strongest.set_tints(tints)
+        self.microscope.set_tints(tints)
+        for one in self.helps:
+            one.set_tints(tints)
 
     def refresh(self, changed: str) -> None:
         """Show the state."""

@@ -79,12 +79,12 @@ class Questions(QObject):
         layer, channel = inside.layer, inside.channel
         self._ask(lambda g: looking.show_favourite(g, layer, channel))
 
-    def without(self, what: str, mode: str) -> None:
+    def without(self, what: str, mode: Any) -> None:
         """The mask without a part, e.g. ``"skip:dec1"``."""
         labels, names = self._labels(), self._names()
         self._ask(lambda g: asking.ask_without(g, what, mode, labels=labels, names=names))
 
-    def ranking(self, mode: str) -> None:
+    def ranking(self, mode: Any) -> None:
         """Which channel of the layer matters most."""
         self._ask(lambda g: asking.ask_ranking(g, self.convolution(g), mode))
 
@@ -96,7 +96,7 @@ class Questions(QObject):
             )
         )
 
-    def why(self, method: str, region: str, target: int | None, polygon: Any = None) -> None:
+    def why(self, method: Any, region: str, target: int | None, polygon: Any = None) -> None:
         """What speaks for a class at the point, the strokes of a class, or a drawn polygon."""
         inside = self._asker.inside
         point, labels, layer = inside.point, self._labels(), inside.layer
@@ -129,8 +129,9 @@ class Questions(QObject):
         self._ask(job)
 
     def shift(self) -> None:
-        """Does the answer move with the image?"""
-        self._ask(lambda g: comparing.ask_shift(g, SHIFTS))
+        """Do the maps of the chosen layer move with the image?"""
+        layer = self._asker.inside.layer
+        self._ask(lambda g: comparing.ask_shift(g, SHIFTS, layer=layer))
 
     def health(self) -> None:
         """Dead channels, checkerboards, skips, field against objects."""
@@ -223,7 +224,7 @@ def _region(
     if region == "strokes":
         if labels is None or target is None:
             raise LabelError("there are no strokes of this class on the image; paint some first.")
-        mask = window.in_view(glass, labels) == target + 1
+        mask = window.in_view(glass, window.as_outputs(glass, labels)) == target + 1
         if mask.any():
             return mask
         raise LabelError("there are no strokes of this class in view; move there first.")

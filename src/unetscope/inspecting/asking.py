@@ -11,7 +11,7 @@ from rich.table import Table
 
 from unetscope.commands import usable_folder
 from unetscope.errors import ModelError
-from unetscope.inspecting_answers import (
+from unetscope.inspecting.answers import (
     answer_convolution,
     answer_field,
     answer_kernels,
@@ -19,15 +19,15 @@ from unetscope.inspecting_answers import (
     answer_report,
     answer_table,
 )
-from unetscope.inspecting_changes import (
+from unetscope.inspecting.changes import (
     answer_ablate,
     answer_compare,
     answer_edit,
     answer_equivariance,
 )
-from unetscope.inspecting_files import Answer, Wanted
-from unetscope.inspecting_model import Network, Subject, load_network, make_subject
-from unetscope.inspecting_questions import (
+from unetscope.inspecting.files import Answer, Wanted
+from unetscope.inspecting.model import Network, Subject, load_network, make_subject
+from unetscope.inspecting.questions import (
     answer_attribution,
     answer_dissect,
     answer_effective,
@@ -64,7 +64,7 @@ class Files:
     """What is read and where it is written.
 
     ``model`` and ``against`` are names or files, as in
-    :func:`~unetscope.inspecting_model.load_network`.
+    :func:`~unetscope.inspecting.model.load_network`.
     """
 
     model: str

@@ -14,7 +14,7 @@ import numpy as np
 
 from unetscope.errors import ModelError
 from unetscope.images.writing import replacing
-from unetscope.inspecting_model import Network, Subject
+from unetscope.inspecting.model import Network, Subject
 
 
 @dataclass(frozen=True)

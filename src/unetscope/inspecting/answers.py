@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetscope.inspecting_files import (
+from unetscope.inspecting.files import (
     Answer,
     Wanted,
     cell_at,
@@ -17,7 +17,7 @@ from unetscope.inspecting_files import (
     write_json,
     write_table,
 )
-from unetscope.inspecting_model import Subject
+from unetscope.inspecting.model import Subject
 
 if TYPE_CHECKING:
     from unetscope.inspection.fields import ReceptiveField
@@ -56,6 +56,7 @@ def answer_report(subject: Subject, wanted: Wanted, out: Path) -> Answer:
         point=subject.point,
         pixel_size=subject.pixel_size,
         unit=subject.unit,
+        names=subject.class_names or None,
     )
     written = write_bytes(out / "report.html", page.encode("utf-8"))
     return Answer("report", (written,), "One page without scripts: open it in a browser.")

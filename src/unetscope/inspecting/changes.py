@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from unetscope.errors import ModelError
-from unetscope.inspecting_files import (
+from unetscope.inspecting.files import (
     Answer,
     Wanted,
     facts_of,
@@ -17,7 +17,7 @@ from unetscope.inspecting_files import (
     write_labels_like,
     write_table,
 )
-from unetscope.inspecting_model import Subject
+from unetscope.inspecting.model import Subject
 
 if TYPE_CHECKING:
     from torch import nn

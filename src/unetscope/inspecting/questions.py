@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unetscope.errors import LabelError
-from unetscope.inspecting_files import (
+from unetscope.inspecting.files import (
     Answer,
     Wanted,
     cell_at,
@@ -16,7 +16,10 @@ from unetscope.inspecting_files import (
     own_folder,
     write_table,
 )
-from unetscope.inspecting_model import Subject
+from unetscope.inspecting.model import Subject
+
+if TYPE_CHECKING:
+    from unetscope.inspection.health import Health
 
 
 def answer_effective(subject: Subject, wanted: Wanted, out: Path) -> Answer:
@@ -163,11 +166,27 @@ def answer_health(subject: Subject, wanted: Wanted, out: Path) -> Answer:
         labels=subject.labels,
         pixel_size=subject.pixel_size,
         unit=subject.unit,
+        names=subject.class_names or None,
     )
     columns = ("severity", "layer", "finding")
     rows = tuple((one.severity, one.layer, one.text) for one in found.findings)
-    path = write_table(out / "health.csv", columns, rows)
-    return Answer("health", (path,), f"{len(rows)} findings, on this image.", columns, rows)
+    files = (
+        write_table(out / "health.csv", columns, rows),
+        write_table(out / "health_layers.csv", *_layer_rows(found)),
+    )
+    return Answer("health", files, f"{len(rows)} findings, on this image.", columns, rows)
+
+
+def _layer_rows(found: Health) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    columns = ("layer", "activation", "channels", "dead", "saturated", "constant", "low", "high")
+    rows = [
+        (
+            *(one.layer, one.activation, one.channels, len(one.dead)),
+            *(len(one.saturated), len(one.constant), one.low, one.high),
+        )
+        for one in found.layers
+    ]
+    return columns, rows
 
 
 def answer_pca(subject: Subject, wanted: Wanted, out: Path) -> Answer:
@@ -184,7 +203,7 @@ def answer_pca(subject: Subject, wanted: Wanted, out: Path) -> Answer:
         name=f"{layer} colours",
         what="principal components as colours",
         values=found.values,
-        axes="yxc",
+        axes="zyx"[4 - found.values.ndim :] + "c",
         layer=layer,
         recipe=Recipe(
             "feature_maps", {"layers": [layer]}, (layer,), then=("pca_rgb", {"seed": wanted.seed})
@@ -223,7 +242,5 @@ def answer_maximise(subject: Subject, wanted: Wanted, out: Path) -> Answer:
         **facts_of(subject),
     )
     files = export_view(view, own_folder(out, layer, channel, "excited"))
-    text = (
-        f"{layer} #{channel}: its mean rose from {found.history[0]:.3g} to {found.history[-1]:.3g}."
-    )
+    text = f"{layer} #{channel}: the score rose {found.history[0]:.3g} → {found.history[-1]:.3g}."
     return Answer("maximise", tuple(files), text)

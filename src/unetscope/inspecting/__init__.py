@@ -1,0 +1,1 @@
+"""What ``unetscope inspect`` does, thin over :mod:`unetscope.inspection`."""
