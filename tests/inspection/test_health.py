@@ -46,7 +46,7 @@ def test_planted_faults_are_found_in_a_function_not_only_in_modules() -> None:
     assert (row.dead, row.constant, row.saturated) == ((1, 4, 5), (2,), (3,))
     assert (row.dead_share, row.saturated_share) == (0.5, 2 / 6)
     assert "3 of 6 channels (#1, #4, #5) are never above 0" in texts(found.findings, "warning", "")
-    assert "1 of 6 channels (#3) is always on" in texts(found.findings, "note", "")
+    assert "1 of 6 channels (#3) is above 0 everywhere" in texts(found.findings, "note", "")
 
 
 def test_dead_means_on_all_stated_images_together() -> None:

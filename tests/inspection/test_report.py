@@ -15,7 +15,9 @@ from torch import nn
 
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import architecture, receptive_field
-from unetscope.inspection.network_drawing import network_svg, stages
+from unetscope.inspection.diagram import Diagram, diagram
+from unetscope.inspection.joins import skip_connections
+from unetscope.inspection.network_drawing import network_svg
 from unetscope.inspection.report import report, shown_layers
 from unetscope.inspection.reproduction import weights_sha256
 from unetscope.network.catalogue import load_bundled
@@ -95,14 +97,13 @@ def test_the_page_says_the_numbers_of_the_engine() -> None:
 def test_the_network_is_drawn_as_its_stages_with_its_skips() -> None:
     net, _ = load_bundled("general-fast")
     table = architecture(net, (64, 64))
-    found = stages(table)
-    assert [stage.name for stage in found] == [
-        *("enc1", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1", "classifier")
-    ]
-    assert [stage.level for stage in found] == [0, 1, 2, 3, 2, 1, 0, 0]
-    assert sum(len(stage.rows) for stage in found) == len(table.rows)
-    drawing = str(network_svg(table, [("enc1", "dec1"), ("enc2.relu2", "dec2"), ("no", "dec3")]))
-    assert drawing.count('class="skip"') == 2 and drawing.count("<rect") == 8
+    drawing = str(network_svg(diagram(table, skip_connections(net, (64, 64)))))
+    assert drawing.count('class="skip"') == 3 and drawing.count("<rect") == 8
+    for name in ("enc1", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1", "classifier"):
+        assert drawing.count(f">{name}</text>") == 1
+    assert "enc3: 64 × 16 × 16" in drawing and ">100 px</text>" in drawing
+    assert "<title>enc2 → dec2</title>" in drawing
+    assert str(network_svg(Diagram((), ()))) == ""
     assert shown_layers(table)[0] == "enc1.relu2" and shown_layers(table)[-1] == "classifier"
     page = report(net, noise(64, 64), name="x", layers=["enc1"], health=False)
     assert page.count('class="skip"') == 3  # found by the engine
@@ -116,7 +117,7 @@ def test_a_long_chain_and_a_classifier_without_places_are_drawn_too() -> None:
         layers += [nn.MaxPool2d(2)] if number % 4 == 3 else []
     net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     table = architecture(net, (64, 64))
-    assert 3 <= len(stages(table)) <= 16
+    assert 3 <= str(network_svg(diagram(table))).count("<rect") <= 14
     assert len(shown_layers(table)) <= 9
     text = read(report(net, noise(64, 64), name="chain", health=False)).text
     assert "Linear" in text

@@ -13,14 +13,14 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QWidget
 
-from session.drawn_networks import Chain, U, bundled, drawn, public
+from inspection.drawn_networks import Chain, U, bundled, drawn, public
 from unetscope.inspection import architecture
+from unetscope.inspection.diagram import Diagram
 from unetscope.inspection.joins import skip_connections
 from unetscope.inspection.table import Architecture
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig
-from unetscope.session.inside.diagram import Diagram
 from unetscope.widgets.inside.depth_slider import DepthSlider, runs
 from unetscope.widgets.inside.layer_card import LayerCard, field_text, stride_text
 from unetscope.widgets.inside.layer_table import LayerTable, compact

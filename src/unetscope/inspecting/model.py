@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,12 @@ import numpy as np
 from unetscope.errors import ImageError, LabelError, ModelError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from unetscope.images.micrograph import Micrograph
+    from unetscope.inspection.inputs import FittedInput
     from unetscope.inspection.reproduction import ModelSource
+    from unetscope.learning.pixel_model import PixelModel
 
 _MODEL_SUFFIX = ".unetscope"
 
@@ -24,13 +26,16 @@ _MODEL_SUFFIX = ".unetscope"
 class Network:
     """A network, what it is called, where a script finds it, and what its outputs mean.
 
-    ``classes`` maps the index of an output to the label value and name it stands for.
+    ``classes`` maps the index of an output to the label value and name it stands for. ``prepare``
+    makes the network's input of an image and a plane, (channel, y, x), as the model itself does;
+    None: percentiles of the image, fitted to what the network takes.
     """
 
     module: nn.Module
     name: str
     source: ModelSource
     classes: dict[int, tuple[int, str]] = field(default_factory=dict)
+    prepare: Callable[[Micrograph, int], Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +44,9 @@ class Subject:
 
     Attributes
     ----------
-    image : (channel, [z,] y, x) float32, cut and scaled as the network takes it.
+    image : (channel, [z,] y, x) float32, as the network takes it: scaled, cut or padded.
     origin : the pixel of the file's image, per spatial axis, that ``image`` begins with.
-    labels : ([z,] y, x) on ``image``, or None.
+    labels : ([z,] y, x) on ``image``, or None; 0 where the image was padded.
     point : pixel ([z,] y, x) of ``image``, or None.
     pixel_size : per spatial axis of ``image``, in ``unit``; None where unknown.
     notes : what was done to the image, in words.
@@ -132,8 +137,9 @@ def _bundled(name: str, channels: int) -> Network:
     from unetscope.network.catalogue import resolve_name
 
     resolved = resolve_name(name)
-    module = start_model(resolved, channels=channels).backbone
-    return Network(module, resolved, ModelSource("bundled", resolved, channels))
+    model = start_model(resolved, channels=channels)
+    source = ModelSource("bundled", resolved, channels)
+    return Network(model.backbone, resolved, source, prepare=_as_the_model(model))
 
 
 def _teaching(name: str, channels: int, seed: int, others: Sequence[str]) -> Network:
@@ -157,7 +163,19 @@ def _from_file(path: Path) -> Network:
     model = load_model(path)
     classes = {i: (c.value, c.name) for i, c in enumerate(model.classes)}
     source = ModelSource("file", str(path.absolute()), model.channels)
-    return Network(answering_network(model), path.stem, source, classes)
+    net = answering_network(model)
+    return Network(net, path.stem, source, classes, prepare=_as_the_model(model))
+
+
+def _as_the_model(model: PixelModel) -> Callable[[Micrograph, int], Tensor]:
+    """Normalised with the model's own range where it has one, the rim repeated to its multiple."""
+
+    def prepare(image: Micrograph, z: int) -> Tensor:
+        from unetscope.learning.answering import network_input
+
+        return network_input(model.for_channels(image.channels), image, z)
+
+    return prepare
 
 
 def make_subject(
@@ -181,7 +199,6 @@ def make_subject(
     LabelError
         If labels and image differ in shape.
     """
-    from unetscope.inspection.inputs import fitted_input
     from unetscope.inspection.snapshot import spatial_axes
 
     asked = _checked_point(point, image.spatial_shape)
@@ -193,7 +210,7 @@ def make_subject(
     axes = spatial_axes(network.module)
     z = _plane(image, labels, asked)
     centre = None if asked is None else asked[-2:]
-    fitted = fitted_input(network.module, image, z, centre)
+    fitted = _fitted(network, image, z, centre)
     origin = fitted.origin[-axes:]
     sides = tuple(int(n) for n in fitted.values.shape[1:])
     notes = [fitted.note] if fitted.note else []
@@ -201,15 +218,34 @@ def make_subject(
         notes.append(f"plane z={z} of {image.depth}")
         labels = None if labels is None else labels[z]
     subject = Subject(network, fitted.values.numpy(), origin, notes=tuple(notes), unit=image.unit)
-    window = tuple(slice(o, o + n) for o, n in zip(origin, sides, strict=True))
     if labels is not None:
-        subject = replace(subject, labels=np.ascontiguousarray(labels[window]))
+        subject = replace(subject, labels=_labels_of(labels, origin, sides))
     if image.pixel_size is not None:
         subject = replace(subject, pixel_size=image.pixel_size[-axes:])
     if asked is None:
         return subject
     inside = _inside(asked, axes, origin, sides, z)
     return replace(subject, point=inside)
+
+
+def _fitted(
+    network: Network, image: Micrograph, z: int, centre: Sequence[int] | None
+) -> FittedInput:
+    from unetscope.inspection.inputs import FittedInput, fitted_input
+
+    if network.prepare is None:
+        return fitted_input(network.module, image, z, centre)
+    values = network.prepare(image, z)
+    sides = tuple(values.shape[1:])
+    padded = sides != image.spatial_shape[-len(sides) :]
+    note = f"its rim was repeated up to {' × '.join(map(str, sides))} px" if padded else ""
+    return FittedInput(values, (0,) * len(sides), note)
+
+
+def _labels_of(labels: np.ndarray, origin: tuple[int, ...], sides: tuple[int, ...]) -> np.ndarray:
+    """The part of the labels that the network sees; 0 in the rim it was padded with."""
+    part = labels[tuple(slice(o, o + n) for o, n in zip(origin, sides, strict=True))]
+    return np.pad(part, [(0, n - m) for n, m in zip(sides, part.shape, strict=True)])
 
 
 def _checked_point(point: Sequence[int] | None, shape: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -144,10 +144,10 @@ def _about_activations(layers: Sequence[LayerHealth], images: int) -> list[Findi
             text = f"{_channels(row.constant, row.channels)} the same value everywhere on {stated}."
             found.append(Finding("note", row.layer, text))
         if row.saturated:
-            reason = f"the {row.activation} does nothing there"
+            what = f"above 0 everywhere on {stated}: the {row.activation} does nothing there."
             if row.activation in ("sigmoid", "tanh"):
-                reason = f"the {row.activation} has stopped answering"
-            text = f"{_channels(row.saturated, row.channels)} always on on {stated}: {reason}."
+                what = f"always at a limit of the {row.activation} on {stated}: it says nothing."
+            text = f"{_channels(row.saturated, row.channels)} {what}"
             found.append(Finding("note", row.layer, text))
     judged = [row for row in layers if row.judged]
     if judged and not any(row.dead or not row.finite for row in layers):
@@ -188,7 +188,11 @@ def _about_checkerboards(model: nn.Module, trace: Trace) -> list[Finding]:
 
 
 def _about_skips(model: nn.Module, trace: Trace) -> list[Finding]:
-    named = {m.where: m for m in reversed(trace.mismatches) if m.where}
+    # Where a filter is written out as shifted copies of one map, the shift is what is meant.
+    found_joins = skip_connections(model, trace.image_shape)
+    joins = [skip for skip in found_joins if skip.source != skip.other]
+    joined = {skip.name.partition(":")[0] for skip in joins}
+    named = {m.where: m for m in reversed(trace.mismatches) if m.where in joined - {""}}
     found = []
     for where, mismatch in reversed(named.items()):
         shift = ", ".join(f"{value:+g}" for value in mismatch.shift_px)
@@ -197,8 +201,7 @@ def _about_skips(model: nn.Module, trace: Trace) -> list[Finding]:
             ratio = ", ".join(f"{value:g}" for value in mismatch.scale_ratio)
             text = f"two maps are joined here whose cells differ in size by ({ratio})."
         found.append(Finding("warning", where, text))
-    joins = skip_connections(model, trace.image_shape) if not found else ()
-    if joins and not trace.mismatches:
+    if joins and not found:
         text = f"All {len(joins)} skip connections line up to the pixel."
         found.append(Finding("good", "", text))
     return found

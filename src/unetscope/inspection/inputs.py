@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from unetscope.errors import ImageError, ModelError
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.normalisation import fit_normalisation
+from unetscope.images.normalisation import Normalisation, fit_normalisation
 from unetscope.inspection.snapshot import check_model, first_convolution, spatial_axes
 from unetscope.inspection.trace import follow
 
@@ -36,13 +36,18 @@ def fitted_input(
     image: Micrograph,
     z: int = 0,
     centre: Sequence[int] | None = None,
+    normalisation: Normalisation | None = None,
 ) -> FittedInput:
     """Plane ``z`` of ``image`` (or the volume, for a 3D network), made to fit ``model``.
 
-    Percentiles 1 and 99 become 0 and 1, as everywhere in unetscope. A grey image is repeated for a
-    network of several channels, a colour image averaged for one of a single channel. Where the
-    network does not take the sides, the far rim is cut to a multiple, or, for a network of one
-    fixed size, a window around ``centre`` (y, x) is cut out.
+    A grey image is repeated for a network of several channels, a colour image averaged for one of
+    a single channel. Where the network does not take the sides, the far rim is cut to a multiple,
+    or, for a network of one fixed size, a window around ``centre`` (y, x) is cut out.
+
+    Parameters
+    ----------
+    normalisation : the grey range the network learned with; None: percentiles 1 and 99 of the
+        image become 0 and 1, as everywhere in unetscope.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def fitted_input(
     """
     check_model(model)
     axes = spatial_axes(model)
-    scale = fit_normalisation(image)
+    scale = fit_normalisation(image) if normalisation is None else normalisation
     if axes == 3:
         planes = [scale.apply(image.plane(index)) for index in range(image.depth)]
         values = np.stack(planes, axis=1)
@@ -86,32 +91,43 @@ def _fit_channels(model: nn.Module, values: np.ndarray, name: str) -> tuple[np.n
 def _fit_sides(
     model: nn.Module, shape: tuple[int, ...], centre: Sequence[int] | None
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    sides = shape[1:]
-    refusal: ModelError | None = None
-    for candidate in _candidates(sides):
-        try:
-            follow(model, (shape[0], *candidate))
-        except ModelError as error:
-            refusal = refusal or error
+    """The sides that are looked at, and the pixel they begin with."""
+    channels, sides = shape[0], shape[1:]
+    refusal = ""
+    for cut, multiple in _candidates(sides):
+        said = _refusal(model, (channels, *cut))
+        if said:
+            refusal = refusal or said
             continue
-        fixed = any(
-            n in FIXED_PX and n < side - 64 for n, side in zip(candidate, sides, strict=True)
-        )
-        return candidate, _origin(sides, candidate, centre if fixed else None)
+        # A multiple that is a usual fixed size may be one: then one step more does not fit.
+        doubtful = multiple > 1 and len(set(cut)) == 1 and cut[0] in FIXED_PX
+        more = (channels, *(side + multiple for side in cut))
+        fixed = multiple == 0 or (doubtful and bool(_refusal(model, more)))
+        return cut, _origin(sides, cut, centre if fixed else None)
     raise ImageError(
         f"no part of an image of {' × '.join(map(str, sides))} px fits this network ({refusal})."
     )
 
 
-def _candidates(sides: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    yield sides
+def _refusal(model: nn.Module, shape: tuple[int, ...]) -> str:
+    """Why the network does not take such an image, or ""."""
+    try:
+        follow(model, shape)
+    except ModelError as error:
+        return str(error)
+    return ""
+
+
+def _candidates(sides: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Sides to try, each with the multiple they were cut to, 0 for a window of a fixed size."""
+    yield sides, 1
     for multiple in MULTIPLES:
         cut = tuple(side // multiple * multiple for side in sides)
         if all(cut) and cut != sides:
-            yield cut
+            yield cut, multiple
     for side in FIXED_PX:
         if all(n >= side for n in sides):
-            yield (side,) * len(sides)
+            yield (side,) * len(sides), 0
 
 
 def _origin(

@@ -17,8 +17,10 @@ from torch import nn
 import unetscope
 from unetscope.errors import ImageError
 from unetscope.inspection.colours import field_colour
+from unetscope.inspection.diagram import diagram
 from unetscope.inspection.fields import receptive_field
-from unetscope.inspection.network_drawing import network_svg, size_text, stages
+from unetscope.inspection.joins import skip_connections
+from unetscope.inspection.network_drawing import network_svg, size_text
 from unetscope.inspection.pictures import data_uri, shown_image
 from unetscope.inspection.report_drawing import fields_svg
 from unetscope.inspection.report_health import health_section
@@ -89,7 +91,7 @@ def report(
         "image_size": size_text(trace.image_shape),
         "pixel": size,
         "facts": _facts(table),
-        "network": network_svg(table, _skips(model, batch.shape)),
+        "network": network_svg(diagram(table, skip_connections(model, batch.shape))),
         "mismatches": _said_mismatches(table),
         "point": ", ".join(str(p) for p in middle),
         "ladder": _ladder(table),
@@ -113,10 +115,10 @@ def report(
 def shown_layers(table: Architecture) -> list[str]:
     """The last layer with places of every stage, at most nine of them."""
     found = []
-    for stage in stages(table):
-        rows = [r for r in stage.rows if r.stride is not None and not r.note and _is_map(r)]
-        if rows:
-            found.append(rows[-1].name)
+    shown = {r.name for r in table.rows if r.stride is not None and not r.note and _is_map(r)}
+    for stage in diagram(table).stages:
+        names = [name for name in stage.layers if name in shown]
+        found += names[-1:]
     if len(found) > _MAX_LAYERS:
         picked = np.linspace(0, len(found) - 1, _MAX_LAYERS).round().astype(int)
         found = [found[i] for i in picked]
@@ -213,12 +215,6 @@ def reach_cell(reach: Any, pixel: Sequence[float]) -> tuple[int, ...]:
         cell = round((float(p) - float(grid.offset)) / float(grid.scale))
         cells.append(min(max(cell, 0), size - 1))
     return tuple(cells)
-
-
-def _skips(model: nn.Module, shape: Sequence[int]) -> list[tuple[str, str]]:
-    from unetscope.inspection.joins import skip_connections
-
-    return [(skip.source, skip.name) for skip in skip_connections(model, shape)]
 
 
 def _said_mismatches(table: Architecture) -> list[str]:

@@ -61,8 +61,8 @@ def ask_ranking(glass: Glass, layer: str, mode: Mode) -> Iterator[Event]:
         ranking = step.result if step.result is not None else ranking
     rows = [(int(r.channel), float(r.changed_share)) for r in ranking]
     table = Table(
-        ("channel", "changed pixels"),
-        tuple((f"#{channel}", f"{100 * share:.2f} %") for channel, share in rows),
+        ("channel", "changed pixels (%)"),
+        tuple((channel, 100 * share) for channel, share in rows),
         tuple(Pick(layer, channel) for channel, _ in rows),
     )
     text = f"{layer}: how much of the mask changes when one channel is replaced ({mode})."
@@ -202,13 +202,13 @@ def _dice_table(found: Any, names: Sequence[str]) -> Table:
     count = len(found.dice_between)
     called = [names[i] if i < len(names) else f"class {i + 1}" for i in range(count)]
     columns: tuple[str, ...] = ("class", "Dice of the two masks")
-    rows: list[tuple[str, ...]] = [
-        (name, f"{value:.3f}") for name, value in zip(called, found.dice_between, strict=True)
+    rows: list[tuple[Any, ...]] = [
+        (name, float(value)) for name, value in zip(called, found.dice_between, strict=True)
     ]
     if found.dice_before is not None and found.dice_after is not None:
         columns = (*columns, "on strokes before", "after")
         rows = [
-            (*row, f"{b:.3f}", f"{a:.3f}")
+            (*row, float(b), float(a))
             for row, b, a in zip(rows, found.dice_before, found.dice_after, strict=True)
         ]
     return Table(columns, tuple(rows))

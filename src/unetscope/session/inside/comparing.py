@@ -33,9 +33,9 @@ def ask_classes(
             (
                 f"{r.layer} #{r.channel}" + (" (low)" if r.sign < 0 else ""),
                 r.class_name,
-                f"{r.iou:.3f}",
-                f"{r.precision:.3f}",
-                f"{r.recall:.3f}",
+                float(r.iou),
+                float(r.precision),
+                float(r.recall),
             )
             for r in rows[:2000]
         ),
@@ -66,9 +66,9 @@ def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) 
         limits=(0.0, high),
     )
     table = Table(
-        ("shift", "largest error", "relative", ""),
+        ("shift (px)", "largest error", "relative", ""),
         tuple(
-            (f"{s} px", f"{e.max_error:.3g}", f"{e.relative_error:.3g}", "exact" if e.exact else "")
+            (s, float(e.max_error), float(e.relative_error), "exact" if e.exact else "")
             for s, e in zip(shifts, found, strict=True)
         ),
     )
@@ -98,7 +98,11 @@ def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) 
 
 
 def ask_health(
-    glass: Glass, labels: np.ndarray | None, pixel_size: Any, unit: str | None
+    glass: Glass,
+    labels: np.ndarray | None,
+    pixel_size: Any,
+    unit: str | None,
+    classes: Sequence[LabelClass] = (),
 ) -> Iterator[Event]:
     """Dead channels, checkerboards, misregistered skips, and whether the field is large enough."""
     from unetscope.inspection.health import health
@@ -111,17 +115,26 @@ def ask_health(
         labels=painted,
         pixel_size=pixel_size,
         unit=unit,
+        names={one.value: one.name for one in classes},
     )
     order = {"warning": 0, "note": 1, "good": 2}
     findings = sorted(found.findings, key=lambda one: order.get(one.severity, 3))
-    table = Table(
-        ("", "layer", "finding"),
-        tuple((f.severity, f.layer, f.text) for f in findings),
-        tuple(Pick(f.layer) if f.layer else None for f in findings),
-    )
     warnings = sum(f.severity == "warning" for f in findings)
-    text = f"{warnings} warning(s)." if warnings else "Nothing to worry about."
-    yield Shown("Health", text, "empirical", table=table, result=found)
+    words = [f"{warnings} warning(s)." if warnings else "Nothing to worry about."]
+    words += [f"{_SIGNS.get(f.severity, '·')} {f.text}" for f in findings]
+    yield Shown("Health", "\n".join(words), "empirical", plot=_histogram(found), result=found)
+
+
+_SIGNS = {"warning": "⚠", "note": "·", "good": "✓"}
+
+
+def _histogram(found: Any) -> Plot | None:
+    """How the values of the last activation are spread."""
+    if not found.layers:
+        return None
+    last = found.layers[-1]
+    middle = (last.edges[:-1] + last.edges[1:]) / 2
+    return Plot({f"values of {last.layer}": (middle, last.counts.astype(float))}, "value", "count")
 
 
 def ask_difference(
@@ -143,12 +156,12 @@ def ask_difference(
     found = compare(nets[0][1], nets[-1][1], image)
     rows = found.strongest(500)
     table = Table(
-        ("channel", "kernel change", "map corr."),
+        ("channel", "change (%)", "map corr."),
         tuple(
             (
                 f"{r.layer} #{r.channel}",
-                f"{100 * r.relative_change:.1f} %",
-                "" if r.map_correlation is None else f"{r.map_correlation:.3f}",
+                100 * float(r.relative_change),
+                None if r.map_correlation is None else float(r.map_correlation),
             )
             for r in rows
         ),

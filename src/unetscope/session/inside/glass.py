@@ -20,10 +20,10 @@ from unetscope.session.requests import Target
 if TYPE_CHECKING:
     from torch import nn
 
+    from unetscope.inspection.diagram import Diagram
     from unetscope.inspection.joins import SkipConnection
     from unetscope.inspection.table import Architecture
     from unetscope.inspection.trace import Trace
-    from unetscope.session.inside.diagram import Diagram
 
 WHOLE_PX = 2**20  # up to here the whole image is looked at, whatever of it is on screen
 LARGEST_PX = 64 * 2**20  # of a plane or volume: 256 MiB a channel as float32
@@ -112,12 +112,12 @@ def open_glass(subject: Subject) -> Iterator[Glass]:
     ImageError
         If the image is too large to be prepared at once.
     """
+    from unetscope.inspection.diagram import diagram
     from unetscope.inspection.inputs import fitted_input
     from unetscope.inspection.joins import skip_connections
     from unetscope.inspection.snapshot import spatial_axes
     from unetscope.inspection.table import architecture
     from unetscope.inspection.trace import follow
-    from unetscope.session.inside.diagram import diagram
 
     net = subject.build()
     target = subject.target
@@ -131,7 +131,8 @@ def open_glass(subject: Subject) -> Iterator[Glass]:
     shape = tuple(image.shape[1:])
     trace = follow(net, tuple(image.shape))
     table = architecture(net, tuple(image.shape))
-    skips = skip_connections(net, tuple(image.shape))
+    joins = skip_connections(net, tuple(image.shape))
+    skips = tuple(join for join in joins if join.source != join.other)  # the rest is inside a layer
     view = _view(target, shape, origin)
     drawn = diagram(table, skips)
     yield Glass(subject, net, image, origin, axes, view, trace, table, drawn, skips, note)

@@ -44,6 +44,7 @@ class InsideLayers:
         self._connections = Connections()
         self._image_connections: dict[str, Connections] = {}
         self._showing = False
+        self._camera: tuple[Any, float] | None = None  # before room was made for a sheet
         self._connections.connect(self._viewer.dims.events.current_step, self._stepped)
         self._connections.connect(self._viewer.layers.events.removed, self._removed)
 
@@ -94,8 +95,15 @@ class InsideLayers:
             self._sort(layer, image_key)
             self._turn_to(picture, layer)
         if picture.beside and not fits:
-            self._viewer.reset_view()  # or the sheet would lie outside of what is on screen
+            self._make_room()
         return layer
+
+    def _make_room(self) -> None:
+        """Bring a sheet beside the image on screen; :meth:`only` goes back."""
+        if self._camera is None:
+            camera = self._viewer.scene.camera
+            self._camera = (tuple(camera.center), float(camera.zoom))
+        self._viewer.reset_view()
 
     def only(self, roles: Collection[str]) -> None:
         """Hide the pictures of other roles: of two on one place, only the newer can be seen."""
@@ -103,6 +111,11 @@ class InsideLayers:
             layer = self.find(role)
             if layer is not None and kept.picture is not None:
                 layer.visible = role in roles
+        beside = [kept.picture for role, kept in self._kept.items() if role in roles]
+        if self._camera is not None and not any(p is not None and p.beside for p in beside):
+            camera = self._viewer.scene.camera
+            camera.center, camera.zoom = self._camera
+            self._camera = None
 
     def lines(self, role: str, segments: np.ndarray, image_key: str, z: int | None) -> None:
         """Draw line segments ``(n, 2, axes)`` (start, run) in image pixels; none hides them."""

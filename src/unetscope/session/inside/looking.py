@@ -236,13 +236,13 @@ def show_favourite(glass: Glass, layer: str, channel: int) -> Iterator[Event]:
             note={"layer": layer, "channel": channel},
         )
         history = np.asarray(found.history, dtype=float)
-        plot = Plot({"activation": (np.arange(len(history)), history)}, "step", "mean activation")
+        plot = Plot({"activation": (np.arange(len(history)), history)}, "step", "activation")
         text = f"An invented input that makes channel {channel} of {layer} fire; not a micrograph."
         arguments = {"layer": layer, "channel": channel, "steps": STEPS, "seed": 0}
         yield Shown(
             "Activation maximisation",
             text,
-            "empirical",
+            "",
             (picture,),
             plot=plot,
             result=found,

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from unetscope.widgets.inside.ablation_panel import AblationPanel
-from unetscope.widgets.inside.help_button import HelpButton
+from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.kernel_editor import KernelEditor
 from unetscope.widgets.inside.why_panel import WhyPanel
 from unetscope.widgets.looks import NarrowCombo, Tints, small_button
@@ -52,8 +52,7 @@ class AskPanel(QWidget):
             self.unfolding[text] = button
             help_button = HelpButton(topic, tints)
             self.helps.append(help_button)
-            buttons.addWidget(button)
-            buttons.addWidget(help_button)
+            buttons.addWidget(with_help(button, help_button))
             panel.hide()
         self._panels: dict[str, QWidget] = dict(
             zip(self.unfolding, (self.without, self.kernel, self.why, self.classes), strict=True)
@@ -69,8 +68,7 @@ class AskPanel(QWidget):
             button.clicked.connect(lambda _checked, call=call: call())
             help_button = HelpButton(topic, tints)
             self.helps.append(help_button)
-            buttons.addWidget(button)
-            buttons.addWidget(help_button)
+            buttons.addWidget(with_help(button, help_button))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication, QPixmap
-from qtpy.QtWidgets import QFrame, QLabel, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from unetscope.widgets.inside.help_texts import HELP, Help
 from unetscope.widgets.looks import Tints, line_px
@@ -57,6 +57,17 @@ class HelpButton(QToolButton):
 
     def _forget(self, *_: Any) -> None:
         self.popup = None
+
+
+def with_help(button: QWidget, help_button: HelpButton) -> QWidget:
+    """A button and its "?" as one, so that a line never ends between them."""
+    pair = QWidget()
+    row = QHBoxLayout(pair)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(1)
+    row.addWidget(button)
+    row.addWidget(help_button)
+    return pair
 
 
 class HelpPopup(QFrame):

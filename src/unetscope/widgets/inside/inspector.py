@@ -179,7 +179,7 @@ class Inspector(QObject):
         if not has_places(glass, inside.layer):
             inside.layer = first_layer(glass)
         inside.glass = glass
-        self.show_maps(quiet=self.pictures.find("maps") is None)
+        self.renew_maps()
         self.probe.redraw_soon()
 
     # ---- layers, channels, points
@@ -192,7 +192,7 @@ class Inspector(QObject):
         self.inside.channel = 0
         self.probe.forget()
         self.probe.draw()
-        self.show_maps(quiet=self.pictures.find("maps") is None)
+        self.renew_maps()
 
     def choose_channel(self, channel: int) -> None:
         """Choose a channel of the layer, and show it."""
@@ -202,17 +202,29 @@ class Inspector(QObject):
             self.pictures.set_contrast(self._contrast())
             self.probe.redraw_soon()
 
-    def show_maps(self, *, quiet: bool = False) -> None:
-        """Compute the maps of the chosen layer; ``quiet`` keeps them for the probe alone."""
+    def show_maps(self) -> None:
+        """Show the maps of the chosen layer."""
+        self._start_maps(asked=True)
+
+    def renew_maps(self) -> None:
+        """New maps for the probe, and on the image where maps are in sight: nobody asked."""
+        self._start_maps(asked=False)
+
+    def _start_maps(self, *, asked: bool) -> None:
         inside = self.inside
         if inside.glass is None or not inside.layer:
             return
         job = partial(
             show_maps, inside.glass, inside.layer, channel=inside.channel, sheet=inside.as_sheet
         )
-        self.showing.start(job, ("maps", inside.layer, inside.glass, quiet))
+        self.showing.start(job, (inside.layer, inside.glass, asked))
         if self.wants_microscope:
             self.read_microscope()
+
+    def _maps_in_sight(self) -> bool:
+        """What is renewed unasked must not take the place of another answer."""
+        layer = self.pictures.find("maps")
+        return layer is not None and bool(layer.visible)
 
     def read_microscope(self) -> None:
         """Capture what the arithmetic under the cursor needs."""
@@ -290,17 +302,19 @@ class Inspector(QObject):
 
     def _showed(self, ticket: Any, event: Any) -> None:
         inside = self.inside
-        _, layer, glass, quiet = ticket
+        layer, glass, asked = ticket
         if layer != inside.layer or glass is not inside.glass:
             return
         if isinstance(event, Working):
-            inside.working = None if quiet else event
+            inside.working = event if asked else None
             return
         inside.working = None
         found = event.result[0] if isinstance(event.result, tuple) else event.result
         self.probe.maps = found
-        if not quiet:
+        in_sight = self._maps_in_sight()
+        if asked or in_sight:
             self.lay(event)
+        if asked or (in_sight and inside.shown is not None and inside.shown.title == event.title):
             inside.shown = event
         self.captured.emit()
         self.probe.redraw_soon()

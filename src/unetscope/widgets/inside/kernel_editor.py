@@ -229,6 +229,7 @@ class KernelEditor(QWidget):
         self._columns = columns
         for place, button in enumerate(self.presets.values()):
             self._buttons.addWidget(button, place // columns, place % columns)
+            button.setVisible(True)  # one that joins a layout on screen starts hidden
 
     def _connect(self) -> None:
         self.out.valueChanged.connect(lambda _value: self.reset())

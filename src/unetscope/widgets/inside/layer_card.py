@@ -10,7 +10,6 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 from superqt.utils import QFlowLayout
 
-from unetscope.session.inside.stage_groups import base_name
 from unetscope.widgets.looks import Tints, quiet
 
 if TYPE_CHECKING:
@@ -157,6 +156,8 @@ def _skip_texts(
     row: LayerRow, mismatches: Sequence[GridMismatch], skips: Sequence[SkipConnection]
 ) -> tuple[str, ...]:
     """What the badge says, from the longest to the shortest; nothing where nothing is joined."""
+    from unetscope.inspection.stage_groups import base_name
+
     layer = base_name(row.name)
     joins = [*(found.where for found in mismatches), *(base_name(skip.name) for skip in skips)]
     holds = [name for name in joins if name and (layer == name or layer.startswith(f"{name}."))]

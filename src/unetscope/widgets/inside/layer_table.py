@@ -17,11 +17,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from unetscope.session.inside.diagram import Diagram, Stage
 from unetscope.widgets.inside.layer_card import shape_text, stride_text
 from unetscope.widgets.looks import line_px, quiet
 
 if TYPE_CHECKING:
+    from unetscope.inspection.diagram import Diagram, Stage
     from unetscope.inspection.table import Architecture, LayerRow
 
 LAYER, OUTPUT, PARAMETERS, MACS, FIELD, STRIDE, KIND = range(7)

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
-from unetscope.widgets.inside.help_button import HelpButton
+from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.microscope_panel import MicroscopePanel
 from unetscope.widgets.inside.strongest_panel import StrongestPanel
 from unetscope.widgets.looks import Tints, small_button
@@ -56,11 +56,11 @@ class LookPanel(QWidget):
                 "activation maximisation",
             )
         ]  # fmt: skip
-        for part in (
-            self.maps, self.helps[0], self.kernels, self.helps[1], self.effective, self.helps[2],
-            self.arithmetic, self.helps[3], self.colours, self.favourite, self.helps[4],
-        ):  # fmt: skip
-            buttons.addWidget(part)
+        helps = iter(self.helps)
+        for one in (self.maps, self.kernels, self.effective, self.arithmetic):
+            buttons.addWidget(with_help(one, next(helps)))
+        buttons.addWidget(self.colours)
+        buttons.addWidget(with_help(self.favourite, next(helps)))
         self.channel = QSpinBox()
         self.channel.setPrefix("#")
         self.channel.setAccessibleName("Channel")

@@ -68,7 +68,7 @@ class NetworkPanel(QWidget):
             _facts(glass, layer),
             pixel_size=image.pixel_size[-glass.axes :] if known else None,
             unit=image.unit if known else None,
-            mismatches=[m for m in glass.table.mismatches if m.where],
+            mismatches=[m for m in glass.table.mismatches if m.where in _joins(glass)],
             skips=glass.skips,
         )
 
@@ -100,3 +100,7 @@ def _facts(glass: Any, layer: str) -> Any:
         return rows[layer]
     within = [row for name, row in rows.items() if name.startswith(f"{layer}.")]
     return within[-1] if within else None
+
+
+def _joins(glass: Any) -> set[str]:
+    return {skip.name.partition(":")[0] for skip in glass.skips}

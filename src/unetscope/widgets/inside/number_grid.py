@@ -104,8 +104,11 @@ def ink_on(color: QColor) -> QColor:
     return QColor(0, 0, 0) if light > 140 else QColor(255, 255, 255)
 
 
-def short(value: float) -> str:
-    """A number in at most five signs, for a cell: ``.41``, ``−.03``, ``1.2``, ``153``."""
+def short(value: float, digits: int = 2) -> str:
+    """A number in a few signs, for a cell: ``.41``, ``−.03``, ``1.2``, ``153``.
+
+    ``digits`` behind the point for numbers below 1: more where all numbers of a grid are small.
+    """
     if not math.isfinite(value):
         return ""
     size = abs(value)
@@ -116,9 +119,11 @@ def short(value: float) -> str:
     elif size >= 0.995:
         text = f"{size:.1f}"
     else:
-        text = f"{size:.2f}".removeprefix("0")
-    if text in (".00", "1.00"):
-        text = "0" if text == ".00" else "1.0"
+        text = f"{size:.{digits}f}".removeprefix("0")
+    if not text.strip(".0"):
+        text = "0"
+    elif text.startswith("1.0"):
+        text = "1.0"
     return f"−{text}" if value < 0 and text != "0" else text
 
 
@@ -137,7 +142,9 @@ def number(value: float, digits: int = 4) -> str:
 
 def paint_grid(painter: QPainter, grid: Grid, left: float, top: float, cell_px: float) -> None:
     """Draw a grid with its upper left corner at (left, top)."""
-    texts = [short(float(value)) for value in grid.values.ravel()]
+    largest = float(np.nanmax(np.abs(grid.values), initial=0.0))
+    digits = 2 if largest >= 0.095 or not largest else min(4, 1 - math.floor(math.log10(largest)))
+    texts = [short(float(value), digits) for value in grid.values.ravel()]
     font = fitting_font(painter.font(), texts, cell_px)
     places = grid.cells(left, top, cell_px)
     for place, index in places:

@@ -13,7 +13,7 @@ from unetscope.errors import LabelError, UnetscopeError
 from unetscope.session.inside import asking, comparing, looking, window
 from unetscope.session.inside.answers import Shown, Working
 from unetscope.session.inside.glass import Glass
-from unetscope.session.inside.related import kernel_layer
+from unetscope.session.inside.related import has_places, kernel_layer
 from unetscope.session.inside.state import Inside
 from unetscope.session.layers import OpenLayers
 from unetscope.session.state import Session
@@ -123,7 +123,8 @@ class Questions(QObject):
         layer = self._asker.inside.layer
 
         def job(glass: Glass) -> Iterator[Any]:
-            layers = [s.layers[-1] for s in glass.diagram.stages if s.layers] if all_layers else []
+            ends = [s.layers[-1] for s in glass.diagram.stages if s.layers] if all_layers else []
+            layers = [end for end in ends if has_places(glass, end)]
             return comparing.ask_classes(glass, labels, layers or [layer], classes)
 
         self._ask(job)
@@ -139,7 +140,8 @@ class Questions(QObject):
         size = image.pixel_size if image is not None else None
         unit = image.unit if image is not None else None
         labels = self._labels()
-        self._ask(lambda g: comparing.ask_health(g, labels, size, unit))
+        classes = self._asker.session.classes if self._asker.session is not None else ()
+        self._ask(lambda g: comparing.ask_health(g, labels, size, unit, classes))
 
     def difference(self) -> None:
         """What training changed."""
@@ -174,8 +176,8 @@ class Questions(QObject):
 
     def _happened(self, ticket: Any, event: Any) -> None:
         inside = self._asker.inside
-        if ticket is not inside.glass and ticket.subject.key[1:] != _key(inside.glass):
-            return  # the image was changed meanwhile
+        if inside.glass is None or _place(ticket) != _place(inside.glass):
+            return  # another image or plane is looked at by now; another epoch does not matter
         if isinstance(event, Working):
             inside.working = event
             return
@@ -206,8 +208,8 @@ def _run(make: Any, glass: Glass) -> Iterator[Any]:
     yield from make(glass)
 
 
-def _key(glass: Glass | None) -> tuple[Any, ...]:
-    return () if glass is None else glass.subject.key[1:]
+def _place(glass: Glass) -> tuple[str, int]:
+    return glass.subject.target.key, glass.subject.target.z
 
 
 def _region(

@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QRectF
 
-from unetscope.session.inside.diagram import Link, Stage
+if TYPE_CHECKING:
+    from unetscope.inspection.diagram import Link, Stage
 
 TOP = 0.8  # lines above, for arrows over the boxes
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from unetscope.session.inside.diagram import Diagram, Stage
 from unetscope.widgets.inside.u_arrows import Arrow, arrow_head
 from unetscope.widgets.inside.u_layout import Box, Layout, laid_out, neighbour
 from unetscope.widgets.looks import Tints, line_px
+
+if TYPE_CHECKING:
+    from unetscope.inspection.diagram import Diagram, Stage
 
 _HINT = "In a box: channels. Below it: receptive field."
 _KEYS = {
@@ -29,7 +31,7 @@ _SMALL = 0.85  # of the names' font: what is good to know
 
 
 class UDrawing(QWidget):
-    """Draws a :class:`~unetscope.session.inside.diagram.Diagram`; ``chosen(stage name)``.
+    """Draws a :class:`~unetscope.inspection.diagram.Diagram`; ``chosen(stage name)``.
 
     A click or an arrow key chooses a stage; the height follows the levels.
     """
@@ -39,7 +41,7 @@ class UDrawing(QWidget):
     def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tints = tints
-        self._diagram = Diagram((), ())
+        self._diagram: Diagram | None = None
         self._layout = Layout((), (), 0.0, 1.0)
         self._selected = -1
         self._hovered = -1
@@ -63,15 +65,19 @@ class UDrawing(QWidget):
         self._arrange()
         self.update()
 
+    @property
+    def _stages(self) -> tuple[Stage, ...]:
+        return () if self._diagram is None else self._diagram.stages
+
     def select(self, name: str) -> None:
         """Mark the stage called ``name`` or that holds the layer ``name``; no signal."""
-        stage = self._diagram.stage_of(name)
+        stage = None if self._diagram is None else self._diagram.stage_of(name)
         self._mark(-1 if stage is None else stage.column)
 
     @property
     def selected(self) -> str:
         """Name of the marked stage, or ""."""
-        return self._diagram.stages[self._selected].name if self._selected >= 0 else ""
+        return self._stages[self._selected].name if self._selected >= 0 else ""
 
     def centre_of(self, name: str) -> tuple[int, int]:
         """The middle (x, y) of a stage's box in pixels of this widget.
@@ -93,7 +99,7 @@ class UDrawing(QWidget):
     def _mark(self, index: int) -> None:
         if index != self._selected:
             self._selected = index
-            stages = self._diagram.stages
+            stages = self._stages
             self.setAccessibleDescription(facts(stages[index]) if index >= 0 else "")
             self.update()
 
@@ -122,9 +128,9 @@ class UDrawing(QWidget):
 
     def _caption_lines(self) -> int:
         """As many as the longest caption takes, so that hovering does not move what is below."""
-        if not self._diagram.stages:
+        if not self._stages:
             return 1
-        texts = [_HINT, *(facts(stage) for stage in self._diagram.stages)]
+        texts = [_HINT, *(facts(stage) for stage in self._stages)]
         metrics = QFontMetricsF(self._font(_SMALL))
         room = QRectF(0, 0, max(self.width(), 60), 10_000)
         flags = int(Qt.TextFlag.TextWordWrap)
@@ -173,13 +179,13 @@ class UDrawing(QWidget):
 
     def _choose(self, index: int) -> None:
         self._mark(index)
-        self.chosen.emit(self._diagram.stages[index].name)
+        self.chosen.emit(self._stages[index].name)
 
     def event(self, event: Any) -> bool:
         """Tell more about a box when the mouse rests on it."""
         if event.type() == QEvent.Type.ToolTip:
             box = self._layout.at(event.pos().x(), event.pos().y())
-            text = "" if box is None else tip(box.stage, self._diagram)
+            text = "" if not box or not self._diagram else tip(box.stage, self._diagram)
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return bool(super().event(event))
@@ -237,7 +243,9 @@ class UDrawing(QWidget):
         height = line_px(self) * share
         upper = QRectF(box.rect.left(), middle - height, box.rect.width(), height)
         self._write(painter, box.label, upper, share, ink)
-        self._write(painter, str(box.stage.channels), upper.translated(0, height), share, ink)
+        if box.stage.channels:
+            channels = str(box.stage.channels)
+            self._write(painter, channels, upper.translated(0, height), share, ink)
         if box.stage.field is not None:
             faint = QColor(tints.text if chosen else tints.faint)
             field = f"{box.stage.field} px"
@@ -269,7 +277,7 @@ class UDrawing(QWidget):
 
     def _paint_caption(self, painter: QPainter) -> None:
         index = self._hovered if self._hovered >= 0 else self._selected
-        stages = self._diagram.stages
+        stages = self._stages
         text = facts(stages[index]) if index >= 0 else _HINT if stages else "No network yet."
         place = QRectF(0, self._layout.height, self.width(), self.height() - self._layout.height)
         painter.setFont(self._font(_SMALL))

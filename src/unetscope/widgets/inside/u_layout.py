@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRectF
 
-from unetscope.session.inside.diagram import Diagram, Stage
 from unetscope.widgets.inside.u_arrows import TOP, Arrow, arrow, elbow, row_numbers
+
+if TYPE_CHECKING:
+    from unetscope.inspection.diagram import Diagram, Stage
 
 SMALLEST_FONT = 0.7  # of the window's; below that names end in "…"
 _HIGHEST, _LOWEST = 3.0, 2.4  # heights in lines of text: largest and smallest map
@@ -59,7 +62,7 @@ def short_label(name: str) -> str:
 
 
 def laid_out(
-    diagram: Diagram, width: float, line: float, advance: Callable[[str], float]
+    diagram: Diagram | None, width: float, line: float, advance: Callable[[str], float]
 ) -> Layout:
     """Place a diagram into ``width`` pixels.
 
@@ -68,9 +71,9 @@ def laid_out(
     line : height of a line of text.
     advance : width of a text in the window's font.
     """
-    stages = diagram.stages
-    if not stages:
+    if diagram is None or not diagram.stages:
         return Layout((), (), 0.0, 1.0)
+    stages = diagram.stages
     labels = [short_label(stage.name) for stage in stages]
     wants = [
         max(advance(label), advance(str(stage.channels))) + 0.7 * line

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from unetscope.session.inside.stage_groups import Group, base_name, groups_of, level_of, works_of
+from unetscope.inspection.stage_groups import Group, base_name, groups_of, level_of, works_of
 
 if TYPE_CHECKING:
     from unetscope.inspection.joins import SkipConnection

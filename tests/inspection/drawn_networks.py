@@ -9,10 +9,10 @@ from torch import nn
 
 from inspection.public_networks import PUBLIC
 from unetscope.inspection import architecture
+from unetscope.inspection.diagram import Diagram, diagram
 from unetscope.inspection.joins import skip_connections
 from unetscope.inspection.table import Architecture
 from unetscope.network.catalogue import load_bundled
-from unetscope.session.inside.diagram import Diagram, diagram
 
 U = ["enc1", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1", "classifier"]
 """The stages of the bundled network."""

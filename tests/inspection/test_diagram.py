@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 from torch import nn
 
+from inspection.drawn_networks import Chain, Squeezed, U, bundled, drawn, public, skips
 from inspection.public_networks import PUBLIC
-from session.drawn_networks import Chain, Squeezed, U, bundled, drawn, public, skips
+from unetscope.inspection.diagram import Diagram, diagram
+from unetscope.inspection.stage_groups import FEWEST, MOST
 from unetscope.inspection.table import Architecture
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig
-from unetscope.session.inside.diagram import Diagram, diagram
-from unetscope.session.inside.stage_groups import FEWEST, MOST
 
 
 def test_the_bundled_network_is_the_u_of_the_textbook() -> None:
