@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import runpy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -199,6 +200,22 @@ def test_a_kernel_is_edited_in_a_copy(scene) -> None:
     assert "of the mask changes" in said(result)
 
 
+def test_a_kernel_of_ones_own_is_laid_on_as_it_was_typed(scene) -> None:
+    from unetscope.inspection import edited
+
+    rows = "-1,0,1;-2,0,2;-1,0,1.5"
+    result = inspect(
+        *(scene.own, scene.image, scene.out, "--do", "edit", "--layer", "enc1.conv1"),
+        *("--channel", 2, "--kernel", rows),
+    )
+    path = next(path for path in written(result) if path.name == "enc1.conv1_own_kernel.tif")
+    numbers = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1.5]]
+    change = edited(own_network(), "enc1.conv1", numbers, out=2)
+    maps = feature_maps(change.model, own_input(scene), ["enc1.conv1"], [2])["enc1.conv1"]
+    np.testing.assert_allclose(tifffile.imread(path), maps.values[0], atol=1e-6)
+    runpy.run_path(str(path.parent / "reproduce.py"))
+
+
 def test_the_effective_field_lies_inside_the_theoretical_one(scene) -> None:
     result = inspect(
         *(scene.own, scene.image, scene.out, "--do", "effective", "--layer", "bottleneck"),
@@ -242,6 +259,19 @@ def test_what_speaks_for_a_class_is_placed_in_the_image(scene, method: str) -> N
     assert (region == (scene.painted[:48, :64] == 2)).all()
 
 
+def test_what_speaks_for_a_class_in_a_polygon(scene) -> None:
+    from unetscope.inspection import attribution
+
+    corners = "20,24 20,36 28,36.5 28,24"
+    options = ("--do", "attribution", "--target", 1, "--method", "input_gradients")
+    result = inspect(scene.own, scene.image, scene.out, *options, "--polygon", corners)
+    facts = next(path for path in written(result) if path.suffix == ".json")
+    polygon = [[20, 24], [20, 36], [28, 36.5], [28, 24]]
+    expected = attribution(own_network(), own_input(scene), 1, polygon, method="input_gradients")
+    assert json.loads(facts.read_text())["facts"]["region_pixels"] == expected.region_pixels
+    np.testing.assert_allclose(tifffile.imread(facts.with_suffix(".tif")), expected.values)
+
+
 def test_channels_are_compared_with_what_was_painted(scene) -> None:
     result = inspect(scene.own, scene.image, scene.out, "--do", "dissect", "--labels", scene.labels)
     rows = rows_of(written(result)[0])
@@ -279,6 +309,34 @@ def test_a_trained_model_answers_by_the_names_of_its_classes(scene) -> None:
     assert record["facts"]["target"] == 1 and names[1] in said(result)
     refused = inspect(path, scene.image, scene.out, "--do", "attribution", "--target", "clouds")
     assert_refused(refused, "no class 'clouds'", names[0])
+
+
+def test_a_trained_model_sees_the_image_as_it_does_when_it_predicts(scene) -> None:
+    from dataclasses import replace
+
+    from unetscope import Segmenter
+    from unetscope.learning.answering import network_input
+    from unetscope.learning.persistence import load_model, save_model
+
+    segmenter = Segmenter("general-fast", device="cpu")
+    segmenter.fit_instant(tifffile.imread(scene.image), scene.painted)
+    path = scene.folder / "trained.unetscope"
+    save_model(replace(segmenter.model_, own_normalisation=False), path)
+    # Darker than what it learned from: by its own percentiles it would look the same.
+    dark = scene.folder / "dark.tif"
+    tifffile.imwrite(dark, tifffile.imread(scene.image) // 2)
+    options = ("--layer", "enc1.conv1", "--channel", 0, "--do", "maps")
+    result = inspect(path, dark, scene.out, *options, "--labels", scene.labels, "--point", "50,65")
+    assert "its rim was repeated up to 56 × 72 px" in said(result)
+    stored = tifffile.imread(scene.out / "enc1.conv1_maps" / "input.tif").reshape(1, 56, 72)
+    expected = network_input(load_model(path), read_micrograph(dark)).numpy()
+    np.testing.assert_array_equal(stored, expected)
+    files = written(inspect(path, dark, scene.out, "--do", "ablate", "--part", "skip:dec1"))
+    mask = next(file for file in files if file.name == "mask_before.tif")
+    assert tifffile.imread(mask).shape == (51, 66)  # that of the image, without the rim
+    colour = scene.folder / "colour.tif"
+    tifffile.imwrite(colour, np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    assert_refused(inspect(path, colour, scene.out, *options), "trained on images of 1 channel")
 
 
 def test_a_textbook_network_looks_at_the_window_it_was_made_for(scene) -> None:
@@ -362,6 +420,12 @@ def test_models_that_are_none_are_refused(scene, model: str, words: tuple[str, .
         (("--point", "50,5"), ("rim",)),
         (("--do", "edit", "--layer", "enc1.conv1"), ("--kernel", "sobel_x")),
         (("--do", "edit", "--layer", "enc1.conv1", "--kernel", "magic"), ("magic",)),
+        (("--do", "edit", "--layer", "enc1.conv1", "--kernel", "1,0;2"), ("1,0;2", "semicolons")),
+        (("--do", "edit", "--layer", "enc1.conv1", "--kernel", "1,x;2,1"), ("1,x;2,1",)),
+        (("--do", "edit", "--layer", "enc1.conv1", "--kernel", "1,0;2,1"), ("(2, 2)", "(3, 3)")),
+        (("--do", "attribution", "--polygon", "1,2 3,4"), ("1,2 3,4", "three corners")),
+        (("--do", "attribution", "--polygon", "1,2 3,4 5,x"), ("--polygon",)),
+        (("--do", "attribution", "--polygon", "1,2 3,4 50,5"), ("(50.0, 5.0)", "48 × 64 px")),
         (("--do", "ablate", "--part", "skip:dec9"), ("dec9",)),
         (("--do", "ablate", "--mode", "magic"), ("magic",)),
         (("--do", "compare"), ("--against",)),
@@ -372,6 +436,25 @@ def test_models_that_are_none_are_refused(scene, model: str, words: tuple[str, .
 )
 def test_what_cannot_be_asked_is_refused(scene, options, words) -> None:
     assert_refused(inspect(scene.own, scene.image, scene.out, *options), *words)
+
+
+def test_progress_is_shown_where_somebody_can_see_it() -> None:
+    from io import StringIO
+
+    from rich.console import Console
+
+    from unetscope.inspecting.progress import watched
+    from unetscope.inspection.steps import Step
+
+    def steps() -> Any:
+        for done in (1, 2, 3):
+            yield Step(done, 3, done * 10)
+
+    screen, file = StringIO(), StringIO()
+    assert watched(steps(), "[counting]", Console(file=screen, force_terminal=True)) == 30
+    assert "[counting]" in screen.getvalue() and "3/3" in screen.getvalue()
+    assert watched(steps(), "counting", Console(file=file)) == 30
+    assert file.getvalue() == ""
 
 
 def test_labels_of_another_size_are_refused(scene) -> None:

@@ -226,7 +226,8 @@ def inspect(
     ] = None,
     mode: Annotated[str, typer.Option(help="ablate: mean, zero or shuffled.")] = "mean",
     kernel: Annotated[
-        str | None, typer.Option(help="edit: sobel_x, sobel_y, laplacian, gaussian, identity …")
+        str | None,
+        typer.Option(help='edit: sobel_x, laplacian, gaussian …, or "1,0,-1;2,0,-2;1,0,-1".'),
     ] = None,
     shift: Annotated[str | None, typer.Option(help="equivariance: pixels, e.g. 1,0.")] = None,
     target: Annotated[
@@ -238,6 +239,9 @@ def inspect(
             help="attribution: seg_grad_cam, occlusion, input_gradients or integrated_gradients."
         ),
     ] = "seg_grad_cam",
+    polygon: Annotated[
+        str | None, typer.Option(help='attribution: corners in pixels, "y,x y,x y,x".')
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Weights of your own network, NAME.safetensors.")
     ] = None,
@@ -248,9 +252,9 @@ def inspect(
     from unetscope.inspecting.asking import Files, Inspection
     from unetscope.inspecting.files import Wanted
 
-    wanted = Wanted(layer, channel, part, mode, kernel, target, method, seed)
+    wanted = Wanted(layer, channel, part, mode, target=target, method=method, seed=seed)
     files = Files(model, image, out, labels, against, weights, axes)
-    asked = Inspection(files, tuple(do or ()), wanted, point, shift)
+    asked = Inspection(files, tuple(do or ()), wanted, point, shift, kernel, polygon)
     for path in asked.run():
         typer.echo(str(path))
 

@@ -1,8 +1,8 @@
 """Measure, and write what was measured: ``python tests/benchmarks --out docs/benchmarks.md``.
 
 Rows are kept in ``.cache/bench/``; a run that was interrupted goes on where it was, as long as
-neither weights nor engine have changed. Subjects: instant, training, latency, startup, smoothness,
-throughput.
+neither weights nor engine have changed. Subjects: inside, instant, training, latency, startup,
+smoothness, throughput.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 warnings.filterwarnings("ignore")  # of libraries, about each other
 
-from benchmarks import latency, report, startup, throughput  # noqa: E402
+from benchmarks import inside, latency, report, startup, throughput  # noqa: E402
 from benchmarks.machine import OtherPrograms  # noqa: E402
 from benchmarks.plan import FULL, QUICK, Plan  # noqa: E402
 from benchmarks.rows import ROOT, Row, Rows, fingerprint  # noqa: E402
 from benchmarks.screen import NoScreenError  # noqa: E402
 
-SUBJECTS = ("latency", "startup", "smoothness", "throughput", "instant", "training")
+SUBJECTS = ("latency", "startup", "smoothness", "throughput", "inside", "instant", "training")
 CACHE = ROOT / ".cache" / "bench"
 
 
@@ -60,12 +60,28 @@ def units(
             return
         yield from _quality_units(subject, plan, data, rows, again=again)
         return
+    if subject == "inside":
+        yield from _inside_units(plan, data, rows, again=again)
+        return
     for unit in _speed_units(subject):
         if again or not rows.has(subject, unit):
             try:
                 yield unit, _speed(subject, unit, plan)
             except NoScreenError as error:
                 print(f"{subject}: {unit}: skipped, {error}", flush=True)
+
+
+def _inside_units(
+    plan: Plan, data: Path, rows: Rows, *, again: bool
+) -> Iterator[tuple[str, list[Row]]]:
+    for unit in inside.inside_units():
+        known = rows.unit("inside", unit)
+        if known and not again and not inside.is_stale(known):
+            continue
+        try:
+            yield unit, inside.inside_rows(unit, plan, data)
+        except (NoScreenError, FileNotFoundError) as error:
+            print(f"inside: {unit}: skipped, {error}", flush=True)
 
 
 def _speed_units(subject: str) -> list[str]:

@@ -26,6 +26,8 @@ class Plan:
     starts: int = 9
     repeats: int = 9
     bootstrap: int = 10_000
+    networks: int = 500  # random ones, whose receptive fields are checked
+    inputs: int = 32  # of an effective receptive field
 
 
 FULL = Plan()
@@ -41,4 +43,6 @@ QUICK = Plan(
     starts=2,
     repeats=2,
     bootstrap=500,
+    networks=20,
+    inputs=4,
 )

@@ -69,6 +69,10 @@ class Rows:
             file.flush()
             os.fsync(file.fileno())
 
+    def unit(self, subject: str, unit: str) -> list[Row]:
+        """The rows of one unit; none where it was not measured."""
+        return self._units.get((subject, unit), [])
+
     def of(self, subject: str) -> list[Row]:
         """All rows of a subject, in the order they were measured."""
         return [row for (about, _), rows in self._units.items() if about == subject for row in rows]
@@ -85,13 +89,19 @@ def fingerprint() -> str:
 
     Comments, docstrings and layout do not count, so that they can be edited during a long run.
     """
+    digest = essence(_ANSWERS_COME_FROM)
+    digest.update(_essence(Path(__file__).parent / "quality.py"))
+    return digest.hexdigest()[:12]
+
+
+def essence(patterns: Sequence[str]) -> hashlib._Hash:
+    """Digest of what the package's files of these patterns do, and not of their words."""
     digest = hashlib.sha256()
-    for pattern in _ANSWERS_COME_FROM:
+    for pattern in patterns:
         for path in sorted(PACKAGE.glob(pattern)):
             digest.update(path.name.encode())
             digest.update(_essence(path))
-    digest.update(_essence(Path(__file__).parent / "quality.py"))
-    return digest.hexdigest()[:12]
+    return digest
 
 
 def _essence(path: Path) -> bytes:

@@ -1,7 +1,8 @@
 """Take the pictures of the real window in docs/images/ again (``make screenshots``).
 
-A light and an electron micrograph, each before strokes, while training and after. Settings are
-fresh, so that nobody's theme or window size gets into the pictures.
+A light and an electron micrograph, each before strokes, while training and after; then what
+*Look inside* shows of both. Settings are fresh, so that nobody's theme or window size gets into
+the pictures.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ import argparse
 import os
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from windows import SIZE, shoot, wait_until
 
 warnings.filterwarnings("ignore")  # of libraries, about each other
 _SETTINGS = tempfile.TemporaryDirectory()
@@ -25,23 +25,28 @@ os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "napari.yaml")
 os.environ.pop("QT_QPA_PLATFORM", None)
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
-SIZE = (1360, 860)
 TRAIN_S = 30
 LIMIT_KB = 400
 
 
 def main() -> int:
     """Take all pictures, or those of one micrograph."""
+    import look_inside
+
     from unetscope.demo import pictures
 
     made = {"light": pictures.immunohistochemistry, "em": lambda: pictures.synthetic("membranes")}
     parser = argparse.ArgumentParser(prog="screenshots", description=__doc__)
     parser.add_argument("--only", choices=made, help="one micrograph")
+    parser.add_argument("--panel", choices=("paint", "inside"), help="one panel")
     parser.add_argument("--out", type=Path, default=FOLDER)
     told = parser.parse_args()
     told.out.mkdir(parents=True, exist_ok=True)
     for name in [told.only] if told.only else made:
-        take(name, made[name](), told.out)
+        if told.panel != "inside":
+            take(name, made[name](), told.out)
+        if told.panel != "paint":
+            look_inside.TAKEN[name](made[name](), told.out)
     sys.stdout.flush()
     os._exit(0)  # the windows are closed; Qt's own ending has nothing to add
 
@@ -60,7 +65,7 @@ def take(name: str, picture: Any, folder: Path) -> None:
     wait_until(lambda: session.model is not None)
     wait_until(lambda: not bench.answers.lane.busy)
     viewer.reset_view()
-    shoot(viewer, folder / f"{name}-before.png")
+    shoot(viewer, folder / f"{name}-before.png", limit_kb=LIMIT_KB)
 
     session.classes = picture.classes
     for one in picture.classes:
@@ -70,40 +75,12 @@ def take(name: str, picture: Any, folder: Path) -> None:
     wait_until(lambda: session.model.model.can_answer and not session.answering)
     bench.train()
     wait_until(lambda: session.training.seconds > TRAIN_S / 3, 240)
-    shoot(viewer, folder / f"{name}-training.png")
+    shoot(viewer, folder / f"{name}-training.png", limit_kb=LIMIT_KB)
     wait_until(lambda: not session.training.busy, 240)
     wait_until(lambda: not session.answering)
-    shoot(viewer, folder / f"{name}-after.png")
+    shoot(viewer, folder / f"{name}-after.png", limit_kb=LIMIT_KB)
     panel.shut_down()
     viewer.close()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    """Turn the event loop until ``condition`` holds."""
-    from qtpy.QtWidgets import QApplication
-
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"nothing came within {seconds:.0f} s")
-        QApplication.processEvents()
-        time.sleep(0.005)
-
-
-def shoot(viewer: Any, path: Path) -> None:
-    """Save the whole window in 256 colours, which keeps text sharp and the file small."""
-    from PIL import Image
-
-    end = time.monotonic() + 0.8  # the last events are drawn
-    wait_until(lambda: time.monotonic() > end)
-    seen = viewer.screenshot(canvas_only=False, flash=False)
-    picture = Image.fromarray(seen[..., :3])
-    picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    picture.save(path, optimize=True)
-    size_kb = path.stat().st_size / 1000
-    print(f"{path.name}: {size_kb:.0f} kB", flush=True)
-    if size_kb > LIMIT_KB:
-        raise ValueError(f"{path.name} is {size_kb:.0f} kB; at most {LIMIT_KB} kB are allowed.")
 
 
 if __name__ == "__main__":

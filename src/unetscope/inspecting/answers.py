@@ -18,6 +18,7 @@ from unetscope.inspecting.files import (
     write_table,
 )
 from unetscope.inspecting.model import Subject
+from unetscope.inspecting.progress import watched
 
 if TYPE_CHECKING:
     from unetscope.inspection.fields import ReceptiveField
@@ -29,20 +30,20 @@ _REPORT_WINDOWS = 8
 
 def answer_report(subject: Subject, wanted: Wanted, out: Path) -> Answer:
     """The whole page about the model."""
-    from unetscope.inspection.effective import effective_receptive_field
+    from unetscope.inspection.effective import effective_receptive_field_steps
     from unetscope.inspection.report import report, shown_layers
     from unetscope.inspection.table import architecture
 
     names = shown_layers(architecture(subject.module, subject.image.shape))
     layers = names if wanted.layer is None else [wanted.layer]
     measured = [
-        effective_receptive_field(
-            subject.module,
-            subject.image,
-            layer,
-            cell_at(subject, layer),
-            inputs=_REPORT_WINDOWS,
-            seed=wanted.seed,
+        watched(
+            effective_receptive_field_steps(
+                *(subject.module, subject.image, layer, cell_at(subject, layer)),
+                inputs=_REPORT_WINDOWS,
+                seed=wanted.seed,
+            ),
+            f"effective field of {layer}",
         )
         for layer in dict.fromkeys((layers[len(layers) // 2], layers[-1]))
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -81,7 +82,8 @@ class Inspection:
     """One call of the command.
 
     ``questions`` are keys of :data:`QUESTIONS`; empty for what the other options suggest.
-    ``point`` and ``shift`` are as they were typed, ``"y,x"``.
+    The last four are as they were typed: ``point`` and ``shift`` as ``"y,x"``, ``kernel`` a preset
+    or ``"1,0,-1;2,0,-2;1,0,-1"``, ``polygon`` as ``"y,x y,x y,x"``.
     """
 
     files: Files
@@ -89,6 +91,8 @@ class Inspection:
     wanted: Wanted = _NOTHING
     point: str | None = None
     shift: str | None = None
+    kernel: str | None = None
+    polygon: str | None = None
 
     def run(self) -> Iterator[Path]:
         """Answer one question after the other; yields the files written.
@@ -101,9 +105,14 @@ class Inspection:
         unknown = [name for name in self.questions if name not in QUESTIONS]
         if unknown:
             raise ModelError(f"there is no question {unknown[0]!r}; ask {', '.join(QUESTIONS)}.")
-        shift = None if self.shift is None else whole_numbers(self.shift, "--shift")
+        wanted = replace(
+            self.wanted,
+            shift=None if self.shift is None else whole_numbers(self.shift, "--shift"),
+            kernel=None if self.kernel is None else typed_kernel(self.kernel),
+            polygon=None if self.polygon is None else typed_polygon(self.polygon),
+        )
         subject, against = self._subject()
-        wanted = replace(self.wanted, against=against, shift=shift)
+        wanted = replace(wanted, against=against)
         usable_folder(self.files.out)
         for note in subject.notes:
             messages().print(escape(f"{self.files.image.name}: {note}"), soft_wrap=True)
@@ -163,6 +172,50 @@ def whole_numbers(text: str, option: str) -> tuple[int, ...]:
         raise ModelError(
             f"{option} is {text!r}; give whole numbers with commas, y,x or z,y,x."
         ) from None
+
+
+def typed_kernel(text: str) -> str | tuple[tuple[float, ...], ...]:
+    """``"1,0,-1;2,0,-2;1,0,-1"`` as rows of numbers; a word, which is a preset's name, as it is.
+
+    Raises
+    ------
+    ModelError
+        If there are numbers that do not make a kernel.
+    """
+    if not any(c.isdigit() or c in ",;" for c in text):
+        return text
+    rows = _numbers(text.rstrip("; ").split(";"))
+    if rows is None or len({len(row) for row in rows}) != 1:
+        raise ModelError(
+            f"--kernel is {text!r}; give a preset such as sobel_x, or numbers with commas in rows "
+            'of one length with semicolons, "1,0,-1;2,0,-2;1,0,-1".'
+        )
+    return rows
+
+
+def typed_polygon(text: str) -> tuple[tuple[float, ...], ...]:
+    """``"y,x y,x y,x"`` as corners.
+
+    Raises
+    ------
+    ModelError
+        If it is something else, or has fewer than three corners.
+    """
+    corners = _numbers(text.split())
+    if corners is None or len(corners) < 3 or {len(corner) for corner in corners} != {2}:
+        raise ModelError(
+            f'--polygon is {text!r}; give three corners or more in pixels, "y,x y,x y,x".'
+        )
+    return corners
+
+
+def _numbers(parts: Sequence[str]) -> tuple[tuple[float, ...], ...] | None:
+    """Finite numbers with commas in every part; None where they are something else."""
+    try:
+        found = tuple(tuple(float(number) for number in part.split(",")) for part in parts)
+    except ValueError:
+        return None
+    return found if all(math.isfinite(number) for part in found for number in part) else None
 
 
 def say_answer(answer: Answer) -> None:

@@ -18,6 +18,7 @@ from unetscope.inspecting.files import (
     write_table,
 )
 from unetscope.inspecting.model import Subject
+from unetscope.inspecting.progress import watched
 
 if TYPE_CHECKING:
     from torch import nn
@@ -132,11 +133,10 @@ def _skips(subject: Subject, wanted: Wanted, out: Path) -> Answer:
 
 def _ranking(subject: Subject, wanted: Wanted, layer: str, out: Path) -> Answer:
     from unetscope.inspection.ablation import ablation_ranking_steps
-    from unetscope.inspection.steps import finished
 
     mode, seed = cast("Mode", wanted.mode), wanted.seed
     steps = ablation_ranking_steps(subject.module, subject.image, layer, mode, seed=seed)
-    ranking = finished(steps)
+    ranking = watched(steps, f"without the channels of {layer}")
     columns = ("channel", "changed (% of the mask)", "mean change of probability")
     rows = tuple((row.channel, 100 * row.changed_share, row.probability_change) for row in ranking)
     path = write_table(out / f"ablate_{layer}.csv", columns, rows)
@@ -145,17 +145,20 @@ def _ranking(subject: Subject, wanted: Wanted, layer: str, out: Path) -> Answer:
 
 
 def answer_edit(subject: Subject, wanted: Wanted, out: Path) -> Answer:
-    """A kernel replaced by a preset: the map it makes then, and what becomes of the mask."""
+    """A kernel replaced by another: the map it makes then, and what becomes of the mask."""
     from unetscope.inspection.editing import PRESETS, edited
     from unetscope.inspection.export import export_view, maps_view
     from unetscope.inspection.maps import feature_maps
 
     layer = wanted.needed_layer(subject, "edit")
     if wanted.kernel is None:
-        raise ModelError(f"edit needs --kernel, one of {', '.join(PRESETS)}.")
+        raise ModelError(
+            f'edit needs --kernel, one of {", ".join(PRESETS)}, or numbers, "1,0,-1;2,0,-2;1,0,-1".'
+        )
     channel = wanted.channel or 0
+    name = wanted.kernel if isinstance(wanted.kernel, str) else "own kernel"
     change = edited(subject.module, layer, wanted.kernel, out=channel)
-    folder = own_folder(out, layer, channel, wanted.kernel)
+    folder = own_folder(out, layer, channel, name)
     maps = feature_maps(change.model, subject.image, [layer], [channel])[layer]
     step = {"layer": layer, "kernel": wanted.kernel, "out": channel}
     facts = {
@@ -165,14 +168,14 @@ def answer_edit(subject: Subject, wanted: Wanted, out: Path) -> Answer:
         "facts": {"kernel_before": change.before, "kernel_after": change.after},
     }
     image = facts.pop("image")
-    view = maps_view(maps, facts.pop("model"), image, name=f"{layer} {wanted.kernel}", **facts)
+    view = maps_view(maps, facts.pop("model"), image, name=f"{layer} {name}", **facts)
     files = export_view(view, folder)
     masks = {"before": _mask(subject, subject.module), "after": _mask(subject, change.model)}
-    for name, mask in masks.items():
-        files.append(write_labels_like(folder / f"mask_{name}.tif", mask + 1, subject))
+    for when, mask in masks.items():
+        files.append(write_labels_like(folder / f"mask_{when}.tif", mask + 1, subject))
     changed = 100 * float((masks["before"] != masks["after"]).mean())
     text = (
-        f"{layer} #{channel} with {wanted.kernel} (cross-correlation, not flipped): "
+        f"{layer} #{channel} with {name} (cross-correlation, not flipped): "
         f"{changed:.2f} % of the mask changes."
     )
     return Answer("edit", tuple(files), text)

@@ -19,18 +19,23 @@ from unetscope.inspecting.model import Network, Subject
 
 @dataclass(frozen=True)
 class Wanted:
-    """The options of the command that single questions use; None where they were not given."""
+    """The options of the command that single questions use; None where they were not given.
+
+    ``kernel`` is a preset's name or rows of numbers, ``polygon`` corners (y, x) in pixels of the
+    file's image.
+    """
 
     layer: str | None = None
     channel: int | None = None
     part: str | None = None
     mode: str = "mean"
-    kernel: str | None = None
+    kernel: str | tuple[tuple[float, ...], ...] | None = None
     target: str | None = None
     method: str = "seg_grad_cam"
     seed: int = 0
     shift: tuple[int, ...] | None = None
     against: Network | None = None
+    polygon: tuple[tuple[float, ...], ...] | None = None
 
     def needed_layer(self, subject: Subject, question: str) -> str:
         """The layer, which this question cannot do without.
@@ -84,10 +89,12 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 
 def write_labels_like(path: Path, values: np.ndarray, subject: Subject) -> Path:
-    """Write a mask ([z,] y, x) as TIFF with the image's pixel size."""
+    """Write a mask ([z,] y, x) as TIFF with the image's pixel size, without padding."""
     from unetscope.images.files import write_labels
     from unetscope.images.micrograph import as_micrograph
 
+    if values.shape == subject.sides and subject.seen:
+        values = values[tuple(slice(n) for n in subject.seen)]
     axes = "zyx"[-values.ndim :]
     like = as_micrograph(values, axes, subject.pixel_size, subject.unit)
     write_labels(values, path, like=like)

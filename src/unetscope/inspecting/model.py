@@ -50,6 +50,7 @@ class Subject:
     point : pixel ([z,] y, x) of ``image``, or None.
     pixel_size : per spatial axis of ``image``, in ``unit``; None where unknown.
     notes : what was done to the image, in words.
+    seen : sides of the part of ``image`` that is no padding; () for all of it.
     """
 
     network: Network
@@ -60,6 +61,7 @@ class Subject:
     pixel_size: tuple[float, ...] | None = None
     unit: str | None = None
     notes: tuple[str, ...] = ()
+    seen: tuple[int, ...] = ()
 
     @property
     def module(self) -> nn.Module:
@@ -217,7 +219,12 @@ def make_subject(
     if axes == 2 and image.depth > 1:
         notes.append(f"plane z={z} of {image.depth}")
         labels = None if labels is None else labels[z]
-    subject = Subject(network, fitted.values.numpy(), origin, notes=tuple(notes), unit=image.unit)
+    subject = Subject(
+        *(network, fitted.values.numpy(), origin),
+        notes=tuple(notes),
+        unit=image.unit,
+        seen=tuple(map(min, sides, image.spatial_shape[-axes:])),
+    )
     if labels is not None:
         subject = replace(subject, labels=_labels_of(labels, origin, sides))
     if image.pixel_size is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetscope.errors import LabelError
+from unetscope.errors import ImageError, LabelError
 from unetscope.inspecting.files import (
     Answer,
     Wanted,
@@ -17,6 +18,7 @@ from unetscope.inspecting.files import (
     write_table,
 )
 from unetscope.inspecting.model import Subject
+from unetscope.inspecting.progress import watched
 
 if TYPE_CHECKING:
     from unetscope.inspection.health import Health
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
 
 def answer_effective(subject: Subject, wanted: Wanted, out: Path) -> Answer:
     """How much every pixel of the field weighs."""
-    from unetscope.inspection.effective import effective_receptive_field
+    from unetscope.inspection.effective import effective_receptive_field_steps
     from unetscope.inspection.export import ExportedView, Recipe, export_view
 
     layer = wanted.layer or _last_map(subject)
     cell = cell_at(subject, layer)
     options: dict[str, Any] = {"channel": wanted.channel, "seed": wanted.seed}
-    found = effective_receptive_field(subject.module, subject.image, layer, cell, **options)
+    steps = effective_receptive_field_steps(subject.module, subject.image, layer, cell, **options)
+    found = watched(steps, f"effective field of {layer}")
     view = ExportedView(
         name=f"{layer} effective field",
         what="effective receptive field",
@@ -70,17 +73,18 @@ def _last_map(subject: Subject) -> str:
 
 
 def answer_attribution(subject: Subject, wanted: Wanted, out: Path) -> Answer:
-    """Which parts of the image speak for a class, in the painted region or at the point."""
-    from unetscope.inspection.attribution import attribution
+    """Which parts of the image speak for a class in a polygon, where painted, or at a point."""
+    from unetscope.inspection.attribution import attribution_steps
     from unetscope.inspection.export import ExportedView, Recipe, export_view
 
     target = subject.target(wanted.target)
     if target < 0:
         target = _outputs(subject) - 1
-    region = _region(subject, target)
+    region = _region(subject, target, wanted.polygon)
     layer = wanted.layer if wanted.method == "seg_grad_cam" else None
     options: dict[str, Any] = {"method": wanted.method, "layer": layer}
-    found = attribution(subject.module, subject.image, target, region, **options)
+    steps = attribution_steps(subject.module, subject.image, target, region, **options)
+    found = watched(steps, wanted.method.replace("_", " "))
     arguments = {"target": found.target, "region": region, **options}
     view = ExportedView(
         name=found.method,
@@ -113,8 +117,12 @@ def _class_name(subject: Subject, index: int) -> str:
     return subject.network.classes.get(index, (index, f"class {index}"))[1]
 
 
-def _region(subject: Subject, target: int) -> np.ndarray | tuple[int, ...] | None:
-    """What was painted as this class, else the point, else all that is predicted so (None)."""
+def _region(
+    subject: Subject, target: int, polygon: Sequence[Sequence[float]] | None
+) -> np.ndarray | list[list[float]] | tuple[int, ...] | None:
+    """The polygon, what was painted so, the point, or all that is predicted so (None)."""
+    if polygon is not None:
+        return _polygon_on(subject, polygon)
     if subject.labels is not None:
         value = subject.network.classes.get(target, (target + 1, ""))[0]
         painted: np.ndarray = subject.labels == value
@@ -123,12 +131,29 @@ def _region(subject: Subject, target: int) -> np.ndarray | tuple[int, ...] | Non
     return subject.point
 
 
+def _polygon_on(subject: Subject, polygon: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Corners in pixels of the file's image as pixels of what the network sees."""
+    if len(subject.sides) != 2:
+        raise ImageError(
+            "--polygon is drawn on a plane and this network takes volumes; give --labels."
+        )
+    corners = [[c - o for c, o in zip(one, subject.origin, strict=True)] for one in polygon]
+    sides = subject.seen or subject.sides
+    for corner, asked in zip(corners, polygon, strict=True):
+        if any(not -0.5 <= c <= n - 0.5 for c, n in zip(corner, sides, strict=True)):
+            raise ImageError(
+                f"the corner {tuple(asked)} of --polygon lies outside of what the network sees, "
+                f"{' × '.join(map(str, sides))} px from {subject.origin}."
+            )
+    return corners
+
+
 def answer_dissect(subject: Subject, wanted: Wanted, out: Path) -> Answer:
     """Which channel fires on which of the painted classes."""
     if subject.labels is None:
         raise LabelError("dissect compares channels with what was painted; give --labels FILE.")
 
-    from unetscope.inspection.dissection import dissect
+    from unetscope.inspection.dissection import dissect_steps
     from unetscope.inspection.report import shown_layers
     from unetscope.inspection.table import architecture
 
@@ -137,7 +162,8 @@ def answer_dissect(subject: Subject, wanted: Wanted, out: Path) -> Answer:
     else:
         layers = [wanted.layer]
     names = subject.class_names or None
-    found = dissect(subject.module, subject.image, subject.labels, layers, names=names)
+    steps = dissect_steps(subject.module, subject.image, subject.labels, layers, names=names)
+    found = watched(steps, "channels against classes")
     best_first = found.sorted(by="iou")
     columns = (
         *("layer", "channel", "class", "name", "IoU"),
@@ -222,11 +248,12 @@ def answer_pca(subject: Subject, wanted: Wanted, out: Path) -> Answer:
 def answer_maximise(subject: Subject, wanted: Wanted, out: Path) -> Answer:
     """The image that excites a channel most."""
     from unetscope.inspection.export import ExportedView, Recipe, export_view
-    from unetscope.inspection.maximisation import maximise
+    from unetscope.inspection.maximisation import maximise_steps
 
     layer = wanted.needed_layer(subject, "maximise")
     channel = wanted.channel or 0
-    found = maximise(subject.module, layer, channel, seed=wanted.seed)
+    steps = maximise_steps(subject.module, layer, channel, seed=wanted.seed)
+    found = watched(steps, f"what excites {layer} #{channel}")
     image = np.asarray(found.image)
     arguments = {"layer": layer, "channel": channel, "seed": wanted.seed}
     view = ExportedView(

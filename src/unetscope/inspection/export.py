@@ -46,7 +46,8 @@ _LIBRARIES = ("torch", "numpy", "captum", "scipy", "scikit-image")
 def export_view(view: ExportedView, folder: str | Path) -> list[Path]:
     """Write NAME.png, .svg, .tif (float32, for ImageJ) and .json, and reproduce.py with its input.
 
-    Every file appears only when it is complete.
+    Every file appears only when it is complete. Without a recipe there is no script, and the JSON
+    file says so (``"script": null``).
 
     Raises
     ------
@@ -73,6 +74,8 @@ def _files(view: ExportedView) -> Iterator[tuple[str, Callable[[Path], object]]]
     yield f"{view.stem}.tif", partial(_write_values, view)
     yield f"{view.stem}.json", partial(Path.write_text, data=described, encoding="utf-8")
     yield INPUT_FILE, partial(_write_array, view.image)
+    if view.recipe is None:
+        return
     for name, array in view.recipe.arrays().items():
         yield name, partial(_write_array, array)
     if view.source.needs_weights:
@@ -106,7 +109,8 @@ def _described(view: ExportedView) -> str:
         "kind": view.kind or (view.field.kind.value if view.field else None),
         "image_pixel_size": sizes,
         "unit": view.unit,
-        "recipe": view.recipe.described(),
+        "recipe": None if view.recipe is None else view.recipe.described(),
+        "script": None if view.recipe is None else SCRIPT_FILE,
         "facts": dict(view.facts),
         "versions": {
             "unetscope": unetscope.__version__,
@@ -131,6 +135,8 @@ def _version(library: str) -> str | None:
 
 
 def _script(view: ExportedView) -> str:
+    if view.recipe is None:
+        return ""
     return script(
         view.model,
         view.source,

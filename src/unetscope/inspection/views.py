@@ -39,7 +39,8 @@ class ExportedView:
     values, axes : the numbers and one letter per axis, one of :data:`AXES`.
     layer, channels : which layer, and which channel each entry of a channel axis is.
     model, model_name, source : the network, what it is called, and where a script finds it.
-    recipe : the call that made ``values``.
+    recipe : the call that made ``values``; None where it was not one call, then no script comes of
+        it.
     image : ([channel,] [z,] y, x) as the network takes it.
     scale, translate : cell ``u`` is centred on image pixel ``scale · u + translate``.
     pixel_size, unit : of the image, per spatial axis; None where unknown.
@@ -57,7 +58,7 @@ class ExportedView:
     axes: str
     layer: str
     model: nn.Module
-    recipe: Recipe
+    recipe: Recipe | None
     image: NDArray[Any]
     model_name: str = ""
     source: ModelSource = _UNKNOWN_SOURCE

@@ -66,6 +66,8 @@ class LookInside(DockedPanel):
         self._connections.connect(self._viewer.events.theme, self._theme_changed)
         self.answer_panel.export.connect(self.saving.export)
         self.answer_panel.report.connect(self.saving.report)
+        self.ask_panel.unfolded.connect(self.bring_into_view)
+        self.look_panel.unfolded.connect(self.bring_into_view)
         self.saving.said.connect(self.answer_panel.say)
         for panel in self._panels():
             panel.refresh("")

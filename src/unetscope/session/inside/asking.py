@@ -77,6 +77,7 @@ def ask_edited(
 
     from unetscope.inspection.editing import edited
     from unetscope.inspection.maps import feature_maps
+    from unetscope.inspection.reproduction import Recipe
 
     yield Working("Running with the edited kernel")
     change = edited(glass.net, layer, kernel, out=out, inp=inp, keep_norm=keep_norm)
@@ -104,7 +105,14 @@ def ask_edited(
         f"Kernel {out} of {layer} is {name}, laid on as it stands (cross-correlation, not "
         f"flipped): {100 * share:.2f} % of the mask changes. Saved weights are not touched."
     )
-    yield Shown("Edited kernel", text, "empirical", (picture, *pictures), result=change)
+    arguments = {"layers": [layer], "channels": [out]}
+    yield Shown(
+        *("Edited kernel", text, "empirical", (picture, *pictures)),
+        result=change,
+        recipe=Recipe("feature_maps", arguments, (layer, ".values", 0)),
+        of_window=True,
+        layer=layer,
+    )
 
 
 def ask_why(

@@ -31,7 +31,7 @@ def ask_classes(
         ("channel", "class", "IoU", "prec.", "recall"),
         tuple(
             (
-                f"{r.layer} #{r.channel}" + (" (low)" if r.sign < 0 else ""),
+                f"{_stage(glass, r.layer)} #{r.channel}" + (" low" if r.sign < 0 else ""),
                 r.class_name,
                 float(r.iou),
                 float(r.precision),
@@ -43,6 +43,11 @@ def ask_classes(
     )
     best = found.sentence(rows[0]) if rows else "No channel could be compared."
     yield Shown("Which class does a channel fire on?", best, "empirical", table=table, result=found)
+
+
+def _stage(glass: Glass, layer: str) -> str:
+    stage = glass.diagram.stage_of(layer)
+    return layer if stage is None else stage.name
 
 
 def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) -> Iterator[Event]:
@@ -72,10 +77,8 @@ def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) 
             for s, e in zip(shifts, found, strict=True)
         ),
     )
-    errors = np.array([max(float(e.relative_error), 1e-12) for e in found])
-    plot = Plot(
-        {"relative error": (np.asarray(shifts, float), errors)}, "shift (px)", "error", log=True
-    )
+    errors = np.array([float(e.relative_error) for e in found])
+    plot = Plot({"relative error": (np.asarray(shifts, float), errors)}, "shift (px)", "error")
     where = layer or "the answer"
     if all(one.exact for one in found):
         text = f"{where} moves with the image: the error is exactly zero at every shift."

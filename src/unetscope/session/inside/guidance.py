@@ -38,7 +38,7 @@ def inside_line(inside: Inside) -> InsideLine:
             "Press Probe and move over the image, or choose a box of the drawing and show maps.",
             "next",
         )
-    return InsideLine(inside.shown.text or inside.shown.title, "notice")
+    return InsideLine((inside.shown.text or inside.shown.title).partition("\n")[0], "notice")
 
 
 def _where(inside: Inside) -> str:

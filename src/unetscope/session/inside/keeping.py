@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Kept:
 def write_view(kept: Kept, folder: Path) -> Iterator[Any]:
     """Write the shown answer; yields progress and, at the end, a sentence.
 
+    An answer that was not one call (before and after a training) is written without a script.
+
     Raises
     ------
     ImageError
@@ -42,11 +44,12 @@ def write_view(kept: Kept, folder: Path) -> Iterator[Any]:
     from unetscope.inspection.export import export_view
 
     shown = kept.shown
-    if not shown.pictures or shown.recipe is None:
+    if not shown.pictures:
         raise ImageError(f"“{shown.title}” has no picture to export; its table can be copied.")
     yield Working("Exporting")
     written = export_view(_view(kept, folder), folder)
-    yield f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}."
+    said = f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}."
+    yield said if shown.recipe is not None else f"{said} There is no script for this answer."
 
 
 def write_report(
@@ -82,6 +85,7 @@ def write_report(
 
 
 def _view(kept: Kept, folder: Path) -> Any:
+    from unetscope.inspection.editing import Edit
     from unetscope.inspection.export import ExportedView
     from unetscope.inspection.fields import receptive_field
 
@@ -96,17 +100,18 @@ def _view(kept: Kept, folder: Path) -> Any:
         field = receptive_field(glass.trace, glass.shape, layer, point)
     image = cropped(glass) if shown.of_window else glass.image
     size = kept.image.pixel_size if kept.image is not None else None
+    edit = shown.result if isinstance(shown.result, Edit) else None
     return ExportedView(
         name=f"{layer} {shown.title}",
         what=shown.title.lower(),
         values=np.asarray(values),
-        axes=_axes(picture, np.asarray(values)),
+        axes=_axes(glass, picture, np.asarray(values)),
         layer=layer,
-        model=glass.net,
+        model=glass.net if edit is None else edit.model,
         recipe=shown.recipe,
         image=image.numpy(),
         model_name=glass.subject.title,
-        source=_source(glass, folder),
+        source=_with_edit(_source(glass, folder), edit),
         scale=() if picture.beside else picture.scale,
         translate=() if picture.beside else picture.translate,
         pixel_size=tuple(size[-glass.axes :]) if size and not picture.beside else None,
@@ -114,17 +119,37 @@ def _view(kept: Kept, folder: Path) -> Any:
         point=point,
         field=field,
         kind=shown.kind,
-        facts={"origin": list(glass.origin), "note": glass.note, **glass.subject.record},
+        facts={
+            "origin": list(glass.origin),
+            "note": glass.note,
+            **glass.subject.record,
+            **picture.note,
+        },
     )
 
 
-def _axes(picture: Picture, values: np.ndarray) -> str:
+def _axes(glass: Glass, picture: Picture, values: np.ndarray) -> str:
+    """The axes of the exported numbers, which need not be those of the picture."""
     if picture.role == "kernels":
         return "oiyx" if values.ndim == 4 else "oizyx"
-    if picture.drawn is Drawn.COLOUR:
-        return "yxc"
-    space = "zyx" if len(picture.scale) == 3 else "yx"
+    space = "zyx"[-glass.axes :]
+    if picture.drawn is Drawn.COLOUR and values.shape == picture.values.shape:
+        return space + "c"
     return ("c" if values.ndim > len(space) else "") + space
+
+
+def _with_edit(source: Any, edit: Any) -> Any:
+    """The source with the kernel that was replaced in a copy of the network, where one was."""
+    if edit is None:
+        return source
+    step = {
+        "layer": edit.layer,
+        "kernel": edit.after.tolist(),
+        "out": edit.out,
+        "inp": edit.inp,
+        "keep_norm": False,
+    }
+    return replace(source, edits=(*source.edits, step))
 
 
 def _source(glass: Glass, folder: Path) -> Any:

@@ -190,6 +190,7 @@ def show_colours(glass: Glass, layer: str) -> Iterator[Event]:
     """The three strongest directions of a layer's maps as red, green and blue."""
     from unetscope.inspection.maps import feature_maps
     from unetscope.inspection.projection import pca_rgb
+    from unetscope.inspection.reproduction import Recipe
 
     yield Working(f"Colours of {layer}")
     found = feature_maps(glass.net, glass.image, [layer], region=glass.view, max_bytes=MOST_BYTES)[
@@ -210,7 +211,14 @@ def show_colours(glass: Glass, layer: str) -> Iterator[Event]:
         f"Pixels of one colour look alike to {layer}. Red, green and blue are its three principal "
         f"components and hold {parts} of what varies."
     )
-    yield Shown("Principal components", text, "empirical", (picture,), result=mixed)
+    arguments = {"layers": [layer], "region": glass.view}
+    recipe = Recipe("feature_maps", arguments, (layer,), then=("pca_rgb", {"seed": 0}))
+    yield Shown(
+        *("Principal components", text, "empirical", (picture,)),
+        result=mixed,
+        recipe=recipe,
+        layer=layer,
+    )
 
 
 def show_favourite(glass: Glass, layer: str, channel: int) -> Iterator[Event]:

@@ -22,9 +22,10 @@ from unetscope.widgets.looks import NarrowCombo, Tints, small_button
 
 
 class AskPanel(QWidget):
-    """Buttons; three of them unfold what more there is to choose, one at a time."""
+    """Buttons; some unfold what more there is to choose, one at a time: ``unfolded(panel)``."""
 
     SHOWS = frozenset({"glass", "layer", "channel"})
+    unfolded = Signal(QWidget)
 
     def __init__(self, inspector: Any, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -118,6 +119,8 @@ class AskPanel(QWidget):
             if other != name and on:
                 button.setChecked(False)
         self._panels[name].setVisible(on)
+        if on:
+            self.unfolded.emit(self._panels[name])
 
     def _apply_kernel(self, kernel: Any, out: int, inp: int | None) -> None:
         self._inspector.questions.edited(kernel, out, inp, keep_norm=self.kernel.keep_strength)

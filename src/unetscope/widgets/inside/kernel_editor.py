@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from unetscope.widgets.inside.kernel_grid import KernelGrid
 from unetscope.widgets.looks import NarrowCombo, Tints, line_px, quiet, small_button
@@ -206,30 +206,16 @@ class KernelEditor(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.note)
 
-    def _preset_buttons(self) -> QGridLayout:
-        rows = QGridLayout()
+    def _preset_buttons(self) -> QFlowLayout:
+        rows = QFlowLayout()  # as many side by side as there is room for
         rows.setSpacing(3)
         for name, text in PRESETS.items():
             button = small_button(text, f"Lay a {text} kernel into the grid.")
             button.setCheckable(True)
-            button.setMinimumWidth(1)
             button.clicked.connect(lambda _checked, name=name: self._choose_preset(name))
             self.presets[name] = button
-        self._buttons = rows
-        self._columns = 0
+            rows.addWidget(button)
         return rows
-
-    def resizeEvent(self, event: Any) -> None:
-        """As many presets side by side as there is room for."""
-        super().resizeEvent(event)
-        widest = max(button.sizeHint().width() for button in self.presets.values())
-        columns = min(4, max(1, (self.width() + 3) // (widest + 3)))
-        if columns == self._columns:
-            return
-        self._columns = columns
-        for place, button in enumerate(self.presets.values()):
-            self._buttons.addWidget(button, place // columns, place % columns)
-            button.setVisible(True)  # one that joins a layout on screen starts hidden
 
     def _connect(self) -> None:
         self.out.valueChanged.connect(lambda _value: self.reset())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
@@ -14,9 +15,10 @@ from unetscope.widgets.looks import Tints, small_button
 
 
 class LookPanel(QWidget):
-    """Buttons that show; below them what the probe says of the point."""
+    """Buttons that show; below them what the probe says of the point: ``unfolded(panel)``."""
 
     SHOWS = frozenset({"glass", "layer", "channel", "as_sheet"})
+    unfolded = Signal(QWidget)
 
     def __init__(self, inspector: Any, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -120,6 +122,7 @@ class LookPanel(QWidget):
         self._inspector.wants_microscope = on
         if not on:
             return
+        self.unfolded.emit(self.microscope)
         self.microscope.show_message("Press Probe and point at the image.")
         self._inspector.read_microscope()
         if not self._inside.probing:
