@@ -47,13 +47,8 @@ def look(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[..., An
         viewer.window.add_dock_widget(panel, name="Look inside")
         inspector = panel.inspector
 
-        def settled() -> bool:
-            lanes = (inspector.opening, inspector.showing, inspector.questions.lane)
-            waits = inspector._open_timer.isActive() or inspector._view_timer.isActive()
-            return not waits and not any(lane.busy for lane in lanes)
-
         def settle() -> None:
-            qtbot.waitUntil(settled, timeout=WAIT_MS)
+            qtbot.waitUntil(lambda: not inspector.busy, timeout=WAIT_MS)
             qtbot.wait(20)
 
         qtbot.waitUntil(lambda: panel.inside.glass is not None or panel.inside.message is not None,
@@ -257,7 +252,7 @@ def test_a_network_that_does_not_fit_is_refused_in_words(look, model, message) -
         return
     assert here.inside.message.tone == "error"
     assert message.lower() in here.inside.message.text.lower()
-    here.inspector.choose_source("bundled:general-fast")
+    here.inspector.networks.choose("bundled:general-fast")
     here.settle()
     assert here.inside.glass.subject.title == "general-fast"
 
@@ -285,10 +280,10 @@ def test_training_is_followed_epoch_by_epoch(look) -> None:
         for epoch, factor in ((1, 1.0), (2, 1.5)):
             net = replace_weights(model.backbone, factor)
             session.apply(EpochDone(epoch, 1.0, 0.5, None, 0.0, False, model, net))
-        here.inspector.choose_source("model:fine-tuned network")
+        here.inspector.networks.choose("model:fine-tuned network")
         here.settle()
         assert here.inside.glass.subject.title.endswith("epoch 2")
-        assert [name for name, _ in here.inspector.epochs] == ["epoch 1", "epoch 2"]
+        assert [name for name, _ in here.inspector.networks.epochs] == ["epoch 1", "epoch 2"]
         net = replace_weights(model.backbone, 2.0)
         session.apply(EpochDone(3, 1.0, 0.5, None, 0.0, False, model, net))
         here.settle()

@@ -50,7 +50,7 @@ class LookInside(DockedPanel):
 
     def show_model(self, model: Any, title: str = "my network") -> None:
         """Look into a network of your own: any ``torch.nn.Module`` that takes one image."""
-        self.inspector.add_own(model, title)
+        self.inspector.networks.add(title, model)
 
     def _panels(self) -> tuple[Any, ...]:
         return (

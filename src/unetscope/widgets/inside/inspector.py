@@ -7,7 +7,6 @@ asked by a button is in :mod:`unetscope.widgets.inside.questions`.
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -21,28 +20,24 @@ from unetscope.session.inside.layers import EFFECTIVE, FIELD, InsideLayers
 from unetscope.session.inside.looking import (
     map_limits,
     open_subject,
-    prepare_microscope,
-    show_effective,
     show_maps,
 )
 from unetscope.session.inside.pointer import Pointer
-from unetscope.session.inside.related import arithmetic_layer, first_layer, has_places
-from unetscope.session.inside.sources import OwnModel, sources, subject
+from unetscope.session.inside.related import first_layer, has_places
 from unetscope.session.inside.state import Inside
+from unetscope.session.inside.threads import with_threads
 from unetscope.session.layers import OpenLayers
-from unetscope.session.open_sessions import open_sessions
 from unetscope.session.requests import Target
-from unetscope.session.state import Session
 from unetscope.session.values import Message
+from unetscope.widgets.inside.measuring import Measuring
+from unetscope.widgets.inside.networks import Networks
 from unetscope.widgets.inside.probe import Probe
 from unetscope.widgets.inside.questions import Questions
 from unetscope.widgets.job_runner import JobEnded, Lane
 
 FOLLOW_MS = 400  # after a training epoch, so that a burst of them opens one network
 VIEW_MS = 400  # after the camera has come to rest
-EFFECTIVE_MS = 250
 WAIT_S = 2.5
-EPOCHS_KEPT = 48
 
 
 class Inspector(QObject):
@@ -61,22 +56,17 @@ class Inspector(QObject):
         self.pictures = InsideLayers(self.layers)
         self.pointer = Pointer(self.layers)
         self.probe = Probe(self.inside, self.pictures, self.pointer, self)
-        self.own: list[OwnModel] = []
-        self.session: Session | None = None
-        self.epochs: list[tuple[str, Any]] = []  # (name, network) of the present training
-        self.wants_microscope = False
+        self.networks = Networks(viewer, self.inside, self)
+        self.measuring = Measuring(self.inside, self.probe, self)
         self.own_contrast = False
         self._closed = False
         self._connections = Connections()
-        self._session_connections = Connections()
         self.opening, self.showing = Lane(self), Lane(self)
-        self.measuring, self.reading = Lane(self, niceness=5), Lane(self)
         self.questions = Questions(self, self)
         self._open_timer = self._timer(FOLLOW_MS, self.open)
         self._view_timer = self._timer(VIEW_MS, self._view_moved)
-        self._effective_timer = self._timer(EFFECTIVE_MS, self._measure)
         self._connect()
-        self._session_changed()
+        self.networks.begin()
         self._images_changed()
 
     def _timer(self, interval_ms: int, call: Any) -> QTimer:
@@ -88,19 +78,14 @@ class Inspector(QObject):
 
     def _connect(self) -> None:
         connect = self._connections.connect
-        connect(open_sessions.changed, self._session_changed)
         connect(self.layers.images_changed, self._images_changed)
         connect(self.layers.activated, self._activated)
         connect(self.layers.moved, self._view_moves)
         connect(self.layers.panned, self._view_moves)
         connect(self.pictures.channel_moved, self._channel_moved)
-        self.probe.pinned.connect(self._pinned)
-        for lane, heard in (
-            (self.opening, self._opened),
-            (self.showing, self._showed),
-            (self.measuring, self._measured),
-            (self.reading, self._read),
-        ):
+        self.networks.chosen.connect(self.open)
+        self.networks.renewed.connect(self._network_renewed)
+        for lane, heard in ((self.opening, self._opened), (self.showing, self._showed)):
             lane.happened.connect(heard)
             lane.ended.connect(self._ended)
 
@@ -109,13 +94,14 @@ class Inspector(QObject):
         if self._closed:
             return
         self._closed = True
-        for timer in (self._open_timer, self._view_timer, self._effective_timer):
+        for timer in (self._open_timer, self._view_timer):
             timer.stop()
-        lanes = (self.opening, self.showing, self.measuring, self.reading, self.questions.lane)
+        lanes = (self.opening, self.showing, self.questions.lane, *self.measuring.lanes())
         for lane in lanes:
             lane.drop()
+        self.measuring.close()
         self.probe.close()
-        self._session_connections.close()
+        self.networks.close()
         self._connections.close()
         self.pictures.close()
         self.layers.close()
@@ -123,27 +109,20 @@ class Inspector(QObject):
         for lane in lanes:
             lane.wait(deadline - monotonic())
 
+    def _start(self, lane: Lane, job: Any, ticket: Any = None, *, spare: int = 1) -> None:
+        """Start a job; one core is left to the window and to a training that runs."""
+        spare = 1 if self.networks.training else spare
+        lane.start(partial(with_threads, job, spare), ticket)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs, or waits to."""
+        lanes = (self.opening, self.showing, self.questions.lane)
+        timers = (self._open_timer, self._view_timer)
+        waits = any(lane.busy for lane in lanes) or any(timer.isActive() for timer in timers)
+        return waits or self.measuring.busy
+
     # ---- networks
-
-    def add_own(self, module: Any, title: str) -> None:
-        """Offer a network handed over from Python, and look into it."""
-        self.own.append(OwnModel(title, module))
-        self._list_sources()
-        self.choose_source(f"own:{len(self.own) - 1}")
-
-    def add_file(self, path: Path) -> None:
-        """Offer the network of a model file, and look into it."""
-        self.own.append(OwnModel(path.stem, path=path))
-        self._list_sources()
-        self.choose_source(f"own:{len(self.own) - 1}")
-
-    def choose_source(self, key: str) -> None:
-        """Look into another network."""
-        if key == self.inside.source or key not in {s.key for s in self.inside.sources}:
-            return
-        self.inside.source = key
-        self.inside.message = None
-        self.open()
 
     def open(self) -> None:
         """Open the chosen network for the chosen image, as both are now."""
@@ -152,12 +131,12 @@ class Inspector(QObject):
             return
         self._open_timer.stop()
         try:
-            chosen = subject(inside.source, self.session, self.own, self._target())
+            chosen = self.networks.subject(self._target())
         except UnetscopeError as error:
             self.tell(error, "Opening")
             return
         inside.opening = True
-        self.opening.start(partial(open_subject, chosen))
+        self._start(self.opening, partial(open_subject, chosen))
 
     def _target(self) -> Target:
         image = self.inside.image
@@ -217,23 +196,13 @@ class Inspector(QObject):
         job = partial(
             show_maps, inside.glass, inside.layer, channel=inside.channel, sheet=inside.as_sheet
         )
-        self.showing.start(job, (inside.layer, inside.glass, asked))
-        if self.wants_microscope:
-            self.read_microscope()
+        self._start(self.showing, job, (inside.layer, inside.glass, asked), spare=0)
+        self.measuring.renew()
 
     def _maps_in_sight(self) -> bool:
         """What is renewed unasked must not take the place of another answer."""
         layer = self.pictures.find("maps")
         return layer is not None and bool(layer.visible)
-
-    def read_microscope(self) -> None:
-        """Capture what the arithmetic under the cursor needs."""
-        inside = self.inside
-        self.wants_microscope = True
-        if inside.glass is None or not inside.layer:
-            return
-        leaf = arithmetic_layer(inside.glass, inside.layer)
-        self.reading.start(partial(prepare_microscope, inside.glass, leaf))
 
     def set_probing(self, on: bool) -> None:
         """Follow the cursor, or stop."""
@@ -294,7 +263,6 @@ class Inspector(QObject):
     def clear(self) -> None:
         """Remove every layer of the group."""
         self.showing.drop()
-        self.measuring.drop()
         self.pictures.clear()
         self.inside.working = None
 
@@ -332,41 +300,13 @@ class Inspector(QObject):
         if shown.pictures:
             self.pictures.only({picture.role for picture in shown.pictures})
 
-    def _pinned(self) -> None:
-        self._effective_timer.start()
-
-    def _measure(self) -> None:
-        inside = self.inside
-        glass = inside.glass
-        if glass is None or inside.point is None or not inside.layer or glass.axes != 2:
-            return
-        if self.probe.effective is not None and self.probe.effective.layer == inside.layer:
-            return
-        point = inside.point[-glass.axes :]
-        if glass.inside(point):
-            self.measuring.start(partial(show_effective, glass, inside.layer, point))
-
-    def _measured(self, ticket: Any, event: Any) -> None:
-        if isinstance(event, Shown) and event.result.layer == self.inside.layer:
-            self.probe.effective = event.result
-            self.probe.redraw_soon()
-
-    def _read(self, ticket: Any, event: Any) -> None:
-        if not isinstance(event, Working):
-            self.probe.microscope = event
-            self.probe.redraw_soon()
-
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if self.sender() is self.opening:
             self.inside.opening = False
         if self.sender() in (self.opening, self.showing):
             self.inside.working = None
         if end.error is not None:
-            if self.sender() is self.reading:
-                self.probe.microscope = None
-                self.probe.arithmetic.emit(str(end.error))
-            elif self.sender() is not self.measuring:
-                self.tell(end.error, "Looking inside")
+            self.tell(end.error, "Looking inside")
 
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""
@@ -378,40 +318,9 @@ class Inspector(QObject):
 
     # ---- following the viewer and the other panel
 
-    def _session_changed(self, *_: Any) -> None:
-        found = open_sessions.of(self.viewer)
-        if found is self.session and self.inside.sources:
-            return
-        self._session_connections.close()
-        self.session = found
-        if found is not None:
-            self._session_connections.connect(found.events.model, self._model_changed)
-            self._session_connections.connect(found.events.newest, self._epoch_over)
-            self._session_connections.connect(found.events.versions, self._list_sources)
-        self._list_sources()
-
-    def _list_sources(self, *_: Any) -> None:
-        inside = self.inside
-        inside.sources = sources(self.session, self.own)
-        keys = [source.key for source in inside.sources]
-        if inside.source not in keys:
-            inside.source = keys[0]
+    def _network_renewed(self) -> None:
+        if self.inside.follow:
             self._open_timer.start()
-
-    def _model_changed(self, *_: Any) -> None:
-        before = self.inside.source
-        self._list_sources()
-        if before == self.inside.source and before.startswith("model:") and self.inside.follow:
-            self._open_timer.start()
-
-    def _epoch_over(self, *_: Any) -> None:
-        """Keep the epoch's network for before and after, and look into it."""
-        newest = self.session.newest if self.session is not None else None
-        if newest is None:
-            self.epochs = []
-            return
-        self.epochs = [*self.epochs, (f"epoch {newest.epoch}", newest.network)][-EPOCHS_KEPT:]
-        self._model_changed()
 
     def _images_changed(self, *_: Any) -> None:
         inside = self.inside

@@ -119,12 +119,12 @@ class LookPanel(QWidget):
 
     def _arithmetic_wanted(self, on: bool) -> None:
         self.microscope.setVisible(on)
-        self._inspector.wants_microscope = on
+        self._inspector.measuring.wants_microscope = on
         if not on:
             return
         self.unfolded.emit(self.microscope)
         self.microscope.show_message("Press Probe and point at the image.")
-        self._inspector.read_microscope()
+        self._inspector.measuring.read()
         if not self._inside.probing:
             self._inspector.set_probing(True)
 

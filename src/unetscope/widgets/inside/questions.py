@@ -15,8 +15,9 @@ from unetscope.session.inside.answers import Shown, Working
 from unetscope.session.inside.glass import Glass
 from unetscope.session.inside.related import has_places, kernel_layer
 from unetscope.session.inside.state import Inside
+from unetscope.session.inside.threads import with_threads
 from unetscope.session.layers import OpenLayers
-from unetscope.session.state import Session
+from unetscope.widgets.inside.networks import Networks
 from unetscope.widgets.job_runner import JobEnded, Lane
 
 SHIFTS = (1, 2, 4, 8, 16)
@@ -27,8 +28,7 @@ class Asker(Protocol):
 
     inside: Inside
     layers: OpenLayers
-    session: Session | None
-    epochs: list[tuple[str, Any]]
+    networks: Networks
 
     def lay(self, shown: Shown) -> None:
         """Put pictures on the image."""
@@ -118,7 +118,7 @@ class Questions(QObject):
             error = LabelError("there are no strokes on this image; paint two classes first.")
             self._asker.tell(error, "Comparing")
             return
-        session = self._asker.session
+        session = self._asker.networks.session
         classes = session.classes if session is not None else ()
         layer = self._asker.inside.layer
 
@@ -140,14 +140,16 @@ class Questions(QObject):
         size = image.pixel_size if image is not None else None
         unit = image.unit if image is not None else None
         labels = self._labels()
-        classes = self._asker.session.classes if self._asker.session is not None else ()
+        classes = (
+            self._asker.networks.session.classes if self._asker.networks.session is not None else ()
+        )
         self._ask(lambda g: comparing.ask_health(g, labels, size, unit, classes))
 
     def difference(self) -> None:
         """What training changed."""
         asker = self._asker
-        inside, session = asker.inside, asker.session
-        epochs = list(asker.epochs)
+        inside, session = asker.inside, asker.networks.session
+        epochs = list(asker.networks.epochs)
         if session is None or session.model is None or not epochs:
             error = LabelError("nothing has been trained yet in this window; press Train first.")
             asker.tell(error, "Before and after")
@@ -172,7 +174,7 @@ class Questions(QObject):
             return
         self._asker.inside.message = None
         self._asker.inside.working = Working("Starting")
-        self.lane.start(partial(_run, make, glass), glass)
+        self.lane.start(partial(with_threads, partial(_run, make, glass), 1), glass)
 
     def _happened(self, ticket: Any, event: Any) -> None:
         inside = self._asker.inside

@@ -54,7 +54,7 @@ class SubjectPanel(QWidget):
         self.sources.setToolTip("The network to look into.")
         self.sources.setAccessibleName("Network")
         self.sources.activated.connect(
-            lambda index: inspector.choose_source(self.sources.itemData(index))
+            lambda index: inspector.networks.choose(self.sources.itemData(index))
         )
         self.file = small_button("…", "Open a model file (.unetscope) to look into.")
         self.file.clicked.connect(self._open_file)
@@ -133,7 +133,8 @@ class SubjectPanel(QWidget):
             self, "Look into a model file", "", "Models (*.unetscope)"
         )
         if chosen:
-            self._inspector.add_file(Path(chosen))
+            path = Path(chosen)
+            self._inspector.networks.add(path.stem, path=path)
 
 
 def _fill(combo: Any, entries: list[tuple[str, str, str]]) -> None:
