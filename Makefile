@@ -15,12 +15,13 @@ PYTEST_ARGS ?=
 # What else the demo is to be told, e.g. DEMO_ARGS="--sample grains --headless"
 DEMO_ARGS ?=
 
-.PHONY: help setup demo test lint bench bench-quick screenshots clean
+.PHONY: help setup demo test lint soak bench bench-quick screenshots clean
 
 help:
 	@echo "make demo         open the demonstration (without a screen: writes pictures into demo/)"
 	@echo "make test         every check: ruff, mypy, import-linter, pytest"
 	@echo "make lint         the checks without pytest"
+	@echo "make soak         the long forms of tests that have one (minutes)"
 	@echo "make bench        measure and rewrite docs/benchmarks.md; bench-quick: a few minutes"
 	@echo "make screenshots  take the pictures in docs/images/ again"
 	@echo "make setup        only make $(VENV);  make clean: remove what was built"
@@ -74,6 +75,9 @@ test: lint
 	    echo "unetscope: no screen and no xvfb-run: the tests marked gl are skipped (sudo apt install xvfb xauth)" >&2; \
 	    QT_QPA_PLATFORM=offscreen $(PY) -m pytest $(PYTEST_ARGS); \
 	fi
+
+soak: $(STAMP)
+	UNETSCOPE_SOAK=1 QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m slow -k "soak or thousand" --timeout 3600 $(PYTEST_ARGS)
 
 bench: $(STAMP)
 	$(PY) tests/benchmarks --out docs/benchmarks.md

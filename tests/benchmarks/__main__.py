@@ -76,7 +76,7 @@ def _inside_units(
 ) -> Iterator[tuple[str, list[Row]]]:
     for unit in inside.inside_units():
         known = rows.unit("inside", unit)
-        if known and not again and not inside.is_stale(known):
+        if known and not again and not inside.is_stale(unit, known):
             continue
         try:
             yield unit, inside.inside_rows(unit, plan, data)

@@ -11,7 +11,8 @@ from benchmarks.machine import OtherPrograms
 from benchmarks.plan import Plan
 from benchmarks.rows import Row, essence
 
-_ANSWERS_COME_FROM = ("inspection/*.py", "session/inside/*.py", "widgets/inside/*.py")
+_ENGINE = ("inspection/*.py",)
+_PANEL = ("session/inside/*.py", "widgets/inside/*.py", "widgets/look_inside.py")
 CHECKS = ("random networks", "placement", "torchlens", "torchinfo", "arithmetic")
 FINDINGS = ("effective fields", "ablation", "shifts")
 TIMED = "seconds, {} thread(s)"
@@ -23,14 +24,15 @@ def inside_units() -> list[str]:
     return [*(TIMED.format(n) for n in thread_counts()), WINDOW, *CHECKS, *FINDINGS]
 
 
-def engine() -> str:
-    """Tells apart inspection engines and panels whose answers or seconds may differ."""
-    return essence(_ANSWERS_COME_FROM).hexdigest()[:12]
+def engine(unit: str) -> str:
+    """Tells apart engines (and panels, for the window) whose answers or seconds may differ."""
+    patterns = (*_ENGINE, *_PANEL) if unit == WINDOW else _ENGINE
+    return essence(patterns).hexdigest()[:12]
 
 
-def is_stale(rows: list[Row]) -> bool:
-    """Whether rows were measured with another engine than this one."""
-    return any(row.get("engine") != engine() for row in rows)
+def is_stale(unit: str, rows: list[Row]) -> bool:
+    """Whether the rows of a unit were measured with another engine than this one."""
+    return any(row.get("engine") != engine(unit) for row in rows)
 
 
 def inside_rows(unit: str, plan: Plan, data: Path) -> list[Row]:
@@ -47,8 +49,13 @@ def inside_rows(unit: str, plan: Plan, data: Path) -> list[Row]:
     """
     others = OtherPrograms()
     found = _jobs(plan, data)[unit]()
-    conditions = {"what": "conditions", "nice": os.nice(0), "others_cores": others.cores()}
-    about = {"unit": unit, "engine": engine()}
+    conditions = {
+        "what": "conditions",
+        "nice": os.nice(0),
+        "cores": os.cpu_count(),
+        "others_cores": others.cores(),
+    }
+    about = {"unit": unit, "engine": engine(unit)}
     return [about | row for row in (*found, conditions)]
 
 
@@ -66,7 +73,7 @@ def _jobs(plan: Plan, data: Path) -> dict[str, Callable[[], list[Row]]]:
 
     return {
         **{TIMED.format(n): timed(n) for n in thread_counts()},
-        WINDOW: lambda: window.window_rows(plan.strokes, plan.repeats),
+        WINDOW: lambda: window.window_rows(plan.strokes // 2, plan.repeats),
         "random networks": lambda: checks.random_rows(plan.networks),
         "placement": checks.placement_rows,
         "torchlens": checks.torchlens_rows,

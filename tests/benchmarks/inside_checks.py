@@ -188,7 +188,7 @@ def arithmetic_rows(cells: int = 60) -> list[Row]:
         for flat in picked:
             channel, *point = (int(i) for i in np.unravel_index(flat, expected.shape))
             answer = glass.at(channel, point)
-            unequal += answer.computed != expected[(channel, *point)]
+            unequal += bool(answer.computed != expected[(channel, *point)])
             worst = max(worst, abs(answer.total - float(expected[(channel, *point)])))
         rows.append(
             {

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.latency import scene
+from benchmarks.machine import Quiet
 from benchmarks.rows import Row
 from benchmarks.screen import PLUGIN, rest, tell, told_by, wait_until
 
 PANEL = "Look inside"
 STAGES = ("enc1", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1")
-BETWEEN_CLICKS_S = 0.2  # shorter than the pause after which the effective field is measured
+WAIT_S = 60.0  # for quiet moments, in all
 
 
 def window_rows(clicks: int, rounds: int) -> list[Row]:
@@ -76,25 +77,29 @@ def measure(clicks: int, rounds: int) -> list[Row]:
     wait_until(lambda: panel.inside.glass is not None)
     _settle(inspector)
     eye = _Eye(viewer, panel)
-    rows = [*_clicked(viewer, panel, eye, clicks), *_chosen(panel, eye, rounds)]
+    quiet = Quiet(WAIT_S)
+    rows = [*_clicked(panel, eye, clicks, quiet), *_chosen(panel, eye, rounds, quiet)]
     panel.shut_down()
     viewer.close()
     return rows
 
 
 def _settle(inspector: Any) -> None:
-    lanes = (inspector.opening, inspector.showing, inspector.reading, inspector.measuring)
-    timers = (inspector._open_timer, inspector._view_timer, inspector._effective_timer)
-    wait_until(lambda: not any(lane.busy for lane in lanes))
-    rest(0.5)
-    wait_until(lambda: not any(lane.busy for lane in lanes) and not any(map(_active, timers)))
+    """Wait until no job runs and none is about to."""
+    from qtpy.QtCore import QTimer
+
+    from unetscope.widgets.job_runner import Lane
+
+    def still() -> bool:
+        waiting = any(t.isSingleShot() and t.isActive() for t in inspector.findChildren(QTimer))
+        return not waiting and not any(lane.busy for lane in inspector.findChildren(Lane))
+
+    wait_until(still)
+    rest(0.3)
+    wait_until(still)
 
 
-def _active(timer: Any) -> bool:
-    return bool(timer.isActive())
-
-
-def _clicked(viewer: Any, panel: Any, eye: _Eye, clicks: int) -> list[Row]:
+def _clicked(panel: Any, eye: _Eye, clicks: int, quiet: Quiet) -> list[Row]:
     """Mouse clicks on the canvas, before and after the effective contour of the layer is known."""
     inspector = panel.inspector
     panel.network_panel.drawing.chosen.emit("dec1")
@@ -104,7 +109,7 @@ def _clicked(viewer: Any, panel: Any, eye: _Eye, clicks: int) -> list[Row]:
     inspector.probe.effective = None
     rows = []
     for what in ("click", "click, with the contour"):
-        found = _click_many(inspector, eye, clicks, rest_s=BETWEEN_CLICKS_S)
+        found = _click_many(inspector, eye, clicks, quiet)
         rows += [{"what": what, "until": until, "seconds": s} for until, s in found.items()]
         _settle(inspector)
         wait_until(lambda: inspector.probe.effective is not None)
@@ -112,7 +117,7 @@ def _clicked(viewer: Any, panel: Any, eye: _Eye, clicks: int) -> list[Row]:
     return rows
 
 
-def _click_many(inspector: Any, eye: _Eye, clicks: int, rest_s: float) -> dict[str, list[float]]:
+def _click_many(inspector: Any, eye: _Eye, clicks: int, quiet: Quiet) -> dict[str, list[float]]:
     from qtpy.QtCore import QPoint, Qt
     from qtpy.QtTest import QTest
 
@@ -121,6 +126,7 @@ def _click_many(inspector: Any, eye: _Eye, clicks: int, rest_s: float) -> dict[s
     rng = np.random.default_rng(0)
     size = eye.native.size()
     seconds: dict[str, list[float]] = {"data": [], "drawn": []}
+    contour = inspector.probe.effective
     while len(seconds["data"]) < clicks:
         at = (
             int(size.width() * rng.uniform(0.35, 0.65)),
@@ -128,6 +134,9 @@ def _click_many(inspector: Any, eye: _Eye, clicks: int, rest_s: float) -> dict[s
         )
         eye.watch(inspector.pictures.find(FIELD))
         before = inspector.inside.point
+        _settle(inspector)
+        quiet.wait(rest)
+        inspector.probe.effective = contour
         eye.clear()
         began = time.perf_counter()
         QTest.mouseClick(
@@ -138,11 +147,10 @@ def _click_many(inspector: Any, eye: _Eye, clicks: int, rest_s: float) -> dict[s
         drawn = eye.after(eye.data)
         seconds["data"].append(eye.data[0] - began)
         seconds["drawn"].append(drawn - began)
-        rest(rest_s)
     return seconds
 
 
-def _chosen(panel: Any, eye: _Eye, rounds: int) -> list[Row]:
+def _chosen(panel: Any, eye: _Eye, rounds: int, quiet: Quiet) -> list[Row]:
     """A stage of the drawing is chosen while maps are shown: its maps take their place."""
     inspector = panel.inspector
     inspector.show_maps()
@@ -150,6 +158,7 @@ def _chosen(panel: Any, eye: _Eye, rounds: int) -> list[Row]:
     seconds: dict[tuple[str, str], list[float]] = {}
     for turn in range(rounds + 1):
         for stage in STAGES:
+            quiet.wait(rest)
             eye.clear()
             began = time.perf_counter()
             panel.network_panel.drawing.chosen.emit(stage)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import platform
 import re
+import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.rows import fingerprint
+from benchmarks.rows import BUSY_CORES, fingerprint
+
+_MOMENT_S = 0.1
 
 
 def machine() -> dict[str, str]:
@@ -45,6 +49,22 @@ class OtherPrograms:
             return None
         wall, busy, own = (a - b for a, b in zip(now, self._began, strict=True))
         return max(0.0, (busy - own) / wall) if wall > 0 else 0.0
+
+
+class Quiet:
+    """Waits for moments in which other programs are idle; ``budget_s`` in all, then no more."""
+
+    def __init__(self, budget_s: float) -> None:
+        self._left_s = budget_s
+
+    def wait(self, rest: Callable[[float], None] = time.sleep) -> None:
+        """Return after a tenth of a second in which other programs were quiet."""
+        while self._left_s > 0:
+            others = OtherPrograms()
+            rest(_MOMENT_S)
+            self._left_s -= _MOMENT_S
+            if (others.cores() or 0.0) <= BUSY_CORES:
+                return
 
 
 def _used_s() -> tuple[float, float, float] | None:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import quality_pages, speed_pages
+from benchmarks import inside_bars, inside_pages, quality_pages, speed_pages
 from benchmarks.machine import machine
 from benchmarks.plan import FULL, Plan
 from benchmarks.rows import Row, Rows
 from benchmarks.tables import Bar, table
 
-SUBJECTS = ("instant", "training", "latency", "startup", "smoothness", "throughput")
+SUBJECTS = ("instant", "training", "latency", "startup", "smoothness", "throughput", "inside")
 _TRIED = Path(__file__).with_name("tried.md")
 
 
@@ -23,11 +23,13 @@ def write(rows: Rows, plan: Plan, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     figures = out.parent / "images"
     bars = [*quality_pages.bars(found, plan), *speed_pages.bars(found)]
+    bars += inside_bars.bars(found["inside"])
     parts = [
         _head(about, plan, rows),
         _targets(bars),
         quality_pages.pages(found, plan, figures),
         speed_pages.pages(found, figures),
+        inside_pages.pages(found["inside"]),
         _TRIED.read_text() if _TRIED.exists() else "",
         _limits(),
     ]

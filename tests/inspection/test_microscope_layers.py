@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from unetscope.errors import ModelError
 from unetscope.inspection.microscope import Convolution, Pointwise, Pooling, microscope
 from unetscope.inspection.pointwise import ACTIVATIONS
 
@@ -37,6 +38,17 @@ POOLINGS = {
     "bicubic, aligned": lambda: nn.Upsample(size=(14, 14), mode="bicubic", align_corners=True),
     "volume, nearest": lambda: nn.Upsample(scale_factor=2),
     "volume, trilinear": lambda: nn.Upsample(scale_factor=2, mode="trilinear"),
+}
+MOVING = {
+    "zeros": lambda: nn.ZeroPad2d((1, 2, 3, 0)),
+    "constant": lambda: nn.ConstantPad2d((2, 0, 1, 1), 3.5),
+    "cut off": lambda: nn.ConstantPad2d((-1, 2, -2, 0), 1.0),
+    "reflection": lambda: nn.ReflectionPad2d((3, 1, 2, 4)),
+    "replication": lambda: nn.ReplicationPad2d(2),
+    "circular": lambda: nn.CircularPad2d((1, 2, 3, 0)),
+    "volume, replication": lambda: nn.ReplicationPad3d((1, 0, 2, 1, 0, 3)),
+    "shuffle": lambda: nn.PixelShuffle(2),
+    "unshuffle": lambda: nn.PixelUnshuffle(3),
 }
 POINTWISE = {
     "batch": lambda: nn.BatchNorm2d(4),
@@ -95,6 +107,49 @@ def test_every_value_of_every_kind_of_pooling_is_explained(name) -> None:
             assert answer.winner is not None
             assert read[(channel, *answer.winner)] == pytest.approx(answer.computed, abs=1e-6)
         assert f"{answer.total:.4g}" in answer.formula
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_every_value_that_is_only_moved_is_found_where_it_was(name) -> None:
+    net = nn.Sequential(stem(name), MOVING[name]())
+    image = torch.randn((4, 5, 6, 5) if "volume" in name else (4, 9, 12))
+    with torch.no_grad():
+        expected = net(image[None])[0].numpy()
+        read = net[0](image[None])[0].numpy()
+    glass = microscope(net, image, "1")
+    assert glass.shape == expected.shape and glass.kind in ("padding", "pixel shuffle")
+    for channel, *point in some_cells(expected, 200):
+        answer = glass.at(channel, point)
+        assert isinstance(answer, Pooling) and answer.kind == glass.kind
+        assert answer.total == answer.computed == expected[(channel, *point)]
+        if all(0 <= u < n for u, n in zip(answer.origin, read.shape[1:], strict=True)):
+            assert read[(answer.source, *answer.origin)] == answer.total
+        else:
+            assert "filled with" in answer.formula and name in ("zeros", "constant", "cut off")
+
+
+@pytest.mark.parametrize("layer", ["1", "3"])
+def test_moved_values_of_a_region_are_those_of_the_whole_map(layer: str) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        *(nn.Conv2d(1, 4, 3, stride=2), nn.ReflectionPad2d(1), nn.Conv2d(4, 8, 3)),
+        nn.PixelShuffle(2),
+    )
+    image = torch.randn(120, 130)
+    whole = microscope(net, image, layer)
+    part = microscope(net, image, layer, region=(slice(60, 66), slice(0, 9)))
+    for point in [(31, 1), (32, 0), (32, 3)] if layer == "1" else [(62, 1), (63, 4), (64, 2)]:
+        one, other = part.at(1, point), whole.at(1, point)
+        assert isinstance(one, Pooling) and isinstance(other, Pooling)
+        assert (one.positions, one.source) == (other.positions, other.source)
+        assert one.total == one.computed == pytest.approx(other.total, abs=1e-6)
+
+
+@pytest.mark.parametrize("layer", [nn.Softmax(1), nn.LayerNorm((9, 9))])
+def test_what_mixes_many_values_is_refused_in_words(layer: nn.Module) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 4, 1), layer)
+    with pytest.raises(ModelError, match=f"{type(layer).__name__}: .* choose the layer before"):
+        microscope(net, torch.rand(9, 9), "1")
 
 
 @pytest.mark.parametrize("name", POINTWISE)

@@ -9,7 +9,7 @@ from typing import Any
 from windows import SIZE, pump, save, shoot, tiled, wait_until
 
 TRAIN_S = 30
-LIMIT_KB = 190
+LIMIT_KB = 200
 
 
 class Inside:
@@ -41,7 +41,7 @@ class Inside:
     def choose_source(self, key: str) -> None:
         """Look into another network."""
         wait_until(lambda: key in {source.key for source in self.inside.sources})
-        self.inspector.choose_source(key)
+        self.inspector.networks.choose(key)
         self.settle()
 
     def layer(self, layer: str, channel: int = 0) -> None:
@@ -52,12 +52,8 @@ class Inside:
 
     def settle(self) -> None:
         """Wait until nothing runs."""
-        lanes = (
-            self.inspector.opening, self.inspector.showing, self.inspector.measuring,
-            self.inspector.reading, self.ask.lane,
-        )  # fmt: skip
         pump(0.6)
-        wait_until(lambda: not any(lane.busy for lane in lanes), 120)
+        wait_until(lambda: not self.inspector.busy, 120)
         pump(0.3)
 
     def asked(self, question: Callable[[], None]) -> None:
@@ -160,6 +156,7 @@ def electron(picture: Any, folder: Path) -> None:
     seen.clear()
     seen.layer("dec1.convs.relu2", 3)
     seen.asked(seen.inspector.show_maps)
+    seen.zoom(208, 220, 2)
     seen.scroll(panel.network_panel)
     seen.shoot("maps")
 
@@ -183,6 +180,7 @@ def electron(picture: Any, folder: Path) -> None:
     seen.clear()
     seen.unfold("Without this …")
     seen.asked(lambda: ask.without("skip:dec1", "mean"))
+    seen.zoom(208, 220, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("without")
 
@@ -209,11 +207,13 @@ def electron(picture: Any, folder: Path) -> None:
     seen.strokes(visible=False)
     seen.layer("dec1.convs.relu2", 3)
     seen.asked(ask.difference)
+    seen.zoom(208, 220, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("difference")
 
     seen.clear()
     seen.asked(ask.shift)
+    seen.zoom(208, 220, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("shift")
     seen.close()
@@ -268,10 +268,11 @@ def light(picture: Any, folder: Path) -> None:
     seen.settle()
 
     seen.clear()
-    seen.layer("pool:1" if _has(seen, "pool:1") else "enc1.conv1")
+    seen.layer("pool:1")
     seen.zoom(293, 315, 14)
     panel.look_panel.arithmetic.setChecked(True)
     seen.probe(293, 315)
+    seen.strongest()
     seen.scroll(panel.look_panel)
     seen.shoot("microscope")
     panel.look_panel.arithmetic.setChecked(False)
@@ -287,11 +288,13 @@ def light(picture: Any, folder: Path) -> None:
     seen.inspector.choose_channel(best.channel)
     seen.asked(lambda: ask.without(f"channel:{best.layer}:{best.channel}", "mean"))
     seen.inside.shown = ranking
+    seen.zoom(256, 300, 2.2)
     seen.scroll(panel.ask_panel)
     seen.shoot("without")
 
     seen.clear()
     seen.unfold("Edit kernel …")
+    panel.ask_panel.kernel.out.setValue(0)
     panel.ask_panel.kernel.presets["sobel_x"].click()
     pump(0.2)
     seen.asked(panel.ask_panel.kernel.apply.click)
@@ -302,7 +305,7 @@ def light(picture: Any, folder: Path) -> None:
 
     seen.clear()
     seen.strokes(visible=True)
-    seen.layer("enc3.relu2")
+    seen.layer("dec1.convs.relu2")
     seen.unfold("Why this pixel? …")
     panel.ask_panel.why.region.setCurrentIndex(1)
     panel.ask_panel.why.target.setCurrentIndex(2)
@@ -330,15 +333,14 @@ def light(picture: Any, folder: Path) -> None:
 
     seen.clear()
     seen.choose_source("textbook:resnet18")
-    seen.asked(seen.inspector.show_maps)
+    seen.layer("layer2.1.relu2")
     seen.probe(293, 315)
+    seen.strongest()
+    panel.look_panel.own_contrast.setChecked(True)
+    seen.asked(seen.inspector.show_maps)
     seen.scroll(panel.network_panel)
     seen.shoot("resnet")
     seen.close()
-
-
-def _has(seen: Inside, layer: str) -> bool:
-    return layer in {call.name for call in seen.inside.glass.trace.calls}
 
 
 TAKEN = {"em": electron, "light": light}

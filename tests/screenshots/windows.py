@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 
 SIZE = (1360, 860)
-COLOURS = (256, 160, 112, 80, 56)  # the first that is small enough; text stays sharp in all of them
+COLOURS = (
+    256,
+    160,
+    112,
+    80,
+    56,
+    40,
+)  # the first that is small enough; text stays sharp in all of them
 OWN = 40  # the most frequent colours are kept as they are
 
 

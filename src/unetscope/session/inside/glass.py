@@ -165,13 +165,17 @@ def _centre(target: Target) -> tuple[int, ...]:
 
 
 def _view(target: Target, shape: tuple[int, ...], origin: tuple[int, ...]) -> tuple[slice, ...]:
-    """What of a large image is on screen, in pixels of the network's input; of a small one all."""
-    whole = tuple(slice(0, n) for n in shape)
+    """What of a large image is on screen, in pixels of the network's input; of a small one all.
+
+    A rim that was added to fit the network is no part of it.
+    """
+    sides = target.image.spatial_shape[-len(shape) :]
+    whole = tuple(slice(0, min(n, s - o)) for n, s, o in zip(shape, sides, origin, strict=True))
     if target.view is None or int(np.prod(shape)) <= WHOLE_PX:
         return whole
     cut = []
-    for part, start, n in zip(target.view, origin[-2:], shape[-2:], strict=True):
-        low, high = max(0, part.start - start), min(n, part.stop - start)
+    for part, start, full in zip(target.view, origin[-2:], whole[-2:], strict=True):
+        low, high = max(0, part.start - start), min(full.stop, part.stop - start)
         if high - low < 2:
             return whole
         cut.append(slice(low, high))
