@@ -15,7 +15,7 @@ from unetscope.widgets.advanced_panel import AdvancedPanel
 from unetscope.widgets.classes_panel import ClassesPanel
 from unetscope.widgets.docked_panel import DockedPanel
 from unetscope.widgets.image_panel import ImagePanel
-from unetscope.widgets.looks import theme_tints
+from unetscope.widgets.looks import small_button, theme_tints
 from unetscope.widgets.model_panel import ModelPanel
 from unetscope.widgets.plot_panel import PlotPanel
 from unetscope.widgets.prediction_panel import PredictionPanel
@@ -80,7 +80,12 @@ class PaintTrainPredict(DockedPanel):
         self.advanced_panel = AdvancedPanel(advanced)
 
     def _lay_out(self) -> None:
-        self.lay_out(self.status, self._panels()[1:])
+        self.look_inside = small_button(
+            "Look inside …",
+            "Feature maps, kernels and receptive fields of the model, on your image.",
+        )
+        self.look_inside.clicked.connect(lambda _checked: self._open_look_inside())
+        self.lay_out(self.status, (*self._panels()[1:], self.look_inside))
 
     def _connect_panels(self) -> None:
         bench = self.bench
@@ -162,6 +167,10 @@ class PaintTrainPredict(DockedPanel):
         strokes = layers.strokes_layer(image.key)
         chosen = str(strokes.unique_id) if strokes is not None else ""
         self.advanced_panel.offer_layers(layers.adoptable(image.key), chosen)
+
+    def _open_look_inside(self) -> None:
+        """Open the other panel beside this one; napari brings it forward if it is there already."""
+        self._viewer.window.add_plugin_dock_widget("napari-unetscope", "Look inside")
 
     def _theme_changed(self, event: Any) -> None:
         tints = theme_tints(self._viewer.theme)

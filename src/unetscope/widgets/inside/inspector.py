@@ -260,6 +260,13 @@ class Inspector(QObject):
         image = self.inside.image
         return None if image is None else self.pictures.drawn_polygon(image.key)
 
+    def stop(self) -> None:
+        """End what is running; what has been shown stays."""
+        self.questions.stop()
+        self.showing.drop()
+        self.measuring.measuring.drop()
+        self.inside.working = None
+
     def clear(self) -> None:
         """Remove every layer of the group."""
         self.showing.drop()

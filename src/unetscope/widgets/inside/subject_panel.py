@@ -46,7 +46,7 @@ class SubjectPanel(QWidget):
         self.progress.setTextVisible(False)
         self.progress.setMaximumHeight(6)
         self.stop = small_button("Stop", "End what is running; what was shown stays.")
-        self.stop.clicked.connect(self._inspector.questions.stop)
+        self.stop.clicked.connect(lambda _checked: inspector.stop())
         working = QHBoxLayout()
         working.addWidget(self.progress, 1)
         working.addWidget(self.stop)
@@ -105,7 +105,7 @@ class SubjectPanel(QWidget):
         self._say()
         work = self._inside.working
         self.progress.setVisible(work is not None)
-        self.stop.setVisible(work is not None and self._inspector.questions.lane.busy)
+        self.stop.setVisible(work is not None and not self._inside.opening)
         if work is not None:
             self.progress.setRange(0, max(work.total, 0))
             self.progress.setValue(work.done)
