@@ -51,7 +51,7 @@ def test_the_page_judges_targets_and_names_what_was_not_measured(tmp_path: Path)
     assert "not evidence" in page  # small sizes
     gain = next(line for line in page.splitlines() if line.startswith("| instant answer above"))
     assert "+0.040" in gain and gain.endswith("| yes |")
-    assert page.count("not measured |") == 7 + 11  # no timings are there, nothing of looking inside
+    assert page.count("not measured |") == 7 + 12  # no timings are there, nothing of looking inside
     assert "## Looking inside" not in page
     assert "beside other busy programs: 3" in page
     assert (tmp_path / "images" / "bench-sets.svg").stat().st_size > 1000
@@ -67,6 +67,8 @@ def looked_inside(path: Path, *, wrong: int = 0, click_s: float = 0.03) -> Rows:
         for what, seconds in (("box", 2e-5), ("trace and all boxes", 0.02), ("maps", 0.1))
     ]
     timed.append({"what": "maps", "threads": 2, "seconds": [0.31] * 3, **where, "layer": "dec1"})
+    large = {"layer": "enc1", "where": "512² of 2048²"}
+    timed.append({"what": "maps", "threads": 2, "seconds": [0.2] * 3, **large})
     units: dict[str, list[dict[str, Any]]] = {
         "seconds, 2 thread(s)": timed,
         "window": [
@@ -123,16 +125,16 @@ def test_looking_inside_is_judged_by_its_slowest_layer_and_every_box(tmp_path: P
     report.write(looked_inside(tmp_path / "good.jsonl"), QUICK, out)
     page = out.read_text()
     found = verdicts(page)
-    assert len(found) == 11 and set(found.values()) == {"yes", "**no**"}
+    assert len(found) == 12 and set(found.values()) == {"yes", "**no**"}
     missed = [what for what, verdict in found.items() if verdict != "yes"]
     assert missed == [
-        "maps of a 512² view, one layer, engine alone",  # 310 ms in dec1, though enc1 is fast
+        "maps of a 512² image, one layer, engine alone",  # 310 ms in dec1, though enc1 is fast
         "boxes equal to TorchLens's",  # four networks, five are wanted
     ]
     assert "slowest layer: dec1" in page and "## Looking inside" in page
     assert "| EM | enc1 → dec1 | 12.5 % | 0.050 |" in page
     assert "| EM, largest | 0.5 | 0 |" in page
-    assert "2 shared cores, while other programs took 0.5 to 0.5 (niceness -5)" in page
+    assert "2 shared cores (niceness -5). Other programs took\n0.5 to 0.5 cores" in page
     report.write(looked_inside(tmp_path / "bad.jsonl", wrong=1, click_s=0.06), QUICK, out)
     found = verdicts(out.read_text())
     assert found["boxes against gradients, random networks"] == "**no**"

@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.rows import Row
 from benchmarks.tables import Bar
 
+ALONE, INSIDE = "512²", "512² of 2048²"  # an image, and a view in the middle of a larger one
 _EQUAL = 1e-9  # px: a placement nearer than this to the centroid of the gradient is without error
 _FLOAT = 1e-5  # share of a map's largest value: float32 sums in another order
 
@@ -24,13 +25,15 @@ def _speed_bars(rows: Sequence[Row]) -> list[Bar]:
     engine = [row for row in rows if row.get("threads") == most]
     clicks = picked(rows, what="click", until="drawn")
     layers = picked(rows, what="layer", until="drawn")
+    maps = {where: picked(engine, what="maps", where=where) for where in (ALONE, INSIDE)}
     return [
         _slowest("field box after a click, engine alone", picked(engine, what="box"), 0.05),
         _slowest("field box after a click, in the window, until it is drawn", clicks, 0.05),
         _slowest(
             "field boxes of all 512² pixels", picked(engine, what="trace and all boxes"), 0.05
         ),
-        _slowest("maps of a 512² view, one layer, engine alone", picked(engine, what="maps"), 0.3),
+        _slowest("maps of a 512² image, one layer, engine alone", maps[ALONE], 0.3),
+        _slowest("maps of a 512² view in 2048², one layer, engine alone", maps[INSIDE], 0.3),
         _slowest("maps of a 512² image, one layer, in the window, drawn", layers, 0.3),
     ]
 
@@ -41,8 +44,12 @@ def _slowest(what: str, rows: Sequence[Row], limit: float) -> Bar:
     if not rows:
         return Bar(what, target, "", None)
     worst = max(rows, key=lambda row: float(np.median(row["seconds"])))
-    which = f", slowest layer: {worst['layer']}" if len(rows) > 1 and "layer" in worst else ""
-    said = f"{ms(worst['seconds'])} (median, p95{which})"
+    about = ["median, p95"]
+    if "threads" in worst:
+        about.append(f"{worst['threads']} thread{'s' * (worst['threads'] > 1)}")
+    if len(rows) > 1 and "layer" in worst:
+        about.append(f"slowest layer: {worst['layer']}")
+    said = f"{ms(worst['seconds'])} ({', '.join(about)})"
     return Bar(what, target, said, float(np.median(worst["seconds"])) <= limit)
 
 

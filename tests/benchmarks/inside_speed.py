@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.inside_bars import ALONE, INSIDE
 from benchmarks.latency import scene
 from benchmarks.machine import OtherPrograms, Quiet
 from benchmarks.rows import BUSY_CORES, Row
@@ -21,7 +22,6 @@ from unetscope.network.catalogue import load_bundled
 NETWORK = "general-fast"
 SIDE, BIG_SIDE = 512, 2048
 STAGES = ("enc1", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1")
-ALONE, INSIDE = "512²", "512² of 2048²"
 READ = ("enc1.conv2", "pool:1", "bottleneck.conv2", "dec1.convs.conv1")  # by the microscope
 WAIT_S = 60.0  # for quiet moments, in all
 _MIDDLE = (BIG_SIDE - SIDE) // 2
@@ -71,11 +71,14 @@ def _threads(count: int) -> Iterator[None]:
 def in_turns(jobs: Jobs, repeats: int, quiet: Quiet) -> list[Row]:
     """Seconds of every job over rounds, after a round that does not count.
 
-    There are up to twice as many rounds as ``repeats`` on a busy machine, and those repetitions
-    are kept during which other programs took least, whatever their seconds.
+    There are up to twice as many rounds as ``repeats`` on a busy machine, as long as quiet moments
+    come, and those repetitions are kept during which other programs took least, whatever their
+    seconds.
     """
     found: dict[tuple[str, str, str], list[tuple[float, float]]] = {key: [] for key in jobs}
     for turn in range(2 * repeats + 1):
+        if turn > repeats and quiet.hopeless:
+            break
         if all(_undisturbed(tries) >= repeats for tries in found.values()):
             break
         for key, job in jobs.items():

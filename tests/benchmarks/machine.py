@@ -57,6 +57,11 @@ class Quiet:
     def __init__(self, budget_s: float) -> None:
         self._left_s = budget_s
 
+    @property
+    def hopeless(self) -> bool:
+        """Whether the time for waiting is used up."""
+        return self._left_s <= 0
+
     def wait(self, rest: Callable[[float], None] = time.sleep) -> None:
         """Return after a tenth of a second in which other programs were quiet."""
         while self._left_s > 0:

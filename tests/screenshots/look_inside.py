@@ -166,7 +166,7 @@ def electron(picture: Any, folder: Path) -> None:
     seen.probe(206, 168)
     seen.strongest()
     seen.asked(seen.inspector.show_maps)
-    seen.scroll(panel.look_panel)
+    seen.scroll(panel.look_panel.strongest)
     seen.shoot("microscope")
     panel.look_panel.arithmetic.setChecked(False)
     seen.probe_off()
@@ -179,7 +179,9 @@ def electron(picture: Any, folder: Path) -> None:
 
     seen.clear()
     seen.unfold("Without this …")
-    seen.asked(lambda: ask.without("skip:dec1", "mean"))
+    without = panel.ask_panel.without
+    without.skips.setCurrentIndex(without.skips.findData("dec1"))
+    seen.asked(without.go.click)
     seen.zoom(208, 220, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("without")
@@ -191,6 +193,7 @@ def electron(picture: Any, folder: Path) -> None:
     panel.ask_panel.why.region.setCurrentIndex(1)
     panel.ask_panel.why.target.setCurrentIndex(3)
     seen.asked(panel.ask_panel.why.go.click)
+    seen.zoom(312, 170, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("why")
 
@@ -213,7 +216,7 @@ def electron(picture: Any, folder: Path) -> None:
 
     seen.clear()
     seen.asked(ask.shift)
-    seen.zoom(208, 220, 2)
+    seen.zoom(208, 220, 2.6)
     seen.scroll(panel.ask_panel)
     seen.shoot("shift")
     seen.close()
@@ -310,18 +313,21 @@ def light(picture: Any, folder: Path) -> None:
     panel.ask_panel.why.region.setCurrentIndex(1)
     panel.ask_panel.why.target.setCurrentIndex(2)
     seen.asked(panel.ask_panel.why.go.click)
+    seen.zoom(300, 320, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("why")
 
     seen.clear()
     seen.strokes(visible=False)
     seen.asked(ask.health)
+    seen.zoom(300, 300, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("health")
 
     seen.clear()
     seen.layer("dec1.convs.relu2")
     seen.asked(ask.colours)
+    seen.zoom(300, 300, 2.4)
     seen.scroll(panel.network_panel)
     seen.shoot("colours")
 

@@ -32,7 +32,7 @@ from unetscope.inspection.ablation_parts import (
     parse_part,
 )
 from unetscope.inspection.editing import kernel_of
-from unetscope.inspection.snapshot import Skeleton, as_batch
+from unetscope.inspection.snapshot import Skeleton, finite_batch, running
 from unetscope.inspection.steps import Step
 from unetscope.inspection.trace import follow
 
@@ -122,9 +122,9 @@ def ablate(
     """
     part = parse_part(what) if isinstance(what, str) else what
     check_mode(mode)
-    batch = as_batch(model, image)
+    batch = finite_batch(model, image)
     copy = Skeleton(model).with_weights()
-    with torch.no_grad():
+    with torch.no_grad(), running(batch.shape):
         before = _probabilities(copy(batch))
     after = _probabilities(answer_without(model, copy, batch, part, mode, seed))
     masks = before.argmax(axis=0), after.argmax(axis=0)
@@ -160,12 +160,12 @@ def ablation_ranking_steps(
     far, the largest first.
     """
     check_mode(mode)
-    batch = as_batch(model, image)
+    batch = finite_batch(model, image)
     copy = Skeleton(model).with_weights()
     trace = follow(model, batch.shape)
     shape = trace.call(layer).output_shape or (1, 0)
     wanted = range(shape[1]) if channels is None else [int(channel) for channel in channels]
-    with torch.no_grad():
+    with torch.no_grad(), running(batch.shape):
         before = _probabilities(copy(batch))
     mask = before.argmax(axis=0)
     effects: list[ChannelEffect] = []

@@ -26,7 +26,7 @@ from unetscope.inspection.attribution_pixels import (
 from unetscope.inspection.attribution_region import Question, Region, question
 from unetscope.inspection.maps import Placement
 from unetscope.inspection.reach import Kind, Reach
-from unetscope.inspection.snapshot import as_batch
+from unetscope.inspection.snapshot import finite_batch
 from unetscope.inspection.steps import Step, finished
 from unetscope.inspection.trace import LayerCall, Trace, follow
 
@@ -132,7 +132,7 @@ def attribution_steps(
     """
     if method not in METHODS:
         raise ModelError(f"method is {method!r}; use {', '.join(METHODS)}.")
-    batch = as_batch(model, image)
+    batch = finite_batch(model, image)
     trace = follow(model, batch.shape)
     asked = question(model, batch, trace, int(target), region)
     if method == "seg_grad_cam":

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from unetscope.errors import ImageError, LabelError, ModelError
 from unetscope.inspection.ablation_parts import only_tensor
+from unetscope.inspection.asked import checked_pixel
 from unetscope.inspection.cropping import crop_for
 from unetscope.inspection.reach import Lost, Reach
 from unetscope.inspection.snapshot import Skeleton
@@ -109,14 +110,15 @@ def region_mask(region: Region, image_shape: tuple[int, ...]) -> NDArray[np.bool
             raise LabelError("the region is empty; paint or draw one pixel at least.")
         return given
     if given.shape == (len(image_shape),) and np.issubdtype(given.dtype, np.number):
-        point = tuple(int(value) for value in np.round(given.astype(float)))
-        if not all(0 <= p < side for p, side in zip(point, image_shape, strict=True)):
-            raise ImageError(f"point {point} lies outside of the image, {image_shape} px.")
+        point = checked_pixel(given.tolist(), image_shape)
         mask = np.zeros(image_shape, dtype=bool)
         mask[point] = True
         return mask
     if len(image_shape) == 2 and given.ndim == 2 and given.shape[1] == 2 and len(given) > 2:
-        mask = polygon2mask(image_shape, given.astype(float))
+        corners = given.astype(float)
+        if not np.isfinite(corners).all():
+            raise ImageError(f"the polygon holds corners that are no numbers: {given.tolist()}.")
+        mask = polygon2mask(image_shape, corners)
         if not mask.any():
             raise ImageError(f"the polygon holds no pixel of the image, {image_shape} px.")
         return np.asarray(mask, dtype=bool)

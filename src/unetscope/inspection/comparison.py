@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from unetscope.errors import ModelError
-from unetscope.inspection.snapshot import Skeleton, as_batch, check_model
+from unetscope.inspection.snapshot import Skeleton, check_model, finite_batch
 from unetscope.inspection.trace import follow
 from unetscope.inspection.weights import Kernels, kernels
 
@@ -195,7 +195,7 @@ def _map_changes(
     names: Sequence[str],
 ) -> dict[str, list[tuple[float | None, float]]]:
     """Per layer and channel, correlation and relative change of the maps of the image."""
-    batch = as_batch(before, image)
+    batch = finite_batch(before, image)
     calls = [call for call in follow(before, batch.shape).calls if call.name in set(names)]
     needed = sum({call.name: call.output_bytes for call in calls}.values())
     if needed > _MAX_BYTES:

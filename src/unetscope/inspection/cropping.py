@@ -111,7 +111,10 @@ def _spans(region: Region, image_shape: tuple[int, ...]) -> tuple[Span, ...]:
     for part, side in zip(parts, image_shape, strict=True):
         start, stop, step = part.indices(side)
         if step != 1 or stop <= start:
-            raise ImageError(f"region {region!r} holds no pixel of an image of {image_shape} px.")
+            raise ImageError(
+                f"region {region!r} holds no pixel of an image of {image_shape} px; "
+                "give slices from a first pixel to a later one, without a step."
+            )
         spans.append((start, stop))
     return tuple(spans)
 

@@ -22,7 +22,7 @@ from unetscope.inspection.dissection_sampling import cells_of, sampled_at
 from unetscope.inspection.dissection_scores import Score, channel_scores
 from unetscope.inspection.maps import FeatureMaps, feature_maps
 from unetscope.inspection.reach import Kind, Reach
-from unetscope.inspection.snapshot import as_batch
+from unetscope.inspection.snapshot import finite_batch
 from unetscope.inspection.steps import Step, finished
 from unetscope.inspection.trace import Trace, follow
 
@@ -166,7 +166,7 @@ def dissect_steps(
     """A step a layer, each with the rows so far; arguments as for :func:`dissect`."""
     if quantile is not None and not 0 < quantile < 1:
         raise LabelError(f"quantile is {quantile!r}; give a number between 0 and 1, or None.")
-    batch = as_batch(model, image)
+    batch = finite_batch(model, image)
     trace = follow(model, batch.shape)
     points, values = _labelled(labels, trace.image_shape, max_pixels, seed)
     asked = [layers] if isinstance(layers, str) else layers

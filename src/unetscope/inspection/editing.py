@@ -128,7 +128,7 @@ def _hooked(module: nn.Module) -> set[str]:
 
 def _check_channels(layer: str, shape: tuple[int, ...], out: int, inp: int | None) -> None:
     for word, index, count in (("output", out, shape[0]), ("input", inp, shape[1])):
-        if index is not None and not 0 <= index < count:
+        if index is not None and (index != int(index) or not 0 <= index < count):
             raise ModelError(
                 f"layer {layer!r} has kernels for the {word} channels 0 to {count - 1}, not "
                 f"{index}."

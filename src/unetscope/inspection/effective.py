@@ -7,7 +7,7 @@ and Zemel 2016, "Understanding the effective receptive field in deep convolution
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,7 +20,7 @@ from unetscope.errors import ImageError, ModelError
 from unetscope.inspection.effective_gradient import channels_in_turn, gradient_at, laid
 from unetscope.inspection.effective_inputs import Inputs
 from unetscope.inspection.reach import Kind
-from unetscope.inspection.snapshot import Skeleton, as_batch, spatial_axes
+from unetscope.inspection.snapshot import Skeleton, check_model, finite_batch, spatial_axes
 from unetscope.inspection.steps import Step, finished
 
 Images = Tensor | NDArray[np.generic] | Sequence[Tensor | NDArray[np.generic]]
@@ -192,7 +192,7 @@ def effective_receptive_field_steps(
     """
     if inputs < 1:
         raise ImageError(f"inputs is {inputs}; average over at least 1 window.")
-    batches = [as_batch(model, image) for image in _listed(model, images)]
+    batches = [finite_batch(model, image) for image in _listed(model, images)]
     if not batches:
         raise ImageError("there is no image to measure the effective field on.")
     rng = np.random.default_rng(seed)
@@ -223,9 +223,12 @@ def effective_receptive_field_steps(
 
 
 def _listed(model: nn.Module, images: Images) -> list[Tensor | NDArray[np.generic]]:
+    check_model(model)
     if isinstance(images, Tensor | np.ndarray):
         several = images.ndim == spatial_axes(model) + 2
         return [images[i] for i in range(len(images))] if several else [images]
+    if isinstance(images, str) or not isinstance(images, Iterable):
+        raise ImageError(f"images is a {type(images).__name__}; give one array, or several.")
     return list(images)
 
 

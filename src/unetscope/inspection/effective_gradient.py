@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unetscope.errors import ModelError
+from unetscope.inspection.asked import checked_channel
 from unetscope.inspection.effective_inputs import Input
 from unetscope.inspection.trace import LayerCall
 
@@ -29,9 +29,9 @@ def channels_in_turn(
     """
     shape = call.output_shape or ()
     count = shape[1] if len(shape) > 2 else 0
-    if channel is not None and not 0 <= channel < count:
-        raise ModelError(f"layer {call.name!r} has channels 0 to {count - 1}, not {channel}.")
-    return cycle(rng.permutation(count).tolist() if channel is None else [channel])
+    if channel is not None:
+        return cycle([checked_channel(channel, count, call.name)])
+    return cycle(rng.permutation(count).tolist())
 
 
 class _Seen(Exception):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unetscope.errors import ImageError, ModelError
+from unetscope.inspection.asked import checked_cell
 from unetscope.inspection.cropping import Crop, crop_for
 from unetscope.inspection.reach import Box, Reach
 from unetscope.inspection.trace import Trace, follow
@@ -164,10 +165,8 @@ def _in_phase(trace: Trace, moved: tuple[int, ...]) -> bool:
 
 
 def _checked(point: Sequence[int] | None, shape: tuple[int, ...], layer: str) -> Cell:
-    cell = tuple(n // 2 for n in shape) if point is None else tuple(int(u) for u in point)
-    if len(cell) != len(shape) or any(not 0 <= u < n for u, n in zip(cell, shape, strict=True)):
-        raise ImageError(f"point {cell} lies outside the map of {layer!r}, shape {shape}.")
-    return cell
+    middle = tuple(n // 2 for n in shape)
+    return middle if point is None else checked_cell(point, shape, layer)
 
 
 def _period(reach: Reach) -> tuple[int, ...]:

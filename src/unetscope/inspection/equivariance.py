@@ -24,7 +24,7 @@ from unetscope.inspection.cut_axis import CutAxis
 from unetscope.inspection.follower import Follower
 from unetscope.inspection.maps import feature_maps
 from unetscope.inspection.reach import Kind, Reach
-from unetscope.inspection.snapshot import Skeleton, as_batch
+from unetscope.inspection.snapshot import Skeleton, finite_batch
 from unetscope.inspection.trace import LayerCall, Trace, follow
 
 Span = tuple[int, int]
@@ -93,7 +93,7 @@ def equivariance(
         If the shift does not fit, or the image is too small for anything to be left to compare.
     """
     name = layer or ""
-    batch = as_batch(model, image)
+    batch = finite_batch(model, image)
     sides = tuple(batch.shape[2:])
     moved = _moved(shift, len(sides))
     trace = follow(model, batch.shape)

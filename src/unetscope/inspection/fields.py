@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from unetscope.errors import ImageError
+from unetscope.inspection.asked import checked_cell
 from unetscope.inspection.reach import NOWHERE, Box, Branch, Kind, Reach
 from unetscope.inspection.trace import Trace, follow
 
@@ -89,11 +90,7 @@ def receptive_field(
         If the point lies outside the map.
     """
     _, reach = _followed(model, image_shape).spatial(layer)
-    cell = tuple(int(u) for u in point)
-    if len(cell) != len(reach.shape) or any(
-        not 0 <= u < n for u, n in zip(cell, reach.shape, strict=False)
-    ):
-        raise ImageError(f"point {cell} lies outside the map of {layer!r}, shape {reach.shape}.")
+    cell = checked_cell(point, reach.shape, layer)
     zero = tuple(0 for _ in cell)
     nothing = (zero, tuple(-1 for _ in cell))
     lo, hi = reach.box(cell) or nothing

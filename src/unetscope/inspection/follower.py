@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.padding import _CircularPadNd
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from unetscope.inspection.arguments import multiply_adds, named_arguments
+from unetscope.inspection.hooks import hooked
 from unetscope.inspection.operations import Operation, rule_for
 from unetscope.inspection.reach import GridMismatch, Lost, Reach, joined
 
@@ -55,25 +56,18 @@ class Follower(TorchDispatchMode):
         self._seen[image] = reach
         self._overwritten: dict[int, tuple[Any, Lost]] = {}  # the memory is held, so is its address
         self._inside: list[str] = [""]
+        self._modules: list[nn.Module | None] = [None]
         self._work: list[int] = [0]
         self._counts: dict[str, int] = {}
 
-    @contextmanager
-    def watching(self, model: nn.Module) -> Iterator[None]:
+    def watching(self, model: nn.Module) -> AbstractContextManager[None]:
         """Hooks on every module of the (copied) model while the body runs."""
-        handles = []
-        for name, module in model.named_modules():
-            handles.append(module.register_forward_pre_hook(self._entering(name)))
-            handles.append(module.register_forward_hook(self._leaving(name)))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        return hooked(model, self._entering, self._leaving, whole=True)
 
     def _entering(self, name: str) -> Any:
         def hook(module: nn.Module, args: Any) -> None:
             self._inside.append(name)
+            self._modules.append(module)
             self._work.append(0)
 
         return hook
@@ -81,6 +75,7 @@ class Follower(TorchDispatchMode):
     def _leaving(self, name: str) -> Any:
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             self._inside.pop()
+            self._modules.pop()
             work = self._work.pop()
             self._counts[name] = self._counts.get(name, 0) + 1
             tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
@@ -153,8 +148,20 @@ class Follower(TorchDispatchMode):
         if not reaches[0].dims and rule is not None:
             return reaches[0]  # a vector stays a vector, whatever is done to it
         if rule is None:
-            return Lost(f"the operation {name!r} is not followed")
+            return Lost(self._not_followed(name))
         return rule(Operation(name, arguments, reaches[0], known[0][1], output_shape))
+
+    def _not_followed(self, operation: str) -> str:
+        layer, module = self._inside[-1], self._modules[-1]
+        circular = isinstance(module, _CircularPadNd)
+        if circular or getattr(module, "padding_mode", "") == "circular":
+            wanted = "a ZeroPad or ReflectionPad" if circular else 'padding_mode="zeros"'
+            return (
+                f"{layer or type(module).__name__!r} pads circularly, and what wraps round the "
+                "image has no place in it; choose a layer before it, or look at a copy of the "
+                f"network with {wanted} there"
+            )
+        return f"the operation {operation!r} is not followed"
 
     def _joined(
         self,

@@ -5,8 +5,8 @@ Operations are watched, not modules, so that ``torch.relu`` in a ``forward`` cou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from unetscope.inspection.hooks import hooked
 
 BINS = 64
 FEWEST_VALUES = 16  # per channel; of fewer (a fully connected layer) nothing can be said
@@ -146,19 +148,9 @@ class _Watch(TorchDispatchMode):
         """Calls are counted anew."""
         self._calls, self._seen = {}, {}
 
-    @contextmanager
-    def watching(self, model: nn.Module) -> Iterator[None]:
+    def watching(self, model: nn.Module) -> AbstractContextManager[None]:
         """Hooks on every module of the (copied) model while the body runs."""
-        handles = []
-        for name, module in model.named_modules():
-            if name:
-                handles.append(module.register_forward_pre_hook(self._entering(name)))
-                handles.append(module.register_forward_hook(self._leaving))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        return hooked(model, self._entering, lambda name: self._leaving)
 
     def _entering(self, name: str) -> Any:
         def hook(module: nn.Module, args: Any) -> None:

@@ -7,8 +7,8 @@ wrote it. Of the maps that are joined, the one that went through the fewest oper
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,8 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from unetscope.errors import ModelError
-from unetscope.inspection.snapshot import Skeleton, batch_shape, check_model
+from unetscope.inspection.hooks import hooked
+from unetscope.inspection.snapshot import batch_shape, check_model, run_on_zeros
 
 JoinKind = Literal["concatenation", "addition"]
 IMAGE = "image"
@@ -71,23 +71,10 @@ def skip_connections(model: nn.Module, image_shape: Sequence[int]) -> tuple[Skip
     """
     check_model(model)
     shape = batch_shape(model, image_shape)
-    skeleton = Skeleton(model)
-    try:
-        watcher = _run(skeleton.on_meta(), shape)
-    except (RuntimeError, NotImplementedError):
-        try:
-            watcher = _run(skeleton.with_weights(), shape)
-        except RuntimeError as error:
-            raise ModelError(
-                f"the model does not accept an image of shape {shape}: {error}"
-            ) from error
-    return tuple(watcher.found)
+    return tuple(run_on_zeros(model, shape, _watched).found)
 
 
-def _run(model: nn.Module, shape: tuple[int, ...]) -> JoinWatcher:
-    first = next((p for p in model.parameters() if p.is_floating_point()), None)
-    device = "cpu" if first is None else first.device
-    image = torch.zeros(shape, device=device, dtype=None if first is None else first.dtype)
+def _watched(model: nn.Module, image: Tensor) -> JoinWatcher:
     watcher = JoinWatcher(image)
     with torch.no_grad(), watcher.watching(model), watcher:
         model(image)
@@ -125,19 +112,9 @@ class JoinWatcher(TorchDispatchMode):
         self._inside: list[tuple[str, int]] = [("", 0)]
         self._counts: dict[str, int] = {}
 
-    @contextmanager
-    def watching(self, model: nn.Module) -> Iterator[None]:
+    def watching(self, model: nn.Module) -> AbstractContextManager[None]:
         """Hooks on every module of the (copied) model while the body runs."""
-        handles = []
-        for name, module in model.named_modules():
-            if name:
-                handles.append(module.register_forward_pre_hook(self._entering(name)))
-                handles.append(module.register_forward_hook(self._leaving(name)))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        return hooked(model, self._entering, self._leaving)
 
     def _entering(self, name: str) -> Any:
         def hook(module: nn.Module, args: Any) -> None:

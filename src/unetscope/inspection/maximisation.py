@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from unetscope.errors import ModelError
+from unetscope.inspection.asked import checked_channel
 from unetscope.inspection.reach import Kind, Reach
 from unetscope.inspection.snapshot import Skeleton, batch_shape, check_model, spatial_axes
 from unetscope.inspection.steps import Step, finished
@@ -203,10 +204,7 @@ def _shape_and_call(
     call = trace.call(layer)
     if call.output_shape is None or len(call.output_shape) < 2:
         raise ModelError(f"layer {layer!r} does not answer with channels.")
-    if not 0 <= channel < call.output_shape[1]:
-        raise ModelError(
-            f"layer {layer!r} has channels 0 to {call.output_shape[1] - 1}, not {channel}."
-        )
+    checked_channel(channel, call.output_shape[1], layer)
     return batch_shape(model, trace.image_shape), call
 
 

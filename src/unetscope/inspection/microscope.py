@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from unetscope.errors import ImageError, ModelError
+from unetscope.inspection.asked import checked_cell, checked_channel
 from unetscope.inspection.capture import Captured, capture
 from unetscope.inspection.convolving import Convolution, ConvolutionLens
 from unetscope.inspection.cropping import Region
+from unetscope.inspection.moving import PADDINGS, SHUFFLES, MovingLens
 from unetscope.inspection.pointwise import (
     Pointwise,
     PointwiseLens,
@@ -25,7 +27,8 @@ from unetscope.inspection.weights import kernels
 
 __all__ = ["Convolution", "Microscope", "Pointwise", "Pooling", "convolution_at", "microscope"]
 
-Lens = ConvolutionLens | PoolingLens | PointwiseLens
+Lens = ConvolutionLens | PoolingLens | PointwiseLens | MovingLens
+_SOFTMAX = (nn.Softmax, nn.Softmax2d, nn.LogSoftmax, nn.Softmin)
 
 
 class Microscope:
@@ -35,7 +38,8 @@ class Microscope:
     ----------
     layer : its name.
     kind : ``"convolution"``, ``"transposed convolution"``, ``"linear"``, ``"pooling"``,
-        ``"interpolation"``, ``"normalisation"`` or ``"activation"``.
+        ``"interpolation"``, ``"normalisation"``, ``"activation"``, ``"padding"`` or
+        ``"pixel shuffle"``.
     shape : (channel, [z,] y, x) of the layer's full map; (channel,) of a linear layer.
     cells : per axis, first and one past the last cell that can be asked for.
     """
@@ -57,19 +61,14 @@ class Microscope:
         ImageError
             If the point lies outside the map, or outside the region that was looked at.
         """
-        if not 0 <= channel < self.shape[0]:
-            raise ModelError(
-                f"layer {self.layer!r} has channels 0 to {self.shape[0] - 1}, not {channel}."
-            )
-        cell, sides = tuple(int(u) for u in point), self.shape[1:]
-        if len(cell) != len(sides) or any(not 0 <= u < n for u, n in zip(cell, sides, strict=True)):
-            raise ImageError(f"point {cell} lies outside the map of {self.layer!r}, shape {sides}.")
+        channel = checked_channel(channel, self.shape[0], self.layer)
+        cell = checked_cell(point, self.shape[1:], self.layer)
         if any(not a <= u < b for u, (a, b) in zip(cell, self.cells, strict=True)):
             raise ImageError(
                 f"point {cell} lies outside the cells {self.cells} of {self.layer!r} that were "
                 "looked at; open the microscope on another region."
             )
-        return self._lens.at(int(channel), cell)
+        return self._lens.at(channel, cell)
 
 
 def microscope(
@@ -85,9 +84,9 @@ def microscope(
     ----------
     model : stays as it is; a copy in eval mode is run, as far as the layer and what follows it.
     image : ([channel,] [z,] y, x), scaled as the model takes it.
-    layer : a convolution, transposed convolution, linear layer, pooling, up-sampling,
-        normalisation or activation in ``model.named_modules()``; ``"pool:2"`` for the second call
-        of ``pool``, otherwise the last one.
+    layer : a convolution, transposed convolution, linear layer, pooling, up-sampling, padding,
+        pixel shuffle, normalisation or activation in ``model.named_modules()``; ``"pool:2"`` for
+        the second call of ``pool``, otherwise the last one.
     region : slices of image pixels, one per axis: only the cells over them (and a few around) can
         be asked for, and only their receptive fields are computed.
 
@@ -129,11 +128,8 @@ def convolution_at(
     ImageError
         If the point lies outside the map.
     """
-    bank = kernels(model, layer.partition(":")[0])
-    if not 0 <= channel < len(bank.values):
-        raise ModelError(
-            f"layer {layer!r} has channels 0 to {len(bank.values) - 1}, not {channel}."
-        )
+    bank = kernels(model, str(layer).partition(":")[0])
+    channel = checked_channel(channel, len(bank.values), layer)
     answer = microscope(model, image, layer).at(channel, point)
     assert isinstance(answer, Convolution)
     return answer
@@ -147,6 +143,13 @@ def _lens(held: Captured) -> Lens:
         return PoolingLens(held)
     if is_normalisation(module) or activation_of(module) is not None:
         return PointwiseLens(held)
+    if isinstance(module, (*PADDINGS, *SHUFFLES)):
+        return MovingLens(held)
+    if isinstance(module, (*_SOFTMAX, nn.LayerNorm)):
+        raise ModelError(
+            f"layer {held.layer!r} is a {type(module).__name__}: a value of it comes of many "
+            "values of its input together, which is not shown; choose the layer before it."
+        )
     inside = [name for name, _ in module.named_children()]
     hint = f"; choose one of the layers inside it: {', '.join(inside)}" if inside else ""
     raise ModelError(

@@ -25,12 +25,13 @@ _CUBIC = -0.75  # PyTorch's coefficient of bicubic interpolation (Keys 1981)
 
 @dataclass(frozen=True, eq=False)
 class Pooling:
-    """How one value of a pooling or an interpolation comes about.
+    """How one value of a pooling or an interpolation comes about, or of what only moves values.
 
     Attributes
     ----------
     layer, channel, point : channel and output cell ([z,] y, x) asked for.
-    kind : ``"max pooling"``, ``"mean pooling"`` or ``"interpolation"``.
+    kind : ``"max pooling"``, ``"mean pooling"``, ``"interpolation"``, ``"padding"`` or
+        ``"pixel shuffle"``.
     window : ([z,] y, x) float64, the values that are read; NaN in the padding.
     weights : of the same shape, what every value counts: a max pooling gives its winner 1 and the
         others 0, so that ``total`` is always the sum of window times weights.
@@ -38,6 +39,7 @@ class Pooling:
     winner : the input cell that is passed on by a max pooling, otherwise None.
     total : by hand, in float64. computed : the value PyTorch computed.
     formula : the same in words and numbers.
+    source : the input channel where it may be another one (pixel shuffle), otherwise None.
     """
 
     layer: str
@@ -51,6 +53,7 @@ class Pooling:
     total: float
     computed: float
     formula: str
+    source: int | None = None
 
     @property
     def origin(self) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import unetscope
-from unetscope.errors import ImageError
+from unetscope.inspection.asked import checked_pixel
 from unetscope.inspection.colours import field_colour
 from unetscope.inspection.diagram import diagram
 from unetscope.inspection.fields import receptive_field
@@ -140,12 +140,7 @@ def _template() -> Any:
 def _checked_point(shape: tuple[int, ...], point: Sequence[int] | None) -> tuple[int, ...]:
     if point is None:
         return tuple(side // 2 for side in shape)
-    middle = tuple(int(p) for p in point)
-    if len(middle) != len(shape) or any(
-        not 0 <= p < side for p, side in zip(middle, shape, strict=False)
-    ):
-        raise ImageError(f"point {middle} lies outside the image, which is {size_text(shape)} px.")
-    return middle
+    return checked_pixel(point, shape)
 
 
 def _view(shape: tuple[int, ...], middle: tuple[int, ...]) -> tuple[slice, ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
-from unetscope.errors import ImageError, ModelError
+from unetscope.errors import ImageError, ModelError, UnetscopeError
 
+T = TypeVar("T")
 _POOLS = (nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd)
 
 
@@ -35,6 +38,22 @@ def check_model(model: nn.Module) -> None:
         raise ModelError(f"expected a torch.nn.Module, got {type(model).__name__}.")
     if any(is_lazy(p) for p in model.parameters()):
         raise ModelError("this model has lazy layers; run it once on an image first.")
+
+
+def check_weights(model: nn.Module) -> None:
+    """Refuse a model whose weights have shapes but no values.
+
+    Raises
+    ------
+    ModelError
+        If it lies on the ``meta`` device.
+    """
+    check_model(model)
+    if any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
+        raise ModelError(
+            "this model is on the meta device and has no weights; load them first "
+            "(model.to_empty and load_state_dict)."
+        )
 
 
 def first_convolution(model: nn.Module) -> _ConvNd | None:
@@ -87,11 +106,20 @@ def as_batch(model: nn.Module, image: Tensor | NDArray[np.generic]) -> Tensor:
     Raises
     ------
     ImageError
-        If it is not one image of the model's axes.
+        If it is not one image of the model's axes, in numbers.
+    ModelError
+        If the model cannot be run.
     """
-    tensor = torch.as_tensor(
-        np.ascontiguousarray(image) if isinstance(image, np.ndarray) else image
-    )
+    check_weights(model)
+    try:
+        tensor = torch.as_tensor(
+            np.ascontiguousarray(image) if isinstance(image, np.ndarray) else image
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = getattr(image, "dtype", type(image).__name__)
+        raise ImageError(f"the image is of {kind}; give an array of numbers ({error}).") from error
+    if tensor.is_complex():
+        raise ImageError("the image is complex; give its magnitude, or another real picture.")
     axes = spatial_axes(model)
     if not axes <= tensor.ndim <= axes + 2 or tensor.numel() == 0:
         raise ImageError(
@@ -106,6 +134,77 @@ def as_batch(model: nn.Module, image: Tensor | NDArray[np.generic]) -> Tensor:
     if first is None:
         return tensor.detach().float().clone()
     return tensor.detach().to(first.device, first.dtype, copy=True)
+
+
+def finite_batch(model: nn.Module, image: Tensor | NDArray[np.generic]) -> Tensor:
+    """As :func:`as_batch`, for what is measured: one NaN would make nonsense of every number.
+
+    Raises
+    ------
+    ImageError
+        Also if a value is NaN or infinite, or too large for the model's precision.
+    """
+    batch = as_batch(model, image)
+    wrong = ~torch.isfinite(batch)
+    if wrong.any():
+        first = tuple(torch.nonzero(wrong)[0, 1:].tolist())
+        raise ImageError(
+            f"the image holds {int(wrong.sum())} values that are not finite, the first at {first} "
+            "(channel first); fill them first, e.g. with numpy.nan_to_num."
+        )
+    return batch
+
+
+@contextmanager
+def running(shape: Sequence[int]) -> Iterator[None]:
+    """What a model's own code raises in here becomes a ModelError that says it.
+
+    Parameters
+    ----------
+    shape : of the image it is run on.
+    """
+    try:
+        yield
+    except UnetscopeError:
+        raise
+    except Exception as error:
+        reason = str(error) if isinstance(error, RuntimeError) else repr(error)
+        raise ModelError(
+            f"the model does not accept an image of shape {tuple(shape)}: {reason}"
+        ) from error
+
+
+def run_on_zeros(
+    model: nn.Module, shape: tuple[int, ...], watch: Callable[[nn.Module, Tensor], T]
+) -> T:
+    """``watch(copy, zeros)``: without weights on PyTorch's meta device, else with them.
+
+    Parameters
+    ----------
+    shape : (1, channel, [z,] y, x).
+    watch : runs the copy and returns what it saw.
+
+    Raises
+    ------
+    ModelError
+        If the model does not accept such an image.
+    """
+    skeleton = Skeleton(model)
+    try:
+        return watch(*_with_zeros(skeleton.on_meta(), shape))
+    except UnetscopeError:
+        raise
+    except Exception:  # some operations do not work on meta, in ways of their own
+        copy, zeros = _with_zeros(skeleton.with_weights(), shape)
+    with running(shape):
+        return watch(copy, zeros)
+
+
+def _with_zeros(model: nn.Module, shape: tuple[int, ...]) -> tuple[nn.Module, Tensor]:
+    first = next((p for p in model.parameters() if p.is_floating_point()), None)
+    if first is None:
+        return model, torch.zeros(shape)
+    return model, torch.zeros(shape, device=first.device, dtype=first.dtype)
 
 
 class Skeleton:
@@ -134,5 +233,6 @@ class Skeleton:
         return deepcopy(self._model, memo).eval()
 
     def with_weights(self) -> nn.Module:
-        """A detached copy with the present weights."""
+        """A detached copy with the present weights; ModelError where there are none."""
+        check_weights(self._model)
         return deepcopy(self._model).eval().requires_grad_(False)

@@ -11,14 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from unetscope.errors import ModelError
 from unetscope.inspection.follower import Follower, LayerCall
 from unetscope.inspection.reach import GridMismatch, Lost, Reach
-from unetscope.inspection.snapshot import Skeleton, batch_shape, check_model, spatial_axes
+from unetscope.inspection.snapshot import (
+    batch_shape,
+    check_model,
+    run_on_zeros,
+    spatial_axes,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +52,8 @@ class Trace:
         ModelError
             If no module of that name was called.
         """
+        if not isinstance(layer, str):
+            raise ModelError(f"layer is {layer!r}; give a name, as in model.named_modules().")
         name, _, index = layer.rpartition(":") if ":" in layer else (layer, "", "")
         name = self.aliases.get(name, name)
         found = [call for call in self.calls if call.name == name]
@@ -97,25 +105,13 @@ def follow(model: nn.Module, image_shape: Sequence[int]) -> Trace:
     for name, module in model.named_modules(remove_duplicate=False):
         if first_names[id(module)] != name:
             aliases[name] = first_names[id(module)]
-    skeleton = Skeleton(model)
-    try:
-        follower = _run(skeleton.on_meta(), shape, axes)
-    except (RuntimeError, NotImplementedError):
-        try:
-            follower = _run(skeleton.with_weights(), shape, axes)
-        except RuntimeError as error:
-            raise ModelError(
-                f"the model does not accept an image of shape {shape}: {error}"
-            ) from error
+    follower = run_on_zeros(model, shape, partial(_followed, axes))
     spatial = shape[len(shape) - axes :]
     return Trace(spatial, tuple(follower.calls), tuple(follower.mismatches), aliases)
 
 
-def _run(model: nn.Module, shape: tuple[int, ...], axes: int) -> Follower:
-    first = next((p for p in model.parameters() if p.is_floating_point()), None)
-    device = "cpu" if first is None else first.device
-    image = torch.zeros(shape, device=device, dtype=None if first is None else first.dtype)
-    follower = Follower(image, Reach.of_image(shape[len(shape) - axes :]))
+def _followed(axes: int, model: nn.Module, image: Tensor) -> Follower:
+    follower = Follower(image, Reach.of_image(tuple(image.shape[image.ndim - axes :])))
     with torch.no_grad(), follower.watching(model), follower:
         model(image)
     return follower

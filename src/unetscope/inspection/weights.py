@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from unetscope.errors import ImageError, ModelError
-from unetscope.inspection.snapshot import check_model
+from unetscope.inspection.snapshot import check_weights
 
 Values = NDArray[np.floating[Any]]
 
@@ -154,7 +154,7 @@ def kernels(model: nn.Module, layer: str) -> Kernels:
     ModelError
         If there is no such layer, or it has no kernels.
     """
-    check_model(model)
+    check_weights(model)
     module = dict(model.named_modules(remove_duplicate=False)).get(layer)
     if module is None:
         names = [name for name, m in model.named_modules() if isinstance(m, _ConvNd)]
