@@ -195,7 +195,7 @@ def test_a_kernel_is_edited_in_a_copy(scene) -> None:
         *("--channel", 2, "--kernel", "zero"),
     )
     path = next(path for path in written(result) if path.name == "enc1.conv1_zero.tif")
-    bias = float(own_network().enc1.conv1.bias[2])
+    bias = float(own_network().enc1.conv1.bias[2].detach())
     np.testing.assert_allclose(tifffile.imread(path), bias, atol=1e-6)
     assert "of the mask changes" in said(result)
 

@@ -56,6 +56,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     payloads: tuple[Any, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -209,14 +209,17 @@ def _ablation_text(found: Any, what: Any, mode: str) -> str:
 def _dice_table(found: Any, names: Sequence[str]) -> Table:
     count = len(found.dice_between)
     called = [names[i] if i < len(names) else f"class {i + 1}" for i in range(count)]
-    columns: tuple[str, ...] = ("class", "Dice of the two masks")
+    columns: tuple[str, ...] = ("class", "Dice")
     rows: list[tuple[Any, ...]] = [
         (name, float(value)) for name, value in zip(called, found.dice_between, strict=True)
     ]
     if found.dice_before is not None and found.dice_after is not None:
-        columns = (*columns, "on strokes before", "after")
+        columns = (*columns, "before", "after")
         rows = [
             (*row, float(b), float(a))
             for row, b, a in zip(rows, found.dice_before, found.dice_after, strict=True)
         ]
-    return Table(columns, tuple(rows))
+    note = "Dice: of the two masks."
+    if len(columns) > 2:
+        note = "Dice: of the two masks; before and after: on your strokes."
+    return Table(columns, tuple(rows), note=note)

@@ -87,7 +87,9 @@ class AnswerPanel(QWidget):
             )
         if shown.table is not None:
             table = shown.table
-            self.result.show_table(shown.title, table.columns, table.rows, payloads=table.payloads)
+            self.result.show_table(
+                shown.title, table.columns, table.rows, payloads=table.payloads, note=table.note
+            )
         trust = KINDS.get(shown.kind, "")
         self.result.show_text(shown.title, f"{shown.text} {trust}".strip())
 

@@ -17,7 +17,7 @@ from unetscope.widgets.looks import Tints, small_button
 class LookPanel(QWidget):
     """Buttons that show; below them what the probe says of the point: ``unfolded(panel)``."""
 
-    SHOWS = frozenset({"glass", "layer", "channel", "as_sheet"})
+    SHOWS = frozenset({"glass", "layer", "channel", "as_sheet", "probing", "point"})
     unfolded = Signal(QWidget)
 
     def __init__(self, inspector: Any, tints: Tints, parent: QWidget | None = None) -> None:
@@ -114,6 +114,7 @@ class LookPanel(QWidget):
         self.channel.setRange(0, max(0, _channels(glass, layer) - 1))
         self.channel.setValue(self._inside.channel)
         self.channel.blockSignals(False)
+        self.strongest.setVisible(self._inside.probing or self._inside.point is not None)
         if changed in ("layer", "glass"):
             self.strongest.show_channels([])
 
@@ -129,7 +130,6 @@ class LookPanel(QWidget):
             self._inspector.set_probing(True)
 
     def _show_strongest(self, channels: Any) -> None:
-        self.strongest.setVisible(True)
         self.strongest.show_channels(channels)
 
     def _show_arithmetic(self, value: Any) -> None:
