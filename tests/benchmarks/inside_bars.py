@@ -49,6 +49,7 @@ def _slowest(what: str, rows: Sequence[Row], limit: float) -> Bar:
         about.append(f"{worst['threads']} thread{'s' * (worst['threads'] > 1)}")
     if len(rows) > 1 and "layer" in worst:
         about.append(f"slowest layer: {worst['layer']}")
+    about.append(f"fastest {ms(worst['seconds'], only_fastest=True)}")
     said = f"{ms(worst['seconds'])} ({', '.join(about)})"
     return Bar(what, target, said, float(np.median(worst["seconds"])) <= limit)
 
@@ -151,9 +152,15 @@ def listed(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-def ms(seconds: Sequence[float]) -> str:
-    """Median (p95) in milliseconds, two digits below 10."""
+def ms(seconds: Sequence[float], *, only_fastest: bool = False) -> str:
+    """Median (p95), or the fastest, in milliseconds; two digits below 10."""
     if not len(seconds):
         return "–"
     values = 1000 * np.median(seconds), 1000 * np.percentile(seconds, 95)
-    return "{} ({})".format(*(f"{v:.0f}" if v >= 9.5 else f"{v:.2g}" for v in values))
+    if only_fastest:
+        return _number(1000 * min(seconds))
+    return "{} ({})".format(*map(_number, values))
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.5 else f"{value:.2g}"

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.inside_bars import ALONE, INSIDE, listed, ms, once, picked, seconds_of, threads_of
-from benchmarks.rows import Row
+from benchmarks.rows import BUSY_CORES, Row
 from benchmarks.tables import table
 
+_TOO_BUSY = """ **So these seconds are too long**: threads wait for each other where
+others hold a core, and two can be slower than one; a quiet machine has to measure them again."""
 _WHERE = (ALONE, INSIDE)
 _QUESTIONS = {
     "box": "field box of one cell, from the trace",
@@ -64,6 +66,8 @@ def _disturbance(rows: Sequence[Row], timed: Sequence[Row]) -> str:
         "least disturbed by others were kept, whatever their seconds; in the worst that was\nkept, "
         f"others took {max(kept):.1f} cores (median over the figures: {np.median(kept):.1f}). "
         "Clicks waited\nfor a quiet moment, where one came."
+        + _TOO_BUSY
+        * (float(np.median(kept)) > BUSY_CORES)
     )
 
 
