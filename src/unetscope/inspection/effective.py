@@ -124,15 +124,16 @@ class EffectiveField:
         _check_mass(mass)
         if self.values.ndim != 2:
             raise ImageError("a contour is drawn in two dimensions; this field has three.")
-        rim = 4
-        sigma = max(1.0, self.side() / 20)
-        smooth = ndimage.gaussian_filter(np.pad(self.values, rim), sigma, mode="constant")
+        # Smoothed within the field alone: nothing beyond it has any influence.
+        sigma = min(max(1.0, self.side() / 20), min(self.values.shape) / 10)
+        smooth = ndimage.gaussian_filter(self.values, sigma, mode="nearest")
         ranked = np.sort(smooth, axis=None)[::-1]
         weight = np.cumsum(ranked)
         level = ranked[int(np.searchsorted(weight, mass * weight[-1] * (1 - 1e-12)))]
         padded = np.pad(smooth, 1)  # so that every outline is closed
-        lines = find_contours(padded, max(float(level), float(np.finfo(float).tiny)))
-        corner = np.asarray(self.lo, dtype=float) - rim - 1
+        # A little lower, for at the very value of a plateau there is no line.
+        lines = find_contours(padded, max(float(level) * (1 - 1e-6), float(np.finfo(float).tiny)))
+        corner = np.asarray(self.lo, dtype=float) - 1
         return [line + corner for line in sorted(lines, key=len, reverse=True)]
 
 

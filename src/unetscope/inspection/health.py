@@ -181,7 +181,8 @@ def _about_checkerboards(model: nn.Module, trace: Trace) -> list[Finding]:
             found.append(Finding("warning", name, text))
     if transposed and not found:
         text = (
-            f"No checkerboard to fear: {len(transposed)} transposed convolution(s) overlap evenly."
+            f"{len(transposed)} transposed convolution(s) overlap evenly: no checkerboard by "
+            "build, though one can still be learned."
         )
         found.append(Finding("good", "", text))
     return found

@@ -18,7 +18,7 @@ class Drawn(Enum):
     HEAT = "heat"  # from clear to bright, over the image
     CHANGE = "change"  # clear where nothing changes, red for more and blue for less
     COLOUR = "colour"  # (…, 3) red, green, blue in 0..1
-    OUTLINE = "outline"  # whole numbers, as outlines in the colours of the classes
+    LABELS = "labels"  # whole numbers in the colours of the classes, 0 is clear
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,7 @@ class Picture:
     lead : names of the axes before the image's own, e.g. ``("channel",)``; each gets a slider.
     start : the first positions of those sliders.
     limits : contrast limits, or None for those of the data.
+    hidden : there, but not to be seen at first.
     beside : right of the image instead of on it (contact sheets); ``scale`` is then free.
     """
 
@@ -46,6 +47,7 @@ class Picture:
     start: tuple[int, ...] = ()
     limits: tuple[float, float] | None = None
     beside: bool = False
+    hidden: bool = False
     note: Mapping[str, Any] = field(default_factory=dict)
 
 

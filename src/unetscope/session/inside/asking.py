@@ -9,7 +9,7 @@ import numpy as np
 
 from unetscope.session.inside.answers import Drawn, Pick, Picture, Shown, Table, Working
 from unetscope.session.inside.glass import Glass
-from unetscope.session.inside.looking import Event
+from unetscope.session.inside.looking import Event, map_limits
 from unetscope.session.inside.window import (
     as_outputs,
     cropped,
@@ -42,7 +42,11 @@ def ask_without(
         _ablation_text(found, what, mode),
         "empirical",
         _change_pictures(
-            glass, found.mask_after, found.probability_change, f"without {said(what)}"
+            glass,
+            found.mask_after,
+            found.changed,
+            found.probability_change,
+            f"without {said(what)}",
         ),
         _dice_table(found, names),
         result=found,
@@ -89,18 +93,21 @@ def ask_edited(
     masks = before.argmax(axis=0), after.argmax(axis=0)
     share = float((masks[0] != masks[1]).mean())
     name = kernel if isinstance(kernel, str) else "own numbers"
-    low = float(np.abs(maps.values).max()) or 1.0
+    low, high = map_limits(maps.values)
     picture = Picture(
         "edited map",
         f"{layer} #{out} with {name}",
         maps.values[0],
         maps.scale,
         in_image(glass, maps.translate),
-        Drawn.SIGNED,
-        limits=(-low, low),
+        Drawn.SIGNED if low < 0 else Drawn.MAP,
+        limits=(low, high),
         note={"layer": layer, "channel": out},
     )
-    pictures = _change_pictures(glass, masks[1], after - before, f"{layer} #{out}: {name}")
+    title = f"{layer} #{out}: {name}"
+    pictures = _change_pictures(
+        glass, masks[1], masks[0] != masks[1], after - before, title, hidden=True
+    )
     text = (
         f"Kernel {out} of {layer} is {name}, laid on as it stands (cross-correlation, not "
         f"flipped): {100 * share:.2f} % of the mask changes. Saved weights are not touched."
@@ -161,8 +168,15 @@ def said(what: Any) -> str:
 
 
 def _change_pictures(
-    glass: Glass, mask: np.ndarray, change: np.ndarray, title: str
+    glass: Glass,
+    mask: np.ndarray,
+    changed: np.ndarray,
+    change: np.ndarray,
+    title: str,
+    *,
+    hidden: bool = False,
 ) -> tuple[Picture, ...]:
+    """The change of probability, and what class the pixels that changed have now."""
     axes = mask.ndim
     place = in_image(glass, (0.0,) * axes)
     classes = change.shape[0]
@@ -177,14 +191,16 @@ def _change_pictures(
         lead=("class",),
         start=(classes - 1,),
         limits=(-high, high),
+        hidden=hidden,
     )
     after = Picture(
         "changed mask",
-        f"mask {title}",
-        class_values(glass, mask),
+        f"changed pixels, {title}",
+        np.where(changed, class_values(glass, mask), 0),
         (1.0,) * axes,
         place,
-        Drawn.OUTLINE,
+        Drawn.LABELS,
+        hidden=hidden,
     )
     return shown, after
 

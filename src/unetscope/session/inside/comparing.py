@@ -90,7 +90,7 @@ def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) 
     yield Shown(
         "Shift test",
         text,
-        "exact",
+        "empirical",
         (picture,),
         table,
         plot,
@@ -137,7 +137,9 @@ def _histogram(found: Any) -> Plot | None:
         return None
     last = found.layers[-1]
     middle = (last.edges[:-1] + last.edges[1:]) / 2
-    return Plot({f"values of {last.layer}": (middle, last.counts.astype(float))}, "value", "count")
+    return Plot(
+        {last.layer: (middle, last.counts.astype(float))}, f"values of {last.layer}", "count"
+    )
 
 
 def ask_difference(
@@ -188,4 +190,4 @@ def ask_difference(
         f"From {nets[0][0]} to {nets[-1][0]}: the slider goes through {len(nets)} version(s). "
         + (f"Most changed: {top.layer} #{top.channel}." if top is not None else "")
     )
-    yield Shown("Before and after", text, "exact", (picture,), table, result=found)
+    yield Shown("Before and after", text, "empirical", (picture,), table, result=found)

@@ -110,7 +110,7 @@ class InsideLayers:
         for role, kept in self._kept.items():
             layer = self.find(role)
             if layer is not None and kept.picture is not None:
-                layer.visible = role in roles
+                layer.visible = role in roles and not kept.picture.hidden
         beside = [kept.picture for role, kept in self._kept.items() if role in roles]
         if self._camera is not None and not any(p is not None and p.beside for p in beside):
             camera = self._viewer.scene.camera

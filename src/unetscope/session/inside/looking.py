@@ -23,7 +23,7 @@ def open_subject(subject: Subject) -> Iterator[Event]:
 
 
 def show_maps(
-    glass: Glass, layer: str, *, channel: int = 0, sheet: bool = False
+    glass: Glass, layer: str, *, channel: int = 0, sheet: bool = False, own_contrast: bool = False
 ) -> Iterator[Event]:
     """The maps of a layer over what is on screen: a picture with a channel slider, or a sheet."""
     from unetscope.inspection.maps import feature_maps
@@ -40,6 +40,9 @@ def show_maps(
     text = f"{layer}: {len(values)} maps of {' × '.join(map(str, values.shape[1:]))} cells."
     if sheet:
         planes = values if values.ndim == 3 else values[:, values.shape[1] // 2]
+        if own_contrast:
+            planes = np.stack([plane / map_limits(plane)[1] for plane in planes])
+            limits = (-1.0 if signed else 0.0, 1.0)
         laid = contact_sheet(planes, gap=max(1, planes.shape[-1] // 24))
         picture = Picture(
             "maps",

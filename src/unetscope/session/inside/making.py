@@ -17,8 +17,9 @@ _SIGNED = Colormap(
     [[0.02, 0.19, 0.58, 1], [0.97, 0.97, 0.97, 1], [0.7, 0.02, 0.1, 1]], name="unetscope signed"
 )
 _HEAT = Colormap(
-    [[0, 0, 0, 0], [0.85, 0.2, 0.1, 0.55], [1, 0.85, 0.1, 0.8], [1, 1, 0.9, 0.95]],
+    [[0, 0, 0, 0], [0, 0, 0, 0], [0.85, 0.2, 0.1, 0.55], [1, 0.85, 0.1, 0.8], [1, 1, 0.9, 0.95]],
     name="unetscope heat",
+    controls=[0.0, 0.08, 0.4, 0.75, 1.0],
 )
 _CHANGE = Colormap(
     [[0.1, 0.35, 1, 0.95], [0.3, 0.5, 1, 0.5], [1, 1, 1, 0], [1, 0.4, 0.2, 0.5], [1, 0.1, 0, 0.95]],
@@ -46,12 +47,10 @@ def made(
         "metadata": metadata(picture, image_key),
         **place,
     }
-    if picture.drawn is Drawn.OUTLINE:
+    if picture.drawn is Drawn.LABELS:
         known = classes or [LabelClass(i + 1, "", color) for i, color in enumerate(PALETTE)]
         colors = class_colormap(known)
-        layer = viewer.add_labels(values.astype(np.int32), opacity=1.0, colormap=colors, **common)
-        layer.contour = 1
-        return layer
+        return viewer.add_labels(values.astype(np.int32), opacity=0.7, colormap=colors, **common)
     if picture.drawn is Drawn.COLOUR:
         return viewer.add_image(values, rgb=True, blending="translucent", **common)
     ramp: Any = _RAMPS[picture.drawn]
@@ -67,7 +66,7 @@ def made(
 
 def renew(layer: Any, picture: Picture, values: np.ndarray) -> None:
     """Give the layer of an earlier picture the values of this one."""
-    layer.data = values.astype(np.int32) if picture.drawn is Drawn.OUTLINE else values
+    layer.data = values.astype(np.int32) if picture.drawn is Drawn.LABELS else values
     if picture.drawn in _RAMPS:
         limits = limits_of(picture)
         layer.contrast_limits_range = limits

@@ -91,7 +91,8 @@ class AnswerPanel(QWidget):
                 shown.title, table.columns, table.rows, payloads=table.payloads, note=table.note
             )
         trust = KINDS.get(shown.kind, "")
-        self.result.show_text(shown.title, f"{shown.text} {trust}".strip())
+        between = "\n" if "\n" in shown.text else " "  # a list is followed by a line of its own
+        self.result.show_text(shown.title, f"{shown.text}{between}{trust}".strip())
 
     def _picked(self, payload: Any) -> None:
         if isinstance(payload, Pick):

@@ -100,6 +100,8 @@ class AskPanel(QWidget):
             self._show_layer(glass)
             self.why.set_classes([one.name for one in glass.subject.classes] or _outputs(glass))
         self.without.set_channel(self._inside.channel)
+        if not self.kernel.isVisible():  # what is being written stays
+            self.kernel.out.setValue(self._inside.channel)
 
     def _show_layer(self, glass: Any) -> None:
         skips = [(s.name, f"{s.source} → {s.name}") for s in glass.skips]

@@ -170,7 +170,8 @@ class Inspector(QObject):
         self.inside.layer = layer
         self.inside.channel = 0
         self.probe.forget()
-        self.probe.draw()
+        if self.inside.probing or self.pictures.find(FIELD) is not None:
+            self.probe.draw()
         self.renew_maps()
 
     def choose_channel(self, channel: int) -> None:
@@ -194,7 +195,12 @@ class Inspector(QObject):
         if inside.glass is None or not inside.layer:
             return
         job = partial(
-            show_maps, inside.glass, inside.layer, channel=inside.channel, sheet=inside.as_sheet
+            show_maps,
+            inside.glass,
+            inside.layer,
+            channel=inside.channel,
+            sheet=inside.as_sheet,
+            own_contrast=self.own_contrast,
         )
         self._start(self.showing, job, (inside.layer, inside.glass, asked), spare=0)
         self.measuring.renew()
@@ -231,7 +237,10 @@ class Inspector(QObject):
     def set_own_contrast(self, on: bool) -> None:
         """Each channel between its own limits, or all between the same."""
         self.own_contrast = on
-        self.pictures.set_contrast(self._contrast())
+        if self.inside.as_sheet:
+            self.renew_maps()
+        else:
+            self.pictures.set_contrast(self._contrast())
 
     def _contrast(self) -> tuple[float, float] | None:
         """Limits of the chosen channel, or None for those of all maps."""
@@ -243,7 +252,7 @@ class Inspector(QObject):
     def pick(self, wanted: Pick) -> None:
         """Show a layer (and a channel) that a row of a table is about."""
         glass = self.inside.glass
-        if glass is None or wanted.layer not in {call.name for call in glass.trace.calls}:
+        if glass is None or not has_places(glass, wanted.layer):
             return
         self.choose_layer(wanted.layer)
         if wanted.channel is not None:
@@ -271,6 +280,7 @@ class Inspector(QObject):
         """Remove every layer of the group."""
         self.showing.drop()
         self.pictures.clear()
+        self.inside.point, self.inside.pinned = None, False
         self.inside.working = None
 
     # ---- answers

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
+from unetscope.errors import UnetscopeError
 from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.microscope_panel import MicroscopePanel
 from unetscope.widgets.inside.strongest_panel import StrongestPanel
@@ -114,7 +115,7 @@ class LookPanel(QWidget):
         self.channel.setRange(0, max(0, _channels(glass, layer) - 1))
         self.channel.setValue(self._inside.channel)
         self.channel.blockSignals(False)
-        self.strongest.setVisible(self._inside.probing or self._inside.point is not None)
+        self.strongest.setVisible(self._inside.probing)
         if changed in ("layer", "glass"):
             self.strongest.show_channels([])
 
@@ -143,6 +144,8 @@ class LookPanel(QWidget):
 
 def _channels(glass: Any, layer: str) -> int:
     """Channels of the layer's output; 1 for a layer of another network."""
-    call = next((call for call in reversed(glass.trace.calls) if call.name == layer), None)
-    shape = call.output_shape if call is not None else None
+    try:
+        shape = glass.trace.call(layer).output_shape
+    except UnetscopeError:
+        return 1
     return int(shape[1]) if shape is not None and len(shape) > 1 else 1

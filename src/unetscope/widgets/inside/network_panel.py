@@ -85,12 +85,14 @@ class NetworkPanel(QWidget):
 
 
 def _ladder(glass: Any) -> list[tuple[str, int]]:
-    """(layer, field side) of every row with places, in the order of the data."""
-    return [
-        (row.name, max(row.receptive_field))
-        for row in glass.table.rows
-        if row.stride is not None and row.receptive_field
-    ]
+    """(layer, field side) in the order of the data; shortcuts, which see less, are left out."""
+    steps: list[tuple[str, int]] = []
+    for row in glass.table.rows:
+        if row.stride is not None and row.receptive_field:
+            side = max(row.receptive_field)
+            if not steps or side >= steps[-1][1]:
+                steps.append((row.name, side))
+    return steps
 
 
 def _facts(glass: Any, layer: str) -> Any:

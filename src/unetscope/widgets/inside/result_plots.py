@@ -90,8 +90,8 @@ class ResultPlot(QWidget):
             axis.setTextPen(tints.text)
             axis.setStyle(tickFont=self.legend.font())
             axis.enableAutoSIPrefix(False)
-            self._graph.setLabel(side, text, **words)
-        self._graph.getAxis("left").setWidth(line * 4)
+            self._graph.setLabel(side, text, siPrefixEnableRanges=(), **words)
+        self._graph.getAxis("left").setWidth(line * 5)
 
     def _add(self, one: Series, color: str, log: bool) -> None:
         import pyqtgraph

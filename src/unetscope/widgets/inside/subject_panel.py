@@ -26,7 +26,7 @@ class SubjectPanel(QWidget):
     SHOWS = frozenset(
         {
             "sources", "source", "images", "image", "opening", "glass", "message", "working",
-            "probing", "layer", "point", "pinned",
+            "probing", "layer", "point", "pinned", "shown",
         }
     )  # fmt: skip
 
