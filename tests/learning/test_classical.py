@@ -15,11 +15,13 @@ def test_maps_have_the_resolution_of_their_stride() -> None:
 
 
 def test_the_channels_stand_one_after_the_other() -> None:
-    image = torch.rand(1, 2, 16, 16)
+    image = torch.rand(1, 2, 16, 16, generator=torch.Generator().manual_seed(0))
     together = classical_maps(image)
     alone = [classical_maps(image[:, c : c + 1]) for c in range(2)]
     for stride in STRIDES:
-        assert torch.equal(together[stride], torch.cat([a[stride] for a in alone], dim=1))
+        # Processors choose their arithmetic by the batch: the last digit may differ.
+        apart = torch.cat([a[stride] for a in alone], dim=1)
+        torch.testing.assert_close(together[stride], apart, rtol=1e-5, atol=1e-6)
 
 
 def test_a_flat_image_has_no_edges_and_no_ridges() -> None:
