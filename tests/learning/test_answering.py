@@ -10,7 +10,13 @@ import torch
 
 from learning.small_scenes import sample, small_model
 from unetscope.errors import ModelError
-from unetscope.learning.answering import Voice, answering_network, network_input, voices
+from unetscope.learning.answering import (
+    Voice,
+    answering_network,
+    network_input,
+    start_of,
+    voices,
+)
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.network.unet import UNet
@@ -53,3 +59,12 @@ def test_sides_are_rounded_up_by_repeating_the_rim() -> None:
     image = network_input(model, painted.image)
     assert image.shape == (1, 48, 64)
     assert torch.equal(image[:, 47], image[:, 40])
+
+
+def test_what_training_began_with_has_the_classifier_of_what_came_after() -> None:
+    backbone = small_model().backbone
+    tuned = UNet(replace(backbone.config, classes=5)).eval()
+    start = start_of(backbone, tuned)
+    assert torch.equal(start.enc1.conv1.weight, backbone.enc1.conv1.weight)
+    assert torch.equal(start.classifier.weight, tuned.classifier.weight)
+    assert not torch.equal(tuned.enc1.conv1.weight, backbone.enc1.conv1.weight)

@@ -199,7 +199,8 @@ def answer_compare(subject: Subject, wanted: Wanted, out: Path) -> Answer:
 
     from unetscope.inspection.comparison import compare
 
-    found = compare(wanted.against.module, subject.module, subject.image)
+    before = _as_start(wanted.against.module, subject.module)
+    found = compare(before, subject.module, subject.image)
     columns = (
         "layer",
         "channel",
@@ -218,6 +219,17 @@ def answer_compare(subject: Subject, wanted: Wanted, out: Path) -> Answer:
     path = write_table(out / "compare.csv", columns, rows)
     text = f"{subject.network.name} after {wanted.against.name}, the most changed channels first."
     return Answer("compare", (path,), text, columns, rows)
+
+
+def _as_start(before: nn.Module, after: nn.Module) -> nn.Module:
+    """A bundled network as what a training began with: with the classifier of what came after."""
+    from unetscope.learning.answering import start_of
+    from unetscope.network.unet import UNet
+
+    if not (isinstance(before, UNet) and isinstance(after, UNet)):
+        return before
+    alike = replace(before.config, classes=after.config.classes) == after.config
+    return start_of(before, after) if alike and before.config != after.config else before
 
 
 def answer_equivariance(subject: Subject, wanted: Wanted, out: Path) -> Answer:

@@ -109,8 +109,11 @@ class InsideLayers:
         """Hide the pictures of other roles: of two on one place, only the newer can be seen."""
         for role, kept in self._kept.items():
             layer = self.find(role)
-            if layer is not None and kept.picture is not None:
-                layer.visible = role in roles and not kept.picture.hidden
+            if layer is None or kept.picture is None:
+                continue
+            visible = role in roles and not kept.picture.hidden
+            if layer.visible != visible:  # napari draws anew even where nothing changes
+                layer.visible = visible
         beside = [kept.picture for role, kept in self._kept.items() if role in roles]
         if self._camera is not None and not any(p is not None and p.beside for p in beside):
             camera = self._viewer.scene.camera
