@@ -136,6 +136,9 @@ def test_turning_the_slider_tells_the_channel_but_showing_does_not() -> None:
     assert told == []
     viewer.dims.set_current_step(0, 2)
     assert told == [2]
+    inside.only({"why"})
+    viewer.dims.set_current_step(0, 1)
+    assert told == [2], "the slider of an answer that covers the maps"
 
 
 def test_only_the_newest_answer_is_visible() -> None:

@@ -28,14 +28,13 @@ def ask_classes(
         found = step.result if step.result is not None else found
     rows = found.sorted(by="iou")
     table = Table(
-        ("channel", "class", "IoU", "prec.", "recall"),
+        ("channel", "class", "IoU", "precision"),
         tuple(
             (
                 f"{_stage(glass, r.layer)} #{r.channel}" + (" low" if r.sign < 0 else ""),
                 r.class_name,
                 float(r.iou),
                 float(r.precision),
-                float(r.recall),
             )
             for r in rows[:2000]
         ),

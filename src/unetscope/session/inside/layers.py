@@ -279,6 +279,8 @@ class InsideLayers:
         kept, layer = self._kept.get("maps"), self.find("maps")
         if self._showing or layer is None or kept is None or kept.picture is None:
             return
+        if not layer.visible:  # the slider is that of another answer now
+            return
         if kept.picture.lead[:1] == ("channel",):
             self.channel_moved.emit(
                 int(self._viewer.dims.current_step[self._viewer.dims.ndim - layer.ndim])
