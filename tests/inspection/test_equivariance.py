@@ -133,3 +133,10 @@ def test_bad_input_is_refused() -> None:
     ):
         with pytest.raises(error, match=words):
             equivariance(net, **{"image": smooth(256, 256), "shift": 1, **arguments})
+
+
+def test_a_network_with_its_channels_last_is_exact_as_well() -> None:
+    """Such convolutions round differently from place to place; the test is about the network."""
+    net = initialise(UNet(UNetConfig(widths=(3, 4, 5), norm="none")), 1).eval()
+    net.to(memory_format=torch.channels_last)
+    assert equivariance(net, smooth(112, 120), (0, -8)).max_error == 0.0

@@ -102,7 +102,9 @@ def equivariance(
         sides, moved, _multiples(trace, trace.calls[-1], len(sides)), multiples
     )
     maps = [
-        feature_maps(model, batch[(slice(None), slice(None), *window)], [name])[name]
+        feature_maps(model, batch[(slice(None), slice(None), *window)], [name], same_rounding=True)[
+            name
+        ]
         for window in (first, second)
     ]
     shape = (*batch.shape[:2], *(part.stop - part.start for part in first))

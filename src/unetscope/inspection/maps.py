@@ -96,6 +96,7 @@ def feature_maps(
     *,
     region: Region | None = None,
     max_bytes: int = 2**31,
+    same_rounding: bool = False,
 ) -> dict[str, FeatureMaps]:
     """The maps of ``layers`` for ``image``, in eval mode, on a copy of the model.
 
@@ -109,6 +110,8 @@ def feature_maps(
     channels : only these channels of each layer; None for all.
     region : slices of image pixels, one per axis. Only the cells that overlap them are returned,
         with the values of the full pass, and only their receptive fields are computed.
+    same_rounding : compute every place in one way, so that equal surroundings give equal digits to
+        the last wherever they lie; up to twice as slow on the CPU.
     max_bytes : refuse to collect more than this (2 GiB).
 
     Raises
@@ -127,7 +130,8 @@ def feature_maps(
     window = batch if crop is None else crop.of(batch)
     copy = Skeleton(model).with_weights()
     if len(trace.image_shape) == 2:  # convolutions on the CPU are faster with the channels last
-        copy.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        order = torch.contiguous_format if same_rounding else torch.channels_last
+        copy.to(memory_format=order)  # type: ignore[call-overload]
     captured = _capture(copy, window, trace, picked)
     return {name: _made(name, captured[name], trace, picked[name], crop) for name in names}
 
