@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from unetscope.errors import UnetscopeError
 from unetscope.session.connections import Connections
@@ -21,6 +21,7 @@ from unetscope.widgets.bench import Bench
 from unetscope.widgets.live_answers import LIVE_IMAGE_PX, LiveAnswers
 from unetscope.widgets.model_shelf import ModelShelf
 from unetscope.widgets.predictor import Predictor
+from unetscope.widgets.timers import single_shot
 from unetscope.widgets.trainer import Trainer
 
 OPEN_MODEL_MS = 300  # after the window has come up, so that torch does not slow it down
@@ -47,18 +48,11 @@ class Workbench(QObject):
         self._connections = Connections()
         self._closed = False
         self._waiting_since = 0.0
-        self._open_timer = self._timer(OPEN_MODEL_MS, self._open_default)
-        self._hand_in_timer = self._timer(HAND_IN_MS, self.trainer.hand_in)
-        self._moved_timer = self._timer(SETTLE_MS, self.answers.ask)
+        self._open_timer = single_shot(self, OPEN_MODEL_MS, self._open_default)
+        self._hand_in_timer = single_shot(self, HAND_IN_MS, self.trainer.hand_in)
+        self._moved_timer = single_shot(self, SETTLE_MS, self.answers.ask)
         self._connect()
         self._images_changed()
-
-    def _timer(self, interval_ms: int, call: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(interval_ms)
-        timer.timeout.connect(call)
-        return timer
 
     def _connect(self) -> None:
         connect = self._connections.connect

@@ -27,57 +27,28 @@ def show_maps(
 ) -> Iterator[Event]:
     """The maps of a layer over what is on screen: a picture with a channel slider, or a sheet."""
     from unetscope.inspection.maps import feature_maps
-    from unetscope.inspection.weights import contact_sheet
 
     yield Working(f"Maps of {layer}")
     found = feature_maps(glass.net, glass.image, [layer], region=glass.view, max_bytes=MOST_BYTES)[
         layer
     ]
     values = found.values
-    signed = bool(values.min() < 0)
-    drawn = Drawn.SIGNED if signed else Drawn.MAP
-    limits = map_limits(values)
-    text = f"{layer}: {len(values)} maps of {' × '.join(map(str, values.shape[1:]))} cells."
     if sheet:
-        planes = values if values.ndim == 3 else values[:, values.shape[1] // 2]
-        if own_contrast:
-            planes = np.stack([plane / map_limits(plane)[1] for plane in planes])
-            limits = (-1.0 if signed else 0.0, 1.0)
-        laid = contact_sheet(planes, gap=max(1, planes.shape[-1] // 24))
+        picture = _map_sheet(layer, values, own_contrast=own_contrast)
+    else:
         picture = Picture(
             "maps",
-            f"maps of {layer}, side by side",
-            laid.picture,
-            (1.0, 1.0),
-            (0.0, 0.0),
-            drawn,
-            limits=limits,
-            beside=True,
-            note={"layer": layer},
+            f"maps of {layer}",
+            values,
+            found.scale,
+            shifted(glass, found.translate),
+            _drawn(values),
+            lead=("channel",),
+            start=(min(channel, len(values) - 1),),
+            limits=map_limits(values),
+            note={"layer": layer, "first_cell": found.first},
         )
-        yield Shown(
-            "Feature maps",
-            text,
-            "exact",
-            (picture,),
-            result=(found, laid),
-            recipe=_maps_recipe(glass, layer),
-            numbers=values,
-            layer=layer,
-        )
-        return
-    picture = Picture(
-        "maps",
-        f"maps of {layer}",
-        values,
-        found.scale,
-        shifted(glass, found.translate),
-        drawn,
-        lead=("channel",),
-        start=(min(channel, len(values) - 1),),
-        limits=limits,
-        note={"layer": layer, "first_cell": found.first},
-    )
+    text = f"{layer}: {len(values)} maps of {' × '.join(map(str, values.shape[1:]))} cells."
     yield Shown(
         "Feature maps",
         text,
@@ -85,8 +56,36 @@ def show_maps(
         (picture,),
         result=found,
         recipe=_maps_recipe(glass, layer),
+        numbers=values,
         layer=layer,
     )
+
+
+def _map_sheet(layer: str, values: np.ndarray, *, own_contrast: bool) -> Picture:
+    """All maps side by side, of volumes the middle planes."""
+    from unetscope.inspection.weights import contact_sheet
+
+    planes = values if values.ndim == 3 else values[:, values.shape[1] // 2]
+    limits = map_limits(values)
+    if own_contrast:
+        planes = np.stack([plane / map_limits(plane)[1] for plane in planes])
+        limits = (-1.0 if limits[0] < 0 else 0.0, 1.0)
+    laid = contact_sheet(planes, gap=max(1, planes.shape[-1] // 24))
+    return Picture(
+        "maps",
+        f"maps of {layer}, side by side",
+        laid.picture,
+        (1.0, 1.0),
+        (0.0, 0.0),
+        _drawn(values),
+        limits=limits,
+        beside=True,
+        note={"layer": layer},
+    )
+
+
+def _drawn(values: np.ndarray) -> Drawn:
+    return Drawn.SIGNED if values.min() < 0 else Drawn.MAP
 
 
 def show_kernels(glass: Glass, layer: str, *, summed: bool = False) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
 from unetscope.session.connections import Connections
@@ -34,6 +34,7 @@ from unetscope.widgets.inside.networks import Networks
 from unetscope.widgets.inside.probe import Probe
 from unetscope.widgets.inside.questions import Questions
 from unetscope.widgets.job_runner import JobEnded, Lane
+from unetscope.widgets.timers import single_shot
 
 FOLLOW_MS = 400  # after a training epoch, so that a burst of them opens one network
 VIEW_MS = 400  # after the camera has come to rest
@@ -63,18 +64,11 @@ class Inspector(QObject):
         self._connections = Connections()
         self.opening, self.showing = Lane(self), Lane(self)
         self.questions = Questions(self, self)
-        self._open_timer = self._timer(FOLLOW_MS, self.open)
-        self._view_timer = self._timer(VIEW_MS, self._view_moved)
+        self._open_timer = single_shot(self, FOLLOW_MS, self.open)
+        self._view_timer = single_shot(self, VIEW_MS, self._view_moved)
         self._connect()
         self.networks.begin()
         self._images_changed()
-
-    def _timer(self, interval_ms: int, call: Any) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(interval_ms)
-        timer.timeout.connect(call)
-        return timer
 
     def _connect(self) -> None:
         connect = self._connections.connect
@@ -294,8 +288,7 @@ class Inspector(QObject):
             inside.working = event if asked else None
             return
         inside.working = None
-        found = event.result[0] if isinstance(event.result, tuple) else event.result
-        self.probe.maps = found
+        self.probe.maps = event.result
         in_sight = self._maps_in_sight()
         if asked or in_sight:
             self.lay(event)

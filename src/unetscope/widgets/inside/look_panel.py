@@ -24,7 +24,24 @@ class LookPanel(QWidget):
     def __init__(self, inspector: Any, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._inspector, self._inside = inspector, inspector.inside
-        ask = inspector.questions
+        self._make_buttons()
+        self._connect_buttons()
+        self.strongest = StrongestPanel(tints)
+        self.strongest.chosen.connect(inspector.choose_channel)
+        self.strongest.hide()
+        self.microscope = MicroscopePanel(tints)
+        self.microscope.hide()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(self._button_row(tints))
+        layout.addLayout(self._choice_row())
+        layout.addWidget(self.strongest)
+        layout.addWidget(self.microscope)
+        inspector.probe.strongest.connect(self._show_strongest)
+        inspector.probe.arithmetic.connect(self._show_arithmetic)
+
+    def _make_buttons(self) -> None:
         self.maps = small_button(
             "Feature maps", "The maps of the chosen layer on the image; the slider is the channel."
         )
@@ -44,12 +61,17 @@ class LookPanel(QWidget):
             "What it likes", "An invented input that makes the chosen channel fire."
         )
         self.arithmetic.setCheckable(True)
+
+    def _connect_buttons(self) -> None:
+        inspector, ask = self._inspector, self._inspector.questions
         self.maps.clicked.connect(lambda _checked: inspector.show_maps())
         self.kernels.clicked.connect(lambda _checked: ask.kernels())
         self.effective.clicked.connect(lambda _checked: ask.effective())
         self.arithmetic.toggled.connect(self._arithmetic_wanted)
         self.colours.clicked.connect(lambda _checked: ask.colours())
         self.favourite.clicked.connect(lambda _checked: ask.favourite())
+
+    def _button_row(self, tints: Tints) -> QFlowLayout:
         buttons = QFlowLayout()
         buttons.setSpacing(3)
         self.helps = [
@@ -64,6 +86,10 @@ class LookPanel(QWidget):
             buttons.addWidget(with_help(one, next(helps)))
         buttons.addWidget(self.colours)
         buttons.addWidget(with_help(self.favourite, next(helps)))
+        return buttons
+
+    def _choice_row(self) -> QFlowLayout:
+        inspector = self._inspector
         self.channel = QSpinBox()
         self.channel.setPrefix("#")
         self.channel.setAccessibleName("Channel")
@@ -83,20 +109,7 @@ class LookPanel(QWidget):
             choice.addWidget(chosen)
         for check in (self.sheet, self.own_contrast):
             check.setStyleSheet("QCheckBox { margin-left: 6px; }")
-        self.strongest = StrongestPanel(tints)
-        self.strongest.chosen.connect(inspector.choose_channel)
-        self.strongest.hide()
-        self.microscope = MicroscopePanel(tints)
-        self.microscope.hide()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(buttons)
-        layout.addLayout(choice)
-        layout.addWidget(self.strongest)
-        layout.addWidget(self.microscope)
-        inspector.probe.strongest.connect(self._show_strongest)
-        inspector.probe.arithmetic.connect(self._show_arithmetic)
+        return choice
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from unetscope.session.inside.answers import Shown, Working
 from unetscope.session.inside.looking import prepare_microscope, show_effective
@@ -14,6 +14,7 @@ from unetscope.session.inside.state import Inside
 from unetscope.session.inside.threads import with_threads
 from unetscope.widgets.inside.probe import Probe
 from unetscope.widgets.job_runner import JobEnded, Lane
+from unetscope.widgets.timers import single_shot
 
 EFFECTIVE_MS = 250  # after a click, so that clicking along does not start one each
 
@@ -32,10 +33,7 @@ class Measuring(QObject):
         self.measuring.happened.connect(self._measured)
         self.reading.happened.connect(self._read)
         self.reading.ended.connect(self._reading_ended)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(EFFECTIVE_MS)
-        self._timer.timeout.connect(self._measure)
+        self._timer = single_shot(self, EFFECTIVE_MS, self._measure)
         probe.pinned.connect(self._timer.start)
 
     def lanes(self) -> tuple[Lane, Lane]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
 from unetscope.session.inside.glass import Glass
@@ -13,6 +13,7 @@ from unetscope.session.inside.layers import EFFECTIVE, FIELD, InsideLayers
 from unetscope.session.inside.lines import field_lines, polylines
 from unetscope.session.inside.pointer import Pointer
 from unetscope.session.inside.state import Inside
+from unetscope.widgets.timers import single_shot
 
 FRAME_MS = 33
 
@@ -40,10 +41,7 @@ class Probe(QObject):
         self.microscope: Any = None
         self.effective: Any = None  # EffectiveField of the chosen layer
         self._statistics: tuple[Any, np.ndarray, np.ndarray] | None = None
-        self._frame = QTimer(self)
-        self._frame.setSingleShot(True)
-        self._frame.setInterval(FRAME_MS)
-        self._frame.timeout.connect(self.draw)
+        self._frame = single_shot(self, FRAME_MS, self.draw)
         pointer.hovered.connect(self._hovered)
         pointer.clicked.connect(self._clicked)
 
