@@ -7,6 +7,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -44,6 +46,12 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real micrographs in {folder.name}/ beside the repository")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _strokes_of_this_test(tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> None:
+    """Journals of strokes go into a folder of the test's own, not into the user's."""
+    monkeypatch.setenv("UNETSCOPE_STROKES", str(tmp_path_factory.getbasetemp() / uuid4().hex))
 
 
 def has_gl() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,6 +145,39 @@ def test_predict_gives_bitwise_the_labels_of_the_engine(
     assert run("predict", model, halves.image, "--out", tmp_path, "--tile", 64).exit_code == 0
     expected = predict_labels(load_model(model), read_micrograph(halves.image))
     assert np.array_equal(tifffile.imread(tmp_path / "halves_labels.tif"), expected)
+
+
+@pytest.mark.usefixtures("small_model")
+def test_predict_takes_folders_and_other_ways_to_compute(
+    halves: SimpleNamespace, tmp_path: Path
+) -> None:
+    model, folder = tmp_path / "m.unetscope", tmp_path / "images"
+    assert train(halves, model).exit_code == 0
+    folder.mkdir()
+    for name in ("b.tif", "a.tif", ".hidden.tif"):
+        (folder / name).write_bytes(halves.image.read_bytes())
+    (folder / "notes.txt").write_text("no image")
+    done = run("predict", model, folder, "--out", tmp_path / "out", "--precision", "bf16")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.split() == [str(tmp_path / "out" / f"{n}_labels.tif") for n in "ab"]
+    labels = tifffile.imread(tmp_path / "out" / "a_labels.tif")
+    assert (labels == halves.truth).mean() > 0.95
+
+
+@pytest.mark.usefixtures("small_model")
+def test_ways_to_compute_that_are_not_there_are_refused(
+    halves: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, out = tmp_path / "m.unetscope", ("--out", tmp_path / "out")
+    assert train(halves, model).exit_code == 0
+    asked = ("predict", model, halves.image, *out)
+    assert_refused(run(*asked, "--engine", "onnx"), "'onnx'", "torch or openvino")
+    assert_refused(run(*asked, "--precision", "int8"), "'int8'", "bf16")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    refused = run(*asked, "--engine", "openvino", "--device", "cpu")
+    assert_refused(refused, "pip install openvino")
+    (tmp_path / "empty").mkdir()
+    assert_refused(run("predict", model, tmp_path / "empty", *out), "holds no image")
 
 
 @pytest.mark.usefixtures("small_model")

@@ -97,6 +97,7 @@ def test_every_command_of_the_manifest_is_used() -> None:
     contributions = npe2.PluginManifest.from_file(ROOT / "napari.yaml").contributions
     used = {widget.command for widget in contributions.widgets or []}
     used |= {sample.command for sample in contributions.sample_data or []}
+    used |= {reader.command for reader in contributions.readers or []}
     assert {command.id for command in contributions.commands or []} == used
 
 

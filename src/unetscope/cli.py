@@ -19,7 +19,9 @@ from unetscope.commands import (
     Training,
     checked_model_path,
     class_names,
+    convert_labels,
     demo_headless,
+    images_of,
     predict_one,
     prediction_targets,
     usable_folder,
@@ -52,6 +54,14 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="A glass-box U-Net for micrographs: paint, train, predict.",
 )
+
+labels_app = typer.Typer(
+    name="labels",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Labels of other programs: masks, ImageJ ROIs, COCO, QuPath's GeoJSON, OME-Zarr.",
+)
+app.add_typer(labels_app)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Seed = Annotated[int, typer.Option(help="One seed, one result (CPU, fixed number of threads).")]
@@ -164,7 +174,10 @@ def train(
 @app.command()
 def predict(
     model: Annotated[Path, typer.Argument(help="A .unetscope file.")],
-    images: Annotated[list[Path], typer.Argument(help="Images to segment.", metavar="IMAGE...")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Images to segment, or folders of images.", metavar="IMAGE..."),
+    ],
     *,
     out: Annotated[Path, typer.Option(help="Folder for NAME_labels.tif.")],
     probabilities: Annotated[
@@ -175,20 +188,34 @@ def predict(
         int, typer.Option(min=64, help="Tile size (px); the result is the same.")
     ] = 512,
     device: Device = "auto",
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="torch, or openvino (CPU; pip install openvino): faster from minutes on."
+        ),
+    ] = "torch",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="fp32, bf16, or auto: bf16 where it is faster; may change a pixel in 500."
+        ),
+    ] = "fp32",
 ) -> None:
-    """Segment images with a trained model; sizes of pixels are kept."""
+    """Segment images of any size with a trained model; sizes of pixels are kept."""
     from unetscope.images.files import read_micrograph
+    from unetscope.learning.inference import Engine
     from unetscope.learning.persistence import load_model
     from unetscope.learning.prediction import PredictOptions
 
-    targets = prediction_targets(images, out)
+    targets = prediction_targets(images_of(images), out)
+    computing = Engine(engine, precision)
     trained = load_model(model)
     usable_folder(out)
     options = PredictOptions(probabilities=probabilities, device=device, tile_px=tile)
     for path, target in targets.items():
         micrograph = read_micrograph(path, axes=axes)
         trained.check_image(micrograph)
-        for written in predict_one(trained, micrograph, target, options):
+        for written in predict_one(trained, micrograph, target, options, computing):
             typer.echo(str(written))
 
 
@@ -263,6 +290,26 @@ def _has_screen() -> bool:
     if sys.platform.startswith("linux"):
         return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return True
+
+
+@labels_app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="Labels, or a folder of masks named alike.")],
+    target: Annotated[
+        Path, typer.Argument(help="NAME.tif .png .bmp, .zip, .json, .geojson or .zarr.")
+    ],
+    *,
+    image: Annotated[Path, typer.Option(help="The image they belong to.")],
+    format: Annotated[
+        str | None,
+        typer.Option(help="mask, imagej, coco, coco-rle, geojson or ome-zarr; else by the suffix."),
+    ] = None,
+    axes: Annotated[str | None, typer.Option(help="Axes of the image, e.g. zyx.")] = None,
+) -> None:
+    """Write labels of one image in another format; what cannot be kept is said."""
+    for note in convert_labels(source, target, image, axes=axes, format=format):
+        typer.echo(note, err=True)
+    typer.echo(str(target))
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from unetscope.errors import LabelError, OutputError, UnetscopeError
+from unetscope.errors import ImageError, LabelError, OutputError, UnetscopeError
 from unetscope.learning.classes import PALETTE, LabelClass
 from unetscope.terminal import (
     TrainingOutcome,
@@ -25,6 +25,7 @@ from unetscope.terminal import (
 if TYPE_CHECKING:
     from unetscope.demo.pictures import DemoPicture
     from unetscope.images.micrograph import Micrograph
+    from unetscope.learning.inference import Engine
     from unetscope.learning.pixel_model import PixelModel
     from unetscope.learning.prediction import PredictOptions
     from unetscope.learning.samples import Sample
@@ -86,31 +87,22 @@ def demo_headless(picture: DemoPicture, out: Path, training: Training) -> list[P
 
 
 def predict_one(
-    model: PixelModel, image: Micrograph, target: Path, options: PredictOptions
+    model: PixelModel,
+    image: Micrograph,
+    target: Path,
+    options: PredictOptions,
+    engine: Engine,
 ) -> Iterator[Path]:
     """Predict one image; write and name ``target`` and, if wanted, its probabilities."""
-    import numpy as np
+    from unetscope.scaling.predicting import Target, predict_to
 
-    from unetscope.images.files import write_labels, write_micrograph
-    from unetscope.images.micrograph import as_micrograph
-    from unetscope.learning.prediction import label_dtype, predict_tiles
-
-    labels = np.zeros(image.spatial_shape, label_dtype(model))
-    chances = None
-    if options.probabilities:
-        chances = np.zeros((len(model.classes), *image.spatial_shape), np.float32)
-    events = predict_tiles(model, image, options)
-    for tile in watch_prediction(events, messages(), title=image.name or target.stem):
-        labels[tile.region] = tile.labels
-        if chances is not None and tile.probabilities is not None:
-            chances[(slice(None), *tile.region)] = tile.probabilities
-    write_labels(labels, target, like=image)
+    beside = target.with_name(target.name.replace("_labels.tif", "_probabilities.tif"))
+    goal = Target(target, beside if options.probabilities else None)
+    events = predict_to(model, image, goal, options, engine=engine)
+    for _ in watch_prediction(events, messages(), title=image.name or target.stem):
+        pass
     yield target
-    if chances is not None:
-        axes = "c" + image.spatial_axes
-        beside = target.with_name(target.name.replace("_labels.tif", "_probabilities.tif"))
-        like = as_micrograph(chances, axes=axes, pixel_size=image.pixel_size, unit=image.unit)
-        write_micrograph(like, beside)
+    if options.probabilities:
         yield beside
 
 
@@ -133,7 +125,8 @@ class Pretraining:
         from unetscope.pretraining.datasets import find_data
         from unetscope.pretraining.export import export_weights
         from unetscope.pretraining.judge import HeldOutJudge
-        from unetscope.pretraining.meta import PretrainConfig, meta_train
+        from unetscope.pretraining.learner import PretrainConfig
+        from unetscope.pretraining.meta import meta_train
 
         config = PretrainConfig.read(_shipped_config(self.config))
         usable_folder(self.run_dir)
@@ -174,6 +167,30 @@ def checked_model_path(path: Path) -> None:
     usable_folder(path.absolute().parent)
 
 
+def images_of(paths: Sequence[Path]) -> list[Path]:
+    """``paths`` with every folder replaced by the images in it, by name; OME-Zarr stays one image.
+
+    Raises
+    ------
+    ImageError
+        If a folder holds no image.
+    """
+    from unetscope.images.files import SUFFIXES
+
+    images: list[Path] = []
+    for path in paths:
+        marks = (path / name for name in ("zarr.json", ".zgroup", ".zarray"))
+        if not path.is_dir() or path.suffix == ".zarr" or any(mark.is_file() for mark in marks):
+            images.append(path)
+            continue
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+        inside = [p for p in inside if not p.name.startswith(".")]
+        if not inside:
+            raise ImageError(f"{path} holds no image; they end in {', '.join(SUFFIXES)}.")
+        images.extend(inside)
+    return images
+
+
 def prediction_targets(images: Sequence[Path], folder: Path) -> dict[Path, Path]:
     """Input → NAME_labels.tif in ``folder``; two inputs of one name are refused."""
     targets: dict[Path, Path] = {}
@@ -193,6 +210,19 @@ def prediction_targets(images: Sequence[Path], folder: Path) -> dict[Path, Path]
         targets[path] = target
         taken[target] = path
     return targets
+
+
+def convert_labels(
+    source: Path, target: Path, image: Path, *, axes: str | None, format: str | None
+) -> tuple[str, ...]:
+    """Write the labels of ``image`` in ``source`` to ``target``; what a person should know."""
+    from unetscope.images.annotations.files import read_annotations, write_annotations
+    from unetscope.images.files import read_micrograph
+
+    shape = read_micrograph(image, axes=axes).spatial_shape
+    read = read_annotations(source, shape, image_name=image.name)
+    write_annotations(read, target, format)
+    return read.notes
 
 
 def class_names(texts: Sequence[str]) -> tuple[LabelClass, ...]:

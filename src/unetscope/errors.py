@@ -28,3 +28,11 @@ class ModelFileError(ModelError):
 
 class OutputError(UnetscopeError):
     """A result cannot be written where it should go."""
+
+
+class AnnotationError(UnetscopeError):
+    """Annotations of a file cannot be read, or do not fit the image."""
+
+
+class ProjectError(UnetscopeError):
+    """A project folder cannot be opened, changed or saved as it is."""

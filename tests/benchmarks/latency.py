@@ -1,29 +1,37 @@
-"""From a stroke to the repainted view: in the engine alone, and through the real window.
-
-As a program (``python -m benchmarks.latency STROKES``) it measures the window.
-"""
+"""From a stroke to the repainted view: in the engine alone; the window is in latency_window."""
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import Any
 
 import numpy as np
 
 from benchmarks.rows import Row
-from benchmarks.screen import open_panel, rest, tell, told_by, wait_until
+from benchmarks.screen import told_by
 
 SIDE, CLASSES, WIDTH_PX, LENGTH_PX = 512, 3, 3, 40
 IMAGES = ("grey", "colour")
+SIDES = (SIDE, 1024)
+_LARGE_SHARE = 5  # of the strokes are enough on larger images, whose forests take long
 
 
-def scene(kind: str) -> np.ndarray:
-    """A 512 × 512 picture of scikit-image: ``"grey"`` (y, x) or ``"colour"`` (y, x, 3), uint8."""
+def scene(kind: str, side: int = SIDE) -> np.ndarray:
+    """A picture of scikit-image: ``"grey"`` (y, x) or ``"colour"`` (y, x, 3), uint8.
+
+    They are 512 × 512; larger ones are mirrored at their rims.
+    """
     from skimage import data
 
-    return data.camera() if kind == "grey" else data.immunohistochemistry()
+    image = data.camera() if kind == "grey" else data.immunohistochemistry()
+    more = side - SIDE
+    return np.pad(image, [(0, more), (0, more), (0, 0)][: image.ndim], mode="symmetric")
+
+
+def title(kind: str, side: int) -> str:
+    """How a picture of this size is called in the rows."""
+    return kind if side == SIDE else f"{kind} {side} px"
 
 
 def scripted(image: np.ndarray, count: int, seed: int = 0) -> list[tuple[int, np.ndarray]]:
@@ -33,7 +41,7 @@ def scripted(image: np.ndarray, count: int, seed: int = 0) -> list[tuple[int, np
     rng = np.random.default_rng(seed)
     strokes: list[tuple[int, np.ndarray]] = []
     while len(strokes) < count:
-        start = rng.uniform(LENGTH_PX, SIDE - LENGTH_PX, 2)
+        start = rng.uniform(LENGTH_PX, min(image.shape[:2]) - LENGTH_PX, 2)
         value = 1 + int(np.searchsorted(bounds, grey[int(start[0]), int(start[1])]))
         if value != 1 + len(strokes) % CLASSES:
             continue
@@ -54,7 +62,7 @@ def painted(labels: np.ndarray, stroke: tuple[int, np.ndarray]) -> None:
 
 
 def engine_rows(kind: str, strokes: int, repeats: int, threads: int) -> list[Row]:
-    """Seconds of each part on one picture with ``threads`` threads, forest and head in turns."""
+    """Seconds of each part on one picture in both sizes, forest and head in turns."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -63,23 +71,26 @@ def engine_rows(kind: str, strokes: int, repeats: int, threads: int) -> list[Row
 
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    image = as_micrograph(scene(kind))
-    model = start_model("general-fast").for_channels(image.channels)
+    rows: list[Row] = []
     try:
-        with threadpool_limits(threads):
-            seconds = _features_cold(model, image, repeats)
-            for name, values in _updates(model, image, kind, strokes, threads).items():
-                seconds[name] = values
+        for side in SIDES:
+            image = as_micrograph(scene(kind, side))
+            model = start_model("general-fast").for_channels(image.channels)
+            count = strokes if side == SIDE else max(1, strokes // _LARGE_SHARE)
+            with threadpool_limits(threads):
+                seconds = _features_cold(model, image, repeats)
+                seconds |= _updates(model, image, scene(kind, side), count, threads)
+            rows += [
+                {"image": title(kind, side), "threads": threads, "what": what, "seconds": values}
+                for what, values in seconds.items()
+            ]
     finally:
         torch.set_num_threads(before)
-    return [
-        {"image": kind, "threads": threads, "what": what, "seconds": values}
-        for what, values in seconds.items()
-    ]
+    return rows
 
 
 def _features_cold(model: Any, image: Any, repeats: int) -> dict[str, list[float]]:
-    from benchmarks.quality import forest_features
+    from benchmarks.baselines import forest_features
     from unetscope.learning.feature_cache import FeatureCache, grid
 
     seconds: dict[str, list[float]] = {"features": [], "features, forest": []}
@@ -97,26 +108,27 @@ def _features_cold(model: Any, image: Any, repeats: int) -> dict[str, list[float
 
 
 def _updates(
-    model: Any, image: Any, kind: str, strokes: int, threads: int
+    model: Any, image: Any, pixels: np.ndarray, strokes: int, threads: int
 ) -> dict[str, list[float]]:
     from sklearn.ensemble import RandomForestClassifier
 
-    from benchmarks.quality import forest_features, forest_labels
+    from benchmarks.baselines import forest_features, forest_labels
     from unetscope.learning.feature_cache import FeatureCache
     from unetscope.learning.instant import fit_instant
     from unetscope.learning.prediction import predict_labels
     from unetscope.learning.samples import Sample
 
-    labels = np.zeros((SIDE, SIDE), np.uint8)
+    labels = np.zeros(pixels.shape[:2], np.uint8)
     cache, features = FeatureCache(), forest_features(image)
     seconds: dict[str, list[float]] = {"head": [], "head and forest": [], "random forest": []}
-    for index, stroke in enumerate(scripted(scene(kind), strokes + CLASSES)):
+    for index, stroke in enumerate(scripted(pixels, strokes + CLASSES)):
         painted(labels, stroke)
         if index < CLASSES:  # all classes are there, and the features are warm, after these
             continue
         samples = [Sample(image, labels.copy(), "view")]
         if index == CLASSES:
-            fit_instant(model, samples, cache=cache, with_forest=False)
+            fitted = fit_instant(model, samples, cache=cache, with_forest=False)
+            predict_labels(fitted, image, cache=cache)
         for name, with_forest in (("head", False), ("head and forest", True)):
             began = time.perf_counter()
             fitted = fit_instant(model, samples, cache=cache, with_forest=with_forest)
@@ -135,105 +147,11 @@ def _updates(
 
 
 def window_rows(strokes: int) -> list[Row]:
-    """Strokes on the labels layer, answered by a ``set_data`` of the prediction layer."""
-    return told_by("benchmarks.latency", str(strokes))
-
-
-class _Watch:
-    """When the head was solved and when the prediction layer was repainted."""
-
-    def __init__(self, panel: Any) -> None:
-        self.fitted: list[float] = []
-        self.repainted: list[float] = []
-        self._layer: Any = None
-        panel.bench.answers.lane.happened.connect(self._heard)
-
-    def follow(self, layer: Any) -> None:
-        """Watch the prediction layer."""
-        if layer is not self._layer:
-            self._layer = layer
-            layer.events.set_data.connect(self._drawn)
-
-    def clear(self) -> None:
-        """Forget what was seen."""
-        self.fitted, self.repainted = [], []
-
-    @property
-    def answered(self) -> list[float]:
-        """Repaints that came after the first solution."""
-        return [at for at in self.repainted if self.fitted and at >= self.fitted[0]]
-
-    def _heard(self, ticket: Any, event: Any) -> None:
-        if type(event).__name__ == "HeadFitted":
-            self.fitted.append(time.perf_counter())
-
-    def _drawn(self, event: Any) -> None:
-        self.repainted.append(time.perf_counter())
-
-
-def measure_window(kind: str, count: int) -> list[Row]:
-    """Paint ``count`` strokes one after the other, each when the answer before is complete."""
-    from unetscope.session.values import Show
-
-    image = scene(kind)
-    viewer, panel, key = open_panel(image, kind)
-    bench, session, watch = panel.bench, panel.session, _Watch(panel)
-    bench.add_class()
-    first, complete, painting = [], [], []
-    strokes = scripted(image, count + CLASSES)
-    labels = np.zeros((SIDE, SIDE), np.uint8)
-    for index, (value, path) in enumerate(strokes):
-        bench.paint_with(value)
-        layer = bench.layers.strokes_layer(key)
-        layer.brush_size = WIDTH_PX
-        rest(0.15)
-        watch.clear()
-        begun = time.perf_counter()
-        with layer.block_history():
-            for point in path[:-1]:
-                layer.paint(tuple(point), value)
-            began = time.perf_counter()  # the brush is about to be lifted
-            layer.paint(tuple(path[-1]), value)
-        painted(labels, (value, path))
-        if index + 1 < CLASSES:
-            rest(0.3)
-            continue
-        wait_until(lambda: bool(watch.fitted))
-        wait_until(lambda: not session.answering and not bench.answers.lane.busy)
-        rest(0.15)
-        watch.follow(bench.results.find(key, Show.MASK))
-        if index >= CLASSES and watch.answered:
-            painting.append(began - begun)
-            first.append(watch.answered[0] - began)
-            complete.append(watch.answered[-1] - began)
-    rows = [
-        {"image": kind, "what": "painting", "seconds": painting},
-        {"image": kind, "what": "first repaint", "seconds": first},
-        {"image": kind, "what": "with the forest", "seconds": complete},
-        {"image": kind, "what": "random forest", "seconds": _forest_in_window(image, labels)},
-    ]
-    panel.shut_down()
-    viewer.close()
-    return rows
-
-
-def _forest_in_window(image: np.ndarray, labels: np.ndarray, repeats: int = 9) -> list[float]:
-    from benchmarks.quality import forest_features, forest_labels, grown_forest
-    from unetscope.images.micrograph import as_micrograph
-
-    features, seconds = forest_features(as_micrograph(image)), []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        forest_labels(grown_forest(features, labels, 0), features)
-        seconds.append(time.perf_counter() - began)
-    return seconds
+    """Strokes on the labels layer, until the prediction layer is repainted all over the view."""
+    return told_by("benchmarks.latency_window", str(strokes))
 
 
 def thread_counts() -> tuple[int, ...]:
     """All cores, and what the window leaves to the engine (all but one)."""
     cores = os.cpu_count() or 1
     return tuple(sorted({max(1, cores - 1), cores}))
-
-
-if __name__ == "__main__":
-    tell([row for kind in IMAGES for row in measure_window(kind, int(sys.argv[1]))])

@@ -7,7 +7,8 @@ import platform
 import re
 import time
 from collections.abc import Callable
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.rows import BUSY_CORES, fingerprint
@@ -33,7 +34,17 @@ def machine() -> dict[str, str]:
         "scikit-image": version("scikit-image"),
         "scikit-learn": version("scikit-learn"),
         "weights and engine": fingerprint(),
+        "engines of others": ", ".join(_others()) or "none installed",
     }
+
+
+def _others() -> list[str]:
+    """What the network is compared with, where it is installed."""
+    found = []
+    for name in ("openvino", "onnxruntime", "monai", "dynamic_network_architectures"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return found
 
 
 class OtherPrograms:

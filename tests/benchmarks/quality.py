@@ -1,202 +1,156 @@
-"""Dice against strokes and seconds: the random forest, the instant head and fine-tuning.
+"""Our answers to simulated strokes: at once, during fine-tuning, and after corrections.
 
-All systems get the same simulated strokes in one run. A task is two images of one set: strokes on
-image A, judged on A's other pixels ("same") and on image B ("other").
+A task is two images of one set: strokes on image A, judged on A's other pixels ("same") and on
+image B ("other"). What others answer to the same strokes is in ``baselines`` and ``scratch``.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
-from skimage.feature import multiscale_basic_features
-from sklearn.ensemble import RandomForestClassifier
-
+from benchmarks.annotator import corrections
+from benchmarks.baselines import FOREST, ILASTIK, BaselineTask
+from benchmarks.rows import Row
+from benchmarks.scoring import Answer, Examiner, Spent, answer_from
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.normalisation import fit_normalisation
 from unetscope.learning.events import EpochDone, Finished, HeadFitted
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.finetune import TrainOptions, fine_tune
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.metrics import mean_dice
-from unetscope.learning.persistence import start_model
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.prediction import predict_labels
+from unetscope.learning.prediction import predict_probabilities
 from unetscope.learning.samples import Sample
-from unetscope.pretraining.judge import Task, make_tasks
+from unetscope.pretraining.judge import Task
 
-CHECKPOINTS_S = (5.0, 10.0, 30.0, 60.0)
-FOREST, HEAD, INSTANT = "random forest", "ridge head", "instant"
+HEAD, INSTANT = "ridge head", "instant"
 TUNED, ALONE = "fine-tuned", "network alone"
+OWN = ", own errors"  # the forest with corrections of what itself got wrong
 
 
-@dataclass(frozen=True)
-class Score:
-    """One system on one task with one set of strokes."""
+class OurTask:
+    """A task whose features are computed once, for all strokes."""
 
-    task: str
-    unseen: bool  # the set was not used in pretraining
-    strokes_per_class: int
-    seed: int
-    system: str
-    seconds: float  # of the update the user waits for, or of training
-    same: float
-    other: float
-    network_weight: float = 0.0  # share of the fine-tuned network in the answer
-    steps: int = 0  # of the optimiser, so far
+    def __init__(self, start: PixelModel, task: Task) -> None:
+        self.start, self.task = start, task
+        self.cache = FeatureCache()
 
+    def instant_rows(self, examiner: Examiner) -> Iterator[Row]:
+        """The head alone, which repaints first, and head with forest, shown right after."""
+        samples = [Sample(self.task.image_a, examiner.strokes, self.task.name)]
+        first = fit_instant(self.start, samples, cache=self.cache, with_forest=False)
+        self._asked(first, self.task.image_a)  # features are warm from here on
+        for system, with_forest in ((HEAD, False), (INSTANT, True)):
+            began = time.process_time()
+            model = fit_instant(self.start, samples, cache=self.cache, with_forest=with_forest)
+            a = self._asked(model, self.task.image_a)
+            spent = Spent(seconds=time.process_time() - began)
+            yield examiner.score(system, a, self._asked(model, self.task.image_b), spent)
 
-class ForestTask:
-    """A task with the features of scikit-image's trainable segmentation, computed once."""
+    def shown_row(
+        self, examiner: Examiner, system: str, model: PixelModel, spent: Spent
+    ) -> tuple[Row, Answer]:
+        """The row of what ``model`` shows, and its answer to image A."""
+        share = model.network_weight if model.network_speaks else 0.0
+        a, b = (self._asked(model, image) for image in (self.task.image_a, self.task.image_b))
+        return examiner.score(system, a, b, replace(spent, network_weight=share)), a
 
-    def __init__(self, task: Task) -> None:
-        self.task = task
-
-    @cached_property
-    def features_a(self) -> np.ndarray:
-        """Features (y, x, feature) of image A."""
-        return forest_features(self.task.image_a)
-
-    @cached_property
-    def features_b(self) -> np.ndarray:
-        """Features (y, x, feature) of image B."""
-        return forest_features(self.task.image_b)
-
-    def labels(self, strokes: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
-        """Labels of A and B, and the seconds from strokes to the labels of A."""
-        features = self.features_a
-        began = time.perf_counter()
-        forest = grown_forest(features, strokes, seed)
-        labels_a = forest_labels(forest, features)
-        seconds = time.perf_counter() - began
-        return labels_a, forest_labels(forest, self.features_b), seconds
+    def _asked(self, model: PixelModel, image: Micrograph) -> Answer:
+        return answer_from(
+            predict_probabilities(model, image, cache=self.cache), model.class_values
+        )
 
 
-def forest_features(image: Micrograph) -> np.ndarray:
-    """skimage's multiscale features (y, x, feature), sigma 1 to 16, in colour where it is."""
-    plane = fit_normalisation(image).apply(image.plane())
-    grey = plane.shape[0] == 1
-    return multiscale_basic_features(
-        plane[0] if grey else np.moveaxis(plane, 0, -1),
-        sigma_min=1,
-        sigma_max=16,
-        channel_axis=None if grey else -1,
-    )
-
-
-def grown_forest(features: np.ndarray, strokes: np.ndarray, seed: int) -> RandomForestClassifier:
-    """The forest of scikit-image's example of trainable segmentation, on painted pixels."""
-    painted = strokes > 0
-    forest = RandomForestClassifier(
-        n_estimators=50, max_depth=10, max_samples=0.5, n_jobs=-1, random_state=seed
-    )
-    return forest.fit(features[painted], strokes[painted])
-
-
-def forest_labels(forest: RandomForestClassifier, features: np.ndarray) -> np.ndarray:
-    """Labels (y, x) of every pixel."""
-    return forest.predict(features.reshape(-1, features.shape[-1])).reshape(features.shape[:-1])
-
-
-def task_instant_scores(
-    start: PixelModel, task: Task, seeds: Sequence[int], per_class: int = 5
-) -> Iterator[Score]:
-    """Forest, head alone, and head with forest ("instant", what the user sees at once)."""
-    forest, cache, cache_b = ForestTask(task), FeatureCache(), FeatureCache()
-    for seed in seeds:
-        strokes = task.strokes(seed, per_class)
-        about = (task.name, not task.may_train, per_class, seed)
-        a, b, seconds = forest.labels(strokes, seed)
-        yield Score(*about, FOREST, seconds, *_dice(task, strokes, a, b))
-        samples = [Sample(task.image_a, strokes, task.name)]
-        fit_instant(start, samples, cache=cache, with_forest=False)  # features are warm now
-        for name, with_forest in ((HEAD, False), (INSTANT, True)):
-            began = time.perf_counter()
-            model = fit_instant(start, samples, cache=cache, with_forest=with_forest)
-            answer = predict_labels(model, task.image_a, cache=cache)
-            seconds = time.perf_counter() - began
-            other = predict_labels(model, task.image_b, cache=cache_b)
-            yield Score(*about, name, seconds, *_dice(task, strokes, answer, other))
-
-
-def task_training_scores(
-    start: PixelModel,
-    task: Task,
-    seed: int,
-    options: TrainOptions,
-    checkpoints_s: Sequence[float] = CHECKPOINTS_S,
-    per_class: int = 5,
-) -> Iterator[Score]:
+def training_rows(
+    start: PixelModel, examiner: Examiner, options: TrainOptions, checkpoints_s: Sequence[float]
+) -> Iterator[Row]:
     """What the user sees at the checkpoints of one training (0 s: the instant answer).
 
     A checkpoint shows the last check of training before it; the clock stands still while Dice is
     computed. The last row is what nobody sees: the network alone, without the judge.
     """
-    strokes = task.strokes(seed, per_class)
-    about = (task.name, not task.may_train, per_class, seed)
+    ours = OurTask(start, examiner.task)
+    samples = [Sample(examiner.task.image_a, examiner.strokes, examiner.task.name)]
     shown: PixelModel | None = None
     steps, due = 0, sorted(checkpoints_s)
-    samples = [Sample(task.image_a, strokes, task.name)]
     for event in fine_tune(start, samples, options, cache=FeatureCache()):
         if isinstance(event, HeadFitted):
+            if shown is None:
+                yield ours.shown_row(examiner, INSTANT, event.model, Spent())[0]
             shown = event.model
-            yield _seen(task, strokes, about, INSTANT, 0.0, shown, steps)
         elif isinstance(event, EpochDone):
             while due and event.seconds > due[0] and shown is not None:
-                yield _seen(task, strokes, about, TUNED, due.pop(0), shown, steps)
+                spent = Spent(due.pop(0), steps=steps)
+                yield ours.shown_row(examiner, TUNED, shown, spent)[0]
             shown, steps = event.model, steps + options.steps_per_epoch
         elif isinstance(event, Finished):
             shown = event.model
     if shown is None:
         return
     for seconds in due:
-        yield _seen(task, strokes, about, TUNED, seconds, shown, steps)
+        yield ours.shown_row(examiner, TUNED, shown, Spent(seconds, steps=steps))[0]
     if shown.network is not None:
         alone = replace(shown, network_weight=1.0)
-        yield _seen(task, strokes, about, ALONE, max(checkpoints_s), alone, steps)
+        spent = Spent(max(checkpoints_s), steps=steps)
+        yield ours.shown_row(examiner, ALONE, alone, spent)[0]
 
 
-def instant_scores(root: Path, *, pairs: int, seeds: int, per_class: int = 5) -> Iterator[Score]:
-    """:func:`task_instant_scores` of every set."""
-    start = start_model("general-fast")
-    for task in make_tasks(root, pairs=pairs):
-        yield from task_instant_scores(start, task, range(seeds), per_class)
+def corrective_rows(
+    start: PixelModel, examiner: Examiner, options: TrainOptions, *, rounds: int, count: int
+) -> Iterator[Row]:
+    """Rounds of ``count`` strokes on what we show wrongly, each followed by one training.
+
+    The first round corrects the instant answer. The forests get the same strokes; besides, the
+    random forest gets as many strokes on errors of its own, which is fair to it.
+    """
+    task = examiner.task
+    ours, theirs = OurTask(start, task), BaselineTask(task)
+    model = fit_instant(start, [_sample(examiner)], cache=ours.cache)
+    seconds = 0.0
+    for turn in range(rounds + 1):
+        if turn:
+            model = _trained(model, examiner, options, ours.cache)
+            seconds += options.max_seconds or 0.0
+            at_once = fit_instant(start, [_sample(examiner)], cache=ours.cache)
+            yield ours.shown_row(examiner, INSTANT, at_once, Spent(turn=turn))[0]
+        row, shown = ours.shown_row(examiner, TUNED, model, Spent(seconds, turn=turn))
+        yield row
+        for system in (FOREST, ILASTIK):
+            a, b, spent = theirs.answers(system, examiner.strokes, examiner.seed)
+            yield examiner.score(system, a, b, replace(spent, turn=turn))
+        examiner = _corrected(examiner, shown, count, turn)
 
 
-def training_scores(
-    root: Path, *, pairs: int, seed: int, options: TrainOptions | None = None, per_class: int = 5
-) -> Iterator[Score]:
-    """:func:`task_training_scores` of every set."""
-    start = start_model("general-fast")
-    base = replace(options or full_budget(CHECKPOINTS_S), seed=seed)
-    due = [c for c in CHECKPOINTS_S if c <= (base.max_seconds or 1e9)]
-    for task in make_tasks(root, pairs=pairs):
-        yield from task_training_scores(start, task, seed, base, due, per_class)
+def own_errors_rows(examiner: Examiner, *, rounds: int, count: int) -> Iterator[Row]:
+    """The random forest with rounds of strokes on its own errors."""
+    theirs = BaselineTask(examiner.task)
+    for turn in range(rounds + 1):
+        a, b, spent = theirs.answers(FOREST, examiner.strokes, examiner.seed)
+        yield examiner.score(FOREST + OWN, a, b, replace(spent, turn=turn))
+        examiner = _corrected(examiner, a, count, turn)
 
 
-def full_budget(checkpoints_s: Sequence[float]) -> TrainOptions:
-    """Default options that train until the last checkpoint, plateau or not."""
-    return TrainOptions(max_seconds=max(checkpoints_s), patience_epochs=10_000, max_epochs=10**6)
+def full_budget(seconds: float, seed: int) -> TrainOptions:
+    """Default options that train for ``seconds``, plateau or not."""
+    return TrainOptions(max_seconds=seconds, patience_epochs=10_000, max_epochs=10**6, seed=seed)
 
 
-def _seen(
-    task: Task,
-    strokes: np.ndarray,
-    about: tuple[str, bool, int, int],
-    system: str,
-    seconds: float,
-    model: PixelModel,
-    steps: int,
-) -> Score:
-    a, b = predict_labels(model, task.image_a), predict_labels(model, task.image_b)
-    share = model.network_weight if model.network_speaks else 0.0
-    return Score(*about, system, seconds, *_dice(task, strokes, a, b), share, steps)
+def _trained(
+    model: PixelModel, examiner: Examiner, options: TrainOptions, cache: FeatureCache
+) -> PixelModel:
+    for event in fine_tune(model, [_sample(examiner)], options, cache=cache):
+        if isinstance(event, Finished):
+            model = event.model
+    return model
 
 
-def _dice(task: Task, strokes: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    hidden = np.where(strokes > 0, 0, task.truth_a)
-    return mean_dice(hidden, a), mean_dice(task.truth_b, b)
+def _corrected(examiner: Examiner, shown: Answer, count: int, turn: int) -> Examiner:
+    painted = corrections(
+        examiner.task, shown.labels, examiner.strokes, count=count, seed=examiner.seed, turn=turn
+    )
+    return replace(examiner, strokes=painted)
+
+
+def _sample(examiner: Examiner) -> Sample:
+    return Sample(examiner.task.image_a, examiner.strokes, examiner.task.name)

@@ -1,210 +1,238 @@
-"""The part of the report about Dice."""
+"""The part of the report about Dice: first the sets that pretraining never saw, then all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks import figures
-from benchmarks.comparing import TIE, by_set, difference, mean, scores, set_of
+from benchmarks import quality_figures as figures
+from benchmarks.baselines import FOREST, ILASTIK
+from benchmarks.comparing import (
+    TIE,
+    Difference,
+    Pick,
+    by_set,
+    mean,
+    set_of,
+)
+from benchmarks.evidence import CLASSICAL, IMAGES, Evidence
 from benchmarks.plan import Plan
-from benchmarks.quality import ALONE, FOREST, HEAD, INSTANT, TUNED
-from benchmarks.rows import Row
-from benchmarks.tables import Bar, table
-
-Found = Mapping[str, Sequence[Row]]
-_IMAGES = (("same", "same image"), ("other", "other image"))
+from benchmarks.quality import ALONE, HEAD, INSTANT, OWN, TUNED
+from benchmarks.quality_bars import LEVEL_STROKES, gains, needed
+from benchmarks.scratch import SCRATCH
+from benchmarks.tables import table
 
 
-def bars(found: Found, plan: Plan) -> list[Bar]:
-    """The targets on Dice, on sets never trained on and on all sets."""
-    made = []
-    for unseen, where in ((True, "sets never trained on"), (False, "all sets")):
-        instant, training = (_chosen(found[s], unseen) for s in ("instant", "training"))
-        made.append(
-            _gain_bar(
-                f"instant answer above the forest, {where}",
-                0.02,
-                [
-                    difference(
-                        scores(instant, INSTANT, i), scores(instant, FOREST, i), plan.bootstrap
-                    )
-                    for i, _ in _IMAGES
-                ],
-            )
-        )
-        last = plan.checkpoints_s[-1]
-        first = [row for row in instant if row["seed"] == 0]
-        made.append(
-            _gain_bar(
-                f"after {last:g} s above the forest, {where}",
-                0.03,
-                [
-                    difference(
-                        scores(training, TUNED, i, last), scores(first, FOREST, i), plan.bootstrap
-                    )
-                    for i, _ in _IMAGES
-                ],
-            )
-        )
-        made.append(_never_below(training, plan, where))
-    return made
-
-
-def _gain_bar(what: str, target: float, gaps: Sequence[object]) -> Bar:
-    measured = [gap for gap in gaps if gap is not None]
-    if len(measured) < len(_IMAGES):
-        return Bar(what, f"≥ {target} on both images", "", None)
-    said = ", ".join(f"{name} {gap}" for (_, name), gap in zip(_IMAGES, measured, strict=True))
-    met = all(round(gap.mean, 3) >= target for gap in measured)  # type: ignore[attr-defined]
-    return Bar(what, f"≥ {target:+.2f} on both images", said, met)
-
-
-def _never_below(training: Sequence[Row], plan: Plan, where: str) -> Bar:
-    gaps = [
-        mean(scores(training, TUNED, image, s)) - mean(scores(training, INSTANT, image))
-        for s in plan.checkpoints_s
-        for image, _ in _IMAGES
-        if training
-    ]
-    what = f"no checkpoint below the instant answer (mean), {where}"
-    if not gaps:
-        return Bar(what, "≥ 0", "", None)
-    single = [
-        tuned - scores(training, INSTANT, image)[task]
-        for s in plan.checkpoints_s
-        for image, _ in _IMAGES
-        for task, tuned in scores(training, TUNED, image, s).items()
-    ]
-    below = sum(gap < -TIE for gap in single)
-    said = f"lowest mean {min(gaps):+.4f}; {below} of {len(single)} single answers below by {TIE}"
-    return Bar(what, "≥ 0", said, min(gaps) >= 0)
-
-
-def pages(found: Found, plan: Plan, folder: Path) -> str:
-    """Tables and figures: first the sets that pretraining never saw, then all."""
-    instant, training = found["instant"], found["training"]
-    if not instant:
+def pages(found: Evidence, plan: Plan, folder: Path) -> str:
+    """All tables and figures; what was not measured is left out."""
+    if not found.rows("instant") and not found.rows("baselines"):
         return "## Dice\n\nNot measured (it needs the real micrographs, see `--data`)."
-    unseen = {set_of(row["task"]) for row in instant if row["unseen"]}
-    drawn = _draw(instant, training, unseen, folder)
+    unseen = Evidence(found.found, only_unseen=True)
     return "\n\n".join(
         [
-            _introduction(plan, instant),
+            _introduction(found, plan),
             "### Sets never trained on",
-            _systems(_chosen(instant, True), _chosen(training, True), plan),
-            *drawn[:1],
+            *_chapter(unseen, plan, folder, "unseen"),
             "### All sets",
-            _systems(instant, training, plan),
-            *drawn[1:],
-            _sets(instant, training, unseen, plan),
+            *_chapter(found, plan, folder, "all"),
+            "### Set by set",
+            _sets(found, plan),
+            *_gain_figure(found, plan, folder),
         ]
     )
 
 
-def _introduction(plan: Plan, instant: Sequence[Row]) -> str:
-    tasks = len({row["task"] for row in instant})
-    sets = len({set_of(row["task"]) for row in instant})
-    return f"""## Dice from five strokes a class
+def _introduction(found: Evidence, plan: Plan) -> str:
+    tasks = {row["task"] for subject in ("baselines", "instant") for row in found.rows(subject)}
+    sets = {set_of(task) for task in tasks}
+    return f"""## Dice with simulated strokes
 
-{sets} sets of real micrographs, {plan.pairs} image pairs each ({tasks} tasks), crops of at most
-{plan.crop_px} px. Five simulated strokes a class (40 px long, 3 px wide) on the first image; mean
-class Dice on the rest of that image ("same") and on another image of the set ("other");
-{plan.seeds} stroke seeds for what is instant, one for training. All systems get the same strokes.
+{len(sets)} sets of real micrographs, {plan.pairs} image pairs each ({len(tasks)} tasks), crops of
+at most {plan.crop_px} px. Simulated strokes (40 px long, 3 px wide) on the first image; mean class
+Dice on the rest of that image ("same") and on another image of the set ("other"). The strokes of a
+seed are nested: five a class contain the two. All systems get the same strokes and see the image
+in the same grey range.
 
-- *random forest*: scikit-image's multiscale features, as in its example of trainable segmentation.
-- *ridge head*: the head alone, which repaints first. *instant*: head and forest with the class
+- *{FOREST}*: scikit-image's `TrainableSegmenter` without arguments (100 trees of full depth,
+  σ 0.5 to 16). *{ILASTIK}*: 100 trees of full depth on ilastik's seven kinds of features at its
+  seven scales (σ 0.3 to 10). *gradient boosting*: scikit-learn's histogram boosting on the first
+  forest's features.
+- *{SCRATCH}*: our network from random weights, trained for the same seconds with our patches,
+  augmentation and loss.
+- *{HEAD}*: the head alone, which repaints first. *{INSTANT}*: head and forest with the class
   shares, what a user sees some tenths of a second later.
-- *fine-tuned*: what the user sees during training; the network has the share in it that held-back
-  strokes allow. *network alone*: without that share, which nobody is shown.
+- *{TUNED}*: what the user sees during training, with the network's share that held-back strokes
+  allow. *{ALONE}*: without that share, which nobody is shown.
 
-Seconds are those of one update with warm features (median), or of training. Better and worse count
-tasks that differ by more than {TIE}."""
-
-
-def _systems(instant: Sequence[Row], training: Sequence[Row], plan: Plan) -> str:
-    rows = []
-    for system in (FOREST, HEAD, INSTANT):
-        pairs = [(scores(instant, system, i), scores(instant, FOREST, i)) for i, _ in _IMAGES]
-        waited = [row["seconds"] for row in instant if row["system"] == system]
-        rows.append(
-            _system_row(system, pairs, plan, seconds=np.median(waited), base=system == FOREST)
-        )
-    first = [row for row in instant if row["seed"] == 0]
-    tuned = [(TUNED, s, f"{TUNED}, {s:g} s") for s in plan.checkpoints_s]
-    for system, seconds, title in [*tuned, (ALONE, plan.checkpoints_s[-1], ALONE)]:
-        pairs = [
-            (scores(training, system, i, seconds), scores(first, FOREST, i)) for i, _ in _IMAGES
-        ]
-        if pairs[0][0]:
-            rows.append(_system_row(title, pairs, plan, seconds=seconds, base=False))
-    head = [
-        "system",
-        "seconds",
-        "same",
-        "other",
-        "same − forest [95 %]",
-        "other − forest [95 %]",
-        "better/worse, same",
-        "better/worse, other",
-    ]
-    return table(head, rows)
+Seeds of strokes: {plan.seeds} for the {FOREST} and for ours at once, {plan.slow_seeds} for the
+other classical systems, {plan.training_seeds} for what trains. Differences are of the same task and
+seed; intervals (95 %) are bootstrapped over tasks. Wins count single answers: all that are better,
+and in brackets those that are better : worse by more than {TIE}. ECE is the expected calibration
+error (15 bins) of what is shown, on pixels that were not painted; the tables with it compare with
+that classical system which is best on the mean."""
 
 
-def _system_row(
-    title: str,
-    pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]],
-    plan: Plan,
-    *,
-    seconds: float,
-    base: bool,
+def _chapter(found: Evidence, plan: Plan, folder: Path, name: str) -> list[str]:
+    """Tables and figures of the sets in ``found``."""
+    made = ["Mean class Dice, same / other, by strokes a class:", _by_strokes(found, plan)]
+    made += _drawn(
+        found.rows("instant"), folder / f"bench-strokes-{name}.svg", "Dice against strokes",
+        lambda path: figures.dice_over_strokes(found, plan, path),
+    )  # fmt: skip
+    for strokes in plan.training_strokes:
+        made += [_systems(found, plan, strokes), _strongest(found, plan, strokes)]
+    made += _drawn(
+        found.rows("training"), folder / f"bench-seconds-{name}.svg",
+        "Dice against seconds of training",
+        lambda path: figures.dice_over_seconds(found, plan, path),
+    )  # fmt: skip
+    made += _strokes_needed(found, plan)
+    if found.rows("corrective"):
+        made += [_corrections_text(plan), _corrections(found, plan)]
+    made += _drawn(
+        found.rows("corrective"), folder / f"bench-rounds-{name}.svg",
+        "Dice after rounds of corrections",
+        lambda path: figures.dice_over_rounds(found, plan, path),
+    )  # fmt: skip
+    return made + _drawn(
+        found.rows("instant"), folder / f"bench-reliability-{name}.svg",
+        "Share of right pixels against confidence, five strokes a class",
+        lambda path: figures.reliability(found, plan, 5, path),
+    )  # fmt: skip
+
+
+def _drawn(
+    rows: Sequence[object], path: Path, title: str, draw: Callable[[Path], None]
 ) -> list[str]:
-    cells = [title, f"{seconds:.2g}", *(f"{mean(ours):.3f}" for ours, _ in pairs)]
-    gaps = [None if base else difference(a, b, plan.bootstrap) for a, b in pairs]
-    cells += ["" if gap is None else str(gap) for gap in gaps]
-    cells += ["" if g is None else f"{g.better}/{g.worse} of {g.tasks}" for g in gaps]
-    return cells
+    """The figure in Markdown, where there is something to draw."""
+    if not rows:
+        return []
+    draw(path)
+    return [f"![{title}](images/{path.name})"]
 
 
-def _sets(instant: Sequence[Row], training: Sequence[Row], unseen: set[str], plan: Plan) -> str:
-    last = plan.checkpoints_s[-1]
-    columns = {
-        (title, image): by_set(scores(source, system, image, seconds))
-        for title, source, system, seconds in (
-            ("forest", instant, FOREST, None),
-            ("instant", instant, INSTANT, None),
-            (f"{last:g} s", training, TUNED, last),
+def _lines(plan: Plan) -> list[tuple[str, str, float | None]]:
+    """Title, system and checkpoint of every line of a table."""
+    at = plan.checkpoints_s
+    return [
+        *((system, system, None) for system in CLASSICAL),
+        (f"{SCRATCH}, {max(at):g} s", SCRATCH, max(at)),
+        *((system, system, None) for system in (HEAD, INSTANT)),
+        *((f"{TUNED}, {s:g} s", TUNED, s) for s in at),
+        (f"{ALONE}, {max(at):g} s", ALONE, max(at)),
+    ]
+
+
+def _by_strokes(found: Evidence, plan: Plan) -> str:
+    rows = []
+    counts = sorted({*plan.strokes_per_class, *plan.training_strokes})
+    for title, system, seconds in _lines(plan):
+        cells = []
+        for strokes in counts:
+            pair = [found.scores(Pick(system, strokes, seconds), image) for image, _ in IMAGES]
+            cells.append(" / ".join(_figure(mean(values)) for values in pair) if pair[0] else "")
+        if any(cells):
+            rows.append([title, *cells])
+    return table(["strokes a class", *(str(n) for n in counts)], rows)
+
+
+def _systems(found: Evidence, plan: Plan, strokes: int) -> str:
+    """Everything with so many strokes, against the random forest."""
+    rows = []
+    for title, system, seconds in _lines(plan):
+        pick = Pick(system, strokes, seconds)
+        pair = [found.scores(pick, image) for image, _ in IMAGES]
+        if pair[0]:
+            over = [None, None] if system == FOREST else gains(pick, found.scores, plan)
+            cells = [*(_figure(mean(v)) for v in pair), *(str(gap or "") for gap in over)]
+            rows.append([title, *cells, *(gap.wins if gap else "" for gap in over)])
+    head = ["same", "other", "same − forest", "other − forest", "wins, same", "wins, other"]
+    return table([f"{strokes} strokes a class", *head], rows)
+
+
+def _strongest(found: Evidence, plan: Plan, strokes: int) -> str:
+    """Calibration, and the difference to the classical system that is best on each image."""
+    best = {image: found.strongest(strokes, image) or FOREST for image, _ in IMAGES}
+    rows = []
+    for title, system, seconds in _lines(plan):
+        pick = Pick(system, strokes, seconds)
+        if not found.scores(pick, "same"):
+            continue
+        cells = []
+        for image, _ in IMAGES:
+            gap = gains(pick, found.scores, plan, other=best[image])[image == "other"]
+            cells.append("" if system in CLASSICAL else str(gap or ""))
+        ece = [mean(found.scores(pick, f"ece_{image}")) for image, _ in IMAGES]
+        rows.append([title, *cells, *map(_figure, ece)])
+    over = [f"{image} − {best[image]}" for image, _ in IMAGES]
+    return table([f"{strokes} strokes a class", *over, "ECE, same", "ECE, other"], rows)
+
+
+def _strokes_needed(found: Evidence, plan: Plan) -> list[str]:
+    rows = []
+    for system in (HEAD, INSTANT):
+        numbers = [needed(found, image, plan, system) for image, _ in IMAGES]
+        if all(numbers):
+            rows.append([system, *(str(number) for number in numbers)])
+    text = (
+        f"Strokes a class (with intervals) after which the mean is that of the {FOREST} with "
+        f"{LEVEL_STROKES}, interpolated on their logarithm:"
+    )
+    return [text, table(["system", "same", "other"], rows)] if rows else []
+
+
+def _corrections_text(plan: Plan) -> str:
+    return (
+        f"Corrected as a person would: {plan.first_strokes} strokes a class at first, then "
+        f"{plan.rounds} rounds of {plan.corrections} strokes on the largest errors of what we show "
+        f"at that moment, with {plan.round_s:g} s of fine-tuning each. The forests get the same "
+        f"strokes; the last line is the {FOREST} with corrections of its own errors. Same / other:"
+    )
+
+
+def _corrections(found: Evidence, plan: Plan) -> str:
+    turns = [int(turn) for turn in found.numbers("corrective", "turn")]
+    rows = []
+    for system in (TUNED, INSTANT, FOREST, ILASTIK, FOREST + OWN):
+        cells = []
+        for turn in turns:
+            pick = Pick(system, plan.first_strokes, turn=turn)
+            pair = [found.corrected(pick, image) for image, _ in IMAGES]
+            cells.append(" / ".join(_figure(mean(v)) for v in pair) if pair[0] else "")
+        pick = Pick(system, plan.first_strokes, turn=max(turns))
+        over: Sequence[Difference | None] = (
+            gains(pick, found.corrected, plan) if not system.startswith(FOREST) else []
         )
-        for image, _ in _IMAGES
+        cells.append(" / ".join(str(gap) for gap in over if gap))
+        rows.append([system, *cells])
+    return table(["rounds", *(str(t) for t in turns), "at last − forest, same / other"], rows)
+
+
+def _sets(found: Evidence, plan: Plan) -> str:
+    last, unseen = max(plan.checkpoints_s), found.unseen_sets
+    picks = {
+        "forest, same / other": Pick(FOREST, 5),
+        "instant": Pick(INSTANT, 5),
+        f"after {last:g} s": Pick(TUNED, 5, last),
+        "forest, 20 strokes": Pick(FOREST, 20),
+        f"after {last:g} s, 20 strokes": Pick(TUNED, 20, last),
     }
-    names = sorted(columns["forest", "same"], key=lambda name: (name not in unseen, name))
+    columns = [[by_set(found.scores(p, image)) for image, _ in IMAGES] for p in picks.values()]
+    names = sorted({n for pair in columns for n in pair[0]}, key=lambda n: (n not in unseen, n))
     rows = []
     for name in names:
-        cells = [f"{name} *" if name in unseen else name]
-        for title in ("forest", "instant", f"{last:g} s"):
-            pair = [columns[title, image].get(name) for image, _ in _IMAGES]
-            cells.append(" / ".join("–" if v is None else f"{v:.3f}" for v in pair))
-        rows.append(cells)
-    head = ["set (* never trained on)", "forest, same / other", "instant", f"after {last:g} s"]
-    return table(head, rows)
+        cells = [" / ".join(_figure(values.get(name)) for values in pair) for pair in columns]
+        rows.append([f"{name} *" if name in unseen else name, *cells])
+    return table(["set (* never trained on), 5 strokes", *picks], rows)
 
 
-def _draw(
-    instant: Sequence[Row], training: Sequence[Row], unseen: set[str], folder: Path
-) -> list[str]:
-    made = []
-    if training:
-        path = folder / "bench-seconds.svg"
-        held = _chosen(training, True) or training
-        figures.dice_over_seconds(_chosen(instant, True) or instant, held, path)
-        made.append(f"![Dice against seconds of training](images/{path.name})")
-    path = folder / "bench-sets.svg"
-    figures.gain_by_set(instant, training, unseen, path)
-    made.append(f"![Dice above the random forest, set by set](images/{path.name})")
-    return made if training else ["", *made]
+def _gain_figure(found: Evidence, plan: Plan, folder: Path) -> list[str]:
+    return _drawn(
+        found.rows("instant"), folder / "bench-sets.svg",
+        "Dice above the random forest, set by set",
+        lambda path: figures.gain_by_set(found, plan, path),
+    )  # fmt: skip
 
 
-def _chosen(rows: Sequence[Row], unseen: bool) -> list[Row]:
-    return [row for row in rows if row["unseen"] or not unseen]
+def _figure(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.3f}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import figures
+from benchmarks import figures, inference_pages
 from benchmarks.rows import Row
 from benchmarks.tables import Bar, table
 
@@ -21,7 +21,7 @@ def bars(found: Found) -> list[Bar]:
         *_latency_bars(found["latency"]),
         _startup_bar(found["startup"]),
         *_smoothness_bars(found["smoothness"]),
-        _tiling_bar(found["throughput"]),
+        *inference_pages.bars(found["throughput"]),
     ]
 
 
@@ -31,7 +31,7 @@ def pages(found: Found, folder: Path) -> str:
         _latency(found["latency"]),
         _startup(found["startup"]),
         _smoothness(found["smoothness"], folder),
-        _throughput(found["throughput"]),
+        inference_pages.page(found["throughput"]),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -225,47 +225,3 @@ first row has neither plugin nor engine.
 {table(["", "strokes", "heartbeats", "p50", "p99", "max", "epochs trained"], lines)}
 
 ![Share of heartbeats later than a time](images/bench-stalls.svg)"""
-
-
-# ---- throughput
-
-
-def _tiling_bar(rows: Sequence[Row]) -> Bar:
-    found = [row for row in rows if row["what"] == "tiling"]
-    what, target = "pixels that differ between tiled and whole prediction", "0"
-    if not found:
-        return Bar(what, target, "", None)
-    return Bar(what, target, str(found[0]["different_px"]), found[0]["different_px"] == 0)
-
-
-def _throughput(rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
-    ceiling = next(row for row in rows if row["what"] == "ceiling")
-    lines = [
-        [
-            f"{row['network']}, {row['form']}, {row['precision']}",
-            f"{row['mpx_s']:.2f}",
-            f"{100 * row['of_ceiling']:.0f} %",
-        ]
-        for row in rows
-        if row["what"] == "inference"
-    ]
-    training = next(row for row in rows if row["what"] == "training")
-    tiling = {row["form"]: row for row in rows if row["what"] == "tiling"}
-    return f"""## Throughput
-
-The ceiling is the best 3×3 convolution of the networks' own sizes in the same run:
-{ceiling["gflops"]["fp32"]:.0f} GFLOP/s in fp32, {ceiling["gflops"]["bf16"]:.0f} in bf16, on
-{ceiling["threads"]} threads. Inference of 512 × 512 px, network alone, channels-last:
-
-{table(["network", "Mpx/s", "of the ceiling"], lines)}
-
-Fine-tuning *fast* (batch 4 × 128², {training["precision"]}): {training["steps_s"]:.1f} steps/s
-({training["mpx_s"]:.2f} Mpx/s, {100 * training["of_ceiling"]:.0f} % of the ceiling, with
-augmentation and drawing of patches); {training["steps_s_with_checks"]:.1f} steps/s with the checks
-between epochs.
-
-A whole prediction (filters, network and head) of 1536 × 1536 px: {tiling["whole"]["mpx_s"]:.2f}
-Mpx/s at once, {tiling["tiled"]["mpx_s"]:.2f} Mpx/s in tiles of 512 px, with
-{tiling["tiled"]["different_px"]} different pixels."""

@@ -157,7 +157,7 @@ def drawn(guide_weight: float) -> tuple[torch.Tensor, torch.Tensor]:
     logits = torch.randn((4, 2, 64, 64), generator=torch.Generator().manual_seed(0))
     logits.requires_grad_(True)
     steps = OptimiserSteps(replace(QUICK, guide_weight=guide_weight))
-    steps._loss(logits, targets, patches.pixels, (0.7, 0.3)).backward()
+    steps.loss(logits, targets, patches.pixels, (0.7, 0.3)).backward()
     assert logits.grad is not None
     return logits.grad, targets
 

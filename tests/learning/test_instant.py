@@ -28,8 +28,11 @@ from unetscope.learning.ridge import solve_ridge
 from unetscope.learning.samples import Sample
 
 
-def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes() -> None:
+def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model, painted = small_model(), sample((40, 56))
+    monkeypatch.setattr(instant, "SURE_ROWS", 0)  # strokes alone
     fitted = fit_instant(model, [painted], with_forest=False)
     ranges = FeatureCache().normalisation(model, painted.image)
     window = read_window(painted.image, 0, (slice(0, 40), slice(0, 56)), ranges)
@@ -43,6 +46,26 @@ def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes(
     assert fitted.head is not None
     assert torch.allclose(fitted.head.weight.double(), weight, atol=1e-5)
     assert torch.allclose(fitted.head.bias.double(), bias, atol=1e-5)
+
+
+def test_only_what_is_sure_is_learned_from_and_no_class_gets_more_than_its_share() -> None:
+    sure, unsure = [0.95, 0.05], [0.6, 0.4]
+    chance = np.array([sure] * 900 + [unsure] * 300 + [sure[::-1]] * 40)
+    rows, believed = instant.sure_rows(chance, seed=1)
+    assert np.bincount(believed).tolist() == [instant.SURE_ROWS, 40]
+    assert (chance[rows].max(axis=1) > 0.9).all() and len(np.unique(rows)) == len(rows)
+    assert (chance[rows].argmax(axis=1) == believed).all()
+    assert np.array_equal(rows, instant.sure_rows(chance, seed=1)[0])
+
+
+def test_what_the_first_answer_is_sure_of_changes_the_second(monkeypatch) -> None:
+    model, painted = small_model(), sample((72, 88))
+    with_more = fit_instant(model, [painted])
+    monkeypatch.setattr(instant, "SURE_ROWS", 0)
+    strokes_alone = fit_instant(model, [painted])
+    assert with_more.forest is not None and strokes_alone.forest is not None
+    assert len(strokes_alone.forest.targets) == np.count_nonzero(painted.labels)
+    assert len(with_more.forest.targets) > len(strokes_alone.forest.targets)
 
 
 @pytest.mark.parametrize("with_forest", [False, True])

@@ -28,7 +28,7 @@ def source_of(*samples: Sample, values=(1, 2), seed=0, **given) -> PatchSource:
 def test_every_patch_shows_a_label_and_every_class_has_its_turn(shape) -> None:
     images, targets = source_of(sample(shape)).draw(8, 64)
     assert images.shape == (8, 1, 64, 64) and images.dtype == torch.float32
-    assert targets.shape == (8, 3, 64, 64) and targets.dtype == torch.int64
+    assert targets.shape == (8, 3, 64, 64) and targets.dtype == torch.int16
     for index in range(8):
         assert (targets[index, 0] == index % 2).any()
     assert (targets[:, 1:] == IGNORE).all()

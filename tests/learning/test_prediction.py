@@ -20,11 +20,13 @@ from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.features import feature_levels
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import PixelModel, instant_probabilities
 from unetscope.learning.placement import settled
 from unetscope.learning.prediction import (
     PredictOptions,
+    head_logits,
     label_dtype,
+    likeliest,
     predict_labels,
     predict_probabilities,
     predict_tiles,
@@ -147,6 +149,35 @@ def test_probabilities_sum_to_one_and_labels_are_the_likeliest(voices) -> None:
         assert np.array_equal(labels, chance.argmax(axis=0) + 1)
 
 
+def test_labels_without_probabilities_are_those_with_them(voices) -> None:
+    image = as_micrograph(blobs((90, 70), 11)[0])
+    for model in voices.values():
+        with_them = PredictOptions(tile_px=32, probabilities=True)
+        assert np.array_equal(
+            predict_labels(model, image, TILED), predict_labels(model, image, with_them)
+        )
+
+
+@pytest.mark.parametrize("prior", [(), (0.9, 0.1), (1.0, 0.0)])
+def test_the_heads_logits_are_its_probabilities(voices, prior) -> None:
+    model = replace(voices["head"], prior=prior)
+    image, cache = as_micrograph(blobs((48, 64), 5)[0]), FeatureCache()
+    (tile,) = prediction.grid(model, image)
+    with torch.inference_mode():
+        levels = cache.levels(model, image, 0, tile, "cpu")
+        expected = instant_probabilities(model, levels)
+        found = head_logits(model, levels).softmax(dim=0)
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 255])
+def test_the_likeliest_is_the_first_of_the_largest(classes) -> None:
+    said = torch.randint(0, 9, (classes, 13, 17), generator=torch.Generator().manual_seed(4))
+    found = likeliest(said.float())  # so few different values that many are equal
+    assert found.dtype == torch.uint8
+    assert np.array_equal(found.numpy(), said.numpy().argmax(axis=0))
+
+
 def test_uncertainty_is_none_where_sure_and_full_where_torn() -> None:
     chance = np.array([[1.0, 0.5, 0.9], [0.0, 0.5, 0.1]], np.float32)
     sure, torn, between = uncertainty(chance)
@@ -196,11 +227,11 @@ def refuse(monkeypatch, when, error: BaseException | None = None) -> list[str]:
     """Let memory run out for some tiles; returns the device of every attempt."""
     answer, attempts = prediction._answer, []
 
-    def failing(model, image, z, tile, device, cache, *, keep):
+    def failing(model, image, z, tile, device, cache, **how):
         attempts.append(device)
         if when(tile, device):
             raise error or torch.OutOfMemoryError("CUDA out of memory")
-        return answer(model, image, z, tile, "cpu", cache, keep=keep)
+        return answer(model, image, z, tile, "cpu", cache, **how)
 
     monkeypatch.setattr(prediction, "_answer", failing)
     return attempts
@@ -330,3 +361,17 @@ def test_a_model_without_classes_or_with_other_channels_says_so(voices) -> None:
         predict_labels(small_model(), as_micrograph(np.zeros((8, 8), np.uint8)))
     with pytest.raises(ModelError, match="1 channel"):
         predict_labels(voices["head"], as_micrograph(np.zeros((2, 8, 8)), axes="cyx"))
+
+
+def test_a_temperature_makes_answers_less_sure_and_changes_no_label() -> None:
+    painted = sample((72, 88))
+    for with_forest in (False, True):
+        cold = fit_instant(small_model(), [painted], with_forest=with_forest)
+        cold = replace(cold, recipe=replace(cold.recipe, temperature=1.0))
+        warm = replace(cold, recipe=replace(cold.recipe, temperature=2.0))
+        before = predict_probabilities(cold, painted.image)
+        after = predict_probabilities(warm, painted.image)
+        expected = np.sqrt(before) / np.sqrt(before).sum(axis=0)
+        assert np.allclose(after, expected, atol=1e-4)
+        assert after.max(axis=0).mean() < before.max(axis=0).mean()
+        assert np.array_equal(after.argmax(axis=0), before.argmax(axis=0))

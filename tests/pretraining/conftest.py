@@ -12,7 +12,7 @@ from skimage import io
 
 from unetscope.images.synthetic import SYNTHETIC
 from unetscope.pretraining import episodes
-from unetscope.pretraining.meta import PretrainConfig
+from unetscope.pretraining.learner import PretrainConfig
 
 
 @pytest.fixture(autouse=True)

@@ -75,9 +75,9 @@ def test_without_real_data_all_episodes_are_synthetic() -> None:
 
 
 def test_bilinear_sampling_is_exact_on_pixels_and_halfway_between() -> None:
-    pixels = np.arange(20, dtype=np.float32).reshape(4, 5)
+    pixels = np.arange(20, dtype=np.float32).reshape(1, 4, 5)
     y, x = np.array([[0.0, 3.0, 1.0]]), np.array([[0.0, 4.0, 2.5]])
-    assert np.allclose(_bilinear(pixels, y, x), [[0, 19, 7.5]], atol=1e-4)
+    assert np.allclose(_bilinear(pixels, y, x), [[[0, 19, 7.5]]], atol=1e-4)
 
 
 def test_depth_is_the_distance_to_the_nearest_edge() -> None:

@@ -10,7 +10,8 @@ from unetscope.learning.features import Recipe
 from unetscope.network.model_file import load_model_file
 from unetscope.network.unet import UNet, UNetConfig
 from unetscope.pretraining.export import export_weights
-from unetscope.pretraining.meta import MetaLearner, meta_train
+from unetscope.pretraining.learner import MetaLearner
+from unetscope.pretraining.meta import meta_train
 
 pytestmark = pytest.mark.usefixtures("few_scenes")
 

@@ -8,7 +8,7 @@ import pytest
 from unetscope.pretraining import judge
 from unetscope.pretraining.datasets import dataset
 from unetscope.pretraining.judge import HeldOutJudge, make_tasks
-from unetscope.pretraining.meta import MetaLearner
+from unetscope.pretraining.learner import MetaLearner
 
 
 @pytest.fixture

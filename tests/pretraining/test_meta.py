@@ -12,10 +12,12 @@ from safetensors.torch import load_file
 
 from unetscope.errors import ModelError
 from unetscope.learning.features import Recipe, feature_count
+from unetscope.network.catalogue import load_bundled
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.checkpoint import RunState
 from unetscope.pretraining.episodes import EpisodeSource
-from unetscope.pretraining.meta import MetaLearner, PretrainConfig, _train_step, meta_train
+from unetscope.pretraining.learner import MetaLearner, PretrainConfig
+from unetscope.pretraining.meta import _train_step, meta_train
 
 pytestmark = pytest.mark.usefixtures("few_scenes")
 CONFIGS = Path(__file__).parents[2] / "src" / "unetscope" / "pretraining" / "configs"
@@ -52,7 +54,32 @@ def test_a_step_moves_network_gains_and_penalty(tiny) -> None:
     (loss,) = stepped(tiny, learner, optimiser, [0])
     assert 0 < loss < 20
     still = [n for n, p in learner.named_parameters() if torch.equal(p, before[n])]
-    assert set(still) <= {"net.classifier.weight", "net.classifier.bias"}
+    unused = {"net.classifier.weight", "net.classifier.bias"}
+    assert set(still) - unused == {"log_prior_strength", "log_forest_odds"}
+
+
+def test_training_for_the_whole_answer_moves_the_forests_share_and_the_prior_as_well(tiny) -> None:
+    config = replace(tiny, forest_trees=3, asked_pixels=200)
+    learner, optimiser = made(config)
+    before = {name: tensor.clone() for name, tensor in learner.named_parameters()}
+    losses = stepped(config, learner, optimiser, [0, 1])
+    assert all(0 < loss < 20 for loss in losses)
+    still = {n for n, p in learner.named_parameters() if torch.equal(p, before[n])}
+    assert still <= {"net.classifier.weight", "net.classifier.bias"}
+    recipe = learner.recipe()
+    assert 0 < recipe.forest_share < 1 and recipe.forest_share != 0.5
+
+
+def test_a_run_can_go_on_from_bundled_weights(tiny) -> None:
+    bundled, manifest = load_bundled("general-fast")
+    config = replace(tiny, start="general-fast", widths=bundled.config.widths)
+    learner = MetaLearner(config)
+    for name, tensor in bundled.state_dict().items():
+        assert torch.equal(learner.net.state_dict()[name], tensor)
+    assert learner.recipe().ridge == pytest.approx(manifest["recipe"]["ridge"], rel=1e-5)
+    assert all(p.requires_grad for p in learner.net.parameters())
+    with pytest.raises(ModelError, match="widths"):
+        MetaLearner(replace(config, widths=(4, 6, 8)))
 
 
 def test_the_same_steps_give_bitwise_the_same_weights(tiny) -> None:

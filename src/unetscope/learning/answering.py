@@ -20,6 +20,7 @@ from unetscope.learning.feature_cache import read_window
 from unetscope.learning.features import Levels, scores, side_multiple, tap_names
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.tiling import padded_shape
+from unetscope.network.cropping import Region
 from unetscope.network.unet import UNet
 
 
@@ -110,13 +111,14 @@ class InstantNetwork(UNet):
         self.filters = ClassicalFilters()
         self.classifier: nn.Module = LinearHead(model)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, core: Region | None = None) -> Tensor:
         """Logits of every pixel: the logarithm of the instant voice's probabilities, shifted."""
         levels: Levels = self.filters(image)
         taps = self.taps(image, tap_names(self))
         for index, name in enumerate(tap_names(self)):
             levels[2**index] = torch.cat([taps[name], levels[2**index]], dim=1)
-        return self.classifier(levels)
+        logits: Tensor = self.classifier(levels)
+        return logits if core is None else logits[(..., *core)]
 
 
 class ClassicalFilters(nn.Module):
@@ -132,15 +134,16 @@ class ClassicalFilters(nn.Module):
 
 
 class LinearHead(nn.Module):
-    """The ridge solution, its sharpness and the classes' frequencies, as logits."""
+    """The ridge solution, its sharpness and temperature and the classes' frequencies, as logits."""
 
     def __init__(self, model: PixelModel) -> None:
         super().__init__()
         assert model.head is not None
         prior = torch.tensor(model.prior or (1.0,) * len(model.classes))
         weight, bias = model.head.weight.float(), model.head.bias.float()
-        self.weight = nn.Parameter(weight * model.recipe.sharpness)
-        self.bias = nn.Parameter(bias * model.recipe.sharpness + prior.clamp(min=1e-12).log())
+        sharpness, temperature = model.recipe.sharpness, model.recipe.temperature
+        self.weight = nn.Parameter(weight * sharpness / temperature)
+        self.bias = nn.Parameter((bias * sharpness + prior.clamp(min=1e-12).log()) / temperature)
 
     def forward(self, levels: Levels) -> Tensor:
         """(1, class, y, x) from the levels of one image."""

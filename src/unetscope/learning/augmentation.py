@@ -92,7 +92,7 @@ class Augmenter:
         ----------
         images : (b, c, y, x) float tensor
             Normalised values, mostly 0 to 1, at most -1 to 2.
-        targets : (b, y, x) or (b, maps, y, x) int64 tensor
+        targets : (b, y, x) or (b, maps, y, x) integer tensor
             Class indices, `IGNORE` where unlabelled. They move with the image by nearest
             neighbour; what comes in from outside the patch is mirrored image with `IGNORE`.
         """
@@ -143,7 +143,7 @@ class Augmenter:
             return images, targets
         from kornia.geometry.transform import warp_affine
 
-        where = chosen.to(images.device)
+        where = chosen.nonzero()[:, 0].to(images.device)  # a mask would wait for a GPU
         matrices = _about_the_centre(angles, scales, size).to(images)
         image_part = warp_affine(images[where], matrices, size, "bilinear", "reflection")
         # Shifted by one, so that kornia's zero outside becomes IGNORE when shifted back.
@@ -151,7 +151,8 @@ class Augmenter:
         shifted = (chosen_targets - IGNORE).reshape(len(angles), -1, *size).float()
         target_part = warp_affine(shifted, matrices.float(), size, "nearest", "zeros")
         images[where] = image_part
-        targets[where] = target_part.round().long().reshape(chosen_targets.shape) + IGNORE
+        moved = target_part.round().to(targets.dtype).reshape(chosen_targets.shape)
+        targets[where] = moved + IGNORE
         return images, targets
 
     def _blurred(self, images: torch.Tensor) -> torch.Tensor:
@@ -162,7 +163,7 @@ class Augmenter:
             return images
         from kornia.filters import gaussian_blur2d
 
-        where = chosen.to(images.device)
+        where = chosen.nonzero()[:, 0].to(images.device)
         reach = min(math.ceil(2.5 * self.options.blur_px), min(images.shape[-2:]) - 1)
         sigma = sigmas[:, None].repeat(1, 2).to(images)
         images[where] = gaussian_blur2d(images[where], 2 * reach + 1, sigma)

@@ -23,7 +23,7 @@ from unetscope.learning.features import (
 )
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import on_device
-from unetscope.learning.tiling import Box, Tile, plan_tiles
+from unetscope.learning.tiling import Box, Tile, plan_tiles, relative
 
 GRID_PX = 512
 _LATTICE_PX = 8
@@ -147,8 +147,9 @@ def compute_levels(
     """Read a tile's window, send it through the backbone and the filters, keep ``tile.grown``."""
     window = read_window(image, z, tile.window, normalisation).to(device)
     with torch.inference_mode():
-        levels = feature_levels(on_device(model.backbone, device), window)
-        return {stride: _kept_part(maps[0], stride, tile) for stride, maps in levels.items()}
+        core = relative(tile.grown, tile.window)
+        levels = feature_levels(on_device(model.backbone, device), window, core)
+        return {stride: maps[0].contiguous() for stride, maps in levels.items()}
 
 
 def read_window(image: Micrograph, z: int, window: Box, normalisation: Normalisation) -> Tensor:
@@ -165,15 +166,6 @@ def read_window(image: Micrograph, z: int, window: Box, normalisation: Normalisa
         plane = np.pad(plane, [(0, 0), (0, down), (0, right)], mode="edge")
     tensor = torch.from_numpy(np.ascontiguousarray(plane))[None]
     return tensor.contiguous(memory_format=torch.channels_last)
-
-
-def _kept_part(maps: Tensor, stride: int, tile: Tile) -> Tensor:
-    (y, x), (oy, ox) = tile.grown, tile.window
-    return maps[
-        :,
-        (y.start - oy.start) // stride : (y.stop - oy.start) // stride,
-        (x.start - ox.start) // stride : (x.stop - ox.start) // stride,
-    ].contiguous()
 
 
 def _lattice_rows(levels: Levels, tile: Tile, image_shape: Sequence[int]) -> Tensor:

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from unetscope.errors import ModelError
 from unetscope.learning.classical import FILTERS, STRIDES, classical_maps
+from unetscope.network.cropping import Region, coarser, cut
 from unetscope.network.unet import UNet
 
 Levels = dict[int, Tensor]
@@ -33,6 +34,8 @@ class Recipe:
     penalty for 200 labelled pixels a class, ``sharpness`` turns scores into logits.
     ``prior_strength`` is the power of the classes' estimated shares of the image in the answer: 0
     takes all classes for equally frequent, as they are in the strokes, 1 is Bayes' rule.
+    ``forest_share`` is the forest's part in the instant answer unless held-back strokes ask for
+    another; ``temperature`` above 1 makes probabilities less sure, so that they can be believed.
     """
 
     tap_gain: tuple[float, ...] = (1.0, 1.0)
@@ -40,6 +43,8 @@ class Recipe:
     ridge: float = 0.03
     sharpness: float = 8.0
     prior_strength: float = 0.75
+    forest_share: float = 0.5
+    temperature: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for a model file."""
@@ -60,6 +65,9 @@ class Recipe:
                 ridge=float(values["ridge"]),
                 sharpness=float(values["sharpness"]),
                 prior_strength=float(values["prior_strength"]),
+                # files of earlier releases know neither
+                forest_share=float(values.get("forest_share", 0.5)),
+                temperature=float(values.get("temperature", 1.0)),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the head's recipe in the model is damaged ({error}).") from error
@@ -75,15 +83,20 @@ def side_multiple(backbone: UNet) -> int:
     return max(backbone.config.multiple, max(STRIDES))
 
 
-def feature_levels(backbone: UNet, image: Tensor) -> Levels:
+def feature_levels(backbone: UNet, image: Tensor, core: Region | None = None) -> Levels:
     """All feature maps of a batch, without gains; differentiable.
 
     Parameters
     ----------
     image : (batch, channel, y, x), normalised, sides multiples of :func:`side_multiple`.
+    core : (y, x) slices of the image that are wanted, starts and stops multiples of it, too; maps
+        are cut to it, and the decoder computes no more than it needs. None: all.
     """
     levels = classical_maps(image.float())
-    taps = backbone.taps(image, tap_names(backbone))
+    if core is not None:
+        whole = tuple(slice(0, side) for side in image.shape[2:])
+        levels = {s: cut(m, coarser(core, s), coarser(whole, s)) for s, m in levels.items()}
+    taps = backbone.taps(image, tap_names(backbone), core)
     for index, name in enumerate(tap_names(backbone)):
         levels[2**index] = torch.cat([taps[name].float(), levels[2**index]], dim=1)
     return levels
@@ -120,7 +133,8 @@ def rows_at(levels: Levels, y: Tensor, x: Tensor) -> Tensor:
     Coarse levels are interpolated bilinearly between cell centres (and held at the rim), exactly
     as :func:`scores` up-samples.
     """
-    return torch.cat([_interpolated(levels[s], s, y, x) for s in sorted(levels)], dim=1)
+    columns = [_interpolated(levels[s], s, y, x) for s in sorted(levels)]  # (channel, n) each
+    return torch.cat(columns, dim=0).t()
 
 
 def classical_columns(backbone: UNet, channels: int) -> Tensor:
@@ -158,32 +172,51 @@ def scores(levels: Levels, weight: Tensor, bias: Tensor) -> Tensor:
         # A 1×1 convolution is faster than a matrix product here (see docs/benchmarks.md).
         here = functional.conv2d(maps[None], block.t()[:, :, None, None])[0]
         here = _upsampled(here, stride)
-        total = here if total is None else total + here
+        total = here if total is None else total.add_(here)
     if total is None or start != weight.shape[0]:
         raise ModelError(f"the head has {weight.shape[0]} weights but the maps give {start}.")
-    return total + bias[:, None, None]
+    return total.add_(bias[:, None, None])
 
 
 def _upsampled(maps: Tensor, stride: int) -> Tensor:
+    """Bilinear between cell centres, held at the rim: (channel, y / stride, x / stride) → full."""
     if stride == 1:
         return maps
-    return functional.interpolate(
-        maps[None], scale_factor=stride, mode="bilinear", align_corners=False
-    )[0]
+    if maps.device.type != "cpu":
+        return functional.interpolate(
+            maps[None], scale_factor=stride, mode="bilinear", align_corners=False
+        )[0]
+    # The same in two steps: along x while the rows are few, then whole rows along y, which the
+    # processor blends many pixels at a time. torch's own kernel takes four taps a pixel instead.
+    wide = functional.interpolate(maps, scale_factor=stride, mode="linear", align_corners=False)
+    held = functional.pad(wide[None], (0, 0, 1, 1), mode="replicate")[0]  # (channel, y / s + 2, x)
+    height = maps.shape[1]
+    phases = []
+    for phase in range(stride):
+        at = (phase + 0.5) / stride + 0.5  # of the phase's first pixel, in rows of ``held``
+        above = int(at)
+        pair = held[:, above : above + height], held[:, above + 1 : above + 1 + height]
+        phases.append(torch.lerp(*pair, at - above))
+    return torch.stack(phases, dim=2).flatten(1, 2)
 
 
 def _interpolated(maps: Tensor, stride: int, y: Tensor, x: Tensor) -> Tensor:
-    if stride == 1:
-        return maps[:, y, x].t()
     height, width = maps.shape[1:]
+    flat = maps.flatten(1)
+
+    def at(row: Tensor, column: Tensor) -> Tensor:
+        return flat.index_select(1, row * width + column)  # much faster than maps[:, row, column]
+
+    if stride == 1:
+        return at(y, x)
     v = ((y.float() + 0.5) / stride - 0.5).clamp(min=0)
     u = ((x.float() + 0.5) / stride - 0.5).clamp(min=0)
     v0, u0 = v.long(), u.long()  # floor, for neither is negative
     v1, u1 = (v0 + 1).clamp(max=height - 1), (u0 + 1).clamp(max=width - 1)
     fv, fu = v - v0, u - u0
-    upper = maps[:, v0, u0] * (1 - fu) + maps[:, v0, u1] * fu
-    lower = maps[:, v1, u0] * (1 - fu) + maps[:, v1, u1] * fu
-    return (upper * (1 - fv) + lower * fv).t()
+    upper = at(v0, u0) * (1 - fu) + at(v0, u1) * fu
+    lower = at(v1, u0) * (1 - fu) + at(v1, u1) * fu
+    return upper * (1 - fv) + lower * fv
 
 
 def network_fingerprint(net: UNet) -> str:

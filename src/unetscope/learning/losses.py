@@ -24,20 +24,20 @@ def masked_cross_entropy(
     ----------
     logits : (b, K, y, x) tensor (or (b, K, z, y, x))
         Any float dtype; the loss is taken in float32.
-    targets : (b, y, x) int64 tensor
+    targets : (b, y, x) integer tensor
         Class indices 0..K-1, or `IGNORE`.
     class_weights : (K,) tensor, optional
         The mean is weighted by the weight of each pixel's true class.
     """
     weights = None if class_weights is None else class_weights.to(logits.device, torch.float32)
     total = functional.cross_entropy(
-        logits.float(), targets, weight=weights, ignore_index=IGNORE, reduction="sum"
+        logits.float(), targets.long(), weight=weights, ignore_index=IGNORE, reduction="sum"
     )
     labelled = targets != IGNORE
     if weights is None:
         mass = labelled.sum().float()
     else:
-        mass = (weights[targets.clamp(min=0)] * labelled).sum()
+        mass = (weights[targets.long().clamp(min=0)] * labelled).sum()
     return total / torch.where(mass > 0, mass, torch.ones_like(mass))
 
 
@@ -58,8 +58,9 @@ def masked_dice_loss(
         Pixels added above and below the line, which calm the ratio of tiny classes.
     """
     labelled = targets != IGNORE
-    truth = functional.one_hot(targets.clamp(min=0), logits.shape[1]).movedim(-1, 1)
-    truth = truth * labelled.unsqueeze(1)  # (b, K, y, x), zero where nobody labelled
+    classes = torch.arange(logits.shape[1], device=logits.device)
+    classes = classes.reshape(-1, *[1] * (targets.ndim - 1))
+    truth = targets.unsqueeze(1) == classes  # (b, K, y, x), false where nobody labelled
     chance = logits.float().softmax(dim=1) * labelled.unsqueeze(1)
     over_pixels = [0, *range(2, logits.ndim)]
     hit = (chance * truth).sum(over_pixels)  # (K,)
@@ -76,6 +77,10 @@ def segmentation_loss(
     dice_weight: float = 0.5,
 ) -> torch.Tensor:
     """Masked cross-entropy plus ``dice_weight`` times masked Dice loss; see there."""
+    if logits.device.type == "cpu":
+        # Few pixels are labelled: the rest is left out. (A GPU would have to be waited for.)
+        labelled = targets != IGNORE
+        logits, targets = logits.movedim(1, -1)[labelled], targets[labelled]  # (n, K), (n,)
     loss = masked_cross_entropy(logits, targets, class_weights)
     if dice_weight:
         loss = loss + dice_weight * masked_dice_loss(logits, targets)
@@ -90,13 +95,13 @@ def guide_loss(logits: torch.Tensor, guide: torch.Tensor, targets: torch.Tensor)
     Parameters
     ----------
     logits : (b, K, y, x) tensor.
-    guide : (b, K, y, x) int64 tensor
+    guide : (b, K, y, x) integer tensor
         Probabilities in 255ths; `IGNORE` in the first map where the guide says nothing.
-    targets : (b, y, x) int64 tensor
+    targets : (b, y, x) integer tensor
         Labelled pixels, which the guide must not overrule, hold something else than `IGNORE`.
     """
     told = (guide[:, :1] != IGNORE) & (targets == IGNORE).unsqueeze(1)
-    chance = guide.clamp(min=0).float()
+    chance = guide.float() * told
     chance = chance / chance.sum(dim=1, keepdim=True).clamp(min=1)
-    loss = -(chance * logits.float().log_softmax(dim=1)).sum(dim=1, keepdim=True)
-    return (loss * told).sum() / told.sum().clamp(min=1)
+    loss = -(chance * logits.float().log_softmax(dim=1)).sum()
+    return loss / told.sum().clamp(min=1)

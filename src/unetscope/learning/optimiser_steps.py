@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unetscope.learning.augmentation import Augmenter
+from unetscope.learning.captured_step import CapturedStep, Learner
+from unetscope.learning.flat_weights import FlatWeights, flattened
 from unetscope.learning.losses import guide_loss, segmentation_loss
 from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.placement import release_devices
 from unetscope.learning.precision import autocast, choose_device, training_precision
 from unetscope.learning.train_options import TrainOptions
+from unetscope.learning.written_pass import WrittenPass, can_be_written
 from unetscope.network.unet import UNet
 
+_STEEPEST = 5.0  # longer gradients are shortened to this
 _BAD_STEPS = 5  # steps in a row that are not finite, before going back
 _SMALLEST_PATCH_PX = 64
+
+
+@dataclass(frozen=True, eq=False)
+class _Balance:
+    """How the loss weighs classes: ``log_shares`` (1, class, 1, 1), ``weights`` (class,)."""
+
+    log_shares: Tensor
+    weights: Tensor
+
+
+def _balance(pixels: Sequence[int], prior: Sequence[float], device: str) -> _Balance:
+    # Strokes are painted in like amounts for all classes, the network shall answer in natural
+    # shares: the shares are taken out before it is compared with the strokes (logit
+    # adjustment: Menon et al. 2021, arXiv 2007.07314).
+    shares = torch.tensor(prior, dtype=torch.float32)
+    # Between plain and balanced: rare classes count more, but do not spread everywhere.
+    weights = torch.tensor(pixels, dtype=torch.float32).clamp(min=1) ** -0.5
+    log_shares = shares.log().reshape(1, -1, 1, 1)
+    return _Balance(log_shares.to(device), (weights / weights.mean()).to(device))
 
 
 class OptimiserSteps:
@@ -27,10 +51,17 @@ class OptimiserSteps:
 
     Out of memory, batch, patch and device shrink in that order; numbers that are not finite never
     reach the weights.
+
+    Parameters
+    ----------
+    options : how to train.
+    captured : on CUDA, record the step as a graph and replay it; where that fails, a warning says
+        so and steps go on one kernel at a time.
     """
 
-    def __init__(self, options: TrainOptions) -> None:
+    def __init__(self, options: TrainOptions, *, captured: bool = False) -> None:
         self.options = options
+        self.captured = captured
         self.device = choose_device(options.device)
         self.precision = training_precision(self.device, options.precision)
         self.batch_size, self.patch_px = options.batch_size, options.patch_px
@@ -46,7 +77,21 @@ class OptimiserSteps:
         """Learn on from a copy of ``net``."""
         self.net = copy.deepcopy(net).to(self.device).requires_grad_(True).train()
         self.average = copy.deepcopy(net).to(self.device).requires_grad_(False).eval()
+        self._set_up()
+
+    def _set_up(self) -> None:
+        """Weights in flat vectors, which all steps are made on."""
+        written = can_be_written(self.net, self.device)
+        working = torch.bfloat16 if written and self.precision == "bf16" else torch.float32
+        self._weights = FlatWeights(self.net, working)
+        self._averaged = flattened(self.average)
+        self._written = WrittenPass(self._weights, self.net) if written else None
+        self._optimise_anew()
+
+    def _optimise_anew(self) -> None:
+        """AdamW without moments; a recorded step has the former one in it."""
         self._optimiser = self._adamw()
+        self._recorded: tuple[object, CapturedStep] | None = None
 
     @property
     def is_unstable(self) -> bool:
@@ -67,41 +112,101 @@ class OptimiserSteps:
     def _optimised(self, patches: PatchSource, prior: Sequence[float]) -> float:
         images, targets = patches.draw(self.batch_size, self.patch_px)
         images, targets = self._augment(images.to(self.device), targets.to(self.device))
-        images = images.contiguous(memory_format=torch.channels_last)
-        with autocast(self.device, self.precision):
-            logits = self.net(images)
-        loss = self._loss(logits, targets, patches.pixels, prior)
-        self._optimiser.zero_grad(set_to_none=True)
-        finite = bool(torch.isfinite(loss))
-        if finite:
-            loss.backward()
-            slope = nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
-            finite = bool(torch.isfinite(slope))  # a finite loss can have an infinite gradient
-        if not finite:
+        return self.learn(images, targets, patches.pixels, prior)
+
+    def learn(
+        self, images: Tensor, targets: Tensor, pixels: Sequence[int], prior: Sequence[float]
+    ) -> float:
+        """Change the weights after one batch; its loss, NaN where it was not finite.
+
+        Parameters
+        ----------
+        images : (b, channel, y, x) float32, on the learner's device.
+        targets : (b, 1 + class, y, x) as of :meth:`PatchSource.draw`.
+        pixels, prior : labelled pixels and natural share of every class.
+        """
+        if self.captured and self.device.startswith("cuda"):
+            recorded = self._recording(images, targets, pixels, prior)
+            if recorded is not None:
+                return self._replayed(recorded, images, targets)
+        logits = self.logits(images)
+        loss = self.loss(logits, targets, pixels, prior)
+        if not (bool(torch.isfinite(loss)) and self.gradient_is_finite(loss, logits)):
             self._bad_steps += 1
             return float("nan")
         self._bad_steps = 0
         self._warm_up()
         self._optimiser.step()
-        decay = min(self.options.average_decay, (self.steps + 1) / (self.steps + 10))
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.net.parameters(), strict=True)
-            for mine, theirs in pairs:
-                mine.lerp_(theirs, 1 - decay)
+        self._averaged.lerp_(self._weights.master.detach(), self._new_share())
         return float(loss.detach())
 
-    def _loss(
+    def _new_share(self) -> float:
+        """Of the newest weights in the average; larger at first, when the average is young."""
+        return 1 - min(self.options.average_decay, (self.steps + 1) / (self.steps + 10))
+
+    def _recording(
+        self, images: Tensor, targets: Tensor, pixels: Sequence[int], prior: Sequence[float]
+    ) -> CapturedStep | None:
+        """The step as a CUDA graph, recorded anew for other shapes or strokes; None if it fails."""
+        key = (images.shape, targets.shape, tuple(pixels), tuple(prior))
+        if self._recorded is not None and self._recorded[0] == key:
+            return self._recorded[1]
+        self._recorded = None
+        balance = _balance(pixels, prior, self.device)
+        learner = Learner(
+            lambda shown, wanted: self._loss(self.logits(shown), wanted, balance),
+            self._weights,
+            self._optimiser,
+            self._averaged,
+            _STEEPEST,
+        )
+        try:
+            self._recorded = (key, CapturedStep(learner, images, targets))
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            self.captured = False
+            self._optimise_anew()
+            text = f"No CUDA graph could be recorded ({error}); training goes on without, slower."
+            warnings.warn(text, RuntimeWarning, stacklevel=2)
+            return None
+        return self._recorded[1]
+
+    def _replayed(self, recorded: CapturedStep, images: Tensor, targets: Tensor) -> float:
+        self._warm_up()
+        loss, finite = recorded.replay(images, targets, self._new_share())
+        self._bad_steps = 0 if finite else self._bad_steps + 1
+        return loss if finite else float("nan")
+
+    def logits(self, images: Tensor) -> Tensor:
+        """The network's answer, where the loss's gradient begins or passes."""
+        if self._written is not None:
+            self._weights.refresh()
+            return self._written.logits(images).requires_grad_(True)
+        with autocast(self.device, self.precision):
+            return self.net(images.contiguous(memory_format=torch.channels_last))
+
+    def gradient_is_finite(self, loss: Tensor, logits: Tensor) -> bool:
+        """Take the gradient and shorten it; a finite loss can have an infinite one."""
+        gradient = self._weights.gradient
+        gradient.zero_()
+        loss.backward()
+        if self._written is not None:
+            assert logits.grad is not None
+            self._written.backward(logits.grad)
+        length = gradient.norm()
+        gradient.mul_((_STEEPEST / (length + 1e-6)).clamp(max=1.0))
+        return bool(torch.isfinite(length))
+
+    def loss(
         self, logits: Tensor, targets: Tensor, pixels: Sequence[int], prior: Sequence[float]
     ) -> Tensor:
-        # Strokes are painted in like amounts for all classes, the network shall answer in natural
-        # shares: the shares are taken out before it is compared with the strokes (logit
-        # adjustment: Menon et al. 2021, arXiv 2007.07314).
-        shares = torch.tensor(prior, dtype=logits.dtype, device=logits.device)
-        balanced = logits - shares.log().reshape(1, -1, 1, 1)
-        # Between plain and balanced: rare classes count more, but do not spread everywhere.
-        counts = torch.tensor(pixels, dtype=torch.float32, device=logits.device)
-        weights = counts.clamp(min=1) ** -0.5
-        weights = weights / weights.mean()
+        """What the strokes, and the guide where there are none, say about the answer."""
+        return self._loss(logits, targets, _balance(pixels, prior, self.device))
+
+    def _loss(self, logits: Tensor, targets: Tensor, balance: _Balance) -> Tensor:
+        balanced = logits - balance.log_shares
+        weights = balance.weights
         loss = segmentation_loss(balanced, targets[:, 0], weights, self.options.dice_weight)
         if self.options.guide_weight:
             guided = guide_loss(logits, targets[:, 1:], targets[:, 0])
@@ -112,7 +217,10 @@ class OptimiserSteps:
         # The first steps at full rate unlearn more than they learn (docs/benchmarks.md).
         rate = self.options.learning_rate * min(1.0, (self.steps + 1) / 40)
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)  # a recorded step reads it there
+            else:
+                group["lr"] = rate
 
     def go_back(self, best: UNet | None) -> str:
         """Go on from the best weights (or the average) at a quarter of the rate; says so."""
@@ -121,12 +229,14 @@ class OptimiserSteps:
             net.load_state_dict(weights)
         self._bad_steps = 0
         self.options = replace(self.options, learning_rate=self.options.learning_rate / 4)
-        self._optimiser = self._adamw()  # its moments led here
+        self._optimise_anew()  # its moments led here
         return "Training became unstable: going on from the best weights, more gently."
 
     def use_less_memory(self) -> str:
         """Halve the batch, then the patch, then work on the CPU; says which."""
-        self._optimiser.zero_grad(set_to_none=True)
+        if self._written is not None:
+            self._written.forget()
+        self._recorded = None
         release_devices()
         if self.batch_size > 1:
             self.batch_size //= 2
@@ -140,13 +250,16 @@ class OptimiserSteps:
         self.precision = training_precision("cpu", self.options.precision)
         self.net, self.average = self.net.cpu(), self.average.cpu()
         self.begin_anew()
-        self._optimiser = self._adamw()
+        self._set_up()
         return f"Out of memory on {was}: training on on the CPU."
 
     def _adamw(self) -> torch.optim.AdamW:
+        recorded = self.captured and self.device.startswith("cuda")
+        rate = self.options.learning_rate
         return torch.optim.AdamW(
-            self.net.parameters(),
-            lr=self.options.learning_rate,
+            [self._weights.master],
+            lr=torch.tensor(rate, device=self.device) if recorded else rate,
             weight_decay=self.options.weight_decay,
             fused=True,
+            capturable=recorded,
         )

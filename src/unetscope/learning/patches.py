@@ -56,7 +56,7 @@ class PatchSource:
         self._guide, self._classes = guide, len(values)
         self._rng = np.random.default_rng(seed)
         self._multiple = model.backbone.config.multiple
-        self._index_of = np.full(max(values) + 1, IGNORE, dtype=np.int64)
+        self._index_of = np.full(max(values) + 1, IGNORE, dtype=np.int16)
         self._index_of[list(values)] = np.arange(len(values))
         self._planes: list[_Plane] = []
         spots: list[list[np.ndarray]] = [[] for _ in values]
@@ -75,7 +75,7 @@ class PatchSource:
         return [len(found) for found in self.spots]
 
     def draw(self, batch_size: int, patch_px: int) -> tuple[Tensor, Tensor]:
-        """Images (b, channel, y, x) float32 and targets (b, 1 + class, y, x) int64.
+        """Images (b, channel, y, x) float32 and targets (b, 1 + class, y, x) int16.
 
         The first target is the class index or IGNORE; the others are the guide's probabilities in
         255ths, or IGNORE where there is none. With a guide, one patch in four may lie anywhere.
@@ -124,7 +124,7 @@ class PatchSource:
             starts.append(int(np.clip(start, 0, max(0, side - patch_px))))
         box = (slice(starts[0], starts[0] + patch_px), slice(starts[1], starts[1] + patch_px))
         labels = plane.labels[box]
-        target = np.full((1 + self._classes, patch_px, patch_px), IGNORE, dtype=np.int64)
+        target = np.full((1 + self._classes, patch_px, patch_px), IGNORE, dtype=np.int16)
         inside = (slice(0, labels.shape[0]), slice(0, labels.shape[1]))
         target[(0, *inside)] = np.where(labels > 0, self._index_of[labels], IGNORE)
         if plane.guide is not None:

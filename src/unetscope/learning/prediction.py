@@ -18,6 +18,7 @@ from unetscope.learning.feature_cache import (
     grid,
     read_window,
 )
+from unetscope.learning.features import Levels, scores
 from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.pixel_model import PixelModel, probabilities
 from unetscope.learning.placement import on_device, release_devices
@@ -72,7 +73,16 @@ def predict_tiles(
     while todo:
         z, tile = todo[0]
         try:
-            answer = _answer(model, image, z, tile, device, normalised, keep=cache is not None)
+            answer = _answer(
+                model,
+                image,
+                z,
+                tile,
+                device,
+                normalised,
+                keep=cache is not None,
+                chances=options.probabilities,
+            )
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -84,7 +94,7 @@ def predict_tiles(
             continue
         todo.pop(0)
         done += 1
-        yield _event(model, image, z, tile, answer, options, region, done, done + len(todo))
+        yield _event(image, z, tile, answer, options, region, done, done + len(todo))
 
 
 def predict_labels(
@@ -139,6 +149,14 @@ def _plan(
     return [(z, tile) for z in planes for tile in tiles]
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What is said of a tile's core inside the image."""
+
+    labels: np.ndarray  # (y, x) class values
+    chance: np.ndarray | None  # (class, y, x) float32
+
+
 @torch.inference_mode()
 def _answer(
     model: PixelModel,
@@ -149,51 +167,85 @@ def _answer(
     cache: FeatureCache,
     *,
     keep: bool,
-) -> np.ndarray:
-    """Probabilities (class, y, x) of a tile's core inside the image."""
-    inside = tile.inside(image.spatial_shape[-2:])
+    chances: bool,
+) -> _Answer:
+    """Class values of a tile's core inside the image and, with ``chances``, how likely they are."""
     frame = tile.grown
     logits: Tensor | None = None
     normalisation = cache.normalisation(model, image)
     if model.network_speaks and model.network is not None:
         window = read_window(image, z, tile.window, normalisation).to(device)
-        everywhere = on_device(model.network, device)(window)[0]
-        logits = everywhere[(slice(None), *relative(frame, tile.window))]
+        logits = on_device(model.network, device)(window, relative(frame, tile.window))[0]
     if model.head is None or (logits is not None and model.network_weight >= 1.0):
         levels = {}
     elif keep:
         levels = cache.levels(model, image, z, tile, device)
     else:
         levels = compute_levels(model, image, z, tile, device, normalisation)
-    answer = probabilities(model, levels, logits)
-    return answer[(slice(None), *relative(inside, frame))].float().cpu().numpy()
+    only_head = logits is None and model.forest is None
+    said = head_logits(model, levels) if only_head else probabilities(model, levels, logits)
+    said = said[(slice(None), *relative(tile.inside(image.spatial_shape[-2:]), frame))]
+    values = np.asarray(model.class_values, dtype=label_dtype(model))
+    labels = values[likeliest(said).cpu().numpy()]
+    if not chances:
+        return _Answer(labels, None)
+    chance = (said / model.recipe.temperature).softmax(dim=0) if only_head else said
+    return _Answer(labels, chance.float().cpu().numpy())
+
+
+def head_logits(model: PixelModel, levels: Levels) -> Tensor:
+    """Logits (class, y, x) of the instant voice without a forest.
+
+    Their softmax is ``instant_probabilities``: sharpness and the classes' prior are in the head's
+    weights already, so that labels need neither a softmax nor another pass over the pixels. The
+    temperature is left out, as it changes no label.
+    """
+    assert model.head is not None
+    device = levels[1].device
+    weight, bias = model.head.weight * model.recipe.sharpness, model.head.bias
+    prior = torch.tensor(model.prior or (1.0,) * len(model.classes), dtype=bias.dtype)
+    bias = bias * model.recipe.sharpness + prior.clamp(min=1e-12).log()
+    return scores(levels, weight.to(device), bias.to(device))
+
+
+def likeliest(said: Tensor) -> Tensor:
+    """The index of the largest of (class, y, x), the first of equals: (y, x) uint8.
+
+    At most 255 classes; several times as fast as torch's argmax, for it goes class by class.
+    """
+    best, labels = said[0], torch.zeros(said.shape[1:], dtype=torch.uint8, device=said.device)
+    for index in range(1, said.shape[0]):
+        # A later class wins over the earlier ones, and its index is larger than theirs.
+        labels = torch.maximum(labels, (said[index] > best).to(torch.uint8) * index)
+        best = torch.maximum(best, said[index])
+    return labels
 
 
 def _event(
-    model: PixelModel,
     image: Micrograph,
     z: int,
     tile: Tile,
-    answer: np.ndarray,
+    answer: _Answer,
     options: PredictOptions,
     region: Box,
     done: int,
     total: int,
 ) -> TileDone:
     box = tile.inside(image.spatial_shape[-2:])
+    labels, chance = answer.labels, answer.chance
     if options.clip:
         part = (
             slice(max(box[0].start, region[0].start), min(box[0].stop, region[0].stop)),
             slice(max(box[1].start, region[1].start), min(box[1].stop, region[1].stop)),
         )
-        answer = answer[(slice(None), *relative(part, box))]
+        cut = relative(part, box)
+        labels, chance = labels[cut], None if chance is None else chance[(slice(None), *cut)]
         box = part
-    values = np.asarray(model.class_values, dtype=label_dtype(model))
-    where = (slice(z, z + 1), *box) if "z" in image.spatial_axes else box
-    labels = values[answer.argmax(axis=0)]
+    where: tuple[slice, ...] = box
     if "z" in image.spatial_axes:
-        labels, answer = labels[None], answer[:, None]
-    return TileDone(done, total, where, labels, answer if options.probabilities else None)
+        where = (slice(z, z + 1), *box)
+        labels, chance = labels[None], None if chance is None else chance[:, None]
+    return TileDone(done, total, where, labels, chance)
 
 
 def _smaller(device: str, tile_px: int) -> tuple[Notice, str, int]:

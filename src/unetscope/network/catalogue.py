@@ -33,13 +33,13 @@ _BUNDLED = (
         "general-fast",
         "General, fast",
         "0.48 million parameters; the default.",
-        "d2ea7292ac1e665a2653e7d9b81dc99cc3294a633ff42f1570e35beafb76d906",
+        "36885987fee4dd80bbefd44d33466a9e56290a16ee48928d1433d5451d16f1f6",
     ),
     BundledModel(
         "general-large",
         "General, large",
         "1.93 million parameters, four times the work; for long training on a GPU.",
-        "f36ae4f7c305b20db01070b3388926835d721c357bdddab8c6dc45cba15d2046",
+        "7d675e0504e6e95bd4ee664eb94ad2bb688fdfe4dd2f1802961b33eeb3ec80e8",
     ),
 )
 

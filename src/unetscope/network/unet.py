@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from unetscope.errors import ModelError
+from unetscope.network.cropping import Region, Taps, checked_core, coarser, cut, decoder_regions
 
 Upsampling = Literal["transposed", "interpolated"]
 Normalising = Literal["batch", "group", "instance", "none"]
@@ -93,6 +94,14 @@ class UNetConfig:
     def halo_px(self) -> int:
         """Border a tile needs so that its core equals the untiled result: the reach, rounded up."""
         return -(-self.reach_px // self.multiple) * self.multiple
+
+    @property
+    def decoder_rim(self) -> int:
+        """How many cells along a cut a decoder stage gets wrong.
+
+        Two 3×3 convolutions; bilinear interpolation, too, misses a neighbour there.
+        """
+        return 2 if self.upsampling == "transposed" else 3
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for a model file."""
@@ -203,31 +212,50 @@ class UNet(nn.Module):
         names += ["bottleneck", *(f"dec{level}" for level in reversed(levels)), "classifier"]
         return {name: self.get_submodule(name) for name in names}
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Logits of every pixel."""
-        return self.classifier(self.taps(image, ["dec1"])["dec1"])
+    def forward(self, image: Tensor, core: Region | None = None) -> Tensor:
+        """Logits of every pixel, or of those in ``core`` (see :meth:`taps`)."""
+        return self.classifier(self.taps(image, ["dec1"], core)["dec1"])
 
-    def taps(self, image: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """The maps of the named stages (not the classifier), as :meth:`forward` makes them."""
+    def taps(
+        self, image: Tensor, names: Iterable[str], core: Region | None = None
+    ) -> dict[str, Tensor]:
+        """The maps of the named stages (not the classifier), as :meth:`forward` makes them.
+
+        Parameters
+        ----------
+        core : the ([z,] y, x) part of the image that is asked about. Every map is then cut to the
+            cells that touch it, and the decoder computes no more than these need: the same
+            numbers in less time. None asks about all of it.
+        """
         self._check(image)
-        wanted = set(names)
-        stages = self.stages()
-        kept: dict[str, Tensor] = {}
+        taps = Taps(self._known(names), checked_core(core, image.shape[2:]))
+        stages, pools = self.stages(), self.config.pools
+        # The regions of whole maps, by level: enc1 and dec1 are level 0, the bottleneck the last.
+        whole = [coarser(checked_core(None, image.shape[2:]), 2**n) for n in range(pools + 1)]
         skips: list[Tensor] = []
         maps = image
-        for level in range(1, self.config.pools + 1):  # down the left side of the U
-            maps = stages[f"enc{level}"](maps)  # (b, width_l, y / 2^(l-1), x / 2^(l-1))
-            kept[f"enc{level}"] = maps
+        for level in range(pools):  # down the left side of the U
+            maps = stages[f"enc{level + 1}"](maps)  # (b, width, y / 2^level, x / 2^level)
+            taps.offer(f"enc{level + 1}", maps, whole[level], 2**level)
             skips.append(maps)
-            maps = self.pool(maps)  # (b, width_l, y / 2^l, x / 2^l)
-        maps = stages["bottleneck"](maps)
-        kept["bottleneck"] = maps
-        for level in range(self.config.pools, 0, -1):  # up the right side
-            maps = stages[f"dec{level}"](maps, skips.pop())
-            kept[f"dec{level}"] = maps
-        if unknown := wanted - set(kept):
-            raise ModelError(f"no stage is called {sorted(unknown)}; there are {list(kept)}.")
-        return {name: kept[name] for name in kept if name in wanted}
+            maps = self.pool(maps)  # (b, width, y / 2^(level + 1), x / 2^(level + 1))
+        maps, placed = stages["bottleneck"](maps), whole[pools]
+        taps.offer("bottleneck", maps, placed, 2**pools)
+        regions = decoder_regions(taps.core, image.shape[2:], pools, self.config.decoder_rim)
+        for level in reversed(range(pools)):  # up the right side
+            if taps.complete:
+                break
+            below = cut(maps, coarser(regions[level], 2), placed)
+            skip = cut(skips.pop(), regions[level], whole[level])
+            maps, placed = stages[f"dec{level + 1}"](below, skip), regions[level]
+            taps.offer(f"dec{level + 1}", maps, placed, 2**level)
+        return {name: taps.maps[name] for name in stages if name in taps.maps}
+
+    def _known(self, names: Iterable[str]) -> frozenset[str]:
+        wanted, there = frozenset(names), [name for name in self.stages() if name != "classifier"]
+        if unknown := wanted - set(there):
+            raise ModelError(f"no stage is called {sorted(unknown)}; there are {there}.")
+        return wanted
 
     def _check(self, image: Tensor) -> None:
         config = self.config

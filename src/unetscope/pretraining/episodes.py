@@ -29,12 +29,15 @@ MIN_SUPPORT_PIXELS = 6
 
 @dataclass(frozen=True, eq=False)
 class Plate:
-    """A normalised grey image (y, x) in float16 and its dense labels (0 = not annotated)."""
+    """A normalised image (channel, y, x) in float16 and its dense labels (0 = not annotated)."""
 
     pixels: np.ndarray
     labels: np.ndarray
     instances: np.ndarray | None
     group: str
+
+
+_Crop = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, labels and bodies, each (y, x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +70,12 @@ class EpisodeSource:
         pool: int = 12,
         data_root: Path | None = None,
         real_limit: int = 40,
+        mosaic_share: float = 0.05,
+        rare_share: float = 0.2,
     ) -> None:
         self.rng = np.random.default_rng(seed)
         self.crop_px = crop_px
+        self.mosaic_share, self.rare_share = mosaic_share, rare_share
         self._pool_size = pool
         self.synthetic = {kind: [self._paint(kind) for _ in range(pool)] for kind in SYNTHETIC}
         self.real = _real_plates(data_root, real_limit) if data_root else {}
@@ -102,18 +108,48 @@ class EpisodeSource:
         other = others[int(rng.integers(len(others)))]
         look = _draw_look(rng)
         zoom = float(np.exp(rng.uniform(np.log(0.5), np.log(2.0))))
+        # A colour image becomes grey by a mixture drawn anew for every episode.
+        mixture = rng.dirichlet(np.ones(len(first.pixels)))
         crops = [
-            self._crop(first if index < CROPS - 1 else other, zoom, look, jitter=index == CROPS - 1)
+            self._crop(
+                first if index < CROPS - 1 else other,
+                zoom,
+                look,
+                mixture,
+                jitter=index == CROPS - 1,
+            )
             for index in range(CROPS)
         ]
+        if synthetic and len(shelf) > 1 and rng.random() < self.mosaic_share:
+            crops = self._mosaic(crops, name, zoom, look)
         return self._with_strokes(crops, name)
 
+    def _mosaic(self, crops: list[_Crop], name: str, zoom: float, look: _Look) -> list[_Crop]:
+        """Each crop beside one of a second kind of scene, for episodes of up to six classes."""
+        rng = self.rng
+        plates = self.synthetic[str(rng.choice([kind for kind in self.synthetic if kind != name]))]
+        plate = plates[int(rng.integers(len(plates)))]
+        joined = []
+        for index, (image, labels, bodies) in enumerate(crops):
+            other = self._crop(plate, zoom, look, np.ones(1), jitter=index == CROPS - 1)
+            side = _smooth_half(labels.shape, rng)
+            first = int(max(labels.max() for _, labels, _ in crops))
+            moved = np.where(other[1] > 0, other[1] + first, 0).astype(labels.dtype)
+            joined.append(
+                (
+                    np.where(side, image, other[0]),
+                    np.where(side, labels, moved),
+                    np.where(side, bodies, other[2].astype(np.int64) + 1_000_000),
+                )
+            )
+        return joined
+
     def _crop(
-        self, plate: Plate, zoom: float, look: _Look, *, jitter: bool
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        self, plate: Plate, zoom: float, look: _Look, mixture: np.ndarray, *, jitter: bool
+    ) -> _Crop:
         rng = self.rng
         px = self.crop_px
-        height, width = plate.pixels.shape
+        height, width = plate.labels.shape
         side = min(px * zoom, height, width)
         reach = side / 2
         centre = (
@@ -130,16 +166,15 @@ class EpisodeSource:
             y = y[:, ::-1]
             x = x[:, ::-1]
         y, x = np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)
-        image = _bilinear(plate.pixels, y, x)
+        weights = mixture if len(mixture) == len(plate.pixels) else None
+        image = np.average(_bilinear(plate.pixels, y, x), axis=0, weights=weights)
         iy, ix = np.rint(y).astype(np.intp), np.rint(x).astype(np.intp)
         labels = plate.labels[iy, ix]
         bodies = labels if plate.instances is None else plate.instances[iy, ix]
         image = look.apply(image, rng, jitter=jitter)
         return image, labels, bodies
 
-    def _with_strokes(
-        self, crops: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], name: str
-    ) -> Episode | None:
+    def _with_strokes(self, crops: Sequence[_Crop], name: str) -> Episode | None:
         rng = self.rng
         supported = int(rng.integers(1, CROPS))
         settings = {
@@ -153,6 +188,8 @@ class EpisodeSource:
             else np.zeros_like(labels)
             for index, (_, labels, _) in enumerate(crops)
         ]
+        if rng.random() < self.rare_share:
+            _make_rare(strokes, rng)
         counts = np.bincount(np.stack(strokes).ravel(), minlength=256)[:256]
         values = [v for v in range(1, 256) if counts[v] >= MIN_SUPPORT_PIXELS]
         if len(values) < 2:
@@ -215,13 +252,39 @@ def _draw_look(rng: np.random.Generator) -> _Look:
     )
 
 
+def _smooth_half(shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """A boolean (y, x) that is true on one side of a wavy line through the middle."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, side) for side in shape), indexing="ij")
+    turn, phase = rng.uniform(0, 2 * np.pi, 2)
+    across, along = y * np.cos(turn) + x * np.sin(turn), x * np.cos(turn) - y * np.sin(turn)
+    return across > 0.15 * np.sin(3 * along + phase) + rng.uniform(-0.3, 0.3)
+
+
+def _make_rare(strokes: list[np.ndarray], rng: np.random.Generator) -> None:
+    """Leave one class a single stroke, in place: as a person paints a rare thing."""
+    values = np.unique(np.stack(strokes))
+    rare = int(rng.choice(values[values > 0])) if len(values) > 1 else 0
+    found = [
+        (crop, part)
+        for crop, painted in enumerate(strokes)
+        for part in range(1, ndimage.label(painted == rare)[1] + 1)
+    ]
+    if rare == 0 or len(found) < 2:
+        return
+    crop, part = found[int(rng.integers(len(found)))]
+    kept = ndimage.label(strokes[crop] == rare)[0] == part
+    for index, painted in enumerate(strokes):
+        painted[(painted == rare) & ~(kept if index == crop else False)] = 0
+
+
 def _bilinear(pixels: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """(channel, y, x) ``pixels`` at the places ``y``, ``x``, both (v, u): (channel, v, u)."""
     grid = torch.from_numpy(np.stack([x, y], axis=-1).astype(np.float32))[None]
-    height, width = pixels.shape
+    height, width = pixels.shape[1:]
     grid = (grid * 2 + 1) / torch.tensor([width, height], dtype=torch.float32) - 1
-    source = torch.from_numpy(pixels.astype(np.float32))[None, None]
+    source = torch.from_numpy(pixels.astype(np.float32))[None]
     sampled = functional.grid_sample(source, grid, padding_mode="border", align_corners=False)
-    return sampled[0, 0].numpy()
+    return sampled[0].numpy()
 
 
 def _edges_and_depth(bodies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -237,8 +300,7 @@ def _edges_and_depth(bodies: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _normalised(image: object) -> np.ndarray:
     micrograph = as_micrograph(image)
-    planes = fit_normalisation(micrograph).apply(micrograph.plane())
-    return planes.mean(axis=0).astype(np.float16)
+    return fit_normalisation(micrograph).apply(micrograph.plane()).astype(np.float16)
 
 
 def _real_plates(root: Path, limit: int) -> dict[str, list[Plate]]:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from unetscope.network.folding import fold_batch_norm
 from unetscope.network.model_file import save_model_file
 from unetscope.pretraining.datasets import DATASETS
-from unetscope.pretraining.meta import MetaLearner, PretrainConfig, config_record
+from unetscope.pretraining.learner import MetaLearner, PretrainConfig, config_record
 
 
 def export_weights(config: PretrainConfig, run_dir: Path, out_dir: Path) -> str:
@@ -25,7 +25,8 @@ def export_weights(config: PretrainConfig, run_dir: Path, out_dir: Path) -> str:
     prefix = "average."
     averaged = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
     learner.load_state_dict(averaged)
-    folded = fold_batch_norm(learner.net.eval())
+    net = learner.net.eval()
+    folded = fold_batch_norm(net) if net.config.norm == "batch" else net
     log = [json.loads(line) for line in (run_dir / "log.jsonl").read_text().splitlines()]
     manifest = {
         "kind": "backbone",

@@ -18,7 +18,7 @@ from unetscope.learning.features import feature_levels, rows_at, scores, side_mu
 from unetscope.learning.metrics import mean_dice
 from unetscope.learning.ridge import solve_ridge
 from unetscope.pretraining.datasets import DATASETS, DataSet, Scene, scenes
-from unetscope.pretraining.meta import MetaLearner
+from unetscope.pretraining.learner import MetaLearner
 from unetscope.pretraining.strokes import simulate_strokes
 
 

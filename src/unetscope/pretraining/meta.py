@@ -12,9 +12,8 @@ import json
 import logging
 import math
 import time
-import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,131 +21,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unetscope.errors import ModelError
-from unetscope.learning.classical import FILTERS, STRIDES
-from unetscope.learning.features import (
-    Levels,
-    Recipe,
-    feature_levels,
-    gain_vector,
-    rows_at,
-    scores,
-)
+from unetscope.learning.features import feature_levels
 from unetscope.learning.precision import autocast, training_precision
-from unetscope.learning.ridge import solve_ridge
-from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.episodes import Episode, EpisodeSource
+from unetscope.pretraining.learner import MetaLearner, PretrainConfig
+from unetscope.pretraining.objective import episode_loss
 
 log = logging.getLogger(__name__)
-
-# Each decoder tap has an RMS near 0.7 after batch normalisation and ReLU; classical filters are
-# brought to a similar size by these factors (one over their RMS on normalised scenes) before the
-# learned gains, so that all gains start where the first experiments found them best.
-_CLASSICAL_SCALE = (
-    (1.7, 12.0, 16.0, 16.0, 10.0),
-    (1.7, 9.0, 10.0, 10.0, 8.0),
-    (1.8, 7.0, 7.0, 7.0, 6.0),
-    (1.8, 6.0, 5.0, 5.0, 5.0),
-)
-
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """All that decides one pretraining run; read from a TOML file of ``configs/``."""
-
-    name: str
-    title: str
-    widths: tuple[int, ...]
-    seed: int
-    minutes: float
-    episodes_per_step: int = 2
-    crop_px: int = 128
-    learning_rate: float = 2e-3
-    synthetic_share: float = 0.5
-    average_decay: float = 0.998
-
-    @classmethod
-    def read(cls, path: Path) -> PretrainConfig:
-        """Read a TOML file; unknown keys are an error."""
-        with path.open("rb") as handle:
-            values = tomllib.load(handle)
-        known = set(cls.__dataclass_fields__)
-        if unknown := set(values) - known:
-            raise ModelError(f"{path.name} has unknown keys {sorted(unknown)}; known: {known}.")
-        return cls(**{**values, "widths": tuple(values["widths"])})
-
-
-class MetaLearner(nn.Module):
-    """The network, the head's learned settings and the two auxiliary heads."""
-
-    def __init__(self, config: PretrainConfig) -> None:
-        super().__init__()
-        self.net = initialise(
-            UNet(UNetConfig(in_channels=1, classes=2, widths=config.widths)), config.seed
-        )
-        scale = torch.tensor(_CLASSICAL_SCALE) * 0.25 * 0.7
-        self.log_tap_gain = nn.Parameter(torch.zeros(2))
-        self.log_classical_gain = nn.Parameter(scale.log())
-        self.log_ridge = nn.Parameter(torch.tensor(math.log(0.03)))
-        self.log_sharpness = nn.Parameter(torch.tensor(math.log(6.0)))
-        self.auxiliary = nn.Conv2d(config.widths[0], 2, 1)
-        generator = torch.Generator().manual_seed(config.seed)
-        with torch.no_grad():
-            spread = config.widths[0] ** -0.5
-            self.auxiliary.weight.uniform_(-spread, spread, generator=generator)
-            nn.init.zeros_(self.auxiliary.bias)  # type: ignore[arg-type]
-
-    def gains(self) -> Tensor:
-        """The learned gain of every feature."""
-        return gain_vector(self.net, 1, self.log_tap_gain.exp(), self.log_classical_gain.exp())
-
-    def recipe(self) -> Recipe:
-        """The learned settings as plain numbers."""
-        return Recipe(
-            tap_gain=tuple(self.log_tap_gain.exp().tolist()),
-            classical_gain=tuple(
-                tuple(float(g) for g in row) for row in self.log_classical_gain.exp().tolist()
-            ),
-            ridge=self.log_ridge.exp().item(),
-            sharpness=self.log_sharpness.exp().item(),
-        )
-
-
-def solve_episode(
-    crops: Sequence[Levels], support: Tensor, classes: int, gains: Tensor, ridge: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Solve the head on the strokes of all crops: weights (feature, class), bias (class,)."""
-    rows, targets = [], []
-    for levels, painted in zip(crops, support, strict=True):
-        y, x = torch.nonzero(painted >= 0, as_tuple=True)
-        if len(y):
-            rows.append(rows_at(levels, y, x))
-            targets.append(painted[y, x])
-    scaled = (torch.cat(rows) * gains).double()
-    weight, bias = solve_ridge(scaled, torch.cat(targets), classes, ridge.double())
-    return weight.float() * gains[:, None], bias.float()
-
-
-def episode_loss(learner: MetaLearner, crops: Sequence[Levels], episode: Episode) -> Tensor:
-    """Balanced cross-entropy plus soft Dice of the solved head on all pixels it was not shown."""
-    weight, bias = solve_episode(
-        crops, episode.support, episode.classes, learner.gains(), learner.log_ridge.exp()
-    )
-    logits = torch.stack([scores(levels, weight, bias) for levels in crops])
-    logits = logits * learner.log_sharpness.exp()  # (crop, class, y, x)
-    known = episode.query >= 0
-    target = episode.query[known]
-    chosen = logits.permute(0, 2, 3, 1)[known]  # (n, class)
-    counts = torch.bincount(target, minlength=episode.classes).float().clamp(min=1)
-    # Between plain and balanced: macro Dice wants rare classes found, but not everywhere.
-    class_weight = (counts.sum() / counts) ** 0.5
-    entropy = functional.cross_entropy(chosen, target, weight=class_weight)
-    share = chosen.softmax(dim=1)
-    truth = functional.one_hot(target, episode.classes).float()
-    present = truth.sum(dim=0) > 0
-    dice = (2 * (share * truth).sum(dim=0) + 1) / (share.sum(dim=0) + truth.sum(dim=0) + 1)
-    return entropy + (1 - dice[present].mean())
 
 
 def meta_train(
@@ -240,7 +122,7 @@ def _train_step(
     for episode in episodes:
         stop = start + episode.image.shape[0]
         own = [{s: maps[crop] for s, maps in split.items()} for crop in range(start, stop)]
-        total = total + episode_loss(learner, own, _moved(episode, device))
+        total = total + episode_loss(learner, own, _moved(episode, device), config)
         start = stop
     extra = learner.auxiliary(captured["dec1"].float())  # (crop, 2, y, x)
     edges = torch.cat([e.edges for e in episodes]).to(device)
@@ -288,11 +170,3 @@ def _mean(values: list[float]) -> float:
 def _append(path: Path, record: dict[str, Any]) -> None:
     with path.open("a") as handle:
         handle.write(json.dumps(record) + "\n")
-
-
-def config_record(config: PretrainConfig) -> dict[str, Any]:
-    """The configuration as JSON values, for the model card and the weights' metadata."""
-    return {**asdict(config), "widths": list(config.widths)}
-
-
-__all__ = ["FILTERS", "STRIDES", "MetaLearner", "PretrainConfig", "meta_train", "solve_episode"]

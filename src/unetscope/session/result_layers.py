@@ -21,6 +21,8 @@ from unetscope.session.placement import placement
 from unetscope.session.requests import TileShown
 from unetscope.session.values import Show
 
+OUTLINE_PX = 4_500_000  # of a plane; napari finds outlines anew with each redraw: 0.3 s by then
+
 
 @dataclass(frozen=True)
 class Look:
@@ -41,6 +43,8 @@ class ResultLayers:
         self._made: dict[tuple[str, Show], str] = {}  # (image key, kind) -> layer key
         self._looks: dict[str, Look] = {}  # layer key -> how it was styled last
         self._stale: set[str] = set()  # layer keys with tiles not yet drawn
+        self._hidden = False
+        self._outlined = False
 
     def write(self, key: str, tile: TileShown, look: Look) -> None:
         """Write one tile into the layers of the image ``key``, made where they are not there."""
@@ -71,7 +75,7 @@ class ResultLayers:
             if layer is None or self._looks.get(layer_key(layer)) == look:
                 continue  # every change of a layer makes napari's layer list work
             before, self._looks[layer_key(layer)] = self._looks.get(layer_key(layer)), look
-            layer.visible = kind is look.show
+            layer.visible = kind is look.show and not self._hidden
             layer.opacity = look.opacity
             if before is None or (before.version, before.classes) != (look.version, look.classes):
                 layer.metadata = self._metadata(key, kind, look)
@@ -80,6 +84,22 @@ class ResultLayers:
                 layer.colormap = class_colormap(look.classes)
             elif kind is Show.PROBABILITY:
                 layer.colormap = _ramp(look.color_class)
+
+    def hide(self, *, on: bool) -> None:
+        """Hide the answers on every image, to see what lies below, or show them again."""
+        self._hidden = on
+        for (_, kind), key in self._made.items():
+            layer = self._layers.layer(key)
+            if layer is not None:
+                layer.visible = kind is self._looks[key].show and not on
+
+    def outline(self, *, on: bool) -> None:
+        """Draw the classes of a mask as outlines, or as areas."""
+        self._outlined = on
+        for (_, kind), key in self._made.items():
+            layer = self._layers.layer(key)
+            if layer is not None and kind is Show.MASK:
+                layer.contour = self._contour_px(layer.data.shape)
 
     def find(self, key: str, kind: Show) -> Any:
         """The result layer of a kind, or None."""
@@ -100,7 +120,7 @@ class ResultLayers:
         common = {
             "name": _name(kind, look),
             "opacity": look.opacity,
-            "visible": kind is look.show,
+            "visible": kind is look.show and not self._hidden,
             "metadata": self._metadata(key, kind, look),
             **placement(image, spatial_axes(micrograph.axes)),
         }
@@ -108,13 +128,21 @@ class ResultLayers:
         with self._layers.same_active():
             if kind is Show.MASK:
                 layer = viewer.add_labels(values, colormap=class_colormap(look.classes), **common)
+                layer.contour = self._contour_px(values.shape)
             else:
                 ramp = _ramp(look.color_class) if kind is Show.PROBABILITY else "inferno"
                 common |= {"colormap": ramp, "contrast_limits": (0.0, 1.0)}
                 layer = viewer.add_image(values, blending="translucent", **common)
             self._made[(key, kind)] = layer_key(layer)
+            self._looks[layer_key(layer)] = look
             self._move_below_strokes(key, layer)
         return layer
+
+    def _contour_px(self, shape: Sequence[int]) -> int:
+        """Outlines that are seen when the whole image is on screen; 0 draws areas."""
+        if not self._outlined or shape[-2] * shape[-1] > OUTLINE_PX:
+            return 0
+        return 1 if min(shape[-2:]) < 1000 else 2
 
     def _move_below_strokes(self, key: str, layer: Any) -> None:
         layers = self._layers.viewer.layers

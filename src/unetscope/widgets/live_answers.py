@@ -6,7 +6,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from unetscope.learning.events import HeadFitted
 from unetscope.session.guidance import can_answer_image
@@ -14,8 +14,10 @@ from unetscope.session.requests import AnswerRequest, TileShown, Warmed
 from unetscope.session.values import painted_classes
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane
+from unetscope.widgets.timers import single_shot
 
 REST_MS = 30  # strokes are looked at no more often than this
+FIRST_MS = 40  # the first tile of an answer waits this long for the rest of the view
 REDRAW_MS = 100
 REFINE_MS = 400  # of rest after an answer, then the forest is grown
 LIVE_IMAGE_PX = 64_000_000  # beyond this only the view is answered live
@@ -37,7 +39,7 @@ class LiveAnswers(QObject):
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._touched: set[str] = set()
-        self._answered = True  # whether the running request has painted its first tile
+        self._answered = True  # whether something of the running request was drawn
         self._waiting = False
         self._subject: tuple[Any, ...] = ()  # what the running request is about
         self._strokes = 1  # grows with each change of strokes
@@ -47,15 +49,22 @@ class LiveAnswers(QObject):
         self._look_posted = False
         # Queued, not timed: it comes before the canvas is drawn again, which takes its time.
         self._look_next.connect(self.look, Qt.ConnectionType.QueuedConnection)
-        self._look_timer = _timer(self, REST_MS, self.look)
-        self._refine_timer = _timer(self, REFINE_MS, self._refine)
-        self._ask_timer = _timer(self, REST_MS, self.ask)
-        self._redraw_timer = _timer(self, REDRAW_MS, self.redraw)
+        self._look_timer = single_shot(self, REST_MS, self.look)
+        self._refine_timer = single_shot(self, REFINE_MS, self._refine)
+        self._ask_timer = single_shot(self, REST_MS, self.ask)
+        self._first_timer = single_shot(self, FIRST_MS, self._show_first)
+        self._redraw_timer = single_shot(self, REDRAW_MS, self.redraw)
 
     def close(self) -> None:
         """Stop; nothing is painted any more."""
         self._closed = True
-        for timer in (self._look_timer, self._ask_timer, self._refine_timer, self._redraw_timer):
+        for timer in (
+            self._look_timer,
+            self._ask_timer,
+            self._refine_timer,
+            self._first_timer,
+            self._redraw_timer,
+        ):
             timer.stop()
         self.lane.drop()
 
@@ -134,6 +143,7 @@ class LiveAnswers(QObject):
         """Live was switched off: what is under way is void."""
         self._waiting = False
         self._refine_timer.stop()
+        self._first_timer.stop()
         self.lane.drop()
         self._bench.session.answering = False
 
@@ -175,6 +185,7 @@ class LiveAnswers(QObject):
             quick_first=quick_first,
             whole_image=flat and session.image.pixels <= LIVE_IMAGE_PX,
         )
+        self._first_timer.stop()
         self._answered, self._waiting = False, False
         self._subject = self._present_subject()
         session.answering = True
@@ -194,13 +205,7 @@ class LiveAnswers(QObject):
         bench = self._bench
         if isinstance(event, TileShown):
             bench.results.write(event.key, event, bench.look())
-            if self._answered:
-                self._redraw_soon()
-                return
-            self._answered = True
-            self.redraw()
-            if self._waiting:
-                self.ask()
+            self._written(event)
         elif isinstance(event, Warmed):
             bench.session.device = event.device
         elif isinstance(event, HeadFitted):
@@ -210,6 +215,7 @@ class LiveAnswers(QObject):
             bench.session.apply(event)
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
+        self._first_timer.stop()
         self._answered = True
         self._bench.session.answering = False
         self.redraw()
@@ -222,6 +228,26 @@ class LiveAnswers(QObject):
 
     # ---- drawing
 
+    def _written(self, tile: TileShown) -> None:
+        """Draw a new answer once, when the view is complete, unless that takes too long.
+
+        Each time, the canvas is drawn as well, which costs more than the answer and slows it.
+        """
+        if self._answered:
+            self._redraw_soon()
+        elif tile.done == tile.total:
+            self._show_first()
+        elif not self._first_timer.isActive():
+            self._first_timer.start()
+
+    def _show_first(self) -> None:
+        """Draw what is there of a new answer; from now on newer strokes may replace it."""
+        self._first_timer.stop()
+        self._answered = True
+        self.redraw()
+        if self._waiting:
+            self.ask()
+
     def _redraw_soon(self) -> None:
         if not self._redraw_timer.isActive():
             self._redraw_timer.start()
@@ -232,11 +258,3 @@ class LiveAnswers(QObject):
         self._bench.results.redraw()
         spent_ms = (perf_counter() - start) * 1000
         self._redraw_timer.setInterval(max(REDRAW_MS, round(5 * spent_ms)))
-
-
-def _timer(parent: QObject, interval_ms: int, call: Any) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(interval_ms)
-    timer.timeout.connect(call)
-    return timer

@@ -7,20 +7,25 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QTimer
 
+from unetscope.session.advising import AdvisingJobs
 from unetscope.session.connections import Connections
-from unetscope.session.jobs import EngineJobs
 from unetscope.session.open_sessions import open_sessions
 from unetscope.session.requests import Jobs
+from unetscope.session.values import Message
+from unetscope.widgets.accept_panel import AcceptPanel
 from unetscope.widgets.advanced_panel import AdvancedPanel
+from unetscope.widgets.brush_panel import BrushPanel
 from unetscope.widgets.classes_panel import ClassesPanel
 from unetscope.widgets.docked_panel import DockedPanel
 from unetscope.widgets.image_panel import ImagePanel
+from unetscope.widgets.journal_bar import JournalBar
+from unetscope.widgets.keyboard import Keyboard
 from unetscope.widgets.looks import small_button, theme_tints
 from unetscope.widgets.model_panel import ModelPanel
+from unetscope.widgets.places_panel import PlacesPanel
 from unetscope.widgets.plot_panel import PlotPanel
 from unetscope.widgets.prediction_panel import PredictionPanel
 from unetscope.widgets.preferences import Preferences
-from unetscope.widgets.shortcuts import Shortcuts
 from unetscope.widgets.status_card import StatusCard
 from unetscope.widgets.training_panel import TrainingPanel
 from unetscope.widgets.view_panel import ViewPanel
@@ -46,7 +51,7 @@ class PaintTrainPredict(DockedPanel):
         self._measure_soon = QTimer(self)
         self._measure_soon.setSingleShot(True)
         self._measure_soon.timeout.connect(self.refresh)
-        jobs = jobs or EngineJobs(self._preferences.engine)
+        jobs = jobs or AdvisingJobs(self._preferences.engine)
         self.bench = Workbench(napari_viewer, jobs, self._preferences.default_model, self)
         self.session = self.bench.session
         self.session.live = self._preferences.live
@@ -54,7 +59,7 @@ class PaintTrainPredict(DockedPanel):
         self._make_panels(jobs)
         self._lay_out()
         self._connect_panels()
-        self.shortcuts = self._bind_keys()
+        self.keyboard = self._bind_keys()
         self._connect_session()
         open_sessions.enter(napari_viewer, self.session)
         self.destroyed.connect(self.bench.close)
@@ -72,8 +77,12 @@ class PaintTrainPredict(DockedPanel):
         self.image_panel = ImagePanel(session)
         self.model_panel = ModelPanel(session, jobs.bundled())
         self.status = StatusCard(session, tints)
+        self.journal_bar = JournalBar(tints)
         self.classes_panel = ClassesPanel(session)
+        self.brush_panel = BrushPanel()
         self.view_panel = ViewPanel(session)
+        self.places_panel = PlacesPanel(session, self.bench.advisor)
+        self.accept_panel = AcceptPanel(self.bench.accepter)
         self.training_panel = TrainingPanel(session, tints)
         self.plot_panel = PlotPanel(session, tints)
         self.prediction_panel = PredictionPanel(session)
@@ -85,10 +94,12 @@ class PaintTrainPredict(DockedPanel):
             "Feature maps, kernels and receptive fields of the model, on your image.",
         )
         self.look_inside.clicked.connect(lambda _checked: self._open_look_inside())
-        self.lay_out(self.status, (*self._panels()[1:], self.look_inside))
+        self.lay_out(self.status, (self.journal_bar, *self._panels()[1:], self.look_inside))
 
     def _connect_panels(self) -> None:
         bench = self.bench
+        self.journal_bar.restore.connect(bench.strokes.restore)
+        self.journal_bar.decline.connect(bench.strokes.decline)
         self.image_panel.chosen.connect(bench.choose_image)
         self.image_panel.read_as.connect(bench.read_as)
         self.model_panel.bundled.connect(bench.shelf.open_bundled)
@@ -103,6 +114,11 @@ class PaintTrainPredict(DockedPanel):
         self.view_panel.live_switched.connect(bench.set_live)
         self.view_panel.show_changed.connect(bench.restyle)
         self.view_panel.opacity_changed.connect(bench.set_opacity)
+        self.view_panel.outlined.connect(lambda on: bench.results.outline(on=on))
+        self.view_panel.hidden.connect(lambda on: bench.results.hide(on=on))
+        self.brush_panel.resized.connect(lambda larger: bench.resize_brush(larger=larger))
+        self.brush_panel.undo.connect(bench.strokes.undo)
+        self.brush_panel.redo.connect(bench.strokes.redo)
         self.training_panel.train.connect(bench.train)
         self.training_panel.pause.connect(bench.trainer.pause_or_resume)
         self.training_panel.stop.connect(bench.trainer.stop)
@@ -111,22 +127,43 @@ class PaintTrainPredict(DockedPanel):
         self.advanced_panel.changed.connect(self._advanced_changed)
         self.advanced_panel.adopt.connect(bench.adopt)
 
-    def _bind_keys(self) -> Shortcuts:
-        actions = {
-            "Shift-T": self.bench.train_or_stop,
-            "Shift-P": lambda: self.bench.predict(self.prediction_panel.scope),
-            "Shift-L": lambda: self.bench.set_live(not self.session.live),
-            "Shift-S": self.view_panel.show_next,
+    def _bind_keys(self) -> Keyboard:
+        bench, view = self.bench, self.view_panel
+        calls = {
+            "train": bench.train_or_stop,
+            "predict": lambda: bench.predict(self.prediction_panel.scope),
+            "live": lambda: bench.set_live(not self.session.live),
+            "show": view.show_next,
+            "toggle": view.hide_button.toggle,
+            "contour": view.outlines.toggle,
+            "fainter": lambda: view.cover(more=False),
+            "stronger": lambda: view.cover(more=True),
+            "smaller_brush": lambda: bench.resize_brush(larger=False),
+            "larger_brush": lambda: bench.resize_brush(larger=True),
+            "undo": bench.strokes.undo,
+            "redo": bench.strokes.redo,
+            "next": bench.advisor.go_to_next,
         }
-        shortcuts = Shortcuts(self._viewer, self.bench.choose_place, actions)
-        shortcuts.add_to(self)
-        self._connections.connect(self.bench.layers.strokes_made, shortcuts.bind_layer)
-        return shortcuts
+        keyboard = Keyboard(self._viewer, self, bench.choose_place, calls)
+        keyboard.tell(self.brush_panel.show_keys, view.show_keys, self.prediction_panel.show_keys)
+        keyboard.set_tints(theme_tints(self._viewer.theme))
+        self.brush_panel.help.connect(keyboard.card.toggle)
+        self._connections.connect(bench.layers.strokes_made, keyboard.shortcuts.bind_layer)
+        self._take_keys(keyboard)
+        return keyboard
+
+    def _take_keys(self, keyboard: Keyboard) -> None:
+        """Take the keys of the preferences, and say which are refused."""
+        refused = keyboard.take(self._preferences.keys)
+        if refused:
+            self.session.message = Message(" ".join(refused), "error")
 
     def _connect_session(self) -> None:
         self._connections.connect(self.session.events, self._session_changed)
         self._connections.connect(self.bench.layers.images_changed, self._offer_layers)
         self._connections.connect(self._viewer.events.theme, self._theme_changed)
+        self._connections.connect(self.bench.strokes.keeper.changed, self._show_journal)
+        self._connections.connect(self.bench.brush.changed, self._show_brush)
         if self._preferences.changed is not None:
             self._connections.connect(self._preferences.changed, self._preferences_changed)
         self.refresh()
@@ -138,6 +175,8 @@ class PaintTrainPredict(DockedPanel):
         for panel in self._panels():
             panel.refresh()
         self._offer_layers()
+        self._show_journal()
+        self._show_brush()
 
     def _panels(self) -> tuple[Any, ...]:
         return (
@@ -145,7 +184,10 @@ class PaintTrainPredict(DockedPanel):
             self.image_panel,
             self.model_panel,
             self.classes_panel,
+            self.brush_panel,
             self.view_panel,
+            self.places_panel,
+            self.accept_panel,
             self.training_panel,
             self.plot_panel,
             self.prediction_panel,
@@ -158,6 +200,18 @@ class PaintTrainPredict(DockedPanel):
         for panel in self._panels():
             if type(panel) in shown_by:
                 panel.refresh()
+        if change.signal.name == "image":
+            self._show_journal()
+            self._show_brush()
+
+    def _show_journal(self) -> None:
+        status = self.bench.strokes.status
+        self.journal_bar.show_status(status)
+        self.brush_panel.show_history(status)
+
+    def _show_brush(self) -> None:
+        image = self.session.image
+        self.brush_panel.show_brush(self.bench.brush.size_px(image.key) if image else None)
 
     def _offer_layers(self) -> None:
         layers, image = self.bench.layers, self.session.image
@@ -177,12 +231,15 @@ class PaintTrainPredict(DockedPanel):
         self.status.set_tints(tints)
         self.plot_panel.set_tints(tints)
         self.training_panel.set_tints(tints)
+        self.journal_bar.set_tints(tints)
+        self.keyboard.set_tints(tints)
 
     def _advanced_changed(self, settings: Any) -> None:
         self.bench.trainer.advanced = settings
 
     def _preferences_changed(self, event: Any) -> None:
         self.bench.bench.jobs.settings = self._preferences.engine
+        self._take_keys(self.keyboard)
 
     # ---- ending
 
@@ -191,7 +248,7 @@ class PaintTrainPredict(DockedPanel):
         open_sessions.leave(self._viewer, self.session)
         self._connections.close()
         self.bench.close()
-        self.shortcuts.close()
+        self.keyboard.close()
 
     def showEvent(self, event: Any) -> None:
         """Measure when there is something to measure."""

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 from unetscope.session.guidance import controls, predict_words
 from unetscope.session.state import Session
 from unetscope.session.values import Scope
+from unetscope.widgets.keys import KeyTable
 from unetscope.widgets.looks import small_button
 
 
@@ -29,6 +30,7 @@ class PredictionPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self.scope = Scope.IMAGE
+        self._keys = KeyTable()
         self.button = QPushButton()
         self.more = small_button("▾", "Predict the view, this image or all open images.")
         self.button.clicked.connect(lambda: self.predict.emit(self.scope))
@@ -68,13 +70,18 @@ class PredictionPanel(QWidget):
         self.more.setEnabled(can.predict)
         self.button.setToolTip(
             can.predict_reason
-            or "Predict with the newest model (Shift+P). The arrow chooses: "
-            "the view, this image, all open images."
+            or self._keys.tip("predict", "Predict with the newest model.")
+            + " The arrow chooses: the view, this image, all open images."
         )
         self.stop_button.setEnabled(can.stop_predicting)
         self.progress.setRange(0, work.total)
         self.progress.setValue(work.done)
         self.progress.setFormat("%v of %m tiles" if work.total else "")
+
+    def show_keys(self, keys: KeyTable) -> None:
+        """Tooltips with the keys as they are."""
+        self._keys = keys
+        self.refresh()
 
     def _scope_chosen(self, scope: Scope) -> None:
         self.scope = scope

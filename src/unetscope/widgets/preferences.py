@@ -7,6 +7,7 @@ from typing import Any
 
 from unetscope.session.guidance import spoken_seconds
 from unetscope.session.values import BUDGETS, Budget, EngineSettings
+from unetscope.widgets.keys import ACTIONS
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +49,15 @@ class Preferences:
         seconds = float(self._value("training", "max_seconds", 60))
         known = {budget.seconds: budget for budget in BUDGETS}
         return known.get(seconds) or Budget(spoken_seconds(seconds), seconds)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """Name of an action to the key wished for it, of the actions that can be changed."""
+        return {
+            action.name: str(self._value("keys", action.name, action.key))
+            for action in ACTIONS
+            if not action.fixed
+        }
 
     @property
     def changed(self) -> Any:

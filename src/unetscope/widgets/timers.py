@@ -1,4 +1,4 @@
-"""One-shot timers: a wait that begins anew each time it is started."""
+"""Timers: a wait that begins anew each time it is started, and a regular beat."""
 
 from __future__ import annotations
 
@@ -13,4 +13,13 @@ def single_shot(parent: QObject, interval_ms: int, call: Callable[[], object]) -
     timer.setSingleShot(True)
     timer.setInterval(interval_ms)
     timer.timeout.connect(call)
+    return timer
+
+
+def repeated(parent: QObject, interval_ms: int, call: Callable[[], object]) -> QTimer:
+    """A running timer that calls every ``interval_ms``; it ends with ``parent``."""
+    timer = QTimer(parent)
+    timer.setInterval(interval_ms)
+    timer.timeout.connect(call)
+    timer.start()
     return timer

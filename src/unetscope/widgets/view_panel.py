@@ -17,6 +17,7 @@ from superqt import QFlowLayout
 
 from unetscope.session.state import Session
 from unetscope.session.values import Show
+from unetscope.widgets.keys import KeyTable
 from unetscope.widgets.looks import small_button
 
 _TIPS = {
@@ -24,24 +25,27 @@ _TIPS = {
     Show.PROBABILITY: "How probable the class in your brush is: clear to full colour.",
     Show.UNCERTAINTY: "Where the model hesitates: strokes there help most.",
 }
+_OPACITY_STEP = 10  # percent
 
 
 class ViewPanel(QWidget):
     """Live, Show and opacity; sets the session's fields itself.
 
-    ``live_switched(on)``, ``show_changed()``, ``opacity_changed()``.
+    ``live_switched(on)``, ``show_changed()``, ``opacity_changed()``, ``outlined(on)``,
+    ``hidden(on)``.
     """
 
     live_switched = Signal(bool)
     show_changed = Signal()
     opacity_changed = Signal()
+    outlined = Signal(bool)
+    hidden = Signal(bool)
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self.live = QCheckBox("Live")
         self.live.setStyleSheet("QCheckBox { margin-right: 10px; }")
-        self.live.setToolTip("Answer every stroke at once, as you paint (Shift+L).")
         self.live.toggled.connect(self._live_toggled)
         self.buttons: dict[Show, QPushButton] = {}
         group = QButtonGroup(self)
@@ -49,25 +53,45 @@ class ViewPanel(QWidget):
         shows.setSpacing(2)
         shows.addWidget(self.live)
         for show in Show:
-            button = small_button(show.value.capitalize(), f"{_TIPS[show]} (Shift+S: next)")
+            button = small_button(show.value.capitalize(), "")
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, kind=show: self._shown(kind))
             group.addButton(button)
             shows.addWidget(button)
             self.buttons[show] = button
+        self.outlines, self.hide_button = small_button("Outlines", ""), small_button("Hide", "")
+        for switch, signal in ((self.outlines, self.outlined), (self.hide_button, self.hidden)):
+            switch.setCheckable(True)
+            switch.toggled.connect(signal)
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
-        self.opacity.setToolTip("How strongly the answer covers the image.")
         self.opacity.valueChanged.connect(self._opacity_moved)
         self.percent = QLabel()
         below = QHBoxLayout()
-        below.addWidget(QLabel("Opacity"))
+        below.setSpacing(4)
+        below.addWidget(self.outlines)
+        below.addWidget(self.hide_button)
         below.addWidget(self.opacity, 1)
         below.addWidget(self.percent)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(shows)
         layout.addLayout(below)
+        self.show_keys(KeyTable())
+
+    def show_keys(self, keys: KeyTable) -> None:
+        """Tooltips with the keys as they are."""
+        self.live.setToolTip(keys.tip("live", "Answer every stroke at once, as you paint."))
+        for show, button in self.buttons.items():
+            button.setToolTip(f"{_TIPS[show]} ({keys.shown('show')}: the next one)")
+        self.outlines.setToolTip(
+            keys.tip("contour", "Draw the classes of the mask as outlines, up to 4 megapixels.")
+        )
+        self.hide_button.setToolTip(keys.tip("toggle", "Hide the answer, to see the image."))
+        self.opacity.setToolTip(
+            "How strongly the answer covers the image "
+            f"({keys.shown('fainter')} less, {keys.shown('stronger')} more)."
+        )
 
     def refresh(self) -> None:
         """Show the session's choices."""
@@ -86,6 +110,11 @@ class ViewPanel(QWidget):
         """Go on to the next of mask, probability, uncertainty."""
         kinds = list(Show)
         self._shown(kinds[(kinds.index(self._session.show) + 1) % len(kinds)])
+
+    def cover(self, *, more: bool) -> None:
+        """One step more or less of the answer over the image."""
+        step = _OPACITY_STEP if more else -_OPACITY_STEP
+        self.opacity.setValue(self.opacity.value() + step)
 
     def _live_toggled(self, on: bool) -> None:
         self._session.live = on

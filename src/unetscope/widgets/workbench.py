@@ -11,16 +11,21 @@ from typing import Any
 from qtpy.QtCore import QObject
 
 from unetscope.errors import UnetscopeError
+from unetscope.session.brush import Brush
 from unetscope.session.connections import Connections
-from unetscope.session.layers import OpenLayers
+from unetscope.session.project_layers import ProjectLayers
 from unetscope.session.requests import Jobs
 from unetscope.session.result_layers import ResultLayers
 from unetscope.session.state import Session
 from unetscope.session.values import Scope
+from unetscope.widgets.accepter import Accepter
+from unetscope.widgets.advisor import Advisor
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.live_answers import LIVE_IMAGE_PX, LiveAnswers
 from unetscope.widgets.model_shelf import ModelShelf
 from unetscope.widgets.predictor import Predictor
+from unetscope.widgets.project_desk import ProjectDesk
+from unetscope.widgets.project_strokes import ProjectStrokes
 from unetscope.widgets.timers import single_shot
 from unetscope.widgets.trainer import Trainer
 
@@ -37,19 +42,24 @@ class Workbench(QObject):
     def __init__(self, viewer: Any, jobs: Jobs, default_model: str, parent: QObject) -> None:
         super().__init__(parent)
         self.session = Session()
-        self.layers = OpenLayers(viewer)
+        self.layers = ProjectLayers(viewer)
+        self.brush = Brush(self.layers)
         self.results = ResultLayers(self.layers)
         self.bench = Bench(self.session, self.layers, self.results, jobs)
+        self.project = ProjectDesk(self, self.layers)
+        self.strokes = ProjectStrokes(self.bench, self.project.journal_place, self)
         self.answers = LiveAnswers(self.bench, self)
         self.trainer = Trainer(self.bench, self)
         self.predictor = Predictor(self.bench, self)
+        self.advisor = Advisor(self.bench, self)
+        self.accepter = Accepter(self.bench, self.strokes.keeper, self)
         self.shelf = ModelShelf(self.bench, self)
         self._default_model = default_model
         self._connections = Connections()
         self._closed = False
         self._waiting_since = 0.0
         self._open_timer = single_shot(self, OPEN_MODEL_MS, self._open_default)
-        self._hand_in_timer = single_shot(self, HAND_IN_MS, self.trainer.hand_in)
+        self._hand_in_timer = single_shot(self, HAND_IN_MS, self._hand_in)
         self._moved_timer = single_shot(self, SETTLE_MS, self.answers.ask)
         self._connect()
         self._images_changed()
@@ -63,6 +73,7 @@ class Workbench(QObject):
         connect(self.layers.moved, self._moved)
         connect(self.layers.panned, self._panned)
         self.answers.strokes_read.connect(self._strokes_read)
+        self.answers.strokes_read.connect(self.advisor.strokes_read)
         self.trainer.improved.connect(self._model_changed)
         self.shelf.replaced.connect(self._model_replaced)
 
@@ -76,12 +87,16 @@ class Workbench(QObject):
         self._closed = True
         for timer in (self._open_timer, self._hand_in_timer, self._moved_timer):
             timer.stop()
-        for part in (self.answers, self.trainer, self.predictor, self.shelf):
+        self.accepter.close()
+        self.project.close()  # while strokes and layers can still be read
+        self.strokes.close()
+        for part in (self.advisor, self.answers, self.trainer, self.predictor, self.shelf):
             part.close()
         self._connections.close()
+        self.brush.close()
         self.layers.close()
         deadline = monotonic() + WAIT_S
-        for part in (self.answers, self.trainer, self.predictor, self.shelf):
+        for part in (self.advisor, self.answers, self.trainer, self.predictor, self.shelf):
             part.lane.wait(deadline - monotonic())
 
     # ---- images
@@ -93,6 +108,7 @@ class Workbench(QObject):
         if chosen is None or chosen == session.image:
             return
         session.image = chosen
+        self.strokes.open(key)
         if session.message is not None:
             session.message = None
         self.answers.touched(key)
@@ -183,6 +199,11 @@ class Workbench(QObject):
             self.session.current_class = value
             self.restyle()
 
+    def resize_brush(self, *, larger: bool) -> None:
+        """One step of the brush on the present image."""
+        if self.session.image is not None:
+            self.brush.resize(self.session.image.key, larger=larger)
+
     # ---- what is shown
 
     def set_live(self, on: bool) -> None:
@@ -218,7 +239,9 @@ class Workbench(QObject):
     def train(self) -> None:
         """Train on the strokes as they are this moment."""
         self.answers.look()
-        self.trainer.start()
+        self.strokes.keeper.sweep()
+        with self.layers.whole_project():
+            self.trainer.start()
 
     def predict(self, scope: Scope) -> None:
         """Predict with the newest model."""
@@ -226,12 +249,17 @@ class Workbench(QObject):
         self.predictor.start(scope)
 
     def _strokes_read(self) -> None:
+        self.strokes.keeper.commit()  # before anything learns from them
         if not self.session.training.busy:
             return
         if not self._hand_in_timer.isActive():
             self._waiting_since = monotonic()
         if monotonic() - self._waiting_since < HAND_IN_LATEST_S:
             self._hand_in_timer.start()  # begins anew with each stroke
+
+    def _hand_in(self) -> None:
+        with self.layers.whole_project():
+            self.trainer.hand_in()
 
     def _moved(self) -> None:
         if self.session.image is not None and self.session.image.depth > 1:

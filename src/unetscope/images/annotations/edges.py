@@ -1,0 +1,160 @@
+"""From masks to polygons along pixel edges and back, without gaining or losing a pixel.
+
+Coordinates are (x, y) with the origin at the upper left corner of the first pixel, so that pixel
+(x, y) is the square from (x, y) to (x + 1, y + 1). ImageJ (area selections), QuPath and COCO all
+mean this. A pixel belongs to a polygon if its centre does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from unetscope.errors import AnnotationError
+
+Ring = NDArray[Any]  # (corner, 2): x and y; the last corner is not the first again
+Polygon = list[Ring]  # the outline first, then its holes
+#: A mask and the (y, x) of its first pixel in the image.
+Placed = tuple[tuple[int, int], NDArray[np.bool_]]
+
+_FURTHEST_PX = 2.0**31
+_CROSSINGS_AT_ONCE = 2**22
+_MOST_CROSSINGS_PER_PIXEL = 4
+
+
+def polygons_of(placed: Placed) -> list[Polygon]:
+    """The polygons of a mask in its place, one for each piece whose pixels share edges.
+
+    Outlines and holes run along pixel edges and never cross or touch themselves, so that they are
+    valid polygons of the OGC's simple features; :func:`filled` gives the same pixels again.
+    """
+    (top, left), mask = placed
+    pieces, _ = ndimage.label(mask)
+    found = []
+    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+        corner = np.array([left + box[1].start, top + box[0].start])
+        found.append([ring + corner for ring in _rings(pieces[box] == number)])
+    return found
+
+
+def _rings(piece: NDArray[np.bool_]) -> list[Ring]:
+    """Outline and holes of one piece: its corners, joined by horizontal and vertical edges."""
+    y, x, across, along = _linked_corners(piece)
+    rings, seen = [], np.zeros(len(y), bool)
+    for first in range(len(y)):
+        if seen[first]:
+            continue
+        ring, corner = [], first
+        while not seen[corner]:
+            other = across[corner]
+            seen[corner] = seen[other] = True
+            ring += [corner, other]
+            corner = along[other]
+        rings.append(np.column_stack([x[ring], y[ring]]))
+    return rings  # the upper left corner comes first, which is one of the outline
+
+
+def _linked_corners(
+    piece: NDArray[np.bool_],
+) -> tuple[NDArray[Any], NDArray[Any], list[int], list[int]]:
+    """Corners of the outline (y, x), and for each the one across and the one along the column.
+
+    At a corner one or three of the four pixels around are inside. Edges then lie between the first
+    and second corner of each row, the third and fourth, and so on; the same in columns. Where two
+    pixels touch by a corner only, it counts twice, and inside is joined there: the piece is one.
+    """
+    around = np.pad(piece, 1)
+    upper_left, upper_right = around[:-1, :-1], around[:-1, 1:]
+    lower_left, lower_right = around[1:, :-1], around[1:, 1:]
+    odd = upper_left ^ upper_right ^ lower_left ^ lower_right
+    touching = (upper_left == lower_right) & (upper_right == lower_left)
+    touching &= upper_left != upper_right
+    y, x = np.nonzero(odd | touching)
+    twice = touching[y, x]
+    falling = np.repeat(twice & upper_left[y, x], 1 + twice)
+    second = np.repeat(np.cumsum(1 + twice), 1 + twice) - 1 == np.arange((1 + twice).sum())
+    second &= np.repeat(twice, 1 + twice)
+    y, x = np.repeat(y, 1 + twice), np.repeat(x, 1 + twice)
+    across = np.arange(len(y)) ^ 1
+    downwards = np.lexsort((second ^ falling, y, x))
+    along = np.empty(len(y), np.int64)
+    along[downwards[::2]], along[downwards[1::2]] = downwards[1::2], downwards[::2]
+    return y, x, across.tolist(), along.tolist()
+
+
+def filled(rings: Sequence[Ring], plane_shape: tuple[int, int]) -> Placed:
+    """The pixels inside ``rings`` by the even-odd rule, cut off at the borders of the plane (y, x).
+
+    Each edge flips all pixels to its right in the rows whose middle it crosses.
+
+    Raises
+    ------
+    AnnotationError
+        If corners are no finite numbers, or there are so many long edges that it would take
+        minutes.
+    """
+    kept = [np.asarray(ring, np.float64).reshape(-1, 2) for ring in rings]
+    kept = [ring for ring in kept if len(ring) >= 3]
+    if not kept:
+        return (0, 0), np.zeros((0, 0), bool)
+    corners = np.concatenate(kept)
+    if not np.isfinite(corners).all() or np.abs(corners).max() > _FURTHEST_PX:
+        raise AnnotationError(
+            "a polygon has a corner that is no number or lies far outside every image; "
+            "export it again in pixels"
+        )
+    stop = np.array(plane_shape[::-1])
+    left, top = np.clip(np.floor(corners.min(axis=0)), 0, stop).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, stop).astype(int)
+    flips = np.zeros((max(0, bottom - top), max(0, right - left) + 1), bool)
+    if flips.size > flips.shape[0]:
+        starts = corners - (left, top)
+        ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in kept]) - (left, top)
+        _flip(flips, starts, ends)
+    return (int(top), int(left)), np.logical_xor.accumulate(flips, axis=1)[:, :-1]
+
+
+def _flip(flips: NDArray[np.bool_], starts: NDArray[Any], ends: NDArray[Any]) -> None:
+    """Flip in ``flips`` (y, x) the first pixel right of each edge, in each row it crosses."""
+    height, width = flips.shape
+    upper = np.minimum(starts[:, 1], ends[:, 1])
+    lower = np.maximum(starts[:, 1], ends[:, 1])
+    first = np.clip(np.ceil(upper - 0.5), 0, height).astype(np.int64)
+    rows = np.clip(np.ceil(lower - 0.5), 0, height).astype(np.int64) - first
+    crossing = rows > 0
+    starts, ends, first, rows = starts[crossing], ends[crossing], first[crossing], rows[crossing]
+    total = np.cumsum(rows)
+    if len(total) and total[-1] > _MOST_CROSSINGS_PER_PIXEL * (flips.size + len(rows)):
+        raise AnnotationError(
+            f"a polygon on {width - 1} × {height} pixels crosses their rows {total[-1]} times, "
+            "which no outline does; it is damaged: export it again, simplified"
+        )
+    slope = (ends[:, 0] - starts[:, 0]) / (ends[:, 1] - starts[:, 1])
+    for part in np.split(
+        np.arange(len(rows)), np.flatnonzero(np.diff(total // _CROSSINGS_AT_ONCE)) + 1
+    ):
+        count = rows[part]
+        edge = np.repeat(part, count)
+        row = first[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
+        crossed = starts[edge, 0] + (row + 0.5 - starts[edge, 1]) * slope[edge]
+        column = np.clip(np.ceil(crossed - 0.5), 0, width - 1).astype(np.int64)
+        np.logical_xor.at(flips, (row, column), True)
+
+
+def union(parts: Sequence[Placed]) -> Placed:
+    """One mask of all pixels that any of ``parts`` has."""
+    kept = [part for part in parts if part[1].size]
+    if len(kept) < 2:
+        return kept[0] if kept else ((0, 0), np.zeros((0, 0), bool))
+    top = min(corner[0] for corner, _ in kept)
+    left = min(corner[1] for corner, _ in kept)
+    bottom = max(corner[0] + mask.shape[0] for corner, mask in kept)
+    right = max(corner[1] + mask.shape[1] for corner, mask in kept)
+    joined = np.zeros((bottom - top, right - left), bool)
+    for (y, x), mask in kept:
+        joined[y - top : y - top + mask.shape[0], x - left : x - left + mask.shape[1]] |= mask
+    return (top, left), joined

@@ -1,0 +1,134 @@
+"""Strokes that may be painted in the wrong class: what the other strokes say about each.
+
+Every stroke is left out in turn and judged by the ridge head solved on all the others: a wrong
+stroke cannot then vouch for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from unetscope.learning.advice.stroke_sums import StrokeSums
+from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.instant import LabelledRows, labelled_rows, prepared, recipe_gains
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.precision import choose_device
+from unetscope.learning.samples import Sample, check_samples
+from unetscope.learning.stroke_map import StrokeMap, stroke_map
+
+_SMALLEST = 1e-7
+
+
+@dataclass(frozen=True)
+class DoubtfulStroke:
+    """A stroke the model would have painted otherwise.
+
+    Attributes
+    ----------
+    sample : index of the sample it is painted on.
+    centre : pixel (y, x) or (z, y, x) of the stroke, nearest to its middle.
+    painted, believed : class values.
+    pixels : of the stroke.
+    sureness : 0 to 1, mean probability of ``believed`` over the stroke.
+    loss : mean of -log(probability of ``painted``), in nats; the list is sorted by it.
+    text : the same in words.
+    """
+
+    sample: int
+    centre: tuple[int, ...]
+    painted: int
+    believed: int
+    pixels: int
+    sureness: float
+    loss: float
+    text: str
+
+
+def label_errors(
+    model: PixelModel,
+    samples: Sequence[Sample],
+    *,
+    cache: FeatureCache | None = None,
+    names: Mapping[int, str] | None = None,
+    device: str = "auto",
+    least_sure: float = 0.6,
+) -> list[DoubtfulStroke]:
+    """Strokes on which the head, solved without them, is sure of another class; worst first.
+
+    The only stroke of a class cannot be judged and is never listed.
+
+    Parameters
+    ----------
+    model : its backbone and recipe count; what it has learned from these strokes does not.
+    least_sure : mean probability of the other class from which a stroke is listed.
+
+    Raises
+    ------
+    LabelError
+        Fewer than two classes are painted.
+    """
+    values = tuple(check_samples(samples))
+    cache, device = cache or FeatureCache(), choose_device(device)
+    model = prepared(model, samples, cache)
+    rows = labelled_rows(model, samples, values, cache=cache, device=device)
+    maps = [stroke_map(np.asarray(sample.labels)) for sample in samples]
+    strokes = _stroke_of_each(rows, samples, maps)
+    present, index = np.unique(strokes, return_inverse=True)
+    with torch.inference_mode():
+        features = (rows.features.double() * recipe_gains(model).double()).numpy()
+    sums = StrokeSums(features, rows.targets, index, model.recipe.ridge)
+    starts = np.cumsum([0, *(found.count for found in maps)])
+    doubts = []
+    for position, stroke in enumerate(present):
+        if not sums.can_leave_out(position):
+            continue
+        chance = _softmax(sums.scores_without(position) * model.recipe.sharpness)
+        painted, believed = sums.targets[position], int(chance.mean(axis=0).argmax())
+        sureness = float(chance[:, believed].mean())
+        if believed == painted or sureness < least_sure:
+            continue
+        loss = float(-np.log(np.maximum(chance[:, painted], _SMALLEST)).mean())
+        sample = int(np.searchsorted(starts, stroke, side="right")) - 1
+        own = maps[sample].points[maps[sample].strokes == stroke - starts[sample]]
+        said = (values[painted], values[believed])
+        text = _text(said, sureness, names or {})
+        doubts.append(DoubtfulStroke(sample, _middle(own), *said, len(own), sureness, loss, text))
+    return sorted(doubts, key=lambda doubt: -doubt.loss)
+
+
+def _stroke_of_each(
+    rows: LabelledRows, samples: Sequence[Sample], maps: Sequence[StrokeMap]
+) -> np.ndarray:
+    """(n,) number of the stroke of every row, counted on over the samples."""
+    strokes, start = np.zeros(len(rows.targets), np.int64), 0
+    for index, (sample, found) in enumerate(zip(samples, maps, strict=True)):
+        chosen = rows.places[:, 0] == index
+        places = rows.places[chosen, 4 - sample.labels.ndim :]  # (n, 2) or, in a stack, (n, 3)
+        shape = sample.labels.shape
+        known = np.ravel_multi_index(tuple(found.points.T), shape)  # increasing
+        order = np.searchsorted(known, np.ravel_multi_index(tuple(places.T), shape))
+        strokes[chosen] = found.strokes[order] + start
+        start += found.count
+    return strokes
+
+
+def _softmax(scores: np.ndarray) -> np.ndarray:
+    grown = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return grown / grown.sum(axis=1, keepdims=True)
+
+
+def _middle(points: np.ndarray) -> tuple[int, ...]:
+    nearest = ((points - points.mean(axis=0)) ** 2).sum(axis=1).argmin()
+    return tuple(int(i) for i in points[nearest])
+
+
+def _text(said: tuple[int, int], sureness: float, names: Mapping[int, str]) -> str:
+    painted, believed = (names.get(value) or f"class {value}" for value in said)
+    return (
+        f"Painted {painted}; by all other strokes it looks like {believed} "
+        f"({100 * sureness:.0f} % sure). Delete it, relabel it, or keep it if you are right."
+    )

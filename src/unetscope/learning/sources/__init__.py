@@ -1,0 +1,1 @@
+"""Where feature maps come from: the bundled U-Net, classical filters, backbones of others."""

@@ -1,0 +1,121 @@
+"""What is meta-trained: the network, the head's settings, and how a run is configured."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from unetscope.errors import ModelError
+from unetscope.learning.features import Recipe, gain_vector
+from unetscope.network.catalogue import load_bundled
+from unetscope.network.unet import UNet, UNetConfig, initialise
+
+# Each decoder tap has an RMS near 0.7 after batch normalisation and ReLU; classical filters are
+# brought to a similar size by these factors (one over their RMS on normalised scenes) before the
+# learned gains, so that all gains start where the first experiments found them best.
+_CLASSICAL_SCALE = (
+    (1.7, 12.0, 16.0, 16.0, 10.0),
+    (1.7, 9.0, 10.0, 10.0, 8.0),
+    (1.8, 7.0, 7.0, 7.0, 6.0),
+    (1.8, 6.0, 5.0, 5.0, 5.0),
+)
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """All that decides one pretraining run; read from a TOML file of ``configs/``.
+
+    ``start`` names bundled weights to go on from; they are folded, so the network then learns
+    without batch normalisation. ``forest_trees`` above zero trains for what a user is shown: the
+    head averaged with a forest of so many trees and weighted by the classes' shares, asked on
+    ``asked_pixels`` of every crop.
+    """
+
+    name: str
+    title: str
+    widths: tuple[int, ...]
+    seed: int
+    minutes: float
+    episodes_per_step: int = 2
+    crop_px: int = 128
+    learning_rate: float = 2e-3
+    synthetic_share: float = 0.5
+    average_decay: float = 0.998
+    start: str | None = None
+    forest_trees: int = 0
+    asked_pixels: int = 4096
+
+    @classmethod
+    def read(cls, path: Path) -> PretrainConfig:
+        """Read a TOML file; unknown keys are an error."""
+        with path.open("rb") as handle:
+            values = tomllib.load(handle)
+        known = set(cls.__dataclass_fields__)
+        if unknown := set(values) - known:
+            raise ModelError(f"{path.name} has unknown keys {sorted(unknown)}; known: {known}.")
+        return cls(**{**values, "widths": tuple(values["widths"])})
+
+
+class MetaLearner(nn.Module):
+    """The network, the head's learned settings and the two auxiliary heads."""
+
+    def __init__(self, config: PretrainConfig) -> None:
+        super().__init__()
+        self.net, recipe = _beginning(config)
+        self.log_tap_gain = nn.Parameter(torch.tensor(recipe.tap_gain).log())
+        self.log_classical_gain = nn.Parameter(torch.tensor(recipe.classical_gain).log())
+        self.log_ridge = nn.Parameter(torch.tensor(recipe.ridge).log())
+        self.log_sharpness = nn.Parameter(torch.tensor(recipe.sharpness).log())
+        self.log_prior_strength = nn.Parameter(torch.tensor(recipe.prior_strength).log())
+        self.log_forest_odds = nn.Parameter(torch.logit(torch.tensor(recipe.forest_share)))
+        self.auxiliary = nn.Conv2d(config.widths[0], 2, 1)
+        generator = torch.Generator().manual_seed(config.seed)
+        with torch.no_grad():
+            spread = config.widths[0] ** -0.5
+            self.auxiliary.weight.uniform_(-spread, spread, generator=generator)
+            nn.init.zeros_(self.auxiliary.bias)  # type: ignore[arg-type]
+
+    def gains(self) -> Tensor:
+        """The learned gain of every feature."""
+        return gain_vector(self.net, 1, self.log_tap_gain.exp(), self.log_classical_gain.exp())
+
+    def recipe(self) -> Recipe:
+        """The learned settings as plain numbers."""
+        return Recipe(
+            tap_gain=tuple(self.log_tap_gain.exp().tolist()),
+            classical_gain=tuple(
+                tuple(float(g) for g in row) for row in self.log_classical_gain.exp().tolist()
+            ),
+            ridge=self.log_ridge.exp().item(),
+            sharpness=self.log_sharpness.exp().item(),
+            prior_strength=self.log_prior_strength.exp().item(),
+            forest_share=self.log_forest_odds.sigmoid().item(),
+        )
+
+
+def _beginning(config: PretrainConfig) -> tuple[UNet, Recipe]:
+    """Network and settings a run starts from: random and guessed, or those of bundled weights."""
+    if config.start is None:
+        design = UNetConfig(in_channels=1, classes=2, widths=config.widths)
+        scale = torch.tensor(_CLASSICAL_SCALE) * 0.25 * 0.7
+        gains = tuple(tuple(float(g) for g in row) for row in scale.tolist())
+        recipe = Recipe(classical_gain=gains, ridge=0.03, sharpness=6.0)
+        return initialise(UNet(design), config.seed), recipe
+    bundled, manifest = load_bundled(config.start)
+    if bundled.config.widths != config.widths:
+        raise ModelError(
+            f"{config.start} has widths {bundled.config.widths} and the configuration "
+            f"{config.widths}; give the widths of the weights it starts from."
+        )
+    return copy.deepcopy(bundled).requires_grad_(True), Recipe.from_dict(manifest["recipe"])
+
+
+def config_record(config: PretrainConfig) -> dict[str, Any]:
+    """The configuration as JSON values, for the model card and the weights' metadata."""
+    return {**asdict(config), "widths": list(config.widths)}

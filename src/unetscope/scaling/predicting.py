@@ -1,0 +1,161 @@
+"""Predicting images of any size in constant memory, from file to file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unetscope.errors import OutputError
+from unetscope.images.files import write_micrograph
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.normalisation import fit_normalisation
+from unetscope.learning.events import Notice, PredictionEvent, TileDone
+from unetscope.learning.feature_cache import grid
+from unetscope.learning.inference import Engine, made_ready
+from unetscope.learning.memory import keep_freed_memory
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.precision import choose_device
+from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
+from unetscope.scaling.bands import Band, read_bands
+from unetscope.scaling.scratch import Scratch, scratch
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an answer goes: ``labels`` and, if wanted, ``probabilities``; .tif or .zarr."""
+
+    labels: Path
+    probabilities: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.probabilities == self.labels:
+            raise OutputError(
+                f"labels and probabilities would both become {self.labels}; name two files."
+            )
+
+
+def predict_to(
+    model: PixelModel,
+    image: Micrograph,
+    target: Target,
+    options: PredictOptions | None = None,
+    *,
+    engine: Engine | None = None,
+) -> Iterator[PredictionEvent]:
+    """Answer ``image`` and write the answer to ``target``, in the memory of a few rows of tiles.
+
+    With the default engine the labels are those of :func:`predict_labels`. Events come tile by
+    tile; the files appear, whole, when the iterator is exhausted, and not at all if it is closed
+    before.
+
+    Parameters
+    ----------
+    options : ``region``, ``planes`` and ``clip`` have no meaning here: all of it is answered.
+    engine : what computes the networks; torch in fp32 by default.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    ModelError
+        If the model cannot answer such an image.
+    """
+    model.check_image(image)
+    options = options or PredictOptions()
+    keep_freed_memory()
+    with ExitStack() as stack:
+        shape = image.spatial_shape
+        labels = stack.enter_context(scratch(target.labels, shape, label_dtype(model)))
+        chances = None
+        if target.probabilities is not None:
+            shape = (len(model.classes), *shape)
+            chances = stack.enter_context(scratch(target.probabilities, shape, np.float32))
+        ready = made_ready(model, choose_device(options.device), engine or Engine())
+        yield from predict_into(ready, image, labels, options, probabilities=chances)
+        axes, name = image.spatial_axes, image.name or "image"
+        _write(labels, axes, f"{name} labels", image, target.labels)
+        if chances is not None and target.probabilities is not None:
+            _write(chances, "c" + axes, f"{name} probabilities", image, target.probabilities)
+
+
+def predict_into(
+    model: PixelModel,
+    image: Micrograph,
+    labels: Any,
+    options: PredictOptions | None = None,
+    *,
+    probabilities: Any = None,
+) -> Iterator[PredictionEvent]:
+    """Answer ``image`` row of tiles by row of tiles into arrays, reading ahead.
+
+    Parameters
+    ----------
+    labels : takes ``labels[rows] = …`` or, of a stack, ``labels[z, rows] = …``: a numpy, memmap or
+        zarr array of the image's spatial shape, or a :class:`Scratch`.
+    probabilities : the same with a leading axis of classes, float32; None where not wanted.
+    """
+    options = replace(
+        options or PredictOptions(), probabilities=probabilities is not None, planes=None
+    )
+    model.check_image(image)
+    if model.own_normalisation or model.normalisation is None:  # once for the image, not by rows
+        model = replace(model, own_normalisation=False, normalisation=fit_normalisation(image))
+    bands, tiles_a_band = _bands(model, image, options.tile_px)
+    total = tiles_a_band * len(bands)
+    stacked = "z" in image.spatial_axes
+    for index, (band, plane) in enumerate(read_bands(image, bands)):
+        region = (band.core, slice(0, image.spatial_shape[-1]))
+        rows = _Rows(model, plane, band.core, chances=probabilities is not None)
+        for event in predict_tiles(model, plane, replace(options, region=region, clip=True)):
+            if isinstance(event, Notice):
+                yield event
+                continue
+            rows.take(event)
+            done = index * tiles_a_band + event.done * tiles_a_band // event.total
+            where = (slice(band.z, band.z + 1), *event.region) if stacked else event.region
+            yield replace(event, done=done, total=total, region=where)
+        place = (band.z, band.core) if stacked else (band.core,)
+        labels[place] = rows.labels
+        if rows.chances is not None:
+            for number, chance in enumerate(rows.chances):
+                probabilities[(number, *place)] = chance
+
+
+class _Rows:
+    """The answer of one row of tiles, as it comes."""
+
+    def __init__(self, model: PixelModel, plane: Micrograph, core: slice, *, chances: bool) -> None:
+        shape = (core.stop - core.start, plane.spatial_shape[-1])
+        self.core = core
+        self.labels = np.zeros(shape, label_dtype(model))
+        self.chances = np.zeros((len(model.classes), *shape), np.float32) if chances else None
+
+    def take(self, event: TileDone) -> None:
+        """Put one tile where it belongs."""
+        y, x = event.region
+        inside = (slice(y.start - self.core.start, y.stop - self.core.start), x)
+        self.labels[inside] = event.labels
+        if self.chances is not None and event.probabilities is not None:
+            self.chances[(slice(None), *inside)] = event.probabilities
+
+
+def _bands(model: PixelModel, image: Micrograph, tile_px: int) -> tuple[Sequence[Band], int]:
+    """Rows of tiles of all planes, and how many tiles are in a row."""
+    height = image.spatial_shape[-2]
+    tiles = grid(model, image, tile_px)
+    rows: dict[int, Band] = {}
+    for tile in tiles:
+        y, window = tile.inside(image.spatial_shape[-2:])[0], tile.window[0]
+        rows[y.start] = Band(0, y, slice(window.start, min(window.stop, height)))
+    planes = [replace(band, z=z) for z in range(image.depth) for band in rows.values()]
+    return planes, len(tiles) // len(rows)
+
+
+def _write(found: Scratch, axes: str, name: str, image: Micrograph, path: Path) -> None:
+    size = image.pixel_size
+    write_micrograph(Micrograph(found.read(), axes, size, image.unit, name), path)

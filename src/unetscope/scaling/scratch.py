@@ -1,0 +1,65 @@
+"""An array on disk that is filled piece by piece and never held in memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from unetscope.errors import OutputError
+
+
+class Scratch:
+    """An array (…, y, x) in a file, written in whole rows.
+
+    Written through the file and not through a mapping, so that what was written does not count as
+    memory of this process.
+    """
+
+    def __init__(self, path: Path, shape: Sequence[int], dtype: DTypeLike) -> None:
+        self.path, self.shape, self.dtype = path, tuple(shape), np.dtype(dtype)
+        with path.open("wb") as file:
+            file.truncate(math.prod(self.shape) * self.dtype.itemsize)
+
+    def __setitem__(self, where: tuple[Any, ...], rows: np.ndarray) -> None:
+        """``where``: an index for every axis but the last two, then the slice of rows."""
+        *leading, y = where
+        plane = int(np.ravel_multi_index(leading, self.shape[:-2])) if leading else 0
+        offset = (plane * self.shape[-2] + y.start) * self.shape[-1] * self.dtype.itemsize
+        with self.path.open("rb+") as file:
+            file.seek(offset)
+            file.write(np.ascontiguousarray(rows, self.dtype).data)
+
+    def read(self) -> np.ndarray:
+        """All of it, mapped from the file."""
+        return np.memmap(self.path, self.dtype, "r", shape=self.shape)
+
+
+@contextmanager
+def scratch(beside: Path, shape: Sequence[int], dtype: DTypeLike) -> Iterator[Scratch]:
+    """A :class:`Scratch` in the folder of ``beside``, gone afterwards.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written, or the disk is full.
+    """
+    path = beside.with_name(f".{beside.name}.{os.getpid()}.scratch")
+    try:
+        yield Scratch(path, shape, dtype)
+    except OSError as error:
+        if error.filename not in (None, str(path)):
+            raise
+        raise OutputError(
+            f"{beside} cannot be written: {error.strerror or error}; "
+            "make room or choose another folder."
+        ) from error
+    finally:
+        with suppress(OSError):
+            path.unlink()

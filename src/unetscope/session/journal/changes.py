@@ -1,0 +1,173 @@
+"""What one edit did to the labels, as runs of pixels with their old and new values.
+
+Labels are cut into square tiles (:class:`Tiling`), and a pixel's *address* is ``tile number ×
+pixels of a tile + place in the tile``. So an edit is a short list of runs in one order, whatever
+the size of the image, and finding or applying it touches its own tiles alone.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unetscope.session.journal.faults import JournalError
+
+TILE_PX = 256
+_TILE_PIXELS = TILE_PX * TILE_PX
+_MAGIC = b"runs"
+_HEADER = struct.Struct("<4sQ")
+_COLUMN = np.dtype("<i8")
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Labels ``(…, y, x)`` cut into squares of 256 px, numbered plane by plane, row by row."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def bands(self) -> int:
+        """Rows of tiles over all planes."""
+        return math.prod(self.shape[:-2]) * self._rows
+
+    @property
+    def columns(self) -> int:
+        """Tiles side by side."""
+        return -(-self.shape[-1] // TILE_PX)
+
+    @property
+    def _rows(self) -> int:
+        return -(-self.shape[-2] // TILE_PX)
+
+    def band(self, index: int) -> tuple[Any, ...]:
+        """The slices of a whole row of tiles; its tiles are ``index × columns`` and following."""
+        plane, row = divmod(index, self._rows)
+        leading = np.unravel_index(plane, self.shape[:-2]) if self.shape[:-2] else ()
+        rows = slice(row * TILE_PX, min((row + 1) * TILE_PX, self.shape[-2]))
+        return (*(int(i) for i in leading), rows, slice(None))
+
+    def slices(self, tile: int) -> tuple[Any, ...]:
+        """The slices of one tile."""
+        band, column = divmod(tile, self.columns)
+        left = column * TILE_PX
+        return (*self.band(band)[:-1], slice(left, min(left + TILE_PX, self.shape[-1])))
+
+    def touched(self, box: Sequence[slice]) -> set[int]:
+        """The tiles that a box of pixels touches; ``box`` has one slice with ends per axis."""
+        ranges = [range(*part.indices(n)) for part, n in zip(box, self.shape, strict=True)]
+        if not all(ranges):
+            return set()
+        plane_numbers = np.arange(math.prod(self.shape[:-2])).reshape(self.shape[:-2])
+        planes = np.atleast_1d(plane_numbers[tuple(box[:-2])]).ravel()
+        rows, columns = (range(r[0] // TILE_PX, r[-1] // TILE_PX + 1) for r in ranges[-2:])
+        return {
+            (int(plane) * self._rows + row) * self.columns + column
+            for plane in planes
+            for row in rows
+            for column in columns
+        }
+
+    def read(self, labels: Any, tile: int) -> NDArray[Any]:
+        """A copy of one tile, ``(256, 256)``, padded with zeros at the far borders."""
+        values = np.asarray(labels[self.slices(tile)])
+        square = np.zeros((TILE_PX, TILE_PX), values.dtype)
+        square[: values.shape[0], : values.shape[1]] = values
+        return square
+
+    def indices(self, tile: int, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...]:
+        """Index arrays, one per axis, of places in a tile."""
+        *leading, rows, columns = self.slices(tile)
+        y, x = np.divmod(places, TILE_PX)
+        planes = [np.full(places.shape, i) for i in leading]
+        return (*planes, y + rows.start, x + columns.start)
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Runs of neighbouring pixels that had one old value and have one new value.
+
+    ``starts`` are addresses in ascending order, ``lengths`` in pixels, ``old`` and ``new`` label
+    values; all are ``(run,)`` int64. No run crosses the border of a tile.
+    """
+
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    old: NDArray[np.int64]
+    new: NDArray[np.int64]
+
+    @property
+    def pixels(self) -> int:
+        """How many pixels changed."""
+        return int(self.lengths.sum())
+
+    @property
+    def inverse(self) -> Change:
+        """The change that takes this one back."""
+        return Change(self.starts, self.lengths, self.new, self.old)
+
+    def equals(self, other: Change) -> bool:
+        """Whether both change the same pixels from and to the same values."""
+        return all(map(np.array_equal, self._columns(), other._columns()))
+
+    def tiles(self) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
+        """(tile number, places in the tile, new values) tile by tile; both arrays ``(pixel,)``."""
+        numbers = self.starts // _TILE_PIXELS
+        firsts = np.flatnonzero(np.diff(numbers, prepend=-1))
+        for first, last in zip(firsts, [*firsts, len(numbers)][1:], strict=True):
+            lengths = self.lengths[first:last]
+            before = np.cumsum(lengths) - lengths
+            offsets = np.repeat(self.starts[first:last] % _TILE_PIXELS - before, lengths)
+            places = offsets + np.arange(lengths.sum())
+            yield int(numbers[first]), places, np.repeat(self.new[first:last], lengths)
+
+    def encode(self) -> bytes:
+        """The change as compressed bytes."""
+        columns = (np.diff(self.starts, prepend=0), self.lengths, self.old, self.new)
+        body = b"".join(column.astype(_COLUMN).tobytes() for column in columns)
+        return zlib.compress(_HEADER.pack(_MAGIC, len(self.starts)) + body, 1)
+
+    @classmethod
+    def decode(cls, packed: bytes) -> Change:
+        """Read what :meth:`encode` wrote; anything else is a :class:`JournalError`."""
+        try:
+            body = zlib.decompress(packed)
+            magic, count = _HEADER.unpack_from(body)
+        except (zlib.error, struct.error) as error:
+            raise JournalError(f"an edit in the journal cannot be read: {error}.") from error
+        columns = np.frombuffer(body, _COLUMN, offset=_HEADER.size) if len(body) % 8 == 4 else ()
+        if magic != _MAGIC or len(columns) != 4 * count:
+            raise JournalError(
+                f"an edit in the journal holds {len(columns)} numbers instead of {4 * count}."
+            )
+        steps, lengths, old, new = np.asarray(columns).reshape(4, count)
+        return cls(np.cumsum(steps), lengths, old, new)
+
+    def _columns(self) -> tuple[NDArray[np.int64], ...]:
+        return self.starts, self.lengths, self.old, self.new
+
+
+def joined(parts: Iterable[Change]) -> Change:
+    """One change out of changes of different tiles, given in the order of the tiles."""
+    columns = list(zip(*(part._columns() for part in parts), strict=True))
+    if not columns:
+        return Change(*(np.zeros(0, np.int64) for _ in range(4)))
+    return Change(*(np.concatenate(column) for column in columns))
+
+
+def tile_change(tile: int, before: NDArray[Any], after: NDArray[Any]) -> Change:
+    """What is different between two states ``(256, 256)`` of a tile."""
+    flat_before, flat_after = before.ravel(), after.ravel()
+    places = np.flatnonzero(flat_before != flat_after)
+    old, new = (flat[places].astype(np.int64) for flat in (flat_before, flat_after))
+    begins = np.ones(places.size, bool)
+    begins[1:] = (np.diff(places) != 1) | (np.diff(old) != 0) | (np.diff(new) != 0)
+    firsts = np.flatnonzero(begins)
+    lengths = np.diff(firsts, append=places.size)
+    return Change(tile * _TILE_PIXELS + places[firsts], lengths, old[firsts], new[firsts])

@@ -1,0 +1,61 @@
+"""Which edit undo takes back and which redo brings again, read from the edits themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Kind(Enum):
+    """What made an edit."""
+
+    PAINT = "paint"
+    ERASE = "erase"
+    FILL = "fill"
+    POLYGON = "polygon"
+    ACCEPT = "accept"  # a prediction taken over
+    CONSOLE = "console"  # written by a script, or found without an event that told of it
+    RESTORE = "restore"  # brought back from this journal
+    BEGIN = "begin"  # another layer took the place of the one that was painted on
+    REPAIR = "repair"  # what a file that was gone or replaced did not know
+    UNDO = "undo"
+    REDO = "redo"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One edit without its pixels; ``of`` is the edit that an undo or redo is about."""
+
+    sequence: int
+    kind: Kind
+    made_at: float  # seconds since 1970
+    pixels: int
+    of: int | None = None
+
+
+@dataclass
+class History:
+    """Two stacks of edits; each edit that is not itself an undo or redo empties the second."""
+
+    undoable: list[Entry] = field(default_factory=list)
+    redoable: list[Entry] = field(default_factory=list)
+
+    def enter(self, entry: Entry) -> None:
+        """Take the next edit into account."""
+        if entry.kind is Kind.UNDO:
+            self._move(entry.of, self.undoable, self.redoable)
+        elif entry.kind is Kind.REDO:
+            self._move(entry.of, self.redoable, self.undoable)
+        else:
+            self.undoable.append(entry)
+            self.redoable.clear()
+
+    def standing(self) -> list[Entry]:
+        """The edits that made the present labels: since the last begin, without undone ones."""
+        begun = [i for i, entry in enumerate(self.undoable) if entry.kind is Kind.BEGIN]
+        return self.undoable[begun[-1] + 1 if begun else 0 :]
+
+    @staticmethod
+    def _move(of: int | None, source: list[Entry], target: list[Entry]) -> None:
+        if source and source[-1].sequence == of:
+            target.append(source.pop())

@@ -1,0 +1,282 @@
+"""The journal of one image: what its labels are, what can be undone, what waits for the disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import chain, islice
+from pathlib import Path
+
+from unetscope.learning.classes import LabelClass
+from unetscope.session.journal.changes import Change
+from unetscope.session.journal.faults import JournalError
+from unetscope.session.journal.history import Entry, History, Kind
+from unetscope.session.journal.identity import ImageIdentity
+from unetscope.session.journal.mirror import Mirror
+from unetscope.session.journal.replaying import replayed
+from unetscope.session.journal.status import JournalStatus, Keeping, RestoreOffer
+from unetscope.session.journal.storage import Edit, JournalFile
+
+_FIRST_RETRY_S = 1.0
+_LATEST_RETRY_S = 30.0
+_IN_MEMORY = 256  # edits whose pixels undo finds without the disk
+
+
+class ImageJournal:
+    """Takes edits in and commits them; those the disk does not take wait in order.
+
+    ``mirror`` holds the labels after the last edit. A journal that is not there is made with the
+    first edit, so an image that is only looked at leaves nothing behind.
+
+    Parameters
+    ----------
+    path
+        The file; several images may share it.
+    image
+        Whose labels.
+    make_folder
+        Whether the folder may be made. Not beside a project: a drive that was taken out would
+        be mistaken for an empty one.
+    seconds
+        A clock for the waits between two tries.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        image: ImageIdentity,
+        *,
+        make_folder: bool = False,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.path, self.image = path, image
+        self._make_folder, self._seconds = make_folder, seconds
+        self.mirror = replayed(image.shape, ())
+        self.history = History()
+        self._newest = 0  # sequence number of the last edit, kept or waiting
+        self._last_kept: Entry | None = None
+        self._waiting: list[Edit] = []
+        self._recent: dict[int, bytes] = {}
+        self._classes: tuple[LabelClass, ...] | None = None  # what is still to be kept
+        self._file: JournalFile | None = None
+        self._row: int | None = None
+        self._read_only = False
+        self._reason = ""
+        self._wait_s, self._next_try = _FIRST_RETRY_S, 0.0
+        if path.exists():
+            self.flush()
+
+    def close(self) -> None:
+        """Try the last time what waits, and let go of the file."""
+        self.flush()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    # ---- what is known
+
+    @property
+    def status(self) -> JournalStatus:
+        """What the window shows, but for the offer."""
+        if self._read_only:
+            keeping = Keeping.READ_ONLY
+        elif self._reason:
+            keeping = Keeping.WAITING
+        else:
+            keeping = Keeping.KEPT if self._newest else Keeping.NOTHING_YET
+        return JournalStatus(
+            keeping=keeping,
+            reason=self._reason,
+            waiting=len(self._waiting),
+            can_undo=bool(self.history.undoable),
+            can_redo=bool(self.history.redoable),
+        )
+
+    @property
+    def offer(self) -> RestoreOffer | None:
+        """The present labels as something to bring back; None without any."""
+        standing = self.history.standing()
+        if not len(self.mirror) or not standing:
+            return None
+        pixels = sum(int((tile != 0).sum()) for _, tile in self.mirror.tiles())
+        return RestoreOffer(self._newest, len(standing), pixels, standing[-1].made_at)
+
+    def classes(self) -> tuple[LabelClass, ...]:
+        """The class table as it was last kept; empty where there is none.
+
+        Raises
+        ------
+        JournalError
+            If the file cannot be read.
+        """
+        if self._classes is not None:
+            return self._classes
+        return self._file.classes() if self._file is not None else ()
+
+    def labels_at(self, sequence: int) -> Mirror:
+        """The labels after an earlier edit; :class:`JournalError` if the file cannot be read."""
+        if sequence == self._newest:
+            return self.mirror
+        kept = () if self._file is None or self._row is None else self._file.changes(self._row)
+        changes = chain(kept, (edit.change for edit in self._waiting))
+        return replayed(self.image.shape, islice(changes, sequence))
+
+    def step(self, *, back: bool) -> tuple[Entry, Change] | None:
+        """The next edit to undo (or redo) and the change that does it; None without any.
+
+        Raises
+        ------
+        JournalError
+            If the edit is old and the disk cannot be read.
+        """
+        stack = self.history.undoable if back else self.history.redoable
+        if not stack:
+            return None
+        entry = stack[-1]
+        runs = self._recent.get(entry.sequence)
+        if runs is None:
+            runs = self._runs_on_disk(entry.sequence)
+        change = Change.decode(runs)
+        return entry, change.inverse if back else change
+
+    # ---- edits
+
+    def record(self, kind: Kind, change: Change, of: int | None = None) -> None:
+        """Take an edit in and commit it, with what waited before it.
+
+        When this returns the edit is on the disk, or :attr:`status` says that it waits and why.
+        """
+        self._newest += 1
+        entry = Entry(self._newest, kind, time.time(), change.pixels, of)
+        edit = Edit(entry, change.encode())
+        self.mirror.apply(change)
+        self.history.enter(entry)
+        self._remember(edit)
+        self._waiting.append(edit)
+        if not self._reason or self._seconds() >= self._next_try:
+            self.flush()
+
+    def keep_classes(self, classes: Sequence[LabelClass]) -> None:
+        """Keep the names and colours of the classes, with the next edit or now."""
+        self._classes = tuple(classes)
+        if self._file is not None and not self._reason:
+            self.flush()
+
+    def retry(self) -> None:
+        """Try again what waits, if the time for it has come."""
+        if self._reason and self._seconds() >= self._next_try:
+            self.flush()
+
+    def tidy(self) -> None:
+        """Move the log into the database, when there is nothing else to do."""
+        if self._file is not None and not self._reason:
+            try:
+                self._file.tidy()
+            except JournalError as error:
+                self._failed(error)
+
+    def flush(self) -> None:
+        """Commit what waits, in order, in one transaction."""
+        if self._read_only:
+            self._waiting.clear()
+            return
+        if not self._waiting and self._classes is None and not self.path.exists():
+            self._reason = ""
+            return
+        try:
+            file, row = self._connected()
+            if self._waiting and not self._read_only:
+                file.append(row, self._waiting)
+                self._last_kept = self._waiting[-1].entry
+            if self._classes is not None and not self._read_only:
+                file.keep_classes(self._classes)
+        except JournalError as error:
+            self._failed(error)
+            return
+        self._waiting.clear()
+        self._classes = None
+        self._wait_s = _FIRST_RETRY_S
+        if not self._read_only:
+            self._reason = ""
+
+    # ---- the file
+
+    def _failed(self, error: JournalError) -> None:
+        self._reason = str(error)
+        self._next_try = self._seconds() + self._wait_s
+        self._wait_s = min(2 * self._wait_s, _LATEST_RETRY_S)
+
+    def _connected(self) -> tuple[JournalFile, int]:
+        """The file, opened where it is not, and the image's row in it."""
+        if self._file is not None and not self._file.in_place:
+            self._file.close()
+            self._file = None
+        if self._file is None or self._row is None:
+            if self._make_folder:
+                self._made_folder()
+            self._file = self._file or JournalFile(self.path)
+            if self._file.read_only:
+                self._only_read(self._file)
+                return self._file, self._row or 0
+            self._row = self._file.enter(self.image)
+            self._agree(self._file, self._row)
+        elif self._reason:  # the last commit failed, or seemed to
+            self._agree(self._file, self._row)
+        return self._file, self._row
+
+    def _made_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise JournalError(f"{self.path.parent} cannot be made: {error}") from error
+
+    def _only_read(self, file: JournalFile) -> None:
+        self._read_only, self._reason = True, file.holder
+        self._row = file.find(self.image)
+        if self._newest == 0 and self._row is not None:
+            self._load(file, self._row, file.entries(self._row))
+
+    def _agree(self, file: JournalFile, row: int) -> None:
+        """Bring what is known here and what the file holds together."""
+        entries = file.entries(row)
+        last = entries[-1] if entries else None
+        if last == self._last_kept:
+            return
+        if self._newest == 0:
+            self._load(file, row, entries)
+            return
+        arrived = [i for i, edit in enumerate(self._waiting, 1) if edit.entry == last]
+        if arrived:  # a commit that reported an error was made all the same
+            del self._waiting[: arrived[0]]
+            self._last_kept = last
+            return
+        on_disk = replayed(self.image.shape, file.changes(row))
+        change = on_disk.to_mirror(self.mirror)
+        self._take_history(entries)
+        self._last_kept = last
+        self._newest += 1
+        entry = Entry(self._newest, Kind.REPAIR, time.time(), change.pixels)
+        self._waiting = [Edit(entry, change.encode())]
+        self._remember(self._waiting[0])
+        self.history.enter(entry)
+
+    def _load(self, file: JournalFile, row: int, entries: list[Entry]) -> None:
+        self.mirror = replayed(self.image.shape, file.changes(row))
+        self._take_history(entries)
+        self._last_kept = entries[-1] if entries else None
+
+    def _take_history(self, entries: list[Entry]) -> None:
+        self.history, self._recent = History(), {}
+        for entry in entries:
+            self.history.enter(entry)
+        self._newest = entries[-1].sequence if entries else 0
+
+    def _remember(self, edit: Edit) -> None:
+        self._recent[edit.entry.sequence] = edit.runs
+        if len(self._recent) > max(_IN_MEMORY, len(self._waiting)) and not self._read_only:
+            del self._recent[next(iter(self._recent))]
+
+    def _runs_on_disk(self, sequence: int) -> bytes:
+        if self._file is None or self._row is None:
+            raise JournalError(f"edit {sequence} is in {self.path}, which cannot be read now.")
+        return self._file.runs(self._row, sequence)

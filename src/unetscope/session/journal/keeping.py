@@ -1,0 +1,246 @@
+"""The journals of all images of one window: opened, fed, offered back and closed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from platformdirs import user_data_path
+from psygnal import Signal
+
+from unetscope.learning.classes import LabelClass
+from unetscope.session.connections import Connections
+from unetscope.session.journal.faults import JournalError
+from unetscope.session.journal.identity import ImageIdentity, content_hash
+from unetscope.session.journal.image_journal import ImageJournal
+from unetscope.session.journal.status import JournalStatus, RestoreOffer
+from unetscope.session.journal.watching import WatchedLabels
+from unetscope.session.layer_facts import layer_key
+
+if TYPE_CHECKING:
+    from unetscope.session.layers import OpenLayers
+
+FOLDER_VARIABLE = "UNETSCOPE_STROKES"  # another folder for the journals of images
+SWEEP_EVERY_S = 30.0
+_SLICE_S = 0.02
+
+
+@dataclass
+class _Kept:
+    """One image: its journal, the layer that is watched, what is offered back."""
+
+    journal: ImageJournal
+    watched: WatchedLabels | None = None
+    offer: RestoreOffer | None = None
+    classes: tuple[LabelClass, ...] = ()  # as they were with the strokes that are offered
+
+
+class StrokeKeeper:
+    """Keeps what is painted on the images of a viewer; ``changed`` says that a status has.
+
+    Images are named by the keys of :class:`OpenLayers`. An image without a project has a journal
+    of its own, named after its content, so that it is found again wherever the image lies.
+
+    Parameters
+    ----------
+    layers
+        The images and their strokes layers.
+    folder
+        Where the journals are; None takes ``UNETSCOPE_STROKES`` or the user's data folder.
+    """
+
+    changed = Signal()
+
+    def __init__(self, layers: OpenLayers, folder: Path | None = None) -> None:
+        self._layers, self._folder = layers, folder or journal_folder()
+        self._kept: dict[str, _Kept] = {}
+        self._swept_at, self._sweeping = time.monotonic(), False
+        self._connections = Connections()
+        self._connections.connect(layers.strokes_made, self._strokes_made)
+        self._connections.connect(layers.images_changed, self._layers_changed)
+
+    def close(self) -> None:
+        """Record what is not yet, and close every journal."""
+        self._connections.close()
+        for key in list(self._kept):
+            self._let_go(key)
+
+    # ---- images
+
+    def open(self, key: str) -> None:
+        """Look whether an image has a journal; offer the strokes in it that are not on screen.
+
+        Raises
+        ------
+        OSError, ImageError
+            If the pixels of the image cannot be read.
+        """
+        if key in self._kept or self._layers.layer(key) is None:
+            return
+        image = self._identity(key)
+        path = self._folder / f"{image.content}.sqlite3"
+        journal = ImageJournal(path, image, make_folder=True)
+        kept = self._kept[key] = _Kept(journal, offer=journal.offer)
+        with suppress(JournalError):  # names and colours; the strokes come without them, too
+            kept.classes = journal.classes()
+        layer = self._layers.strokes_layer(key)
+        if layer is not None:
+            self._watch(key, layer)
+        self.changed.emit()
+
+    def status(self, key: str) -> JournalStatus:
+        """What the window shows about the journal of an image."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return JournalStatus()
+        status = replace(kept.journal.status, offer=kept.offer)
+        return status if kept.watched else replace(status, can_undo=False, can_redo=False)
+
+    # ---- strokes
+
+    def commit(self) -> None:
+        """Record the newest edits of every image."""
+        for watched in self._watched():
+            watched.commit()
+
+    def sweep(self) -> None:
+        """Record every edit of every image, also those that no event told of."""
+        for watched in self._watched():
+            watched.commit()
+            watched.sweep()
+
+    def tend(self) -> None:
+        """Once a second: try again what waits, and look for unseen edits every 30 s, in slices."""
+        for kept in self._kept.values():
+            waiting = kept.journal.status
+            kept.journal.retry()
+            if kept.journal.status != waiting:
+                self.changed.emit()
+        now = time.monotonic()
+        if self._sweeping or now - self._swept_at > SWEEP_EVERY_S:
+            self._swept_at = now
+            self._sweeping = not all([w.sweep(_SLICE_S) for w in self._watched()])
+            if not self._sweeping:
+                for kept in self._kept.values():
+                    kept.journal.tidy()
+
+    def undo(self, key: str) -> bool:
+        """Take back the newest edit of an image; say whether there was one."""
+        watched = self._watched_of(key)
+        return watched is not None and watched.undo()
+
+    def redo(self, key: str) -> bool:
+        """Do the newest undone edit of an image again; say whether there was one."""
+        watched = self._watched_of(key)
+        return watched is not None and watched.redo()
+
+    def keep_classes(self, classes: Sequence[LabelClass]) -> None:
+        """Keep names and colours of the classes with the strokes."""
+        for kept in self._kept.values():
+            if kept.watched is not None:
+                kept.journal.keep_classes(classes)
+
+    # ---- what was there before
+
+    def restore(self, key: str) -> tuple[LabelClass, ...]:
+        """Bring back what is offered, where nothing is painted; return the classes of it.
+
+        The strokes layer of the image must be there. An edit of the journal like any other.
+
+        Raises
+        ------
+        JournalError
+            If the journal cannot be read.
+        """
+        kept = self._kept[key]
+        if kept.offer is None or kept.watched is None:
+            return ()
+        kept.watched.restore(kept.journal.labels_at(kept.offer.sequence))
+        kept.offer = None
+        self.changed.emit()
+        return kept.classes
+
+    def decline(self, key: str) -> None:
+        """Offer it no more in this window; it stays in the journal."""
+        if key in self._kept:
+            self._kept[key].offer = None
+            self.changed.emit()
+
+    # ---- inside
+
+    def _identity(self, key: str) -> ImageIdentity:
+        image, layer = self._layers.micrograph(key), self._layers.layer(key)
+        path = getattr(layer.source, "path", None)
+        return ImageIdentity(
+            content=content_hash(image.pixels),
+            shape=image.spatial_shape,
+            path=os.path.abspath(path) if path else "",
+            name=str(layer.name),
+            pixel_size=image.pixel_size,
+            unit=image.unit,
+        )
+
+    def _watched(self) -> Iterator[WatchedLabels]:
+        return (kept.watched for kept in self._kept.values() if kept.watched is not None)
+
+    def _watched_of(self, key: str) -> WatchedLabels | None:
+        kept = self._kept.get(key)
+        return None if kept is None else kept.watched
+
+    def _strokes_made(self, layer: Any) -> None:
+        for key in self._kept:
+            own = self._layers.strokes_layer(key)
+            if own is not None and layer_key(own) == layer_key(layer):
+                self._watch(key, own)
+
+    def _watch(self, key: str, layer: Any) -> None:
+        kept = self._kept[key]
+        if kept.watched is not None:
+            if layer_key(kept.watched.layer) == layer_key(layer):
+                return
+            self._unwatch(kept)
+        kept.watched = WatchedLabels(layer, kept.journal)
+        kept.watched.recorded.connect(self.changed.emit)
+        if kept.journal.status.can_undo and not kept.watched.apart:
+            kept.offer = None  # these labels are on screen
+        self.changed.emit()
+
+    def _unwatch(self, kept: _Kept) -> None:
+        """The layer is gone: what was on it can be had back."""
+        watched, kept.watched = kept.watched, None
+        if watched is not None:
+            watched.close()
+            watched.recorded.disconnect(self.changed.emit)
+            if not watched.apart:
+                kept.offer = kept.journal.offer
+            with suppress(JournalError):
+                kept.classes = kept.journal.classes()
+
+    def _layers_changed(self) -> None:
+        """Close the journals of images that are gone or are read with other axes now."""
+        for key, kept in list(self._kept.items()):
+            if self._layers.layer(key) is None:
+                self._let_go(key)
+            elif self._layers.micrograph(key).spatial_shape != kept.journal.image.shape:
+                self._let_go(key)
+                self.open(key)
+            elif kept.watched is not None and self._layers.strokes_layer(key) is None:
+                self._unwatch(kept)
+                self.changed.emit()
+
+    def _let_go(self, key: str) -> None:
+        kept = self._kept.pop(key)
+        self._unwatch(kept)
+        kept.journal.close()
+        self.changed.emit()
+
+
+def journal_folder() -> Path:
+    """The folder for journals of images without a project."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named) if named else user_data_path("unetscope", appauthor=False) / "strokes"

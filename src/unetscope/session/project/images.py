@@ -1,0 +1,130 @@
+"""Where the images of a project are, whether they are still the same, and how far they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from unetscope.errors import ProjectError
+from unetscope.images.micrograph import Micrograph
+from unetscope.session.project.contents import content_of, images_below, quick_facts
+from unetscope.session.project.records import ImageEntry
+
+
+class Presence(Enum):
+    """Whether an image is where the project last saw it; the value is what is shown."""
+
+    FOUND = "found"
+    UNCHECKED = "saved again since, perhaps changed"
+    CHANGED = "changed"
+    NOT_FOUND = "not found"
+
+
+@dataclass(frozen=True)
+class ImageStatus:
+    """How far an image is."""
+
+    presence: Presence
+    path: Path | None
+    painted_px: int
+    predicted: bool
+    reviewed: bool
+
+    @property
+    def word(self) -> str:
+        """The one word for a list: what is wrong with the file first, then the furthest step."""
+        if self.presence in (Presence.NOT_FOUND, Presence.CHANGED):
+            return self.presence.value
+        if self.reviewed:
+            return "reviewed"
+        if self.predicted:
+            return "predicted"
+        return "strokes" if self.painted_px else "new"
+
+
+def entry_of(image: Micrograph, path: Path, folder: Path, image_id: str) -> ImageEntry:
+    """The entry of an image that lies at ``path``, for the project in ``folder``."""
+    return ImageEntry(
+        id=image_id,
+        name=path.name,
+        axes=image.axes,
+        shape=tuple(int(n) for n in image.shape),
+        pixel_size=image.pixel_size,
+        unit=image.unit,
+        content=content_of(path),
+        **_place(path, folder),
+    )
+
+
+def path_of(entry: ImageEntry, folder: Path) -> Path | None:
+    """Where an image is now, seen from the project folder or as it last was; None if it is gone."""
+    for told in (entry.path, entry.last_seen):
+        path = Path(os.path.normpath(folder / told))
+        if told and quick_facts(path) is not None:
+            return path
+    return None
+
+
+def status_of(entry: ImageEntry, folder: Path) -> ImageStatus:
+    """How far an image is, and by size and date whether it is there unchanged."""
+    path = path_of(entry, folder)
+    facts = None if path is None else quick_facts(path)
+    if facts is None:
+        presence = Presence.NOT_FOUND
+    elif facts == (entry.bytes, entry.modified_ns):
+        presence = Presence.FOUND
+    else:
+        presence = Presence.UNCHECKED if facts[0] == entry.bytes else Presence.CHANGED
+    return ImageStatus(
+        presence, path, entry.painted_px, entry.predicted_by is not None, entry.reviewed
+    )
+
+
+def moved(entry: ImageEntry, path: Path, folder: Path) -> ImageEntry:
+    """The entry with its image at ``path``.
+
+    Raises
+    ------
+    ProjectError
+        If there is nothing, or an image of other content.
+    """
+    place = _place(path, folder)
+    if content_of(path) != entry.content:
+        raise ProjectError(
+            f"{path} is not the image {entry.name} that was added: its content differs; choose "
+            "another file, or add this one as a new image"
+        )
+    return replace(entry, name=path.name, **place)
+
+
+def found_below(
+    missing: Sequence[ImageEntry], searched: Path, folder: Path
+) -> dict[str, ImageEntry]:
+    """Those of the ``missing`` images that lie below ``searched``, by size and hash, by id."""
+    sizes = {entry.bytes for entry in missing}
+    found: dict[str, ImageEntry] = {}
+    for path in images_below(searched) if missing else ():
+        facts = quick_facts(path)
+        if facts is None or facts[0] not in sizes:
+            continue
+        content = content_of(path)
+        for entry in missing:
+            if entry.id not in found and entry.content == content:
+                found[entry.id] = replace(entry, name=path.name, **_place(path, folder))
+    return found
+
+
+def _place(path: Path, folder: Path) -> dict[str, Any]:
+    """The fields of an entry that say where ``path`` is, its size and its date."""
+    facts = quick_facts(path)
+    if facts is None:
+        raise ProjectError(f"{path} is not there; check the name and the folder")
+    try:
+        told = Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive of Windows
+        told = str(path)
+    return {"path": told, "last_seen": str(path), "bytes": facts[0], "modified_ns": facts[1]}

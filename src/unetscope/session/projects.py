@@ -1,0 +1,309 @@
+"""A project that is open in a window: who may write, what the list shows, work for the background.
+
+The record of a project is changed on the window's thread alone. What takes time (hashes, pixels,
+labels) is done by the iterators below in a worker, on a :func:`scratch` copy; what they yield is
+taken in by :meth:`OpenProject.take`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from unetscope.errors import UnetscopeError
+from unetscope.images.micrograph import Micrograph
+from unetscope.learning.samples import Sample
+from unetscope.session.journal.locking import WriterLock
+from unetscope.session.project.folder import Project
+from unetscope.session.project.images import Presence
+from unetscope.session.project.records import ImageEntry, TrainingEntry
+from unetscope.session.project_journals import JOURNAL, JournalPlace
+from unetscope.session.project_layers import sample_key
+from unetscope.session.project_reader import LayerData, image_layer, labels_layer, read_image
+from unetscope.session.values import TrainingStatus
+
+LOCK = "project.lock"
+LAST_IMAGE = "last_image"  # a setting: which image was worked on
+#: What samples of images that are not open may take of memory.
+STORED_BYTES = 1 * 2**30
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One line of the list of images."""
+
+    image_id: str
+    name: str
+    word: str
+    where: str
+    reviewed: bool = False
+    shown: bool = False
+
+    @property
+    def missing(self) -> bool:
+        """True if the image must be located before it can be opened."""
+        return self.word == Presence.NOT_FOUND.value
+
+
+@dataclass(frozen=True, eq=False)
+class ImageRead:
+    """An image of a project as layers, with its entry as it is now; labels None: none saved."""
+
+    entry: ImageEntry
+    image: LayerData
+    labels: LayerData | None
+    labels_saved_at: float  # seconds since 1970, 0 without labels
+
+
+@dataclass(frozen=True)
+class EntryRead:
+    """The entry of an image that was added, located or whose labels were saved."""
+
+    entry: ImageEntry
+
+
+@dataclass(frozen=True)
+class NotRead:
+    """An image that could not be taken in, and why."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRead:
+    """The image and the saved labels of an image that is not open."""
+
+    image_id: str
+    sample: Sample
+
+
+@dataclass(frozen=True)
+class SamplesLeftOut:
+    """So many images with labels are not learned from while they are not open."""
+
+    count: int
+
+
+class OpenProject:
+    """A project in one window; only the first window that opens it may write.
+
+    Raises
+    ------
+    ProjectError
+        If there is no project, or it is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._lock = WriterLock(folder / LOCK)
+        self._why_not = ""
+        try:
+            if not self._lock.acquire():
+                self._why_not = f"it is open in another window ({self._lock.holder()})"
+        except OSError as error:
+            self._why_not = f"nothing can be written there ({error.strerror})"
+        try:
+            self.project = Project.open(folder, read_only=bool(self._why_not))
+        except UnetscopeError:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        """Let another window write."""
+        self._lock.release()
+
+    # ---- what is shown
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder, absolute."""
+        return self.project.folder
+
+    @property
+    def banner(self) -> str:
+        """What must be known at once; "" where all is well."""
+        if not self._why_not:
+            return ""
+        return (
+            f"Read-only: {self._why_not}. You can look, paint and train; nothing of it is saved in "
+            "the project. Put that right and open the project again."
+        )
+
+    @property
+    def cannot_write(self) -> str:
+        """Why buttons that write cannot be pressed; "" where they can."""
+        return f"The project is read-only: {self._why_not}." if self._why_not else ""
+
+    def rows(self, shown: str | None, *, painted: bool) -> tuple[ImageRow, ...]:
+        """The list of images; ``shown`` is the one on screen, ``painted`` whether it has new strokes.
+
+        Sizes and dates are looked at, no image is opened.
+        """
+        rows = []
+        for entry in self.project.record.images:
+            status = self.project.status(entry.id)
+            if entry.id == shown:
+                status = replace(status, painted_px=int(painted) or status.painted_px)
+            where = str(status.path or entry.last_seen)
+            rows.append(
+                ImageRow(
+                    entry.id, entry.name, status.word, where, entry.reviewed, entry.id == shown
+                )
+            )
+        return tuple(rows)
+
+    def first_image(self) -> str | None:
+        """The image to begin with: that of the last time, or the first that is there."""
+        last = self.project.record.settings.get(LAST_IMAGE)
+        there = [
+            entry.id
+            for entry in self.project.record.images
+            if self.project.status(entry.id).presence is not Presence.NOT_FOUND
+        ]
+        return str(last) if last in there else next(iter(there), None)
+
+    def journal_place(self, image_id: str) -> JournalPlace | None:
+        """Where strokes on an image are kept; None where the project cannot be written."""
+        if self.project.read_only or image_id not in {e.id for e in self.project.record.images}:
+            return None
+        path = self.project.image_path(image_id)
+        return JournalPlace(self.folder / JOURNAL, str(path or image_id))
+
+    # ---- what happens
+
+    def take(self, entry: ImageEntry) -> None:
+        """Take in an entry that a worker has made; what was marked in the meantime stays."""
+        record = self.project.record
+        images = []
+        for known in record.images:
+            marks = {"predicted_by": known.predicted_by, "reviewed": known.reviewed}
+            images.append(replace(entry, **marks) if known.id == entry.id else known)
+        if entry.id not in {known.id for known in record.images}:
+            images.append(entry)
+        self.project.record = replace(record, images=tuple(images))
+
+    def keep_model(self, written: ModelWritten) -> None:
+        """Keep a trained model, whose file is moved to its place, and add it to the history."""
+        project, status = self.project, written.status
+        note = f"trained {status.seconds:.0f} s"
+        model = project.add_model(note, lambda path: os.replace(written.file, path))
+        names = {c.value: c.name for c in project.record.classes}
+        dice = status.validation.dice if status.validation is not None else {}
+        scores = {f"Dice of {names.get(v, f'class {v}')}": float(d) for v, d in dice.items()}
+        project.add_training(
+            TrainingEntry(
+                made_at=written.made_at,
+                seconds=float(status.seconds),
+                epochs=status.epoch,
+                reason=status.reason,
+                device=status.device,
+                model=model.number,
+                images=written.images,
+                scores={name: score for name, score in scores.items() if np.isfinite(score)},
+            )
+        )
+
+
+# ---- work for the background
+
+
+def scratch(project: Project) -> Project:
+    """A copy a worker may change: records are frozen, so it shares nothing that is written."""
+    return Project(project.folder, project.record, read_only=project.read_only)
+
+
+def opened_image(project: Project, image_id: str) -> Iterator[ImageRead]:
+    """Read an image and its saved labels; one whose date has changed is compared by hash."""
+    project.verify(image_id)
+    entry = project.image(image_id)
+    image = image_layer(project.folder, entry, read_image(project, image_id))
+    saved = project.read_labels(image_id)
+    if saved is None or entry.labels is None:
+        yield ImageRead(entry, image, None, 0.0)
+        return
+    labels = labels_layer(image, saved, project.record.classes)
+    yield ImageRead(entry, image, labels, labels_saved_at(project, image_id))
+
+
+def labels_saved_at(project: Project, image_id: str) -> float:
+    """When the labels of an image were saved, in seconds since 1970; 0 where they are not."""
+    name = project.image(image_id).labels
+    try:
+        return os.stat(project.folder / name).st_mtime if name else 0.0
+    except OSError:
+        return 0.0
+
+
+def added_images(
+    project: Project, images: Sequence[tuple[Path, Micrograph | None]]
+) -> Iterator[EntryRead | NotRead]:
+    """Take images in, one after the other; what cannot be read is named and left out."""
+    for path, image in images:
+        try:
+            yield EntryRead(project.add_image(path, image))
+        except (UnetscopeError, OSError) as error:
+            yield NotRead(path.name, str(error))
+
+
+def located_image(project: Project, image_id: str, path: Path) -> Iterator[EntryRead]:
+    """Find an image again, and others that are missing below the same folder."""
+    project.relocate(image_id, path)
+    found = {image_id, *project.relocate_missing(path.parent)}
+    for entry in project.record.images:
+        if entry.id in found:
+            yield EntryRead(entry)
+
+
+def saved_labels(project: Project, image_id: str, labels: Any) -> Iterator[EntryRead]:
+    """Write the labels of an image."""
+    project.save_labels(image_id, labels)
+    yield EntryRead(project.image(image_id))
+
+
+def stored_samples(
+    project: Project, leave_out: str | None
+) -> Iterator[SampleRead | NotRead | SamplesLeftOut]:
+    """Image and labels of every image that has some, until :data:`STORED_BYTES` are in memory.
+
+    Pixels that stay on disk do not count; they are read where strokes are.
+    """
+    wanted = [e for e in project.record.images if e.painted_px and e.id != leave_out]
+    held = left_out = 0
+    for entry in wanted:
+        try:
+            labels = np.asarray(project.read_labels(entry.id))
+            image = read_image(project, entry.id)
+        except (UnetscopeError, OSError) as error:
+            yield NotRead(entry.name, str(error))
+            continue
+        held += labels.nbytes
+        held += image.pixels.nbytes if isinstance(image.pixels, np.ndarray) else 0
+        if held > STORED_BYTES:
+            left_out += 1
+            continue
+        yield SampleRead(entry.id, Sample(image, labels, sample_key(project.folder, entry.id)))
+    if left_out:
+        yield SamplesLeftOut(left_out)
+
+
+@dataclass(frozen=True)
+class ModelWritten:
+    """A trained model lies at ``file``, to be moved to its place; how it was trained."""
+
+    file: Path
+    status: TrainingStatus
+    images: tuple[str, ...]
+    made_at: str
+
+
+def written_model(save: Callable[[Path], Iterable[object]], told: ModelWritten) -> Iterator[Any]:
+    """Write a model with ``save`` and tell."""
+    told.file.parent.mkdir(exist_ok=True)
+    for _ in save(told.file):
+        pass
+    yield told

@@ -1,0 +1,208 @@
+"""Where to paint next: asked for in the background when an answer is complete, shown one by one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from unetscope.session.advising import Advises, PlacesRanked, PlacesRequest
+from unetscope.session.connections import Connections
+from unetscope.session.guidance import can_answer_image
+from unetscope.session.place_marker import PlaceMarker
+from unetscope.widgets.bench import Bench
+from unetscope.widgets.job_runner import JobEnded, Lane
+from unetscope.widgets.timers import single_shot
+
+if TYPE_CHECKING:
+    from unetscope.learning.advice.next_places import Place
+
+REST_MS = 600  # after an answer: it is soon followed by a better one with the forest
+NICENESS = 10  # answers, training and the window go first
+
+
+class Advisor(QObject):
+    """The ranked places of the present image; ``changed`` says that there are others.
+
+    Nothing is computed before :attr:`wanted` is set, by opening the list or pressing its key.
+    """
+
+    changed = Signal()
+
+    def __init__(self, bench: Bench, parent: QObject) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._marker = PlaceMarker(bench.layers)
+        self.places: tuple[Place, ...] = ()
+        self.current: Place | None = None  # where the person was taken
+        self._asked = False  # whether the list is wanted
+        self._looked = False  # whether the list is of the present image and model
+        self._go_on = False  # take the person to the best place once it is known
+        self._painted_px = 0  # at the current place, when the person came there
+        self._closed = False
+        self.lane = Lane(self, niceness=NICENESS)
+        self.lane.happened.connect(self._happened)
+        self.lane.ended.connect(self._ended)
+        self._timer = single_shot(self, REST_MS, self._ask)
+        self._connections = Connections()
+        events = bench.session.events
+        self._connections.connect(events.answering, self._answering_changed)
+        self._connections.connect(events.model, self._model_changed)
+        self._connections.connect(events.image, self._image_changed)
+
+    def close(self) -> None:
+        """Stop, and take the marker away."""
+        self._closed = True
+        self._timer.stop()
+        self._connections.close()
+        self.lane.drop()
+        self._marker.clear()
+
+    @property
+    def available(self) -> bool:
+        """Whether the engine gives advice at all."""
+        return isinstance(self._bench.jobs, Advises)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether places are looked for after each answer."""
+        return self._asked
+
+    @wanted.setter
+    def wanted(self, on: bool) -> None:
+        self._asked = on
+        if on and not self._looked:
+            self._ask()
+        elif not on:
+            self._timer.stop()
+            self.lane.drop()
+
+    @property
+    def words(self) -> str:
+        """What to read where the list is, or instead of it."""
+        session = self._bench.session
+        if session.image is None or not can_answer_image(session):
+            return "Paint two classes: then this lists where one more stroke would help most."
+        if self.places:
+            return "A stroke helps most here. Click a row, or press N for the next one."
+        if not self._looked or self.lane.busy:
+            return "Looking for the places that help most …"
+        return "No place stands out: the model is sure wherever nothing is painted."
+
+    # ---- going there
+
+    def go(self, place: Place) -> None:
+        """Take the person to a place."""
+        image = self._bench.session.image
+        if image is None:
+            return
+        self.current = place
+        self._painted_px = self._painted_at(place)
+        self._marker.go(image.key, place.centre, place.size_px)
+        self.changed.emit()
+
+    def go_to_next(self) -> None:
+        """Take the person to the place after the current one, or to the best."""
+        if not self._asked:
+            self._asked = True
+        if not self.places:
+            self._go_on = True
+            self._ask()
+            return
+        places = list(self.places)
+        at = places.index(self.current) + 1 if self.current in places else 0
+        self.go(places[at % len(places)])
+
+    def strokes_read(self) -> None:
+        """Something was painted: the place a person was taken to may be done."""
+        place = self.current
+        if place is None or self._painted_at(place) <= self._painted_px:
+            return
+        self.current = None
+        self._marker.clear()
+        self.places = tuple(other for other in self.places if other != place)
+        self.changed.emit()
+
+    # ---- asking
+
+    def _ask(self) -> None:
+        """Survey the present image with the present model, unless an answer is under way."""
+        bench, session = self._bench, self._bench.session
+        jobs = bench.jobs
+        if self._closed or not self._asked or not isinstance(jobs, Advises):
+            return
+        if session.image is None or session.model is None or session.answering:
+            return
+        if not can_answer_image(session) or len(session.model.model.classes) < 2:
+            self.changed.emit()
+            return
+        request = PlacesRequest(
+            model=session.model.model,
+            target=bench.target(session.image.key),
+            labels=self._labels(),
+            names={c.value: c.name for c in session.classes},
+        )
+        self.lane.start(partial(jobs.next_places, request), session.image.key)
+        self.changed.emit()
+
+    def _labels(self) -> np.ndarray:
+        """The strokes of the present image as they were read last."""
+        image = self._bench.session.image
+        assert image is not None  # asked for by those who looked
+        for sample in self._bench.layers.samples(image.channels):
+            if sample.key == image.key:
+                return sample.labels
+        return np.broadcast_to(np.uint8(0), image.spatial_shape)
+
+    def _painted_at(self, place: Place) -> int:
+        if self._bench.session.image is None:
+            return 0
+        half = place.size_px // 2
+        box: tuple[Any, ...] = (
+            *place.centre[:-2],
+            *(slice(max(0, i - half), i + half + 1) for i in place.centre[-2:]),
+        )
+        return int(np.count_nonzero(self._labels()[box]))
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        image = self._bench.session.image
+        if not isinstance(event, PlacesRanked) or image is None or ticket != image.key:
+            return
+        self.places = event.places
+        self._looked = event.whole
+        if self._go_on and self.places:
+            self._go_on = False
+            self.go(self.places[0])
+        self.changed.emit()
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        self._go_on = False
+        if end.error is not None:
+            self._looked = True  # asking again would fail again, until the model changes
+            self._bench.tell(end.error, "Looking where to paint next")
+        self.changed.emit()
+
+    # ---- following the session
+
+    def _answering_changed(self, answering: bool) -> None:
+        if answering:
+            self.lane.drop()  # it asks a model that is about to be replaced
+        else:
+            self._ask_soon()
+
+    def _model_changed(self, model: Any) -> None:
+        self._looked = False
+        self._ask_soon()
+
+    def _image_changed(self, image: Any) -> None:
+        self._marker.clear()
+        self.places, self.current, self._looked = (), None, False
+        self.lane.drop()
+        self._ask_soon()
+        self.changed.emit()
+
+    def _ask_soon(self) -> None:
+        if self._asked and not self._looked:
+            self._timer.start()

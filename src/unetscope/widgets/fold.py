@@ -1,0 +1,24 @@
+"""A section of a panel that is folded to one line until it is wanted."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QWidget
+from superqt import QCollapsible
+
+_ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
+
+
+class Fold(QCollapsible):
+    """Folded at first; open, it is always as high as what is in it."""
+
+    def __init__(self, title: str, inner: QWidget, tip: str = "") -> None:
+        super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
+        self.setDuration(0)
+        self.setToolTip(tip)
+        self.addWidget(inner)
+        self.toggled.connect(self.fit)
+
+    def fit(self) -> None:
+        """Take the height of what is in it now (it takes its height when it opens)."""
+        if self.isExpanded():
+            self.content().setMaximumHeight(_ANY_HEIGHT)

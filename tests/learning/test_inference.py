@@ -1,0 +1,339 @@
+"""Networks made ready: other layers, other engines, the same answer."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from learning.small_scenes import blobs, sample, small_model
+from unetscope.errors import ModelError
+from unetscope.images.micrograph import as_micrograph
+from unetscope.learning import cuda_graphs, fused, inference, precision
+from unetscope.learning.cuda_graphs import GraphedNet
+from unetscope.learning.fused import FusedConv, PairMaximum, onednn_fuses
+from unetscope.learning.inference import Engine, forget_ready, fused_copy, made_ready, ready
+from unetscope.learning.instant import fit_instant
+from unetscope.learning.placement import settled
+from unetscope.learning.precision import equal_enough, inference_precision
+from unetscope.learning.prediction import PredictOptions, predict_probabilities
+from unetscope.network.channels import with_classes
+from unetscope.network.unet import UNet, UNetConfig, initialise
+
+CORE = (slice(17, 50), slice(8, 41))
+
+
+def net_of(seed: int = 1, *, ndim: int = 2, norm: str = "none", classes: int = 3) -> UNet:
+    net = initialise(UNet(UNetConfig(ndim, 1, classes, (4, 6, 8), norm=norm)), seed)  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(seed)
+    for module in net.modules():
+        if isinstance(module, (nn.BatchNorm2d, nn.BatchNorm3d)):
+            assert module.running_mean is not None and module.running_var is not None
+            module.running_mean.normal_(generator=generator)
+            module.running_var.uniform_(0.5, 2, generator=generator)
+    return settled(net)
+
+
+def picture(*sides: int) -> Tensor:
+    return torch.rand(1, 1, *sides, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    forget_ready()
+    precision._found.clear()
+    yield
+    forget_ready()
+    precision._found.clear()
+
+
+# ---- the fused copy
+
+
+@pytest.mark.parametrize("fuses", [True, False], ids=["oneDNN", "layers"])
+@pytest.mark.parametrize(("ndim", "sides"), [(2, (64, 72)), (3, (8, 24, 16))])
+@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+def test_a_fused_copy_answers_as_the_network(norm, ndim, sides, fuses, monkeypatch) -> None:
+    monkeypatch.setattr(fused, "onednn_fuses", lambda: fuses)
+    net, image = net_of(ndim=ndim, norm=norm), picture(*sides)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    fast = fused_copy(net, "cpu", "fp32")
+    expected, found = net(image), fast(image)
+    assert (found - expected).abs().max() <= 1e-5 * expected.abs().max()
+    assert torch.equal(found.argmax(1), expected.argmax(1))
+    convolutions = [m for m in fast.modules() if isinstance(m, FusedConv)]
+    assert convolutions and all(m.fuses == (fuses and norm != "group") for m in convolutions)
+    after = net.state_dict()  # the model's own network is not touched
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], before[name]) for name in before)
+
+
+def test_taps_and_cores_of_a_fused_copy_are_those_of_the_network() -> None:
+    net, image = net_of(), picture(64, 64)
+    expected, found = net.taps(image, ["dec1", "dec2"]), ready(net, "cpu", Engine("torch", "fp32"))
+    maps = found.taps(image, ["dec1", "dec2"], CORE)
+    assert torch.allclose(maps["dec1"], expected["dec1"][..., 17:50, 8:41], atol=1e-5)
+    assert torch.allclose(maps["dec2"], expected["dec2"][..., 8:25, 4:21], atol=1e-5)
+    assert torch.allclose(found(image, CORE), net(image)[..., 17:50, 8:41], atol=1e-5)
+
+
+def test_pairs_give_the_same_maximum_as_pooling() -> None:
+    flat, deep = picture(6, 8) - 0.5, picture(4, 6, 8) - 0.5
+    assert torch.equal(PairMaximum()(flat), nn.functional.max_pool2d(flat, 2))
+    assert torch.equal(PairMaximum()(deep), nn.functional.max_pool3d(deep, 2))
+
+
+def test_without_the_private_operator_the_layers_are_used(monkeypatch) -> None:
+    def gone(*_: object) -> Tensor:
+        raise AttributeError("no _convolution_pointwise")
+
+    monkeypatch.setattr(fused, "_convolution_relu", gone)
+    assert onednn_fuses.__wrapped__() is False
+    wrong = lambda maps, weight, bias, *_: nn.functional.conv2d(maps, weight, bias, padding=1)  # noqa: E731
+    monkeypatch.setattr(fused, "_convolution_relu", wrong)
+    assert onednn_fuses.__wrapped__() is False
+
+
+def test_bf16_says_what_fp32_says() -> None:
+    net, image = net_of(), picture(64, 64)
+    rounded = ready(net, "cpu", Engine("torch", "bf16"))(image)
+    assert rounded.dtype == torch.float32 and not torch.equal(rounded, net(image))
+    assert (
+        ready(net, "cpu", Engine("torch", "bf16")).taps(image, ["dec1"])["dec1"].dtype
+        == torch.bfloat16
+    )
+    assert equal_enough(net(image), rounded)
+
+
+def test_a_copy_is_made_once_and_goes_with_its_network() -> None:
+    net = net_of()
+    first = ready(net, "cpu", Engine("torch", "fp32"))
+    assert ready(net, "cpu", Engine("torch", "fp32")) is first
+    assert ready(net, "cpu", Engine("torch", "bf16")) is not first
+    assert ready(net_of(), "cpu", Engine("torch", "fp32")) is not first
+    del net
+    assert len(inference._ready) == 0
+
+
+def test_unknown_engines_and_places_are_refused() -> None:
+    with pytest.raises(ModelError, match="'tensorrt'"):
+        Engine("tensorrt")
+    with pytest.raises(ModelError, match="'fp8'"):
+        Engine("torch", "fp8")
+    with pytest.raises(ModelError, match="'cuda'"):
+        made_ready(small_model(), "cuda", Engine("openvino"))
+
+
+def test_a_model_made_ready_says_what_the_model_says() -> None:
+    model = fit_instant(small_model(), [sample()], with_forest=False)
+    net = settled(initialise(with_classes(model.backbone, 2), 7))
+    model = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
+    image, cut = as_micrograph(blobs((90, 70), 3)[0]), PredictOptions(tile_px=64, device="cpu")
+    expected = predict_probabilities(model, image, cut)
+    exact = predict_probabilities(made_ready(model, "cpu", Engine()), image, cut)
+    rounded = predict_probabilities(made_ready(model, "cpu", Engine("torch", "bf16")), image, cut)
+    assert np.abs(exact - expected).max() < 1e-4
+    assert 0 < np.abs(rounded - expected).max() < 0.1
+    assert made_ready(model, "cuda", Engine()) is model
+
+
+# ---- the probe
+
+
+class Clock:
+    """Time passes only in the passes of the network: so long in fp32, so long in bf16."""
+
+    def __init__(self, fp32: float, bf16: float) -> None:
+        self.now, self.reads = 0.0, 0
+        self.lasts = {0: fp32, 1: bf16}
+
+    def __call__(self) -> float:
+        return self.now
+
+    def passing(self, half: bool) -> None:
+        self.reads += 1
+        disturbed = 10.0 if self.reads in (3, 4) else 1.0
+        self.now += self.lasts[int(half)] * disturbed
+
+
+def probed(net: UNet, clock: Clock, monkeypatch) -> str:
+    monkeypatch.setattr(precision, "training_precision", lambda device, wanted="auto": "bf16")
+    forward = UNet.forward
+
+    def slow(self, image, core=None):
+        clock.passing(image.dtype == torch.bfloat16)
+        return forward(self, image, core)
+
+    monkeypatch.setattr(UNet, "forward", slow)
+    return inference_precision(net, "cpu", clock=clock)
+
+
+def test_bf16_is_taken_where_it_is_faster_and_fp32_where_it_is_not(monkeypatch) -> None:
+    assert probed(net_of(), Clock(2.0, 1.0), monkeypatch) == "bf16"
+    precision._found.clear()
+    assert probed(net_of(), Clock(1.0, 2.0), monkeypatch) == "fp32"
+
+
+def test_faster_and_different_is_not_taken(monkeypatch) -> None:
+    monkeypatch.setattr(precision, "equal_enough", lambda exact, rounded: False)
+    assert probed(net_of(), Clock(2.0, 1.0), monkeypatch) == "fp32"
+
+
+def test_a_device_is_asked_once(monkeypatch) -> None:
+    clock = Clock(2.0, 1.0)
+    assert probed(net_of(), clock, monkeypatch) == "bf16"
+    passes = clock.reads
+    assert inference_precision(net_of(seed=5), "cpu", clock=clock) == "bf16"
+    assert clock.reads == passes
+
+
+def test_what_is_wished_is_not_probed() -> None:
+    assert inference_precision(net_of(), "cpu", "fp32") == "fp32"
+    assert inference_precision(net_of(), "cpu", "bf16") == "bf16"
+    with pytest.raises(ModelError, match="fp8"):
+        inference_precision(net_of(), "cpu", "fp8")
+
+
+def test_a_device_without_bf16_is_not_probed(monkeypatch) -> None:
+    monkeypatch.setattr(precision, "training_precision", lambda device, wanted="auto": "fp32")
+    monkeypatch.setattr(precision, "_bf16_wins", lambda *_: pytest.fail("probed"))
+    assert inference_precision(net_of(), "cpu") == "fp32"
+
+
+def test_equal_enough_notices_what_is_not() -> None:
+    exact = net_of()(picture(32, 32))
+    assert equal_enough(exact, exact.to(torch.bfloat16))
+    assert not equal_enough(exact, exact + 0.2 * exact.std() * torch.randn_like(exact).sign())
+    assert not equal_enough(exact, exact.flip(1))
+    assert not equal_enough(exact, torch.full_like(exact, float("nan")))
+
+
+# ---- memory
+
+_BOTH_WAYS = """
+import hashlib, sys, torch
+import unetscope.learning.inference, unetscope.learning.prediction
+from unetscope.learning.memory import keep_freed_memory
+from unetscope.network.unet import UNet, UNetConfig, initialise
+print("openvino" in sys.modules)
+torch.set_num_threads(1)
+net = initialise(UNet(UNetConfig(widths=(8, 8), norm="none")), 0).eval()
+image = torch.rand(1, 1, 1056, 1056, generator=torch.Generator().manual_seed(0))
+for turn in ("plain", "kept", "kept"):
+    done = keep_freed_memory() if turn == "kept" else False
+    with torch.inference_mode():
+        print(done, hashlib.sha256(net(image).numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def said_by_another_process() -> list[str]:
+    command = [sys.executable, "-c", _BOTH_WAYS]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is a library of Linux")
+def test_kept_memory_changes_no_bit_of_the_answer(said_by_another_process) -> None:
+    _, not_done, plain, done, first, still, second = said_by_another_process
+    assert not_done == "False" and done == still
+    assert plain == first == second
+
+
+def test_openvino_is_not_imported_unless_asked_for(said_by_another_process) -> None:
+    assert said_by_another_process[0] == "False"
+
+
+def test_other_systems_keep_their_allocator(monkeypatch) -> None:
+    from unetscope.learning import memory
+
+    monkeypatch.setattr(memory.sys, "platform", "win32")
+    assert memory.keep_freed_memory.__wrapped__() is False
+    monkeypatch.setattr(memory.sys, "platform", "linux")
+    monkeypatch.setattr(memory.platform, "libc_ver", lambda: ("", ""))  # musl tells nothing
+    assert memory.keep_freed_memory.__wrapped__() is False
+
+
+# ---- OpenVINO
+
+needs_openvino = pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed (an extra)"
+)
+
+
+@needs_openvino
+def test_openvino_answers_as_the_network_does_for_any_size() -> None:
+    net = net_of()
+    other = ready(net, "cpu", Engine("openvino", "fp32"))
+    for sides in ((64, 72), (128, 56)):
+        image = picture(*sides)
+        assert torch.allclose(other(image), net(image), atol=1e-4)
+        assert torch.allclose(other(image, CORE), net(image, CORE), atol=1e-4)
+        assert torch.equal(other(image).argmax(1), net(image).argmax(1))
+    names = ["dec2", "dec1"]
+    expected, found = net.taps(image, names, CORE), other.taps(image, names, CORE)
+    assert list(found) == list(expected)
+    for name in names:
+        assert torch.allclose(found[name], expected[name], atol=1e-4)
+
+
+def test_a_missing_openvino_is_said_with_the_remedy(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ModelError, match="pip install openvino"):
+        ready(net_of(), "cpu", Engine("openvino"))
+
+
+# ---- CUDA
+
+
+class Tape:
+    """Stands for a CUDA graph where there is no GPU: runs the pass again."""
+
+    def __init__(self, run, image: Tensor) -> None:
+        self.run = run
+        made.append(tuple(image.shape))
+
+    def replay(self, image: Tensor) -> dict[str, Tensor]:
+        return self.run(image)
+
+
+made: list[tuple[int, ...]] = []
+
+
+def test_a_shape_is_recorded_when_it_comes_again_and_the_oldest_goes(monkeypatch) -> None:
+    monkeypatch.setattr(cuda_graphs, "_Recorded", Tape)
+    monkeypatch.setattr(cuda_graphs, "_MOST", 2)
+    made.clear()
+    net = net_of()
+    graphed = GraphedNet(net)
+    assert graphed.config == net.config
+    for _ in range(3):
+        assert torch.equal(graphed(picture(64, 64), CORE), net(picture(64, 64), CORE))
+    assert made == [(1, 1, 64, 64)]
+    taps = graphed.taps(picture(64, 64), ["dec1"], CORE)
+    assert torch.equal(taps["dec1"], net.taps(picture(64, 64), ["dec1"], CORE)["dec1"])
+    for side in (72, 72, 80, 80):
+        graphed(picture(side, 64), CORE)
+    assert len(made) == 3
+    assert torch.equal(graphed(picture(64, 64), CORE), net(picture(64, 64), CORE))
+    assert len(made) == 4  # the first had to go, and is recorded anew
+
+
+@pytest.mark.gpu
+def test_a_recorded_pass_answers_as_the_first() -> None:
+    net = net_of()
+    fast = ready(net, "cuda", Engine("torch", "fp32"))
+    images = [picture(64, 64), picture(64, 64).flip(2), picture(64, 64).flip(3)]
+    for image in images:  # the first runs, the second records, the third replays
+        found = fast(image.cuda(), CORE).cpu()
+        assert torch.allclose(found, net(image, CORE), atol=1e-2)
+    first = fast(images[0].cuda(), CORE)
+    kept = first.clone()
+    fast(images[1].cuda(), CORE)
+    assert torch.equal(first, kept)  # a later replay does not write into an answer given away

@@ -1,0 +1,197 @@
+"""Large images: the same labels from file to file, in the memory of a few rows of tiles."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import zarr
+
+from learning.small_scenes import blobs, sample, small_model
+from unetscope.errors import ImageError, ModelError, OutputError
+from unetscope.images.files import read_micrograph
+from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.learning.events import TileDone
+from unetscope.learning.instant import fit_instant
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
+from unetscope.scaling import bands, predicting
+from unetscope.scaling.predicting import Target, predict_into, predict_to
+
+SMALL = PredictOptions(tile_px=64)
+
+
+@pytest.fixture(scope="module")
+def model() -> PixelModel:
+    torch.set_num_threads(1)
+    return fit_instant(small_model(widths=(2, 3, 4, 4)), [sample()], with_forest=False)
+
+
+def on_disk(folder: Path, pixels: np.ndarray, kind: str, axes: str) -> Micrograph:
+    """The same pixels as an array of another kind."""
+    if kind == "memmap":
+        np.save(folder / "image.npy", pixels)
+        return as_micrograph(np.load(folder / "image.npy", mmap_mode="r"), axes=axes)
+    if kind == "zarr":
+        chunks = (1,) * (pixels.ndim - 2) + (50, 70)
+        stored = zarr.create_array(folder / "i.zarr", shape=pixels.shape, chunks=chunks, dtype="f4")
+        stored[...] = pixels
+        return as_micrograph(stored, axes=axes)
+    return as_micrograph(pixels, axes=axes)
+
+
+def done(events: Any) -> list[TileDone]:
+    return [event for event in events if isinstance(event, TileDone)]
+
+
+@pytest.mark.parametrize("kind", ["memory", "memmap", "zarr"])
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".ome.zarr"])
+def test_files_hold_what_the_engine_answers(model, tmp_path, kind, suffix) -> None:
+    image = on_disk(tmp_path, blobs((150, 130), 3)[0], kind, "yx")
+    image = replace(image, pixel_size=(0.5, 0.25), unit="µm", name="blobs")
+    target = Target(tmp_path / f"labels{suffix}", tmp_path / f"chances{suffix}")
+    events = done(predict_to(model, image, target, SMALL))
+    assert [e.done for e in events] == list(range(1, 10)) and {e.total for e in events} == {9}
+    labels = read_micrograph(target.labels)
+    assert np.array_equal(np.asarray(labels.pixels), predict_labels(model, image, SMALL))
+    assert labels.pixel_size == pytest.approx((0.5, 0.25)) and labels.unit == "µm"
+    assert target.probabilities is not None
+    chances = np.asarray(read_micrograph(target.probabilities, axes="cyx").pixels)
+    assert np.abs(chances - predict_probabilities(model, image, SMALL)).max() < 1e-5
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("kind", ["memory", "memmap", "zarr"])
+def test_stacks_go_plane_by_plane(model, tmp_path, kind) -> None:
+    pixels = np.stack([blobs((70, 90), seed)[0] for seed in range(3)])
+    image = on_disk(tmp_path, pixels, kind, "zyx")
+    out, chances = np.zeros(pixels.shape, np.uint8), np.zeros((2, *pixels.shape), np.float32)
+    events = done(predict_into(model, image, out, SMALL, probabilities=chances))
+    assert np.array_equal(out, predict_labels(model, image, SMALL))
+    assert np.array_equal(chances, predict_probabilities(model, image, SMALL))
+    for event in events:
+        assert np.array_equal(out[event.region][0], event.labels)
+
+
+def test_colours_and_zarr_targets(tmp_path) -> None:
+    colour = fit_instant(
+        small_model(channels=3, widths=(2, 3)),
+        [replace(sample(), image=as_micrograph(np.stack([sample().image.pixels] * 3, -1)))],
+        with_forest=False,
+    )
+    pixels = np.random.default_rng(0).integers(0, 255, (140, 90, 4), np.uint8)
+    np.save(tmp_path / "rgba.npy", pixels)
+    image = as_micrograph(np.load(tmp_path / "rgba.npy", mmap_mode="r"))
+    out = zarr.create_array(tmp_path / "out.zarr", shape=(140, 90), chunks=(64, 64), dtype="u1")
+    for _ in predict_into(colour, image, out, SMALL):
+        pass
+    assert np.array_equal(out[...], predict_labels(colour, image, SMALL))
+
+
+class Watched:
+    """Pixels that remember which rows were read, and by which thread."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels, self.shape, self.dtype = pixels, pixels.shape, pixels.dtype
+        self.ndim = pixels.ndim
+        self.read: list[tuple[slice, str]] = []
+
+    def __getitem__(self, key):
+        self.read.append((key[0], threading.current_thread().name))
+        return self.pixels[key]
+
+
+def fixed_range(model: PixelModel) -> PixelModel:
+    from unetscope.images.normalisation import Normalisation
+
+    return replace(model, own_normalisation=False, normalisation=Normalisation((0.5,), (2.5,)))
+
+
+def test_the_next_rows_are_read_while_these_are_computed(model) -> None:
+    watched = Watched(blobs((200, 80), 3)[0])
+    events = predict_into(fixed_range(model), Micrograph(watched, "yx"), np.zeros((200, 80)), SMALL)
+    next(events)
+    started = [rows.start for rows, _ in watched.read]
+    for _ in events:
+        pass
+    assert started[:1] == [0] and len(started) <= 2
+    assert len(watched.read) == 4  # each band once, not each tile
+    assert all(name.startswith("unetscope-read") for _, name in watched.read)
+
+
+def test_rows_too_wide_to_keep_are_read_by_tiles(model, monkeypatch) -> None:
+    pixels = blobs((200, 80), 3)[0]
+    expected = predict_labels(fixed_range(model), as_micrograph(pixels), SMALL)
+    monkeypatch.setattr(bands, "MOST_BYTES", 100)
+    watched, out = Watched(pixels), np.zeros((200, 80), np.uint8)
+    for _ in predict_into(fixed_range(model), Micrograph(watched, "yx"), out, SMALL):
+        pass
+    assert np.array_equal(out, expected)
+    assert len(watched.read) == 8
+
+
+def test_out_of_memory_in_a_band_is_survived(model, monkeypatch) -> None:
+    from unetscope.learning import prediction
+
+    answer, failures = prediction._answer, []
+
+    def failing(model, image, z, tile, *args, **kwargs):
+        if tile.core[0].stop - tile.core[0].start > 64 and len(failures) < 2:
+            failures.append(tile)
+            raise MemoryError("no room")
+        return answer(model, image, z, tile, *args, **kwargs)
+
+    image, out = as_micrograph(blobs((300, 150), 3)[0]), np.zeros((300, 150), np.uint8)
+    expected = predict_labels(model, image)
+    monkeypatch.setattr(prediction, "_answer", failing)
+    events = list(predict_into(model, image, out, PredictOptions(tile_px=128)))
+    assert failures and np.array_equal(out, expected)
+    told = [event.done for event in done(events)]
+    assert told == sorted(told) and told[-1] == done(events)[-1].total
+
+
+def test_a_stopped_prediction_leaves_nothing(model, tmp_path) -> None:
+    image, target = as_micrograph(blobs((200, 130), 3)[0]), Target(tmp_path / "labels.tif")
+    target.labels.write_bytes(b"old")
+    events = predict_to(model, image, target, SMALL)
+    next(events)
+    events.close()  # type: ignore[attr-defined]
+    assert [path.name for path in tmp_path.iterdir()] == ["labels.tif"]
+    assert target.labels.read_bytes() == b"old"
+
+
+def test_pixels_that_cannot_be_read_are_named(model, tmp_path) -> None:
+    class Torn(Watched):
+        def __getitem__(self, key):
+            if key[0].stop > 150:
+                raise OSError("torn file")
+            return super().__getitem__(key)
+
+    image = Micrograph(Torn(blobs((300, 80), 3)[0]), "yx", name="torn.tif")
+    with pytest.raises(ImageError, match=r"torn\.tif"):
+        list(predict_to(fixed_range(model), image, Target(tmp_path / "labels.tif"), SMALL))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_is_refused(model, tmp_path) -> None:
+    image = as_micrograph(blobs((64, 64), 3)[0])
+    with pytest.raises(OutputError, match="two files"):
+        Target(tmp_path / "x.tif", tmp_path / "x.tif")
+    with pytest.raises(OutputError, match=r"labels\.tif"):
+        list(predict_to(model, image, Target(tmp_path / "nowhere" / "labels.tif"), SMALL))
+    with pytest.raises(ModelError, match="paint"):
+        list(predict_to(small_model(), image, Target(tmp_path / "labels.tif"), SMALL))
+
+
+def test_large_labels_are_never_whole_in_memory(model, tmp_path, monkeypatch) -> None:
+    """What is handed to the writer is mapped from disk, and a band is all that is held."""
+    written: list[Micrograph] = []
+    monkeypatch.setattr(predicting, "write_micrograph", lambda image, path: written.append(image))
+    image = as_micrograph(blobs((200, 130), 3)[0])
+    list(predict_to(model, image, Target(tmp_path / "labels.tif"), SMALL))
+    assert isinstance(written[0].pixels, np.memmap)

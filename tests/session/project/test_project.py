@@ -1,0 +1,389 @@
+"""A project folder keeps what it is told, opens without its images, and refuses what is damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from unetscope.errors import LabelError, OutputError, ProjectError
+from unetscope.images.files import write_micrograph
+from unetscope.images.micrograph import Micrograph
+from unetscope.learning.classes import LabelClass
+from unetscope.session.project import contents, folder, label_files
+from unetscope.session.project.folder import Project, is_project
+from unetscope.session.project.images import Presence
+from unetscope.session.project.recent import (
+    MOST_RECENT,
+    forget_project,
+    recent_projects,
+    remember_project,
+)
+from unetscope.session.project.records import TrainingEntry
+
+CLASSES = (LabelClass(1, "background", "#0072B2"), LabelClass(2, "gold", "#E69F00"))
+
+
+def write_image(path: Path, seed: int = 0, shape: tuple[int, ...] = (20, 30)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    size = (0.5, 0.25, 0.25)[-len(shape) :]
+    write_micrograph(Micrograph(pixels, "zyx"[-len(shape) :], size, "nm"), path)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project.create(tmp_path / "gold", CLASSES)
+    made.add_image(write_image(tmp_path / "images/a.tif", 1))
+    made.add_image(write_image(tmp_path / "images/b.tif", 2, (3, 20, 30)))
+    made.save()
+    return made
+
+
+def test_everything_told_comes_back(project: Project) -> None:
+    strokes = np.zeros((20, 30), np.uint8)
+    strokes[2:5, 3:9] = 2
+    project.save_labels("0001", strokes)
+    model = project.add_model("trained 12 s", lambda path: path.write_bytes(b"weights"))
+    project.add_training(
+        TrainingEntry("2026-01-02T03:04:05+00:00", 12.5, 7, "done", "cpu", 1, ("0001",), {"a": 0.9})
+    )
+    project.set_settings({"live": True, "seed": 3, "rate": 1e-3, "device": "auto", "x": None})
+    project.mark("0001", predicted_by=model.number)
+    project.mark("0002", reviewed=True)
+    project.save()
+    back = Project.open(project.folder)
+    assert back.record == project.record
+    assert back.record.name == "gold" and back.record.classes == CLASSES
+    np.testing.assert_array_equal(back.read_labels("0001"), strokes)
+    assert back.read_labels("0002") is None
+    assert back.model_path() == project.folder / "models/0001.unetscope"
+    assert [back.status(i).word for i in ("0001", "0002")] == ["predicted", "reviewed"]
+    assert back.status("0001").painted_px == 18
+    assert back.image("0001").pixel_size == (0.5, 0.25)[-1:] * 2
+    assert back.image("0002").shape == (3, 20, 30)
+
+
+def test_the_status_goes_from_new_to_reviewed(project: Project) -> None:
+    words = [project.status("0001").word]
+    project.save_labels("0001", np.eye(20, 30, dtype=np.uint8))
+    words.append(project.status("0001").word)
+    project.mark("0001", predicted_by=1)
+    words.append(project.status("0001").word)
+    project.mark("0001", reviewed=True)
+    words.append(project.status("0001").word)
+    assert words == ["new", "strokes", "predicted", "reviewed"]
+
+
+def test_an_image_is_taken_in_once_and_can_be_taken_off(project: Project, tmp_path: Path) -> None:
+    again = project.add_image(tmp_path / "images" / "a.tif")
+    assert again.id == "0001" and len(project.record.images) == 2
+    project.save_labels("0001", np.ones((20, 30), np.uint8))
+    project.remove_image("0001")
+    assert [entry.id for entry in project.record.images] == ["0002"]
+    assert (project.folder / "labels/0001.ome.tif").is_file()
+    with pytest.raises(ProjectError, match="no image '0001'"):
+        project.status("0001")
+    project.remove_image("0002")
+    # its number is not given again, so its labels are never overwritten
+    assert project.add_image(tmp_path / "images" / "a.tif").id == "0002"
+
+
+def test_a_project_may_move_with_its_images_or_without(project: Project, tmp_path: Path) -> None:
+    shutil.copytree(tmp_path, tmp_path.parent / "elsewhere")
+    both = Project.open(tmp_path.parent / "elsewhere" / "gold.unetproject")
+    assert both.image_path("0001") == tmp_path.parent / "elsewhere/images/a.tif"
+    (tmp_path.parent / "far/away").mkdir(parents=True)
+    alone = Project.open(
+        shutil.copytree(project.folder, tmp_path.parent / "far/away/gold.unetproject")
+    )
+    assert alone.image_path("0001") == tmp_path / "images/a.tif"
+    assert alone.status("0001").presence is Presence.FOUND
+
+
+def test_missing_images_are_told_and_found_again_by_content(
+    project: Project, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive" / "2026"
+    archive.mkdir(parents=True)
+    (tmp_path / "images/a.tif").rename(archive / "renamed.tif")
+    (tmp_path / "images/b.tif").rename(archive / "b.tif")
+    changed = bytearray((archive / "renamed.tif").read_bytes())
+    changed[-1] ^= 1
+    (archive / "decoy.tif").write_bytes(changed)  # same size, other content
+    opened = Project.open(project.folder)
+    assert [opened.status(i).word for i in ("0001", "0002")] == ["not found"] * 2
+    with pytest.raises(ProjectError, match="content differs"):
+        opened.relocate("0001", archive / "decoy.tif")
+    opened.relocate("0002", archive / "b.tif")
+    assert opened.relocate_missing(tmp_path / "archive") == ("0001",)
+    assert opened.image_path("0001") == archive / "renamed.tif"
+    opened.save()
+    again = Project.open(project.folder)
+    assert [again.status(i).presence for i in ("0001", "0002")] == [Presence.FOUND] * 2
+    assert again.image("0001").path == "../archive/2026/renamed.tif"
+
+
+def test_a_changed_image_is_told_apart_from_one_that_was_only_copied(
+    project: Project, tmp_path: Path
+) -> None:
+    image = tmp_path / "images/a.tif"
+    os.utime(image, ns=(0, 0))
+    assert project.status("0001").presence is Presence.UNCHECKED
+    assert project.verify("0001").presence is Presence.FOUND
+    assert project.status("0001").presence is Presence.FOUND
+    content = bytearray(image.read_bytes())
+    content[-1] ^= 1
+    image.write_bytes(content)
+    os.utime(image, ns=(5, 5))
+    assert project.verify("0001").presence is Presence.CHANGED
+    image.write_bytes(bytes(content) + b"more")
+    assert project.status("0001").word == "changed"
+
+
+def test_zarr_images_are_known_by_their_pieces_and_not_by_their_labels(tmp_path: Path) -> None:
+    image = write_image(tmp_path / "images/a.zarr")
+    project = Project.create(tmp_path / "p", CLASSES)
+    entry = project.add_image(image)
+    (image / "labels").mkdir()
+    (image / "labels" / "zarr.json").write_text("{}")
+    assert contents.content_of(image) == entry.content
+    image.rename(tmp_path / "b.zarr")
+    assert project.status(entry.id).presence is Presence.NOT_FOUND
+    assert project.relocate_missing(tmp_path) == (entry.id,)
+    chunk = next(p for p in (tmp_path / "b.zarr/0/c").rglob("*") if p.is_file())
+    chunk.write_bytes(b"other")
+    assert contents.content_of(tmp_path / "b.zarr") != entry.content
+
+
+def test_large_files_are_hashed_at_spread_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "WHOLE_BYTES", 1000)
+    monkeypatch.setattr(contents, "_BLOCK_BYTES", 100)
+    file = tmp_path / "large"
+    content = np.random.default_rng(0).bytes(50_000)
+    file.write_bytes(content)
+    known = contents.content_of(file)
+    assert known.startswith("sha256-spread:")
+    for at in (0, -1):  # both ends are among the places
+        changed = bytearray(content)
+        changed[at] ^= 1
+        file.write_bytes(changed)
+        assert contents.content_of(file) != known
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("shape", [(20, 30), (3, 20, 30), (1, 20, 30)])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_labels_come_back_small_large_and_lazy(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    large: bool,
+    shape: tuple[int, ...],
+    lazy: bool,
+) -> None:
+    monkeypatch.setattr(label_files, "LARGE_BYTES", 10 if large else 10**6)
+    project = Project.create(tmp_path / "p", CLASSES)
+    image = Micrograph(np.zeros(shape, np.uint8), "zyx"[-len(shape) :], None, None)
+    entry = project.add_image(write_image(tmp_path / "a.zarr"), image)
+    labels = np.random.default_rng(0).integers(0, 300, shape).astype(np.uint16)
+    project.save_labels(entry.id, da.from_array(labels, chunks=8) if lazy else labels)
+    project.save()
+    back = Project.open(project.folder)
+    np.testing.assert_array_equal(np.asarray(back.read_labels(entry.id)), labels)
+    assert back.status(entry.id).painted_px == np.count_nonzero(labels)
+    assert (project.folder / "labels/0001.zarr").exists() == large
+
+
+def test_labels_of_another_image_are_refused_and_the_old_ones_stay(project: Project) -> None:
+    strokes = np.ones((20, 30), np.uint8)
+    project.save_labels("0001", strokes)
+    with pytest.raises(ProjectError, match=r"\(21, 30\)"):
+        project.save_labels("0001", np.ones((21, 30), np.uint8))
+    with pytest.raises(LabelError, match="whole"):
+        project.save_labels("0001", np.full((20, 30), 0.5))
+    np.testing.assert_array_equal(project.read_labels("0001"), strokes)
+    (project.folder / "labels/0001.ome.tif").write_bytes(b"rubbish")
+    with pytest.raises(ProjectError, match=r"a\.tif"):
+        project.read_labels("0001")
+
+
+def test_a_read_only_project_is_never_written(project: Project, tmp_path: Path) -> None:
+    before = {p: p.read_bytes() for p in project.folder.rglob("*") if p.is_file()}
+    opened = Project.open(project.folder, read_only=True)
+    assert opened.status("0001").presence is Presence.FOUND
+    changes: list[Any] = [
+        opened.save,
+        lambda: opened.add_image(tmp_path / "images/a.tif"),
+        lambda: opened.remove_image("0001"),
+        lambda: opened.save_labels("0001", np.ones((20, 30), np.uint8)),
+        lambda: opened.add_model("x", lambda path: path.write_bytes(b"x")),
+        lambda: opened.choose_model(1),
+        lambda: opened.mark("0001", reviewed=True),
+        lambda: opened.relocate("0001", tmp_path / "images/a.tif"),
+        lambda: opened.relocate_missing(tmp_path),
+        lambda: opened.set_classes(()),
+        lambda: opened.set_settings({"a": 1}),
+        lambda: opened.add_training(TrainingEntry("now", 1.0, 1)),
+    ]
+    for change in changes:
+        with pytest.raises(ProjectError, match="read-only"):
+            change()
+    assert {p: p.read_bytes() for p in project.folder.rglob("*") if p.is_file()} == before
+
+
+def test_what_another_window_saved_is_not_overwritten(project: Project) -> None:
+    other = Project.open(project.folder)
+    other.set_settings({"seed": 9})
+    other.save()
+    project.set_settings({"seed": 1})
+    with pytest.raises(ProjectError, match="another window"):
+        project.save()
+    assert Project.open(project.folder).record.settings == {"seed": 9}
+
+
+def test_a_saving_that_fails_leaves_the_project_as_it_was(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (project.folder / folder.FILE).read_bytes()
+    revision = project.record.revision
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OutputError, match="disk is full"):
+            project.save()
+    assert (project.folder / folder.FILE).read_bytes() == before
+    assert project.record.revision == revision
+    project.save()
+
+
+def test_a_hundred_images_open_without_a_look_into_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = project.record.images[0]
+    many = tuple(replace(known, id=f"{n:04d}", path=f"{n}.tif") for n in range(1, 101))
+    project.record = replace(project.record, images=many)
+    project.save()
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("an image was read")
+
+    monkeypatch.setattr("unetscope.session.project.images.content_of", refuse)
+    monkeypatch.setattr(folder, "read_micrograph", refuse)
+    opened = Project.open(project.folder)
+    assert {opened.status(image.id).word for image in opened.record.images} == {"new"}
+
+
+def _changed(project: Project, change: Any) -> bytes:
+    content = json.loads((project.folder / folder.FILE).read_bytes())
+    change(content)
+    return json.dumps(content).encode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.update(schema="unetscope.project/2"),
+        lambda c: c.update(schema="other/1"),
+        lambda c: c.update(extra=1),
+        lambda c: c.pop("name"),
+        lambda c: c.update(revision="1"),
+        lambda c: c.update(revision=-1),
+        lambda c: c.update(current_model=4),
+        lambda c: c["images"].append(c["images"][0]),
+        lambda c: c["images"][0].update(labels="../../secret"),
+        lambda c: c["images"][0].update(labels="labels/../../a.ome.tif"),
+        lambda c: c["images"][0].update(shape=[0, 5]),
+        lambda c: c["images"][0].update(axes="y"),
+        lambda c: c["images"][0].update(id="../x"),
+        lambda c: c["classes"][0].update(value=0),
+        lambda c: c["classes"][0].update(color="red"),
+        lambda c: c["classes"].append(c["classes"][0]),
+        lambda c: c.update(
+            models=[{"number": 1, "file": "/etc/x", "sha256": "", "note": "", "made_at": ""}]
+        ),
+        lambda c: c.update(settings={"a": [1]}),
+    ],
+)
+def test_a_project_file_that_does_not_fit_is_refused(project: Project, change: Any) -> None:
+    (project.folder / folder.FILE).write_bytes(_changed(project, change))
+    with pytest.raises(ProjectError, match=r"backup|update unetscope") as told:
+        Project.open(project.folder)
+    assert "pydantic.dev" not in str(told.value) and len(str(told.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[" * 100_000, b"\xff\xff", b"null", b'{"schema": 1, "schema": 2}', b"NaN"],
+)
+def test_a_damaged_project_file_is_refused(project: Project, content: bytes) -> None:
+    (project.folder / folder.FILE).write_bytes(content)
+    with pytest.raises(ProjectError, match="backup"):
+        Project.open(project.folder)
+
+
+def test_mutated_project_files_open_or_are_refused(project: Project) -> None:
+    file = project.folder / folder.FILE
+    content = file.read_bytes()
+    refused = 0
+    for seed in range(150):
+        chance = random.Random(seed)
+        changed = bytearray(content)
+        for _ in range(chance.randint(1, 3)):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+        file.write_bytes(changed)
+        try:
+            opened = Project.open(project.folder)
+            for image in opened.record.images:
+                opened.status(image.id)
+        except ProjectError:
+            refused += 1
+    assert 20 < refused < 150
+
+
+def test_names_that_lead_nowhere_are_explained(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    for name in ("missing.unetproject", "file"):
+        with pytest.raises(ProjectError, match="no project"):
+            Project.open(tmp_path / name)
+    (tmp_path / "full.unetproject").mkdir()
+    (tmp_path / "full.unetproject" / "x").write_text("x")
+    with pytest.raises(ProjectError, match="there already"):
+        Project.create(tmp_path / "full")
+    with pytest.raises(ProjectError, match="cannot be made"):
+        Project.create(tmp_path / "no" / "folder")
+
+
+def test_a_project_is_known_by_its_folder_and_its_file(project: Project, tmp_path: Path) -> None:
+    assert is_project(project.folder) and is_project(project.folder / "project.json")
+    assert not is_project(tmp_path) and not is_project(tmp_path / "images/a.tif")
+    assert Project.open(project.folder / "project.json").folder == project.folder
+
+
+def test_recent_projects_are_listed_newest_first(tmp_path: Path) -> None:
+    folders = [tmp_path / f"{n}.unetproject" for n in range(MOST_RECENT + 2)]
+    for path in folders:
+        path.mkdir()
+        remember_project(path, tmp_path / "data")
+    remember_project(folders[5], tmp_path / "data")
+    listed = recent_projects(tmp_path / "data")
+    assert listed[:2] == (folders[5], folders[-1]) and len(listed) == MOST_RECENT
+    folders[-1].rmdir()
+    forget_project(folders[5], tmp_path / "data")
+    assert recent_projects(tmp_path / "data")[0] == folders[-2]
+    for content in (b"", b"{}", b"[1, null]", b"\xff"):
+        (tmp_path / "data/recent_projects.json").write_bytes(content)
+        assert recent_projects(tmp_path / "data") == ()

@@ -1,0 +1,36 @@
+"""The engine that answers at once, with advice: doubt where grey lies between two classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from unetscope.learning.advice.next_places import PlaceOptions, ranked_places
+from unetscope.learning.advice.survey import Survey
+from unetscope.session.advising import PlacesRanked, PlacesRequest
+from widgets.fake_engine import FakeJobs
+
+
+class AdvisingFakeJobs(FakeJobs):
+    """As :class:`FakeJobs`; what it is asked for is in ``calls``, too."""
+
+    def next_places(self, request: PlacesRequest) -> Iterator[Any]:
+        self.calls.append(("places", request))
+        model: Any = request.model
+        image = request.target.image
+        survey = Survey(image.spatial_shape, model.class_values)
+        chance = np.stack([chances(model, image.plane(z).mean(axis=0)) for z in range(image.depth)])
+        found = chance.swapaxes(0, 1) if image.depth > 1 else chance[0]
+        survey.add([slice(0, n) for n in image.spatial_shape], found)
+        options = PlaceOptions(names=request.names)
+        yield PlacesRanked(tuple(ranked_places(survey, request.labels, options)), True)
+
+
+def chances(model: Any, grey: np.ndarray) -> np.ndarray:
+    """(class, y, x) float32 probabilities: by distance to each class's mean grey value."""
+    means = np.array([model.head[int(value)] for value in model.class_values])
+    distance = -np.abs(grey[None] - means[:, None, None]) / (np.ptp(means) / 20 + 1e-6)
+    grown = np.exp(distance - distance.max(axis=0))
+    return (grown / grown.sum(axis=0)).astype(np.float32)
