@@ -12,6 +12,8 @@ SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 PIP_ARGS ?=
 # What else pytest is to be told, e.g. PYTEST_ARGS="-k tiling"
 PYTEST_ARGS ?=
+# One process a core, each with one thread; a file's tests stay together. PARALLEL= runs them in turn.
+PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 # What else the demo is to be told, e.g. DEMO_ARGS="--sample grains --headless"
 DEMO_ARGS ?=
 
@@ -60,20 +62,20 @@ lint: $(STAMP)
 	$(VENV)/bin/lint-imports --no-cache
 
 # With a screen: there. Without: on a virtual one where xvfb-run and its libraries are, else offscreen
-# (then the tests marked `gl` are skipped). No thread count is set here: it would change results.
+# (then the tests marked `gl` are skipped).
 test: lint
 	@$(PY) src/unetscope/system_libraries.py
 	@window_libraries=true; $(PY) src/unetscope/system_libraries.py --window || window_libraries=false; \
 	if ! $$window_libraries; then \
 	    echo "unetscope: without them the tests run offscreen and those marked gl are skipped" >&2; \
-	    env -u DISPLAY -u WAYLAND_DISPLAY QT_QPA_PLATFORM=offscreen $(PY) -m pytest $(PYTEST_ARGS); \
+	    env -u DISPLAY -u WAYLAND_DISPLAY QT_QPA_PLATFORM=offscreen $(PY) -m pytest $(PARALLEL) $(PYTEST_ARGS); \
 	elif [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ]; then \
-	    $(PY) -m pytest $(PYTEST_ARGS); \
+	    $(PY) -m pytest $(PARALLEL) $(PYTEST_ARGS); \
 	elif command -v xvfb-run >/dev/null && command -v xauth >/dev/null; then \
-	    $(SCREEN) $(PY) -m pytest $(PYTEST_ARGS); \
+	    $(SCREEN) $(PY) -m pytest $(PARALLEL) $(PYTEST_ARGS); \
 	else \
 	    echo "unetscope: no screen and no xvfb-run: the tests marked gl are skipped (sudo apt install xvfb xauth)" >&2; \
-	    QT_QPA_PLATFORM=offscreen $(PY) -m pytest $(PYTEST_ARGS); \
+	    QT_QPA_PLATFORM=offscreen $(PY) -m pytest $(PARALLEL) $(PYTEST_ARGS); \
 	fi
 
 soak: $(STAMP)

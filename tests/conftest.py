@@ -19,6 +19,9 @@ if sys.platform.startswith("linux") and not (
     os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
 ):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+if os.environ.get("PYTEST_XDIST_WORKER"):
+    # One process a core: with more threads each, they would wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Before napari is imported: the user's saved geometry, theme and plugin settings stay out of it.
 os.environ["NAPARI_CONFIG"] = str(
     Path(tempfile.mkdtemp(prefix="unetscope-napari-")) / "napari.yaml"

@@ -52,8 +52,9 @@ def test_images_bring_no_torch_no_napari_no_qt() -> None:
 
 
 def test_the_engine_brings_neither_qt_nor_napari() -> None:
-    engine = modules_of("images", "network", "learning", "inspection", "pretraining")
-    assert brought_along(engine, ("napari", "vispy", *QT)) == set()
+    engine = modules_of("images", "network", "learning", "inspection", "pretraining", "scaling")
+    others = ("timm", "torchvision")  # extras, and slow to import
+    assert brought_along(engine, ("napari", "vispy", *QT, *others)) == set()
 
 
 def test_the_session_brings_no_qt() -> None:

@@ -156,6 +156,8 @@ DAMAGE: dict[str, Change] = {
     "no recipe": with_value("recipe", {}),
     "a share of seven": with_value("network_weight", 7.0),
     "channels in words": with_value("channels", "one"),
+    "sources in words": with_value("sources", "dino"),
+    "a source that nobody knows": with_value("sources", [{"spec": "timm:x", "options": {}}]),
     "another range": with_value("normalisation", {"low": "x"}),
 }
 
@@ -170,6 +172,16 @@ def test_a_file_that_does_not_fit_together_is_refused(model, tmp_path, damage) -
     save_model_file(path, manifest, tensors)
     with pytest.raises(ModelFileError):
         load_model(path)
+
+
+def test_a_file_of_an_earlier_release_knows_no_sources(model, tmp_path) -> None:
+    path = tmp_path / "m.unetscope"
+    save_model(model, path)
+    whole = load_model_file(path)
+    manifest = {k: v for k, v in whole.manifest.items() if k not in ("sources", "alone")}
+    save_model_file(path, manifest, whole.tensors)
+    loaded = load_model(path)
+    assert loaded.sources == () and not loaded.alone
 
 
 def test_an_image_of_other_channels_is_refused_after_loading(model, tmp_path) -> None:

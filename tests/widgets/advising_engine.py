@@ -9,7 +9,13 @@ import numpy as np
 
 from unetscope.learning.advice.next_places import PlaceOptions, ranked_places
 from unetscope.learning.advice.survey import Survey
-from unetscope.session.advising import PlacesRanked, PlacesRequest
+from unetscope.learning.advice.through_z import propagation_plan, propose_plane
+from unetscope.session.advising import (
+    PlacesRanked,
+    PlacesRequest,
+    PlaneProposed,
+    PropagateRequest,
+)
 from widgets.fake_engine import FakeJobs
 
 
@@ -26,6 +32,17 @@ class AdvisingFakeJobs(FakeJobs):
         survey.add([slice(0, n) for n in image.spatial_shape], found)
         options = PlaceOptions(names=request.names)
         yield PlacesRanked(tuple(ranked_places(survey, request.labels, options)), True)
+
+    def propagate(self, request: PropagateRequest) -> Iterator[Any]:
+        self.calls.append(("propagate", request))
+        model: Any = request.model
+        known = dict(request.painted)
+        depth = request.image.depth
+        for step in propagation_plan(list(known), depth, request.first, request.last):
+            chance = chances(model, request.image.plane(step.z).mean(axis=0))
+            proposal = propose_plane(known[step.source_z], chance, model.class_values)
+            known[step.z] = proposal.labels
+            yield PlaneProposed(step.z, proposal.labels, proposal.needs_review)
 
 
 def chances(model: Any, grey: np.ndarray) -> np.ndarray:

@@ -26,6 +26,8 @@ from unetscope.session.requests import (
     ModelOpened,
     ModelSaved,
     PredictRequest,
+    SourceRequest,
+    SourcesFound,
     Target,
     TileShown,
     TrainRequest,
@@ -47,6 +49,8 @@ class FakeModel:
     network: Any = None
     network_weight: float = 0.0
     version: int = 0
+    sources: tuple[Any, ...] = ()
+    alone: bool = False
 
     @property
     def can_answer(self) -> bool:
@@ -77,6 +81,7 @@ class FakeJobs:
     handed_in: list[Sequence[Sample]] = field(default_factory=list)
     saved: dict[Path, FakeModel] = field(default_factory=dict)
     closed: int = 0
+    entries: tuple[Any, ...] = ()
 
     def bundled(self) -> Sequence[tuple[str, str]]:
         return (("general", "General"), ("general-fast", "General, fast"))
@@ -84,6 +89,16 @@ class FakeJobs:
     def open_bundled(self, name: str) -> Iterator[JobEvent]:
         self.calls.append(("open", name))
         yield ModelOpened(FakeModel(name), dict(self.bundled()).get(name, name), "cpu")
+
+    def find_sources(self) -> Iterator[JobEvent]:
+        self.calls.append(("find sources", None))
+        yield SourcesFound(self.entries)
+
+    def open_with_source(self, request: SourceRequest) -> Iterator[JobEvent]:
+        self.calls.append(("open beside", request))
+        if self.fail_with is not None:
+            raise self.fail_with
+        yield ModelOpened(FakeModel("general", sources=(request.spec,)), request.title, "cpu")
 
     def open_file(self, path: Path) -> Iterator[JobEvent]:
         if self.fail_with is not None:

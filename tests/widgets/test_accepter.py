@@ -49,7 +49,7 @@ def kinds(opened: Opened) -> list[str]:
     keeper = opened.window.bench.strokes.keeper
     keeper.commit()
     journal = keeper._kept[opened.session.image.key].journal
-    return [entry.kind.value for entry in journal._history.standing()]
+    return [entry.kind.value for entry in journal.history.standing()]
 
 
 def test_the_brush_takes_over_what_is_predicted_under_it(open_window: Open, qtbot: Any) -> None:

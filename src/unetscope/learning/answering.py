@@ -2,6 +2,7 @@
 
 The instant voice is a backbone and a linear head; here they become one module with the same layer
 names as the U-Net, whose ``classifier`` is the head. The forest's vote is no network and left out.
+Where other backbones feed the head as well there is no such module.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def voices(model: PixelModel) -> tuple[Voice, ...]:
     found = []
     if model.network is not None and model.network_classes == model.class_values:
         found.append(Voice.NETWORK)
-    if model.head is not None:
+    if model.head is not None and not model.sources:  # those are networks of their own
         found.append(Voice.INSTANT)
     if found == [Voice.NETWORK, Voice.INSTANT] and model.network_weight < 0.5:
         found.reverse()

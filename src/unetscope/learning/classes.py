@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 # Okabe and Ito (2008), "Color Universal Design": colours that stay apart for colour-blind people.
 # Blue comes first, for class 1 is usually the background; black is left out because EM is dark.
+# Wine (P. Tol) takes the place of grey, which deuteranopes take for the pink.
 PALETTE = (
     "#0072B2",
     "#E69F00",
@@ -15,7 +16,7 @@ PALETTE = (
     "#F0E442",
     "#56B4E9",
     "#D55E00",
-    "#999999",
+    "#882255",
     "#FFFFFF",
 )
 

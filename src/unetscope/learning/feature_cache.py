@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,21 +14,20 @@ from torch import Tensor
 
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
-from unetscope.learning.classical import REACH_PX
 from unetscope.learning.features import (
     Levels,
     feature_levels,
     network_fingerprint,
     rows_at,
-    side_multiple,
 )
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import on_device
+from unetscope.learning.sources.source import levels_of, tile_needs
 from unetscope.learning.tiling import Box, Tile, plan_tiles, relative
+from unetscope.network.cropping import Region, coarser, cut
 
 GRID_PX = 512
 _LATTICE_PX = 8
-_MARGIN_PX = 8  # one cell of the coarsest feature level
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +110,9 @@ class FeatureCache:
 
 
 def features_key(model: PixelModel) -> str:
-    """Tells apart models whose features differ (weights or grey range)."""
+    """Tells apart models whose features differ (weights, sources or grey range)."""
     own = "own" if model.own_normalisation else repr(model.normalisation)
-    return f"{_fingerprint(model)}:{own}"
+    return ":".join([_fingerprint(model), own, *(s.fingerprint for s in model.sources)])
 
 
 def _fingerprint(model: PixelModel) -> str:
@@ -125,14 +125,18 @@ def _fingerprint(model: PixelModel) -> str:
 
 
 def grid(model: PixelModel, image: Micrograph, tile_px: int = GRID_PX) -> list[Tile]:
-    """The tiles of an image for this model: one grid for strokes, window and whole predictions."""
-    nets = [net for net in (model.backbone, model.network) if net is not None]
+    """The tiles of an image for this model: one grid for strokes, window and whole predictions.
+
+    ``tile_px`` is a wish: where what a source says depends on its tile, tiles are ``GRID_PX``.
+    """
+    needs = tile_needs(model.feature_sources, model.channels)
+    network = (model.network or model.backbone).config
     return plan_tiles(
         image.spatial_shape[-2:],
-        core_px=tile_px,
-        halo_px=max(REACH_PX, *(net.config.halo_px for net in nets)),
-        margin_px=_MARGIN_PX,
-        multiple=max(side_multiple(net) for net in nets),
+        core_px=tile_px if needs.exact else GRID_PX,
+        halo_px=max(needs.halo_px, network.halo_px),
+        margin_px=needs.margin_px,
+        multiple=math.lcm(needs.side_multiple, network.multiple),
     )
 
 
@@ -144,12 +148,28 @@ def compute_levels(
     device: str,
     normalisation: Normalisation,
 ) -> Levels:
-    """Read a tile's window, send it through the backbone and the filters, keep ``tile.grown``."""
+    """Read a tile's window, send it through all sources, keep ``tile.grown``."""
     window = read_window(image, z, tile.window, normalisation).to(device)
     with torch.inference_mode():
         core = relative(tile.grown, tile.window)
         levels = feature_levels(on_device(model.backbone, device), window, core)
+        if model.sources:
+            levels = _with_others(model, levels, window, core)
         return {stride: maps[0].contiguous() for stride, maps in levels.items()}
+
+
+def _with_others(model: PixelModel, levels: Levels, window: Tensor, core: Region) -> Levels:
+    """``levels`` behind those of the model's other sources: ``levels_of`` of all, cut to ``core``.
+
+    The decoder has computed no more than the core needs; the others see the whole window.
+    """
+    whole = tuple(slice(0, side) for side in window.shape[2:])
+    others = {
+        stride: cut(maps, coarser(core, stride), coarser(whole, stride))
+        for stride, maps in levels_of(model.sources, window).items()
+    }
+    parts = {s: [part[s] for part in (others, levels) if s in part] for s in {*others, *levels}}
+    return {stride: torch.cat(parts[stride], dim=1) for stride in sorted(parts)}
 
 
 def read_window(image: Micrograph, z: int, window: Box, normalisation: Normalisation) -> Tensor:

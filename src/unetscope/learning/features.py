@@ -152,7 +152,7 @@ def classical_columns(backbone: UNet, channels: int) -> Tensor:
 def classical_image(levels: Levels, channels: int) -> Tensor:
     """The classical features of every pixel, (feature, y, x), coarse ones up-sampled."""
     full = []
-    for stride in sorted(levels):
+    for stride in STRIDES:  # where they stand last; coarser levels hold other maps
         own = levels[stride][-len(FILTERS) * channels :]
         full.append(_upsampled(own, stride))
     return torch.cat(full, dim=0)

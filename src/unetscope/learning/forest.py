@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 
 MAX_ROWS = 20_000
-_TREES, _DEPTH = 50, 10
+TREES, _DEPTH = 50, 10
 _FEW_ROWS = 20  # of which every tree gets a draw of full size
 
 
@@ -26,8 +26,10 @@ class PixelForest:
     seed : the forest is a function of rows, targets and seed.
     """
 
-    def __init__(self, rows: np.ndarray, targets: np.ndarray, seed: int = 0) -> None:
-        self.rows, self.targets, self.seed = rows, targets, seed
+    def __init__(
+        self, rows: np.ndarray, targets: np.ndarray, seed: int = 0, *, trees: int = TREES
+    ) -> None:
+        self.rows, self.targets, self.seed, self.trees = rows, targets, seed, trees
         # A lock of its own: functools.cached_property of Python 3.11 has one for all forests, and
         # the forest of a training would keep that of a stroke waiting.
         self._lock = threading.Lock()
@@ -43,7 +45,7 @@ class PixelForest:
     def _fitted(self) -> RandomForestClassifier:
         # Half of the rows a tree; balanced, since some classes get many more strokes than others.
         forest = RandomForestClassifier(
-            n_estimators=_TREES,
+            n_estimators=self.trees,
             max_depth=_DEPTH,
             max_samples=0.5 if len(self.rows) >= _FEW_ROWS else None,
             class_weight="balanced",

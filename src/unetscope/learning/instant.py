@@ -13,12 +13,14 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass, default_classes
 from unetscope.learning.feature_cache import FeatureCache, grid
-from unetscope.learning.features import classical_columns, gain_vector, rows_at
-from unetscope.learning.forest import MAX_ROWS, PixelForest, thinned
+from unetscope.learning.features import gain_vector, rows_at
+from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned
 from unetscope.learning.pixel_model import PixelModel, RidgeHead, with_prior
 from unetscope.learning.precision import choose_device
 from unetscope.learning.ridge import solve_ridge
 from unetscope.learning.samples import Sample, check_samples
+from unetscope.learning.sources.classical import ClassicalFilters
+from unetscope.learning.sources.source import feature_columns
 from unetscope.learning.tiling import tiles_touching
 
 # More labelled pixels than this (dense masks) are thinned, equally over the classes.
@@ -28,6 +30,7 @@ LEAST_SHARE = 0.01
 # How sure the first answer must be of an unlabelled pixel to learn from it, and from how many.
 _SURE = 0.85
 SURE_ROWS = 500
+_FIRST_TREES = 20  # are enough to say what is sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +75,8 @@ def fit_instant(
         rows = labelled_rows(model, samples, values, cache=cache, device=device)
     model = replace(model, classes=named_classes(values, classes or model.classes))
     lattice = _lattice_rows(model, samples, cache=cache, device=device)
-    model = _solved(model, rows.features, rows.targets, with_forest=False)
+    trees = _FIRST_TREES if with_forest else 0
+    model = _solved(model, rows.features, rows.targets, trees)
     model = replace(model, prior=class_prior(model, lattice))
     # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
     sure, believed = sure_rows(instant_rows(model, lattice), seed=model.seed)
@@ -80,13 +84,13 @@ def fit_instant(
         model,
         torch.cat([rows.features, lattice[torch.from_numpy(sure)]]),
         np.concatenate([rows.targets, believed]),
-        with_forest=with_forest,
+        TREES if with_forest else 0,
     )
     return replace(model, prior=class_prior(model, lattice))
 
 
 def _solved(
-    model: PixelModel, features: torch.Tensor, targets: np.ndarray, *, with_forest: bool
+    model: PixelModel, features: torch.Tensor, targets: np.ndarray, trees: int
 ) -> PixelModel:
     """``model`` with head and forest for these rows (n, feature), all classes equally frequent."""
     with torch.inference_mode():
@@ -99,10 +103,10 @@ def _solved(
         )
         weight = weight * gain[:, None]  # so that the head takes the maps as they are
     forest = None
-    if with_forest:
+    if trees:
         kept = thinned(targets, MAX_ROWS, model.seed)
         columns = _forest_rows(model, features[torch.from_numpy(kept)])
-        forest = PixelForest(columns, targets[kept], model.seed).grow()
+        forest = PixelForest(columns, targets[kept], model.seed, trees=trees).grow()
     return replace(
         model,
         # Clones made outside of inference mode, for fine-tuning starts from them.
@@ -113,13 +117,25 @@ def _solved(
 
 
 def recipe_gains(model: PixelModel) -> torch.Tensor:
-    """The gain of every feature of this model, (feature,)."""
-    return gain_vector(
+    """The gain of every feature of this model, (feature,).
+
+    Maps of other backbones are scaled like the U-Net's, so theirs is one. Where these shall be
+    alone the rest has none, and so no weight in the head.
+    """
+    own = gain_vector(
         model.backbone,
         model.channels,
         torch.tensor(model.recipe.tap_gain),
         torch.tensor(model.recipe.classical_gain),
     )
+    if not model.sources:
+        return own
+    others = {source.name for source in model.sources}
+    columns = feature_columns(model.feature_sources, model.channels)
+    ours = torch.tensor([column.source not in others for column in columns])
+    gains = torch.ones(len(columns))
+    gains[ours] = torch.zeros_like(own) if model.alone else own
+    return gains
 
 
 def prepared(model: PixelModel, samples: Sequence[Sample], cache: FeatureCache) -> PixelModel:
@@ -192,8 +208,9 @@ def instant_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
 
 
 def _forest_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
-    columns = classical_columns(model.backbone, model.channels)
-    return features[:, columns].contiguous().numpy()
+    columns = feature_columns(model.feature_sources, model.channels)
+    classical = [i for i, column in enumerate(columns) if column.source == ClassicalFilters.name]
+    return features[:, torch.tensor(classical)].contiguous().numpy()
 
 
 def class_prior(model: PixelModel, lattice: torch.Tensor) -> tuple[float, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,14 @@ from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.features import Recipe, classical_count, feature_count
+from unetscope.learning.features import Recipe, classical_count
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.pixel_model import PixelModel, RidgeHead
 from unetscope.learning.placement import settled
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
+from unetscope.learning.sources.catalogue import open_backbone
+from unetscope.learning.sources.source import feature_columns
+from unetscope.learning.sources.timm_backbone import PREFIX, BackboneOptions, TimmBackbone
 from unetscope.network.catalogue import load_bundled, resolve_name
 from unetscope.network.model_file import load_model_file, save_model_file
 from unetscope.network.unet import UNet, UNetConfig, initialise
@@ -28,20 +31,42 @@ from unetscope.network.unet import UNet, UNetConfig, initialise
 _KIND = "pixel model"
 _CHECK_PX = 64
 _CHECK_TOLERANCE = 1e-4
+# A transformer rounds differently from machine to machine; its weights are compared by their hash.
+_CHECK_TOLERANCE_OTHERS = 1e-3
 
 
 def start_model(
-    name: str | None = "general", *, device: str = "cpu", channels: int = 1, seed: int = 0
+    name: str | None = "general",
+    *,
+    device: str = "cpu",
+    channels: int = 1,
+    seed: int = 0,
+    allow_download: bool = False,
 ) -> PixelModel:
-    """A model that has learned no classes yet: bundled weights, or random ones for ``None``."""
+    """A model that has learned no classes yet.
+
+    Parameters
+    ----------
+    name : of bundled weights; ``"timm:"`` and a pretrained timm model for the default ones with
+        that backbone beside them; None for random weights.
+    allow_download : fetch a backbone's weights that are not on this computer.
+
+    Raises
+    ------
+    ModelError
+        If there are no such weights, or timm is missing.
+    """
     if name is None:
         net = initialise(UNet(UNetConfig(norm="none")), seed)
         model = PixelModel("random", settled(net), Recipe(), seed=seed)
-    else:
-        resolved = resolve_name(name)
-        bundled, manifest = load_bundled(resolved)
-        recipe = Recipe.from_dict(manifest["recipe"])
-        model = PixelModel(resolved, settled(bundled), recipe, seed=seed)
+        return model.for_channels(channels)
+    sources: tuple[TimmBackbone, ...] = ()
+    if name.startswith(PREFIX):
+        sources, name = (open_backbone(name, allow_download=allow_download),), "general"
+    resolved = resolve_name(name)
+    bundled, manifest = load_bundled(resolved)
+    recipe = Recipe.from_dict(manifest["recipe"])
+    model = PixelModel(resolved, settled(bundled), recipe, sources=sources, seed=seed)
     return model.for_channels(channels)
 
 
@@ -77,7 +102,7 @@ def load_model(path: str | Path) -> PixelModel:
     model = replace(model, parent=loaded.sha256)
     answer = _answer_to(model, tensors["check.image"])
     gap = float((answer - tensors["check.answer"]).abs().max())
-    if not gap <= _CHECK_TOLERANCE:
+    if not gap <= (_CHECK_TOLERANCE_OTHERS if model.sources else _CHECK_TOLERANCE):
         raise ModelFileError(
             f"{Path(path).name} answers its test image differently here (by {gap:.2g}); it was "
             f"saved with {manifest.get('versions')}."
@@ -93,6 +118,16 @@ def _manifest_of(model: PixelModel) -> dict[str, Any]:
             "backbone": model.backbone.config.to_dict(),
             "network": model.network.config.to_dict() if model.network else None,
         },
+        "sources": [
+            {
+                "spec": source.name,
+                "options": asdict(source.options),
+                "fingerprint": source.fingerprint,
+                "licence": source.licence_note,
+            }
+            for source in model.sources
+        ],
+        "alone": model.alone,
         "recipe": model.recipe.to_dict(),
         "channels": model.channels,
         "classes": [{"value": c.value, "name": c.name, "color": c.color} for c in model.classes],
@@ -114,6 +149,8 @@ def _manifest_of(model: PixelModel) -> dict[str, Any]:
 
 def _tensors_of(model: PixelModel) -> dict[str, Tensor]:
     tensors = {f"backbone.{k}": v for k, v in model.backbone.state_dict().items()}
+    for index, source in enumerate(model.sources):  # its own weights stay where they are
+        tensors |= {f"source.{index}.{k}": v for k, v in source.state().items()}
     if model.network is not None:
         tensors |= {f"network.{k}": v for k, v in model.network.state_dict().items()}
     if model.head is not None:
@@ -134,13 +171,8 @@ def _model_of(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pix
         LabelClass(int(c["value"]), str(c["name"]), str(c["color"])) for c in manifest["classes"]
     )
     channels = int(manifest["channels"])
-    _check_keys(tensors, network is not None)
-    head = None
-    if "head.weight" in tensors:
-        shape = (feature_count(backbone, channels), len(classes))
-        head = RidgeHead(
-            _shaped(tensors, "head.weight", shape), _shaped(tensors, "head.bias", shape[1:])
-        )
+    stored_sources = manifest.get("sources", [])  # earlier releases know none
+    _check_keys(tensors, has_network=network is not None, sources=len(stored_sources))
     forest = None
     if "forest.rows" in tensors:
         forest = PixelForest(
@@ -149,13 +181,17 @@ def _model_of(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pix
             int(manifest["forest_seed"]),
         )
     stored = manifest["normalisation"]
-    return PixelModel(
+    model = PixelModel(
         name=str(manifest["name"]),
         backbone=backbone,
         recipe=Recipe.from_dict(manifest["recipe"]),
         channels=channels,
+        sources=tuple(
+            _source_of(entry, _part(tensors, f"source.{index}"))
+            for index, entry in enumerate(stored_sources)
+        ),
+        alone=bool(manifest.get("alone", False)),
         classes=classes,
-        head=head,
         prior=tuple(float(w) for w in manifest["prior"]),
         forest=forest,
         network=network,
@@ -169,12 +205,45 @@ def _model_of(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pix
         version=int(manifest["version"]),
         record=dict(manifest["record"]),
     )
+    return replace(model, head=_head_of(model, tensors))
+
+
+def _head_of(model: PixelModel, tensors: Mapping[str, Tensor]) -> RidgeHead | None:
+    if "head.weight" not in tensors:
+        return None
+    features = len(feature_columns(model.feature_sources, model.channels))
+    shape = (features, len(model.classes))
+    return RidgeHead(
+        _shaped(tensors, "head.weight", shape), _shaped(tensors, "head.bias", shape[1:])
+    )
+
+
+def _source_of(entry: Mapping[str, Any], state: Mapping[str, Tensor]) -> TimmBackbone:
+    """The backbone from this computer; a model file never starts a download."""
+    spec, options = str(entry["spec"]), BackboneOptions(**entry["options"])
+    try:
+        source = open_backbone(spec, options=options, state=state)
+    except ModelError as error:
+        raise ModelFileError(f"this model stands on {spec} as well: {error}") from error
+    if set(source.state()) != set(state):
+        raise ModelFileError(f"the file holds {sorted(state)} of {spec}.")
+    if source.fingerprint != entry["fingerprint"]:
+        raise ModelFileError(
+            f"the weights of {spec} on this computer are not those that the model learned with "
+            f"({source.fingerprint} instead of {entry['fingerprint']})."
+        )
+    return source
+
+
+def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``name`` and a dot, by the rest of their names."""
+    prefix = f"{name}."
+    return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def _network_of(part: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> UNet:
     net = UNet(UNetConfig.from_dict(dict(config)))
-    prefix = f"{part}."
-    own = {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+    own = _part(tensors, part)
     expected = net.state_dict()
     if set(own) != set(expected):
         missing, extra = sorted(set(expected) - set(own)), sorted(set(own) - set(expected))
@@ -187,10 +256,11 @@ def _network_of(part: str, config: Mapping[str, Any], tensors: Mapping[str, Tens
     return settled(net)
 
 
-def _check_keys(tensors: Mapping[str, Tensor], has_network: bool) -> None:
+def _check_keys(tensors: Mapping[str, Tensor], *, has_network: bool, sources: int) -> None:
     known = {"head.weight", "head.bias", "forest.rows", "forest.targets"}
     known |= {"check.image", "check.answer"}
-    parts = ("backbone.", "network.") if has_network else ("backbone.",)
+    parts = ("backbone.", *(f"source.{index}." for index in range(sources)))
+    parts += ("network.",) if has_network else ()
     foreign = [k for k in tensors if k not in known and not k.startswith(parts)]
     if foreign:
         raise ModelFileError(f"the file holds foreign tensors {foreign[:3]}.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,8 +22,14 @@ from unetscope.learning.classes import LabelClass
 from unetscope.learning.features import Levels, Recipe, classical_image, scores
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.partition import Partition
+from unetscope.learning.sources.bundled import UNetTaps
+from unetscope.learning.sources.classical import ClassicalFilters
+from unetscope.learning.sources.source import FeatureSource
 from unetscope.network.channels import adapt_input_channels
 from unetscope.network.unet import UNet
+
+if TYPE_CHECKING:
+    from unetscope.learning.sources.timm_backbone import TimmBackbone
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,8 @@ class PixelModel:
     name : of the weights it started from, e.g. ``"general-fast"``.
     backbone : the folded U-Net whose frozen maps feed the head, for ``channels`` channels.
     recipe : gains and penalties that belong to the backbone.
+    sources : backbones of others whose maps feed the head as well.
+    alone : the head stands on ``sources`` only; the forest keeps its classical filters.
     prior : weight of every class in the instant voice. Strokes say nothing about how frequent a
         class is (everybody paints as much crack as steel); the shares on the labelled images do.
     classes : what the answers mean, in the order of their columns; empty before the first strokes.
@@ -57,6 +65,8 @@ class PixelModel:
     backbone: UNet
     recipe: Recipe
     channels: int = 1
+    sources: tuple[TimmBackbone, ...] = ()
+    alone: bool = False
     classes: tuple[LabelClass, ...] = ()
     head: RidgeHead | None = None
     prior: tuple[float, ...] = ()
@@ -73,6 +83,11 @@ class PixelModel:
     parent: str | None = None
     partition: Partition | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def feature_sources(self) -> tuple[FeatureSource, ...]:
+        """Where the head's features come from; the classical filters last in every level."""
+        return (*self.sources, UNetTaps(self.name, self.backbone), ClassicalFilters())
 
     @property
     def class_values(self) -> tuple[int, ...]:
@@ -116,6 +131,8 @@ class PixelModel:
             forest=other.forest,
             channels=other.channels,
             backbone=other.backbone,
+            sources=other.sources,
+            alone=other.alone,
             normalisation=other.normalisation or self.normalisation,
         )
 

@@ -23,6 +23,7 @@ from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.pixel_model import PixelModel, probabilities
 from unetscope.learning.placement import on_device, release_devices
 from unetscope.learning.precision import choose_device
+from unetscope.learning.sources.source import tile_needs
 from unetscope.learning.tiling import Box, Tile, relative, tiles_touching
 
 SMALLEST_TILE_PX = 64
@@ -58,7 +59,8 @@ def predict_tiles(
     """Answer an image tile by tile.
 
     The halo of a tile is as wide as the network can see, so the answer does not depend on how the
-    image was cut. Out of memory, the tile is halved down to 64 px, then the CPU takes over; a
+    image was cut; where a feature source sees everything, the cut is always the same. Out of
+    memory, the tile is halved down to 64 px (where the cut is free), then the CPU takes over; a
     :class:`Notice` says so. With a ``cache``, features are kept for later strokes.
     """
     options = options or PredictOptions()
@@ -88,7 +90,8 @@ def predict_tiles(
                 raise
             answer = None  # recover outside of the handler, which still holds the failed tensors
         if answer is None:
-            notice, device, tile_px = _smaller(device, tile_px)
+            exact = tile_needs(model.feature_sources, model.channels).exact
+            notice, device, tile_px = _smaller(device, tile_px, exact=exact)
             yield notice
             todo = _rest(todo, _plan(model, image, planes, region, tile_px))
             continue
@@ -248,9 +251,12 @@ def _event(
     return TileDone(done, total, where, labels, chance)
 
 
-def _smaller(device: str, tile_px: int) -> tuple[Notice, str, int]:
+def _smaller(device: str, tile_px: int, *, exact: bool) -> tuple[Notice, str, int]:
+    """What to try next; tiles that are not exact cannot be cut smaller."""
     release_devices()
-    if tile_px // 2 >= SMALLEST_TILE_PX:
+    if not exact:
+        tile_px = GRID_PX
+    elif tile_px // 2 >= SMALLEST_TILE_PX:
         half = tile_px // 2
         return Notice(f"Out of memory: going on with tiles of {half} px."), device, half
     if device != "cpu":

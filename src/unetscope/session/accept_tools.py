@@ -248,7 +248,7 @@ def _box(points: np.ndarray, reach: float, shape: Sequence[int]) -> tuple[slice,
 
 def _away_px(box: tuple[slice, slice], start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Distance of every pixel of ``box`` to the line from ``start`` to ``end``."""
-    pixels = np.stack(np.mgrid[box], axis=-1).astype(float) - start  # (y, x, 2)
+    pixels = np.moveaxis(np.mgrid[box], 0, -1).astype(float) - start  # (y, x, 2)
     run = end - start
     part = np.clip((pixels @ run) / max(float(run @ run), 1e-12), 0, 1)
     return np.asarray(np.linalg.norm(pixels - part[..., None] * run, axis=-1))

@@ -112,13 +112,14 @@ class Accepting:
         return layer.data
 
 
-def pieces(
-    tiling: Tiling, box: Box, changed: np.ndarray, after: np.ndarray
-) -> Iterator[Written]:
+def pieces(tiling: Tiling, box: Box, changed: np.ndarray, after: np.ndarray) -> Iterator[Written]:
     """The changed pixels of a box as the journal takes them: (tile, places in it, new values)."""
     for tile in sorted(tiling.touched(box)):
         *planes, rows, columns = tiling.slices(tile)
-        inner = [slice(z - side.start, z - side.start + 1) for z, side in zip(planes, box)]
+        inner = [
+            slice(z - side.start, z - side.start + 1)
+            for z, side in zip(planes, box[:-2], strict=True)
+        ]
         inner += [
             slice(max(own.start - side.start, 0), own.stop - side.start)
             for own, side in zip((rows, columns), box[-2:], strict=True)

@@ -1,4 +1,4 @@
-"""The engine's advice on painting, as jobs: where the next stroke helps, tile by tile.
+"""The engine's advice on painting, as jobs: where the next stroke helps, and through a stack.
 
 An engine that gives advice is one that is :class:`Advises`; a window asks for nothing else, so an
 engine without it simply has no advice.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
+from unetscope.images.micrograph import Micrograph
 from unetscope.learning.events import Notice, TileDone
 from unetscope.session.jobs import EngineJobs
 from unetscope.session.requests import Target
@@ -45,6 +46,30 @@ class PlacesRanked:
     whole: bool
 
 
+@dataclass(frozen=True, eq=False)
+class PropagateRequest:
+    """Labels for the planes ``first`` … ``last`` of a stack, from ``painted``: z → (y, x) labels.
+
+    The planes of ``painted`` are themselves left as they are.
+    """
+
+    model: PixelModel
+    image: Micrograph
+    painted: Mapping[int, np.ndarray] = field(repr=False)
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneProposed:
+    """Labels (y, x) proposed for plane ``z``; whether it is so unlike the one before that a person
+    should look."""
+
+    z: int
+    labels: np.ndarray = field(repr=False)
+    needs_review: bool
+
+
 @dataclass(frozen=True)
 class Surveyed:
     """One more tile was looked at."""
@@ -56,6 +81,10 @@ class Advises(Protocol):
 
     def next_places(self, request: PlacesRequest) -> Iterator[PlacesRanked | Surveyed | Notice]:
         """Survey an image, what is on screen first, and rank where to paint."""
+        ...
+
+    def propagate(self, request: PropagateRequest) -> Iterator[PlaneProposed | Notice]:
+        """Propose labels for planes of a stack, outwards from the painted ones."""
         ...
 
 
@@ -93,6 +122,28 @@ class AdvisingJobs(EngineJobs):
                 yield _ranked(survey, request, whole=False)
         yield _ranked(survey, request, whole=True)
 
+    def propagate(self, request: PropagateRequest) -> Iterator[PlaneProposed | Notice]:
+        """Propose labels for planes of a stack, outwards from the painted ones."""
+        device = self._prepared_device()
+        from unetscope.learning.advice.through_z import propagation_plan, propose_plane
+        from unetscope.learning.prediction import PredictOptions, predict_tiles
+
+        image, values = request.image, request.model.class_values
+        known = dict(request.painted)
+        for step in propagation_plan(list(known), image.depth, request.first, request.last):
+            chance = np.zeros((len(values), *image.spatial_shape[-2:]), np.float32)
+            options = PredictOptions(
+                planes=[step.z], probabilities=True, device=device, tile_px=self.settings.tile_px
+            )
+            for event in predict_tiles(request.model, image, options, cache=self._features()):
+                if not isinstance(event, TileDone):
+                    yield event
+                elif event.probabilities is not None:
+                    chance[(slice(None), *event.region[-2:])] = event.probabilities[:, 0]
+            proposal = propose_plane(known[step.source_z], chance, values)
+            known[step.z] = proposal.labels
+            yield PlaneProposed(step.z, proposal.labels, proposal.needs_review)
+
     def _parts(self, model: PixelModel, target: Target) -> Iterator[tuple[int, Region, bool]]:
         """(z, region of one tile, whether it is on screen): what is seen first, then outwards."""
         from unetscope.learning.feature_cache import grid
@@ -125,4 +176,3 @@ def _ranked(survey: Survey, request: PlacesRequest, *, whole: bool) -> PlacesRan
 
 def _pixels(box: Region) -> int:
     return (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
-

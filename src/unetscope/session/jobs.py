@@ -20,6 +20,8 @@ from unetscope.session.requests import (
     ModelOpened,
     ModelSaved,
     PredictRequest,
+    SourceRequest,
+    SourcesFound,
     Target,
     TileShown,
     TrainRequest,
@@ -55,6 +57,21 @@ class EngineJobs:
         model = start_model(name, device=device)
         title = dict(self.bundled()).get(model.name, model.name)
         yield ModelOpened(model, title, device)
+        _import_what_training_needs()
+
+    def find_sources(self) -> Iterator[JobEvent]:
+        """Look which backbones of others there are; imports timm where it is installed."""
+        from unetscope.learning.sources.catalogue import available_sources
+
+        yield SourcesFound(tuple(e for e in available_sources() if e.where != "built in"))
+
+    def open_with_source(self, request: SourceRequest) -> Iterator[JobEvent]:
+        """Open the default bundled model with a backbone beside it."""
+        device = self._prepared_device()
+        from unetscope.learning.persistence import start_model
+
+        model = start_model(request.spec, device=device, allow_download=request.allow_download)
+        yield ModelOpened(model, request.title, device)
         _import_what_training_needs()
 
     def open_file(self, path: Path) -> Iterator[JobEvent]:

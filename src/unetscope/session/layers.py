@@ -18,6 +18,7 @@ from unetscope.errors import ImageError
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.samples import Sample
+from unetscope.session.big_labels import blank_labels
 from unetscope.session.connections import Connections
 from unetscope.session.layer_facts import (
     ROLE,
@@ -29,7 +30,7 @@ from unetscope.session.layer_facts import (
     spatial_axes,
 )
 from unetscope.session.placement import pixel_size, placement
-from unetscope.session.snapshots import Snapshots, counted
+from unetscope.session.snapshots import Snapshots
 from unetscope.session.values import ImageSummary
 
 Box = tuple[slice, slice]
@@ -223,7 +224,11 @@ class OpenLayers:
 
     def painted_pixels(self, channels: int) -> Mapping[int, int]:
         """Class value -> labelled pixels over :meth:`samples`."""
-        return counted(sample.labels for sample in self.samples(channels))
+        return self._snapshots.painted_pixels(
+            key
+            for key in self._snapshots
+            if self.layer(key) is not None and self.micrograph(key).channels == channels
+        )
 
     # ---- inside
 
@@ -270,7 +275,7 @@ class OpenLayers:
     def _new_strokes(self, key: str, classes: Sequence[LabelClass]) -> Any:
         image, layer = self.micrograph(key), self.layer(key)
         strokes = self.viewer.add_labels(
-            np.zeros(image.spatial_shape, dtype=np.uint8),
+            blank_labels(image.spatial_shape),
             name=f"strokes: {layer.name}",
             colormap=class_colormap(classes),
             opacity=1.0,

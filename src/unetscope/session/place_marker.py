@@ -63,7 +63,8 @@ class PlaceMarker:
 
     def _mark(self, image: Any, axes: Sequence[int], centre: Sequence[int], size_px: int) -> None:
         middle, half = np.asarray(centre[-2:]), size_px // 2
-        sides = dashed(box(middle - half, middle + half), _DASHES)
+        outline = box(list(middle - half), list(middle + half))
+        sides = dashed(outline, _DASHES)
         z = int(centre[0]) if len(axes) == 3 else None
         colors = ["#FFFFFF", "#000000"]  # one of them can be seen on any ground
         with self._layers.same_active():

@@ -101,12 +101,13 @@ class OpenProject:
 
     def __init__(self, folder: Path) -> None:
         self._lock = WriterLock(folder / LOCK)
-        self._why_not = ""
+        self._why_not, self._fix = "", "Close it there, and open it again here."
         try:
             if not self._lock.acquire():
                 self._why_not = f"it is open in another window ({self._lock.holder()})"
         except OSError as error:
             self._why_not = f"nothing can be written there ({error.strerror})"
+            self._fix = "Make the folder writable, or open a copy."
         try:
             self.project = Project.open(folder, read_only=bool(self._why_not))
         except UnetscopeError:
@@ -130,8 +131,8 @@ class OpenProject:
         if not self._why_not:
             return ""
         return (
-            f"Read-only: {self._why_not}. You can look, paint and train; nothing of it is saved in "
-            "the project. Put that right and open the project again."
+            f"Read-only: {self._why_not}. You can look, paint and train; nothing of it is saved "
+            f"in the project. {self._fix}"
         )
 
     @property
@@ -140,7 +141,7 @@ class OpenProject:
         return f"The project is read-only: {self._why_not}." if self._why_not else ""
 
     def rows(self, shown: str | None, *, painted: bool) -> tuple[ImageRow, ...]:
-        """The list of images; ``shown`` is the one on screen, ``painted`` whether it has new strokes.
+        """The list of images; ``shown`` is on screen, ``painted`` says that it has strokes.
 
         Sizes and dates are looked at, no image is opened.
         """
@@ -179,13 +180,12 @@ class OpenProject:
     def take(self, entry: ImageEntry) -> None:
         """Take in an entry that a worker has made; what was marked in the meantime stays."""
         record = self.project.record
-        images = []
-        for known in record.images:
-            marks = {"predicted_by": known.predicted_by, "reviewed": known.reviewed}
-            images.append(replace(entry, **marks) if known.id == entry.id else known)
-        if entry.id not in {known.id for known in record.images}:
-            images.append(entry)
-        self.project.record = replace(record, images=tuple(images))
+        known = {one.id: one for one in record.images}
+        if entry.id in known:
+            here = known[entry.id]
+            entry = replace(entry, predicted_by=here.predicted_by, reviewed=here.reviewed)
+        known[entry.id] = entry
+        self.project.record = replace(record, images=tuple(known.values()))
 
     def keep_model(self, written: ModelWritten) -> None:
         """Keep a trained model, whose file is moved to its place, and add it to the history."""

@@ -20,6 +20,7 @@ from unetscope.session.values import AdvancedSettings, EngineSettings, Show
 
 if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
+    from unetscope.learning.sources.catalogue import SourceEntry
 
 Box = tuple[slice, slice]
 
@@ -32,6 +33,22 @@ class ModelOpened:
     title: str
     device: str
     path: Path | None = None
+
+
+@dataclass(frozen=True)
+class SourcesFound:
+    """Backbones of others that can stand beside a bundled model."""
+
+    entries: tuple[SourceEntry, ...]
+
+
+@dataclass(frozen=True)
+class SourceRequest:
+    """A bundled model with the backbone ``spec`` beside it, shown as ``title``."""
+
+    spec: str
+    title: str
+    allow_download: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +129,7 @@ class PredictRequest:
     only_view: bool = False
 
 
-JobEvent = LearningEvent | TileShown | ModelOpened | ModelSaved | Warmed
+JobEvent = LearningEvent | TileShown | ModelOpened | ModelSaved | SourcesFound | Warmed
 
 
 class Jobs(Protocol):
@@ -126,6 +143,14 @@ class Jobs(Protocol):
 
     def open_bundled(self, name: str) -> Iterator[JobEvent]:
         """Open a bundled model."""
+        ...
+
+    def find_sources(self) -> Iterator[JobEvent]:
+        """Look which backbones of others there are; downloads nothing."""
+        ...
+
+    def open_with_source(self, request: SourceRequest) -> Iterator[JobEvent]:
+        """Open a bundled model with a backbone of others beside it."""
         ...
 
     def open_file(self, path: Path) -> Iterator[JobEvent]:

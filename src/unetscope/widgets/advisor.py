@@ -86,7 +86,10 @@ class Advisor(QObject):
         if session.image is None or not can_answer_image(session):
             return "Paint two classes: then this lists where one more stroke would help most."
         if self.places:
-            return "A stroke helps most here. Click a row, or press N for the next one."
+            return (
+                "A stroke helps most here, where about so many pixels are wrong. Click a row, or "
+                "press N for the next one."
+            )
         if not self._looked or self.lane.busy:
             return "Looking for the places that help most …"
         return "No place stands out: the model is sure wherever nothing is painted."

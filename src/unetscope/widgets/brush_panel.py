@@ -21,8 +21,8 @@ class BrushPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.size = QLabel()
-        self.size.setToolTip("Diameter of the brush, in pixels of the image.")
+        self.brush = QLabel()
+        self.brush.setToolTip("Diameter of the brush, in pixels of the image.")
         self.smaller, self.larger = small_button("−", ""), small_button("+", "")
         self.undo_button, self.redo_button = small_button("↶ Undo", ""), small_button("↷", "")
         self.help_button = small_button("Keys", "")
@@ -39,7 +39,7 @@ class BrushPanel(QWidget):
         row.setSpacing(2)
         for part in (
             self.smaller,
-            self.size,
+            self.brush,
             self.larger,
             self.undo_button,
             self.redo_button,
@@ -49,12 +49,12 @@ class BrushPanel(QWidget):
 
     def refresh(self) -> None:
         """Room for the longest size in the present font."""
-        widest = self.size.fontMetrics().horizontalAdvance("Brush 000 px")
-        self.size.setMinimumSize(widest, self.larger.sizeHint().height())
+        widest = self.brush.fontMetrics().horizontalAdvance("Brush 000 px")
+        self.brush.setMinimumSize(widest, self.larger.sizeHint().height())
 
     def show_brush(self, size_px: int | None) -> None:
         """The size of the brush; None while there is nothing to paint on."""
-        self.size.setText(f"Brush {size_px} px" if size_px is not None else "Brush –")
+        self.brush.setText(f"Brush {size_px} px" if size_px is not None else "Brush –")
         self.smaller.setEnabled(size_px is not None and size_px > 1)
         self.larger.setEnabled(size_px is not None)
 

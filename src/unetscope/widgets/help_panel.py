@@ -16,6 +16,7 @@ class HelpPanel(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
+        self._owner = parent
         self.setAccessibleName("Keys")
         self.table = QLabel()
         self.table.setTextFormat(Qt.TextFormat.RichText)
@@ -28,7 +29,7 @@ class HelpPanel(QFrame):
         cap = f"background-color:{tints.background}; color:{tints.text}"
         rows = "".join(
             f'<tr><td align="right"><b style="{cap}">&nbsp;{escape(key)}&nbsp;</b></td>'
-            f'<td>&nbsp;&nbsp;{escape(title)}</td>'
+            f"<td>&nbsp;&nbsp;{escape(title)}</td>"
             f'<td style="color:{tints.faint}">&nbsp;&nbsp;{escape(meaning)}</td></tr>'
             for key, title, meaning in keys.rows()
         )
@@ -49,7 +50,7 @@ class HelpPanel(QFrame):
             self.hide()
             return
         self.adjustSize()
-        window = self.parentWidget().window()  # type: ignore[union-attr]  # it is made with one
+        window = self._owner.window() or self._owner
         middle = window.mapToGlobal(QPoint(window.width() // 2, window.height() // 2))
         self.move(middle - self.rect().center())
         self.show()

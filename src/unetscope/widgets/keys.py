@@ -25,7 +25,7 @@ class Action:
 
 
 ACTIONS = (
-    Action("class", "1-9", "Choose a class", "Paint with the class at that place.", fixed=True),
+    Action("class", "1–9", "Choose a class", "Paint with the class at that place.", fixed=True),
     Action("smaller_brush", "[", "Smaller brush", "The brush shrinks by a fifth."),
     Action("larger_brush", "]", "Larger brush", "The brush grows by a fifth."),
     Action("pan", "Space", "Move the image", "Held down, the mouse moves the image.", fixed=True),
@@ -54,7 +54,7 @@ class KeyTable:
 
     def shown(self, name: str) -> str:
         """The key of an action as it is written for people, e.g. ``Shift+Z``."""
-        return as_written(self.keys.get(name, _BY_NAME[name].key))
+        return as_written(self.keys[name]) if name in self.keys else _BY_NAME[name].key
 
     def tip(self, name: str, words: str) -> str:
         """A tooltip: the words, and the key in brackets."""
@@ -110,9 +110,7 @@ def _without_doubles(keys: dict[str, str], refused: list[str]) -> dict[str, str]
         if not doubled:
             return keys
         other = _BY_NAME[owners[keys[doubled]]].title
-        refused.append(
-            _refusal(doubled, f"{as_written(keys[doubled])} already means “{other}”")
-        )
+        refused.append(_refusal(doubled, f"{as_written(keys[doubled])} already means “{other}”"))
         keys[doubled] = _DEFAULTS[doubled]
 
 

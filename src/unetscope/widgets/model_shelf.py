@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.session.requests import ModelOpened, ModelSaved
+from unetscope.session.requests import ModelOpened, ModelSaved, SourceRequest, SourcesFound
 from unetscope.session.values import Message
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane
@@ -17,9 +18,14 @@ SUFFIX = ".unetscope"
 
 
 class ModelShelf(QObject):
-    """Where models come from; ``replaced`` says that another model answers now."""
+    """Where models come from.
+
+    ``replaced`` says that another model answers now, ``sources_found(entries)`` which backbones of
+    others could stand beside ours.
+    """
 
     replaced = Signal()
+    sources_found = Signal(object)
 
     def __init__(self, bench: Bench, parent: QObject) -> None:
         super().__init__(parent)
@@ -37,6 +43,26 @@ class ModelShelf(QObject):
         titles = dict(self._bench.jobs.bundled())
         self._bench.session.opening_model = titles.get(name, name)
         self.lane.start(partial(self._bench.jobs.open_bundled, name), "Opening the model")
+
+    def look_for_sources(self) -> None:
+        """Look for backbones of others in the background, unless there is other work."""
+        if not self.lane.busy:
+            self.lane.start(self._bench.jobs.find_sources, "Looking for other backbones")
+
+    def open_with_source(self, request: SourceRequest) -> None:
+        """Open a backbone of others beside ours in the background."""
+        self._bench.session.opening_model = request.title
+        job = partial(self._bench.jobs.open_with_source, request)
+        self.lane.start(job, "Opening the model")
+
+    def use_alone(self, alone: bool) -> None:
+        """Let the head stand on the added backbone alone, or on the U-Net as well."""
+        session = self._bench.session
+        if session.model is None or session.model.model.alone == alone:
+            return
+        session.use_model(replace(session.model.model, alone=alone))
+        session.keep_version("the added backbone alone" if alone else "with the U-Net again")
+        self.replaced.emit()
 
     def load(self, path: Path) -> None:
         """Load a model file in the background."""
@@ -65,6 +91,8 @@ class ModelShelf(QObject):
             session.opening_model = ""
             self._bench.layers.colour(session.classes)
             self.replaced.emit()
+        elif isinstance(event, SourcesFound):
+            self.sources_found.emit(event.entries)
         elif isinstance(event, ModelSaved):
             session.message = Message(f"Saved {event.path.name} in {event.path.parent}.")
         else:

@@ -14,6 +14,7 @@ from unetscope.session.requests import Jobs
 from unetscope.session.values import Message
 from unetscope.widgets.accept_panel import AcceptPanel
 from unetscope.widgets.advanced_panel import AdvancedPanel
+from unetscope.widgets.balance_line import BalanceLine
 from unetscope.widgets.brush_panel import BrushPanel
 from unetscope.widgets.classes_panel import ClassesPanel
 from unetscope.widgets.docked_panel import DockedPanel
@@ -26,7 +27,9 @@ from unetscope.widgets.places_panel import PlacesPanel
 from unetscope.widgets.plot_panel import PlotPanel
 from unetscope.widgets.prediction_panel import PredictionPanel
 from unetscope.widgets.preferences import Preferences
+from unetscope.widgets.project_section import ProjectSection
 from unetscope.widgets.status_card import StatusCard
+from unetscope.widgets.through_panel import ThroughPanel
 from unetscope.widgets.training_panel import TrainingPanel
 from unetscope.widgets.view_panel import ViewPanel
 from unetscope.widgets.workbench import Workbench
@@ -78,11 +81,14 @@ class PaintTrainPredict(DockedPanel):
         self.model_panel = ModelPanel(session, jobs.bundled())
         self.status = StatusCard(session, tints)
         self.journal_bar = JournalBar(tints)
+        self.projects = ProjectSection(self.bench, tints, self)
         self.classes_panel = ClassesPanel(session)
+        self.balance_line = BalanceLine(session)
         self.brush_panel = BrushPanel()
         self.view_panel = ViewPanel(session)
         self.places_panel = PlacesPanel(session, self.bench.advisor)
         self.accept_panel = AcceptPanel(self.bench.accepter)
+        self.through_panel = ThroughPanel(self.bench.through)
         self.training_panel = TrainingPanel(session, tints)
         self.plot_panel = PlotPanel(session, tints)
         self.prediction_panel = PredictionPanel(session)
@@ -94,7 +100,9 @@ class PaintTrainPredict(DockedPanel):
             "Feature maps, kernels and receptive fields of the model, on your image.",
         )
         self.look_inside.clicked.connect(lambda _checked: self._open_look_inside())
-        self.lay_out(self.status, (self.journal_bar, *self._panels()[1:], self.look_inside))
+        above = (self.journal_bar, self.projects.project)
+        below = (self.projects.labels, self.look_inside)
+        self.lay_out(self.status, (*above, *self._panels()[1:], *below))
 
     def _connect_panels(self) -> None:
         bench = self.bench
@@ -103,6 +111,10 @@ class PaintTrainPredict(DockedPanel):
         self.image_panel.chosen.connect(bench.choose_image)
         self.image_panel.read_as.connect(bench.read_as)
         self.model_panel.bundled.connect(bench.shelf.open_bundled)
+        self.model_panel.picker.opened.connect(bench.shelf.look_for_sources)
+        bench.shelf.sources_found.connect(self.model_panel.show_sources)
+        self.model_panel.with_source.connect(bench.shelf.open_with_source)
+        self.model_panel.alone.connect(bench.shelf.use_alone)
         self.model_panel.load.connect(bench.shelf.load)
         self.model_panel.save.connect(bench.shelf.save)
         self.model_panel.go.connect(lambda back: bench.shelf.step(back=back))
@@ -145,7 +157,12 @@ class PaintTrainPredict(DockedPanel):
             "next": bench.advisor.go_to_next,
         }
         keyboard = Keyboard(self._viewer, self, bench.choose_place, calls)
-        keyboard.tell(self.brush_panel.show_keys, view.show_keys, self.prediction_panel.show_keys)
+        keyboard.tell(
+            self.brush_panel.show_keys,
+            view.show_keys,
+            self.prediction_panel.show_keys,
+            self.training_panel.show_keys,
+        )
         keyboard.set_tints(theme_tints(self._viewer.theme))
         self.brush_panel.help.connect(keyboard.card.toggle)
         self._connections.connect(bench.layers.strokes_made, keyboard.shortcuts.bind_layer)
@@ -177,6 +194,7 @@ class PaintTrainPredict(DockedPanel):
         self._offer_layers()
         self._show_journal()
         self._show_brush()
+        self.projects.refresh()
 
     def _panels(self) -> tuple[Any, ...]:
         return (
@@ -184,10 +202,12 @@ class PaintTrainPredict(DockedPanel):
             self.image_panel,
             self.model_panel,
             self.classes_panel,
+            self.balance_line,
             self.brush_panel,
             self.view_panel,
             self.places_panel,
             self.accept_panel,
+            self.through_panel,
             self.training_panel,
             self.plot_panel,
             self.prediction_panel,
@@ -232,6 +252,7 @@ class PaintTrainPredict(DockedPanel):
         self.plot_panel.set_tints(tints)
         self.training_panel.set_tints(tints)
         self.journal_bar.set_tints(tints)
+        self.projects.set_tints(tints)
         self.keyboard.set_tints(tints)
 
     def _advanced_changed(self, settings: Any) -> None:
@@ -247,6 +268,7 @@ class PaintTrainPredict(DockedPanel):
         """End all work and let go of the viewer; called when the window or napari closes."""
         open_sessions.leave(self._viewer, self.session)
         self._connections.close()
+        self.projects.close()
         self.bench.close()
         self.keyboard.close()
 
@@ -277,10 +299,10 @@ _EVERYWHERE = frozenset(
 _SHOWN_BY = {
     "images": frozenset({ImagePanel}),
     "image": frozenset({StatusCard, ImagePanel, TrainingPanel, PredictionPanel}),
-    "classes": frozenset({StatusCard, ClassesPanel, PlotPanel}),
+    "classes": frozenset({StatusCard, ClassesPanel, BalanceLine, PlotPanel}),
     "removed_classes": frozenset[type](),
     "current_class": frozenset({ClassesPanel}),
-    "painted": frozenset({StatusCard, ClassesPanel, TrainingPanel, PredictionPanel}),
+    "painted": frozenset({StatusCard, ClassesPanel, BalanceLine, TrainingPanel, PredictionPanel}),
     "live": frozenset({StatusCard, ViewPanel}),
     "answering": frozenset[type](),
     "show": frozenset({ViewPanel}),

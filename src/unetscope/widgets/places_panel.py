@@ -78,7 +78,8 @@ class PlacesPanel(QWidget):
         self.table.setRowCount(len(self._shown))
         for row, place in enumerate(self._shown):
             first, second = (class_name(self._session, value) for value in place.classes)
-            cells = (str(row + 1), f"{first} or {second}?", f"≈ {_rounded(place.wrong_px)} px wrong")
+            gain = f"≈ {_rounded(place.wrong_px)} px"
+            cells = (str(row + 1), f"{first} or {second}?", gain)
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
                 item.setToolTip(place.gain)

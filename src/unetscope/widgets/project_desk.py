@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +22,11 @@ from unetscope.session.project_journals import JournalPlace
 from unetscope.session.project_layers import ProjectLayers, sample_key
 from unetscope.session.project_reader import LayerData
 from unetscope.session.projects import ImageRow, OpenProject, scratch
-from unetscope.session.requests import ModelOpened
-from unetscope.session.values import Message, PredictionStatus, Scope, TrainingStatus
+from unetscope.session.values import Message
 from unetscope.widgets.job_runner import JobEnded, Lane
+from unetscope.widgets.project_follower import ProjectFollower
 from unetscope.widgets.timers import single_shot
-from unetscope.widgets.writing_lane import RETRY_MS, WritingLane
+from unetscope.widgets.writing_lane import RETRY_MS, Writing, WritingLane
 
 if TYPE_CHECKING:
     from unetscope.widgets.workbench import Workbench
@@ -48,20 +47,16 @@ class ProjectDesk(QObject):
         super().__init__(work)
         self._work, self._layers = work, layers
         self.opened: OpenProject | None = None
-        self._closed = False
+        self._closed = self._has_strokes = False
         self._settled: set[str] = set()  # keys of images that were taken up
         self._touched: set[str] = set()  # keys of images whose labels are to be saved
         self._coming: dict[Path, str] = {}  # file -> key of an open image that is being added
         self._told: list[str] = []
-        self._training = False
-        self._trained_on: tuple[str, ...] = ()
-        self._predicting: tuple[str, ...] = ()
-        self._last_prediction = PredictionStatus()
         self._reading, self._entering, self._gathering = Lane(self), Lane(self), Lane(self)
         self._writing = WritingLane(self)
         self._save_timer = single_shot(self, SAVE_MS, self._save)
         self._take_timer = single_shot(self, 0, self._take_dropped)
-        self._keep_timer = single_shot(self, 0, self._keep_model)
+        self._record = ProjectFollower(work, layers, self)
         self._connections = Connections()
         self._connect()
 
@@ -69,23 +64,21 @@ class ProjectDesk(QObject):
         events, connect = self._work.session.events, self._connections.connect
         connect(self._layers.images_changed, self._layers_changed)
         connect(self._layers.painted, self._painted)
-        connect(events.classes, self._classes_changed)
-        connect(events.training, self._training_changed)
-        connect(events.prediction, self._prediction_changed)
         connect(events.image, lambda: self.changed.emit())
-        connect(events.painted, lambda: self.changed.emit())
         for lane in (self._reading, self._entering, self._gathering):
             lane.happened.connect(self._happened)
             lane.ended.connect(partial(self._ended, lane))
         self._writing.written.connect(self._written)
         self._writing.failed.connect(lambda error: self._tell(error, "Saving the project"))
+        self._layers_changed()
 
     def close(self) -> None:
         """Save everything and let another window write; twice is harmless."""
         self._closed = True
         self._connections.close()
-        for timer in (self._save_timer, self._take_timer, self._keep_timer):
+        for timer in (self._save_timer, self._take_timer):
             timer.stop()
+        self._record.close()
         self._put_away(None)
         for lane in (self._reading, self._entering, self._gathering):
             lane.drop()
@@ -105,7 +98,13 @@ class ProjectDesk(QObject):
         """The list of images."""
         if self.opened is None:
             return ()
-        return self.opened.rows(self.shown_id, painted=self._work.strokes.status.can_undo)
+        self._has_strokes = self._work.strokes.status.can_undo
+        return self.opened.rows(self.shown_id, painted=self._has_strokes)
+
+    def strokes_changed(self) -> None:
+        """An edit was recorded: the first one changes the list."""
+        if self._work.strokes.status.can_undo != self._has_strokes:
+            self.changed.emit()
 
     def journal_place(self, key: str) -> JournalPlace | None:
         """Where strokes on an image are kept; None for one that is not of a project."""
@@ -148,12 +147,9 @@ class ProjectDesk(QObject):
         session, record = self._work.session, opened.project.record
         if record.classes:
             session.classes = record.classes
-        path = opened.project.model_path()
-        if path is not None:
-            title = f"{record.name}, model {record.current_model}"
-            session.opening_model = title
-            job = partial(_titled, self._work.bench.jobs.open_file, path, title)
-            self._work.shelf.lane.start(job, f"Opening the model of {record.name}")
+        else:
+            self._record.classes_changed()
+        self._record.open_model_soon()
         self._gather(opened)
         self.changed.emit()
         return True
@@ -194,7 +190,9 @@ class ProjectDesk(QObject):
         if opened is None or opened.cannot_write:
             return
         open_files = self._open_files()
-        self._coming = {path: open_files[path] for path in map(_absolute, files) if path in open_files}
+        self._coming = {
+            path: open_files[path] for path in map(_absolute, files) if path in open_files
+        }
         images = [
             (path, self._layers.micrograph(open_files[path]) if path in open_files else None)
             for path in map(_absolute, files)
@@ -245,7 +243,7 @@ class ProjectDesk(QObject):
         image_id = self.shown_id
         if self.opened is not None and image_id is not None and not self.opened.cannot_write:
             self.opened.project.mark(image_id, reviewed=done)
-            self._save_soon()
+            self.save_soon()
 
     def _show(self, read: projects.ImageRead) -> None:
         opened = self.opened
@@ -272,7 +270,7 @@ class ProjectDesk(QObject):
             self._layers.show_labels(key, labels)
             self._touched.discard(key)
         self._layers.colour(self._work.session.classes)
-        self._save_soon()
+        self.save_soon()
 
     def _leave(self, key: str, image_id: str) -> None:
         """Save the labels of an image, take it off, and learn from it all the same."""
@@ -367,7 +365,7 @@ class ProjectDesk(QObject):
             self._layers.set_note(key, opened.folder, read.entry.id)
             self._touched.add(key)
             self._keep_labels(key, read.entry.id)
-        self._save_soon()
+        self.save_soon()
 
     def _ended(self, lane: Lane, ticket: Any, end: JobEnded) -> None:
         if end.error is not None:
@@ -396,11 +394,16 @@ class ProjectDesk(QObject):
                 opened.keep_model(event)
         except (UnetscopeError, OSError) as error:
             self._tell(error, "Saving the model")
-        self._save_soon()
+        self.save_soon()
 
     # ---- saving
 
-    def _save_soon(self) -> None:
+    def write(self, job: Writing) -> None:
+        """Write a file after those that are waiting."""
+        self._writing.add(job)
+
+    def save_soon(self) -> None:
+        """Save project.json when there is a moment of rest."""
         self._save_timer.start(SAVE_MS)
         self.changed.emit()
 
@@ -422,68 +425,9 @@ class ProjectDesk(QObject):
     def _tell(self, error: Exception, doing: str) -> None:
         self._work.bench.tell(error, doing)
 
-    # ---- following the session
-
     def _painted(self, key: str) -> None:
         if key in self._settled:
             self._touched.add(key)
-
-    def _classes_changed(self) -> None:
-        opened, classes = self.opened, self._work.session.classes
-        if opened is not None and not opened.cannot_write:
-            if opened.project.record.classes != classes:
-                opened.project.set_classes(classes)
-                self._save_soon()
-
-    def _training_changed(self, status: TrainingStatus) -> None:
-        if status.busy and not self._training:
-            stored = tuple(self._layers.stored)
-            self._trained_on = (*stored, *(i for _, i in self._layers.noted().values()))
-        elif self._training and not status.busy and status.epoch:
-            self._keep_timer.start()  # the session takes the model in next
-        self._training = status.busy
-
-    def _keep_model(self) -> None:
-        """Write the model that was trained into the project, and its history."""
-        opened, session = self.opened, self._work.session
-        if opened is None or opened.cannot_write or session.model is None:
-            return
-        file = opened.folder / "models" / ".trained.unetscope"
-        images = tuple(sorted(set(self._trained_on)))
-        told = projects.ModelWritten(file, session.training, images, _now())
-        save = partial(self._work.bench.jobs.save_file, session.model.model)
-        self._writing.add(partial(projects.written_model, save, told))
-
-    def _prediction_changed(self, status: PredictionStatus) -> None:
-        if status.busy:
-            self._last_prediction = status
-        if status.stopping:
-            self._predicting = ()
-        elif status.busy and status.what == Scope.IMAGE.value and not status.total:
-            self._predicting = (self.shown_id,) if self.shown_id else ()
-        elif status.busy and status.what == Scope.ALL.value and not status.total:
-            self._predicting = tuple(image_id for _, image_id in self._layers.noted().values())
-        elif not status.busy:
-            self._predicted()
-
-    def _predicted(self) -> None:
-        """Mark what was predicted to the last tile; after an error it was not."""
-        opened, predicted, last = self.opened, self._predicting, self._last_prediction
-        self._predicting = ()
-        if opened is None or opened.cannot_write or not predicted or last.done < last.total:
-            return
-        for image_id in predicted:
-            opened.project.mark(image_id, predicted_by=opened.project.record.current_model or 0)
-        self._save_soon()
-
-
-def _titled(open_file: Any, path: Path, title: str) -> Iterator[Any]:
-    """What opening a model file says, with the title of a project's model."""
-    for event in open_file(path):
-        if isinstance(event, ModelOpened):
-            yield ModelOpened(event.model, title, event.device, event.path)
-        else:
-            yield event
 
 
 def _saved(project: Project, image_id: str, labels: np.ndarray) -> Iterator[Any]:
@@ -493,7 +437,3 @@ def _saved(project: Project, image_id: str, labels: np.ndarray) -> Iterator[Any]
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))
-
-
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 from unetscope.session.guidance import controls, spoken_seconds
 from unetscope.session.state import Session
 from unetscope.session.values import BUDGETS, Phase
+from unetscope.widgets.keys import KeyTable
 from unetscope.widgets.looks import NarrowCombo, Tints
 
 
@@ -28,6 +29,7 @@ class TrainingPanel(QWidget):
     def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._keys = KeyTable()
         self.train_button = QPushButton("Train")
         self.train_button.clicked.connect(self.train)
         self.budget = NarrowCombo()
@@ -42,7 +44,6 @@ class TrainingPanel(QWidget):
         self.pause_button.setToolTip("Hold training; nothing is lost.")
         self.pause_button.clicked.connect(self.pause)
         self.stop_button = QPushButton("Stop")
-        self.stop_button.setToolTip("End training and keep the best model so far (Shift+T).")
         self.stop_button.clicked.connect(self.stop)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
@@ -69,6 +70,11 @@ class TrainingPanel(QWidget):
             "font-weight: bold; padding: 5px 12px; } QPushButton { padding: 5px 12px; }"
         )
 
+    def show_keys(self, keys: KeyTable) -> None:
+        """Tooltips with the keys as they are."""
+        self._keys = keys
+        self.refresh()
+
     def refresh(self) -> None:
         """Show what can be pressed."""
         can, training = controls(self._session), self._session.training
@@ -83,12 +89,15 @@ class TrainingPanel(QWidget):
         self.train_button.setEnabled(can.train)
         self.train_button.setToolTip(
             can.train_reason
-            or "Fine-tune the U-Net on your strokes; you can go on painting (Shift+T)."
+            or self._keys.tip("train", "Fine-tune the U-Net on your strokes; painting goes on.")
         )
         self._show_budget()
         self.pause_button.setText(can.pause_word)
         self.pause_button.setEnabled(can.pause)
         self.stop_button.setEnabled(can.stop)
+        self.stop_button.setToolTip(
+            self._keys.tip("train", "End training and keep the best model so far.")
+        )
         self._show_progress()
 
     def _show_budget(self) -> None:

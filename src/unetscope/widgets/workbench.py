@@ -26,6 +26,7 @@ from unetscope.widgets.model_shelf import ModelShelf
 from unetscope.widgets.predictor import Predictor
 from unetscope.widgets.project_desk import ProjectDesk
 from unetscope.widgets.project_strokes import ProjectStrokes
+from unetscope.widgets.through import Through
 from unetscope.widgets.timers import single_shot
 from unetscope.widgets.trainer import Trainer
 
@@ -53,7 +54,10 @@ class Workbench(QObject):
         self.predictor = Predictor(self.bench, self)
         self.advisor = Advisor(self.bench, self)
         self.accepter = Accepter(self.bench, self.strokes.keeper, self)
+        self.through = Through(self.bench, self.accepter.accepting, self)
         self.shelf = ModelShelf(self.bench, self)
+        workers = (self.answers, self.trainer, self.predictor, self.shelf)
+        self._parts = (self.advisor, self.through, *workers)
         self._default_model = default_model
         self._connections = Connections()
         self._closed = False
@@ -90,13 +94,13 @@ class Workbench(QObject):
         self.accepter.close()
         self.project.close()  # while strokes and layers can still be read
         self.strokes.close()
-        for part in (self.advisor, self.answers, self.trainer, self.predictor, self.shelf):
+        for part in self._parts:
             part.close()
         self._connections.close()
         self.brush.close()
         self.layers.close()
         deadline = monotonic() + WAIT_S
-        for part in (self.advisor, self.answers, self.trainer, self.predictor, self.shelf):
+        for part in self._parts:
             part.lane.wait(deadline - monotonic())
 
     # ---- images

@@ -1,18 +1,17 @@
 """Which feature sources there are, and how to open one by its name.
 
-Listing looks into folders only. The network is used for nothing but a backbone's weights, and only
-when ``allow_download=True`` asks for it.
+Listing looks into the Hugging Face hub's cache only. The network is used for nothing but a
+backbone's weights, and only when ``allow_download=True`` asks for it. Weights are read from
+safetensors alone: what torch saves is a pickle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from unetscope.errors import ModelError
@@ -38,6 +37,7 @@ _RECOMMENDED = {
     "convnext_tiny.in12k_ft_in1k": ("ConvNeXt, tiny", 114),
     "samvit_base_patch16.sa1b": ("Segment Anything's encoder, base", 359),
 }
+_FILE = "model.safetensors"
 _UNKNOWN_LICENCE = "not stated; ask who made the weights"
 
 
@@ -52,26 +52,17 @@ class SourceEntry:
     download_mb: int | None = None
 
 
-@dataclass(frozen=True)
-class WeightFolders:
-    """Where weights lie: the Hugging Face hub's cache and torch.hub's checkpoints."""
+def user_hub() -> Path:
+    """The Hugging Face hub's cache, where timm keeps weights, as the environment sets it."""
+    from huggingface_hub.constants import HF_HUB_CACHE
 
-    hub: Path
-    torch_hub: Path
-
-    @classmethod
-    def of_user(cls) -> WeightFolders:
-        """The folders that timm and torch use, as the environment sets them."""
-        from huggingface_hub.constants import HF_HUB_CACHE
-
-        return cls(Path(HF_HUB_CACHE), Path(torch.hub.get_dir()) / "checkpoints")
+    return Path(HF_HUB_CACHE)
 
 
-def available_sources(folders: WeightFolders | None = None) -> tuple[SourceEntry, ...]:
+def available_sources(hub: Path | None = None) -> tuple[SourceEntry, ...]:
     """All sources that can be opened here, then those that would be downloaded first.
 
-    Backbones are listed if timm is installed; it is then imported, which takes some tenths of a
-    second.
+    Backbones are listed if timm can be imported, which may take a second.
     """
     own = [
         SourceEntry(m.name, m.title, "BSD-3-Clause, part of unetscope", "built in")
@@ -80,10 +71,11 @@ def available_sources(folders: WeightFolders | None = None) -> tuple[SourceEntry
     own.append(
         SourceEntry("classical", "Classical filters", ClassicalFilters.licence_note, "built in")
     )
-    if find_spec("timm") is None:
+    try:
+        import_timm()
+    except ModelError:
         return tuple(own)
-    folders = folders or WeightFolders.of_user()
-    here = _found_weights(folders)
+    here = _found_weights(hub or user_hub())
     entries = [_entry(name, "on this computer") for name in here]
     entries += [_entry(name, "to download") for name in _RECOMMENDED if name not in here]
     return (*own, *entries)
@@ -95,8 +87,7 @@ def open_source(
     channels: int = 1,
     options: BackboneOptions | None = None,
     allow_download: bool = False,
-    state: Mapping[str, Tensor] | None = None,
-    folders: WeightFolders | None = None,
+    hub: Path | None = None,
 ) -> FeatureSource:
     """Open a source by its name in :func:`available_sources`.
 
@@ -107,7 +98,7 @@ def open_source(
     channels : of the images, for the bundled U-Nets.
     options : for backbones.
     allow_download : fetch weights that are not on this computer.
-    state : of a backbone, as a model file keeps it.
+    hub : where weights lie; None for the user's.
 
     Raises
     ------
@@ -127,33 +118,35 @@ def open_source(
             f"no feature source is called {spec!r}; there are {known}, 'classical' and, with timm, "
             f"'{PREFIX}' followed by a pretrained model."
         )
-    return _open_backbone(
-        spec.removeprefix(PREFIX),
-        options or BackboneOptions(),
-        folders or WeightFolders.of_user(),
-        state,
-        allow_download=allow_download,
-    )
+    return open_backbone(spec, options=options, allow_download=allow_download, hub=hub)
 
 
-def _open_backbone(
-    name: str,
-    options: BackboneOptions,
-    folders: WeightFolders,
-    state: Mapping[str, Tensor] | None,
+def open_backbone(
+    spec: str,
     *,
-    allow_download: bool,
+    options: BackboneOptions | None = None,
+    allow_download: bool = False,
+    state: Mapping[str, Tensor] | None = None,
+    hub: Path | None = None,
 ) -> TimmBackbone:
+    """Open a timm backbone as :func:`open_source` does.
+
+    Parameters
+    ----------
+    spec : ``"timm:"`` and a pretrained timm model.
+    state : its reduction, as a model file keeps it; None fits a new one.
+    """
     import_timm()
+    name, hub, options = spec.removeprefix(PREFIX), hub or user_hub(), options or BackboneOptions()
     config = _config(name)
-    weights = _weights_here(config, folders)
+    weights = _weights_here(config, hub)
     if weights is None:
         if not allow_download:
             raise ModelError(
-                f"the weights of {PREFIX}{name} are not on this computer (looked in {folders.hub} "
-                f"and {folders.torch_hub}); allow the download, or copy them there."
+                f"the weights of {PREFIX}{name} are not on this computer (looked in {hub}); allow "
+                "the download, or copy them there."
             )
-        weights = _downloaded(name, config, folders)
+        weights = _downloaded(name, config, hub)
     return TimmBackbone(
         name,
         read_backbone(name, weights, options),
@@ -188,52 +181,41 @@ def _config(name: str) -> Any:
     return config
 
 
-def _found_weights(folders: WeightFolders) -> tuple[str, ...]:
-    """Names of the pretrained models whose weights lie in the folders."""
+def _found_weights(hub: Path) -> tuple[str, ...]:
+    """Names of the pretrained models whose weights lie in the cache."""
     from timm import list_pretrained
 
-    in_hub = {path.name for path in folders.hub.glob("models--*")}
-    loose = {path.name for path in folders.torch_hub.glob("*")}
-    if not in_hub and not loose:
+    in_hub = {path.name for path in hub.glob("models--*")}
+    if not in_hub:
         return ()
-    return tuple(n for n in list_pretrained() if _weights_here(_config(n), folders, in_hub, loose))
+    return tuple(n for n in list_pretrained() if _weights_here(_config(n), hub, in_hub))
 
 
-def _weights_here(
-    config: Any,
-    folders: WeightFolders,
-    in_hub: set[str] | None = None,
-    loose: set[str] | None = None,
-) -> Path | None:
-    """The file of a pretrained model; the sets of names spare looking at the disk."""
+def _weights_here(config: Any, hub: Path, in_hub: set[str] | None = None) -> Path | None:
+    """The file of a pretrained model; the folders' names spare looking at the disk."""
     from huggingface_hub import try_to_load_from_cache
 
     repository = config.hf_hub_id
-    if repository and (in_hub is None or f"models--{repository.replace('/', '--')}" in in_hub):
-        found = try_to_load_from_cache(repository, _file_name(config), cache_dir=folders.hub)
-        if isinstance(found, str):
-            return Path(found)
-    file_name = config.url.rpartition("/")[2] if config.url else ""
-    if not file_name or config.custom_load or (loose is not None and file_name not in loose):
+    if not repository or (in_hub is not None and _folder_name(repository) not in in_hub):
         return None
-    path = folders.torch_hub / file_name
-    return path if path.is_file() else None
+    found = try_to_load_from_cache(repository, _FILE, cache_dir=hub)
+    return Path(found) if isinstance(found, str) else None
 
 
-def _file_name(config: Any) -> str:
-    return str(config.hf_hub_filename or "model.safetensors")
+def _folder_name(repository: str) -> str:
+    return f"models--{repository.replace('/', '--')}"
 
 
-def _downloaded(name: str, config: Any, folders: WeightFolders) -> Path:
+def _downloaded(name: str, config: Any, hub: Path) -> Path:
     from huggingface_hub import hf_hub_download
 
     if not config.hf_hub_id:
         raise ModelError(f"timm does not say where to download {name!r}; choose another.")
     try:
-        found = hf_hub_download(config.hf_hub_id, _file_name(config), cache_dir=folders.hub)
+        found = hf_hub_download(config.hf_hub_id, _FILE, cache_dir=hub)
     except (OSError, ValueError) as error:  # offline, refused, no such file, a broken download
         raise ModelError(
             f"the weights of {PREFIX}{name} could not be downloaded ({type(error).__name__}); "
-            f"check the connection, or copy them into {folders.hub}."
+            f"check the connection, or copy them into {hub}."
         ) from error
     return Path(found)

@@ -167,7 +167,7 @@ def beside(net: nn.Module, image: Tensor) -> Any:
     """``net``, or its copy on the device where ``image`` is."""
     device = image.device
     name = device.type if not device.index else str(device)  # "cuda" is what all call the first
-    return on_device(net, name)  # type: ignore[arg-type]
+    return on_device(net, name)
 
 
 def _interpolated(maps: Tensor, at: Tensor, axis: int) -> Tensor:

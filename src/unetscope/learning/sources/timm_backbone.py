@@ -190,8 +190,7 @@ def read_backbone(
 
     Parameters
     ----------
-    weights : a file of its weights (safetensors, or tensors saved by torch); None draws random
-        ones.
+    weights : a safetensors file of its weights; None draws random ones.
     architecture : changes of its architecture, as ``timm.create_model`` takes them.
     """
     timm = import_timm()
@@ -218,8 +217,6 @@ def read_backbone(
 
 def _created(timm: ModuleType, model_name: str, arguments: Mapping[str, Any]) -> nn.Module:
     """The model, told to take images of any size where it needs to be told."""
-    from pickle import UnpicklingError
-
     from safetensors import SafetensorError
 
     refused: Exception | None = None
@@ -229,7 +226,7 @@ def _created(timm: ModuleType, model_name: str, arguments: Mapping[str, Any]) ->
             return net.eval().requires_grad_(False)
         except TypeError as error:  # it knows no such argument
             refused = error
-        except (RuntimeError, OSError, ValueError, UnpicklingError, SafetensorError) as error:
+        except (RuntimeError, OSError, ValueError, SafetensorError) as error:
             refused = error
             break
     weights = arguments.get("pretrained_cfg_overlay", {}).get("file", "random weights")

@@ -1,0 +1,121 @@
+"""Labels of other programs come into the strokes of the image on screen, and go out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from unetscope.errors import UnetscopeError
+from unetscope.images.annotations.values import AnnotatedClass
+from unetscope.session.annotation_jobs import (
+    Exported,
+    Imported,
+    ImportRequest,
+    MeaningsWanted,
+    exported,
+    imported,
+    new_classes,
+)
+from unetscope.session.project_layers import ProjectLayers
+from unetscope.session.state import Session
+from unetscope.widgets.job_runner import JobEnded, Lane
+
+
+class AnnotationFiles(QObject):
+    """``told(text)`` what happened, ``failed(text)`` what did not and why, ``asked(question)``.
+
+    A question is a :class:`MeaningsWanted`; :meth:`confirm` answers it.
+    """
+
+    told = Signal(str)
+    failed = Signal(str)
+    asked = Signal(object)
+
+    def __init__(self, session: Session, layers: ProjectLayers, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session, self._layers = session, layers
+        self._named: tuple[AnnotatedClass, ...] = ()
+        self._lane = Lane(self)
+        self._lane.happened.connect(self._happened)
+        self._lane.ended.connect(self._ended)
+
+    def close(self) -> None:
+        """End without waiting."""
+        self._lane.drop()
+
+    def import_from(self, source: Path) -> None:
+        """Read labels of the image on screen from a file or a folder."""
+        image = self._session.image
+        if image is None:
+            return
+        request = ImportRequest(
+            source, image.key, image.name, image.spatial_shape, self._session.classes
+        )
+        self._named = ()
+        self._lane.start(partial(imported, request), f"Importing {source.name}")
+
+    def confirm(self, asked: MeaningsWanted, meant: Mapping[int, AnnotatedClass | None]) -> None:
+        """Import a mask whose values mean these classes; None is unlabelled."""
+        self._named = tuple({c.value: c for c in meant.values() if c is not None}.values())
+        meanings = {value: c.value if c is not None else 0 for value, c in meant.items()}
+        request = replace(asked.request, meanings=meanings)
+        self._lane.start(partial(imported, request), f"Importing {request.source.name}")
+
+    def export_to(self, path: Path, format: str) -> None:
+        """Write the labels that are painted on the image on screen."""
+        image = self._session.image
+        labels = None if image is None else self._layers.painted_labels(image.key)
+        if labels is None:
+            self.failed.emit("Nothing is painted on this image yet; there is nothing to export.")
+            return
+        job = partial(exported, labels, self._session.classes, path, format)
+        self._lane.start(job, f"Exporting {path.name}")
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        match event:
+            case MeaningsWanted():
+                self.asked.emit(event)
+            case Imported():
+                self._take(event)
+            case Exported():
+                self.told.emit(f"Wrote {event.path.name} in {event.path.parent}.")
+
+    def _take(self, event: Imported) -> None:
+        """Write labels into the strokes, as one edit that can be undone."""
+        session, layers, read = self._session, self._layers, event.annotations
+        key, source = event.request.key, event.request.source
+        if layers.layer(key) is None:
+            self.failed.emit(f"{source.name} was read, but its image was closed meanwhile.")
+            return
+        added = new_classes(read, session.classes, self._named)
+        classes = tuple(sorted((*session.classes, *added), key=lambda c: c.value))
+        try:
+            changed = layers.write_labels(key, read.labels, classes)
+        except UnetscopeError as error:
+            self.failed.emit(f"{source.name}: {error}.")
+            return
+        if added:
+            session.classes = classes
+            layers.colour(classes)
+        said = [
+            f"Imported {source.name}: {changed:,} pixels are new. Z takes them back.",
+            *read.notes,
+        ]
+        self.told.emit(" ".join(_sentence(text) for text in said))
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        if isinstance(end.error, UnetscopeError):
+            self.failed.emit(_sentence(str(end.error)))
+        elif end.error is not None:
+            kind = type(end.error).__name__
+            self.failed.emit(f"{ticket} failed ({kind}: {end.error}); the log has the details.")
+
+
+def _sentence(text: str) -> str:
+    """``text`` with a capital at the start and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"

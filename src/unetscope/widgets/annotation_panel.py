@@ -1,0 +1,238 @@
+"""Import and export of labels: two buttons, and a card for questions and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QFlowLayout
+
+from unetscope.images.annotations.masks import MASK_SUFFIXES, ValueProposal
+from unetscope.images.annotations.values import AnnotatedClass
+from unetscope.learning.classes import LabelClass
+from unetscope.session.annotation_jobs import MeaningsWanted
+from unetscope.session.state import Session
+from unetscope.widgets.looks import NarrowCombo, Tints, quiet, small_button
+
+_FILES = " ".join(f"*{suffix}" for suffix in (*MASK_SUFFIXES, ".zip", ".roi", ".json", ".geojson"))
+#: format -> (words, suffix)
+EXPORTS = {
+    "mask": ("Mask (TIFF) …", ".tif"),
+    "imagej": ("ImageJ ROIs …", ".zip"),
+    "coco": ("COCO …", ".json"),
+    "geojson": ("GeoJSON (QuPath) …", ".geojson"),
+    "ome-zarr": ("OME-Zarr labels …", ".zarr"),
+}
+_MOST_ROWS = 8
+
+
+class AnnotationPanel(QWidget):
+    """``imported(path)`` and ``exported(path, format)`` are asked for.
+
+    ``confirmed(question, class of each value)`` answers :meth:`ask`.
+    """
+
+    imported = Signal(object)
+    exported = Signal(object, str)
+    confirmed = Signal(object, object)
+
+    def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._tints = session, tints
+        self._asked: MeaningsWanted | None = None
+        self._groups: list[tuple[tuple[ValueProposal, ...], NarrowCombo]] = []
+        self._failed = False
+        self.import_button = small_button(
+            "Import labels ▾", "Masks, ImageJ ROIs, COCO, GeoJSON or OME-Zarr of this image."
+        )
+        self.export_button = small_button(
+            "Export labels ▾", "Write what is painted on this image for other programs."
+        )
+        self.import_button.setMenu(self._import_menu())
+        self.export_button.setMenu(self._export_menu())
+        self.card, self.note = QFrame(), quiet(QLabel())
+        self.note.setAccessibleName("Import and export of labels")
+        self._rows = QWidget()
+        self._rows.setObjectName("meanings")
+        self.form = QFormLayout(self._rows)
+        self.confirm_button = small_button("Import", "Import the mask with these classes.")
+        self.cancel_button = small_button("Close", "Close this note.")
+        self.confirm_button.clicked.connect(lambda _checked: self._confirm())
+        self.cancel_button.clicked.connect(lambda _checked: self.dismiss())
+        self._lay_out()
+        self.set_tints(tints)
+        self.dismiss()
+
+    def _lay_out(self) -> None:
+        buttons = QFlowLayout()
+        buttons.addWidget(self.import_button)
+        buttons.addWidget(self.export_button)
+        self.form.setContentsMargins(0, 0, 0, 0)
+        answers = QHBoxLayout()
+        answers.addStretch(1)
+        answers.addWidget(self.confirm_button)
+        answers.addWidget(self.cancel_button)
+        inside = QVBoxLayout(self.card)
+        inside.setContentsMargins(8, 6, 6, 6)
+        inside.addWidget(self.note)
+        inside.addWidget(self._rows)
+        inside.addLayout(answers)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(buttons)
+        layout.addWidget(self.card)
+
+    def _import_menu(self) -> QMenu:
+        menu = QMenu(self.import_button)
+        for words, call in (
+            ("From a file …", self._ask_file),
+            ("From a folder of masks, or OME-Zarr …", self._ask_folder),
+        ):
+            action = menu.addAction(words)
+            assert action is not None
+            action.triggered.connect(lambda _=False, ask=call: ask())
+        return menu
+
+    def _export_menu(self) -> QMenu:
+        menu = QMenu(self.export_button)
+        for format, (words, _) in EXPORTS.items():
+            action = menu.addAction(words)
+            assert action is not None
+            action.triggered.connect(lambda _=False, wanted=format: self._ask_target(wanted))
+        return menu
+
+    def refresh(self) -> None:
+        """Buttons can be pressed where there is an image."""
+        there = self._session.image is not None
+        self.import_button.setEnabled(there)
+        self.export_button.setEnabled(there)
+
+    def set_tints(self, tints: Tints) -> None:
+        """Follow the theme."""
+        self._tints = tints
+        color = tints.error if self._failed else tints.busy
+        self.card.setStyleSheet(
+            f"QFrame {{ background: {tints.card}; border: none; "
+            f"border-left: 4px solid {color}; border-radius: 3px; }} "
+            f"QLabel {{ background: transparent; color: {tints.text}; border: none; }} "
+            "QWidget#meanings { background: transparent; }"
+        )
+
+    # ---- the card
+
+    def tell(self, text: str, *, failed: bool = False) -> None:
+        """Say what came of it."""
+        self.dismiss()
+        self._failed = failed
+        self.set_tints(self._tints)
+        self.note.setText(text)
+        self.card.show()
+
+    def ask(self, asked: MeaningsWanted) -> None:
+        """Ask which class each value of a mask is."""
+        self.tell(f"{asked.request.source.name} has values that are no classes yet. What are they?")
+        self._asked = asked
+        for group in grouped(asked.proposals):
+            combo = self._choices(group[0].proposed)
+            self.form.addRow(_words(group), combo)
+            self._groups.append((group, combo))
+        self._rows.show()
+        self.confirm_button.show()
+        self.cancel_button.setText("Cancel")
+
+    def dismiss(self) -> None:
+        """Close the card; nothing is imported."""
+        self._asked = None
+        self._groups.clear()
+        while self.form.rowCount():
+            self.form.removeRow(0)
+        self._rows.hide()
+        self.confirm_button.hide()
+        self.cancel_button.setText("Close")
+        self.note.clear()
+        self.card.hide()
+
+    def _choices(self, proposed: AnnotatedClass | None) -> NarrowCombo:
+        combo = NarrowCombo()
+        combo.addItem("unlabelled", None)
+        for one in self._session.classes:
+            combo.addItem(one.name, _annotated(one))
+        known = {one.value for one in self._session.classes}
+        if proposed is not None and proposed.value not in known:
+            combo.addItem(f"new: {proposed.name}", proposed)
+        values = [None, *(one.value for one in self._session.classes)]
+        if proposed is not None:
+            at = values.index(proposed.value) if proposed.value in values else len(values)
+            combo.setCurrentIndex(at)
+        return combo
+
+    def _confirm(self) -> None:
+        asked = self._asked
+        if asked is None:
+            return
+        meant = {
+            proposal.value: combo.currentData()
+            for group, combo in self._groups
+            for proposal in group
+        }
+        self.dismiss()
+        self.confirmed.emit(asked, meant)
+
+    # ---- files
+
+    def _ask_file(self) -> None:
+        kinds = f"Labels ({_FILES});;All files (*)"
+        chosen, _ = QFileDialog.getOpenFileName(self, "Import labels", "", kinds)
+        if chosen:
+            self.imported.emit(Path(chosen))
+
+    def _ask_folder(self) -> None:
+        title = "Import labels: a folder of masks, or an OME-Zarr"
+        chosen = QFileDialog.getExistingDirectory(self, title)
+        if chosen:
+            self.imported.emit(Path(chosen))
+
+    def _ask_target(self, format: str) -> None:
+        image = self._session.image
+        if image is None:
+            return
+        words, suffix = EXPORTS[format]
+        name = f"{Path(image.name).stem}_labels{suffix}"
+        kind = f"{words.removesuffix(' …')} (*{suffix})"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Export labels", name, kind)
+        if chosen:
+            path = Path(chosen)
+            self.exported.emit(path if path.suffix else path.with_suffix(suffix), format)
+
+
+def grouped(proposals: Sequence[ValueProposal]) -> list[tuple[ValueProposal, ...]]:
+    """One group a value; where they are many, one for each class that is proposed."""
+    if len(proposals) <= _MOST_ROWS:
+        return [(proposal,) for proposal in proposals]
+    groups: dict[int, list[ValueProposal]] = {}
+    for proposal in proposals:
+        groups.setdefault(proposal.proposed.value if proposal.proposed else 0, []).append(proposal)
+    return [tuple(group) for group in groups.values()]
+
+
+def _words(group: Sequence[ValueProposal]) -> str:
+    """ "255 · 1,204 px", or "340 values" for a group."""
+    pixels = sum(proposal.pixels for proposal in group)
+    if len(group) == 1:
+        return f"{group[0].value} · {pixels:,} px"
+    return f"{len(group):,} values · {pixels:,} px"
+
+
+def _annotated(known: LabelClass) -> AnnotatedClass:
+    return AnnotatedClass(known.value, known.name, known.color)

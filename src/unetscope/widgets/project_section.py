@@ -1,0 +1,73 @@
+"""What the window has for projects and for labels of other programs, joined to what does it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QObject
+
+from unetscope.session.connections import Connections
+from unetscope.session.project.recent import recent_projects
+from unetscope.widgets.annotation_files import AnnotationFiles
+from unetscope.widgets.annotation_panel import AnnotationPanel
+from unetscope.widgets.looks import Tints
+from unetscope.widgets.project_panel import ProjectPanel
+from unetscope.widgets.workbench import Workbench
+
+
+class ProjectSection(QObject):
+    """Two panels for the window to lay out: ``project`` and ``labels``."""
+
+    def __init__(self, work: Workbench, tints: Tints, parent: QObject) -> None:
+        super().__init__(parent)
+        self._desk = work.project
+        self.project = ProjectPanel(tints, recent_projects)
+        self.labels = AnnotationPanel(work.session, tints)
+        self.files = AnnotationFiles(work.session, work.layers, self)
+        self._connections = Connections()
+        self._connections.connect(work.session.events.image, self.labels.refresh)
+        self._connections.connect(work.strokes.keeper.changed, work.project.strokes_changed)
+        self._connect_project()
+        self._connect_labels()
+        self.refresh()
+
+    def close(self) -> None:
+        """Let go of the session; the desk is closed by the workbench."""
+        self._connections.close()
+        self.files.close()
+
+    def set_tints(self, tints: Tints) -> None:
+        """Follow the theme."""
+        self.project.set_tints(tints)
+        self.labels.set_tints(tints)
+
+    def refresh(self) -> None:
+        """Show project and buttons."""
+        self._show_project()
+        self.labels.refresh()
+
+    def _connect_project(self) -> None:
+        desk, panel = self._desk, self.project
+        desk.changed.connect(self._show_project)
+        panel.created.connect(desk.create)
+        panel.opened.connect(desk.open)
+        panel.added.connect(desk.add_files)
+        panel.chosen.connect(desk.go_to)
+        panel.reviewed.connect(lambda done: desk.review(done=done))
+        panel.located.connect(desk.locate)
+        panel.closed.connect(desk.close_project)
+
+    def _connect_labels(self) -> None:
+        files, panel = self.files, self.labels
+        panel.imported.connect(files.import_from)
+        panel.exported.connect(files.export_to)
+        panel.confirmed.connect(files.confirm)
+        files.asked.connect(panel.ask)
+        files.told.connect(panel.tell)
+        files.failed.connect(lambda text: panel.tell(text, failed=True))
+
+    def _show_project(self) -> None:
+        opened = self._desk.opened
+        if opened is None:
+            self.project.show_project("", (), "", "")
+            return
+        name = opened.project.record.name
+        self.project.show_project(name, self._desk.rows(), opened.banner, opened.cannot_write)

@@ -1,0 +1,196 @@
+"""A backbone of others beside the U-Net, from the first stroke to the file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from learning.small_scenes import blobs, sample, small_model
+from learning.sources.hub import VIT, keep_vit
+from unetscope.errors import ModelError, ModelFileError
+from unetscope.images.micrograph import as_micrograph
+from unetscope.learning import feature_cache, prediction
+from unetscope.learning.answering import Voice, voices
+from unetscope.learning.classical import REACH_PX
+from unetscope.learning.feature_cache import FeatureCache, features_key, grid, read_window
+from unetscope.learning.features import (
+    classical_columns,
+    feature_count,
+    feature_levels,
+    gain_vector,
+    rows_at,
+    side_multiple,
+)
+from unetscope.learning.instant import _forest_rows, fit_instant, recipe_gains
+from unetscope.learning.persistence import load_model, save_model, start_model
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
+from unetscope.learning.segmenter import Segmenter
+from unetscope.learning.sources.catalogue import open_backbone
+from unetscope.learning.sources.source import feature_columns, levels_of
+from unetscope.learning.sources.timm_backbone import BackboneOptions, TimmBackbone
+from unetscope.learning.tiling import plan_tiles, relative
+from unetscope.network.model_file import load_model_file
+
+SPEC = f"timm:{VIT}"
+OPTIONS = BackboneOptions(components=6)
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory) -> TimmBackbone:
+    found = tmp_path_factory.mktemp("hub")
+    keep_vit(found)
+    return open_backbone(SPEC, options=OPTIONS, hub=found)
+
+
+@pytest.fixture
+def start(backbone) -> PixelModel:
+    return replace(small_model(), sources=(backbone,))
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch) -> Path:
+    """A user's cache with the weights, and no way to the network."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refused)
+    found = tmp_path / "hub"
+    keep_vit(found)
+    monkeypatch.setattr("unetscope.learning.sources.catalogue.user_hub", lambda: found)
+    return found
+
+
+@pytest.fixture
+def small_tiles(monkeypatch) -> None:
+    monkeypatch.setattr(feature_cache, "GRID_PX", 64)
+
+
+def test_without_other_sources_everything_is_as_it_was() -> None:
+    model, image = small_model(channels=2), as_micrograph(np.zeros((2, 90, 150), np.float32))
+    net = model.backbone
+    assert grid(model, image, 64) == plan_tiles(
+        (90, 150),
+        core_px=64,
+        halo_px=max(REACH_PX, net.config.halo_px),
+        margin_px=8,
+        multiple=side_multiple(net),
+    )
+    recipe = torch.tensor(model.recipe.tap_gain), torch.tensor(model.recipe.classical_gain)
+    assert torch.equal(recipe_gains(model), gain_vector(net, 2, *recipe))
+    with torch.inference_mode():
+        levels = {s: m[0] for s, m in feature_levels(net, torch.rand(1, 2, 32, 32)).items()}
+    rows = rows_at(levels, torch.arange(32), torch.arange(32))
+    assert np.array_equal(_forest_rows(model, rows), rows[:, classical_columns(net, 2)].numpy())
+
+
+def test_a_tile_holds_the_maps_of_all_sources(start, small_tiles) -> None:
+    image, cache = sample((120, 150)).image, FeatureCache()
+    tile = grid(start, image)[1]
+    found = cache.levels(start, image, 0, tile, "cpu")
+    window = read_window(image, 0, tile.window, cache.normalisation(start, image))
+    with torch.inference_mode():
+        whole = levels_of(start.feature_sources, window)
+    core = relative(tile.grown, tile.window)
+    assert list(found) == list(whole) == [1, 2, 4, 8]
+    for stride, maps in found.items():
+        y, x = (slice(s.start // stride, s.stop // stride) for s in core)
+        assert torch.allclose(maps, whole[stride][0, :, y, x], atol=1e-5)
+    columns = feature_columns(start.feature_sources, 1)
+    assert len(columns) == feature_count(start.backbone, 1) + 6
+    assert features_key(start) != features_key(replace(start, sources=()))
+
+
+def test_the_view_and_the_whole_are_answered_alike_whatever_the_tiles(start, small_tiles) -> None:
+    model = fit_instant(start, [sample()])
+    image = as_micrograph(blobs((100, 150), 3)[0])
+    whole = predict_probabilities(model, image)
+    assert np.array_equal(predict_probabilities(model, image, PredictOptions(tile_px=32)), whole)
+    view = (slice(70, 90), slice(10, 60))
+    (event,) = prediction.predict_tiles(
+        model, image, PredictOptions(region=view, probabilities=True), cache=FeatureCache()
+    )
+    assert event.region == (slice(64, 100), slice(0, 64))
+    assert np.array_equal(event.probabilities, whole[:, 64:, :64])
+
+
+def test_what_a_transformer_says_depends_on_its_tile(start, monkeypatch) -> None:
+    """Or else a fixed grid would not be needed."""
+    model = fit_instant(start, [sample()], with_forest=False)
+    image, found = as_micrograph(blobs((100, 300), 3)[0]), []
+    for side in (64, 512):
+        monkeypatch.setattr(feature_cache, "GRID_PX", side)
+        found.append(predict_probabilities(model, image))
+    assert np.abs(found[0] - found[1]).max() > 1e-4
+
+
+def test_alone_the_backbone_has_all_the_weight(start) -> None:
+    ours = [c.source != SPEC for c in feature_columns(start.feature_sources, 1)]
+    beside, alone = (
+        fit_instant(replace(start, alone=alone), [sample()], with_forest=False)
+        for alone in (False, True)
+    )
+    assert beside.head.weight[torch.tensor(ours)].abs().sum() > 0
+    assert alone.head.weight[torch.tensor(ours)].abs().sum() == 0
+    assert alone.head.weight.abs().sum() > 0
+    assert replace(start, sources=()).with_head_of(alone).alone
+
+
+def test_it_learns_the_picture(start) -> None:
+    picture, labels = blobs((72, 88))
+    model = fit_instant(replace(start, alone=True), [sample()])
+    assert (predict_labels(model, as_micrograph(picture)) == labels).mean() > 0.8
+
+
+def test_the_instant_answer_is_no_single_network(start) -> None:
+    model = fit_instant(start, [sample()], with_forest=False)
+    assert voices(model) == (Voice.BACKBONE,)
+    assert voices(replace(model, sources=()))[0] is Voice.INSTANT
+
+
+def test_tiles_that_are_not_exact_are_not_halved() -> None:
+    notice, device, tile_px = prediction._smaller("cuda", 128, exact=False)
+    assert (device, tile_px) == ("cpu", feature_cache.GRID_PX) and "CPU" in notice.text
+    assert prediction._smaller("cuda", 128, exact=True)[1:] == ("cuda", 64)
+    with pytest.raises(MemoryError):
+        prediction._smaller("cpu", 128, exact=False)
+
+
+def test_a_saved_model_finds_its_backbone_again(start, hub, tmp_path) -> None:
+    model = fit_instant(replace(start, alone=True), [sample()])
+    path, image = tmp_path / "m.unetscope", as_micrograph(blobs((60, 75), 11)[0])
+    save_model(model, path)
+    own = [key for key in load_model_file(path).tensors if key.startswith("source.")]
+    assert sorted(own) == ["source.0.tokens.bias", "source.0.tokens.weight"]
+    loaded = load_model(path)
+    assert loaded.alone and loaded.sources[0].options == OPTIONS
+    assert features_key(loaded) == features_key(model)
+    first, second = (predict_probabilities(m, image) for m in (model, loaded))
+    assert np.array_equal(first, second)
+    keep_vit(hub, seed=4)
+    with pytest.raises(ModelFileError, match="not those that the model learned with"):
+        load_model(path)
+    next(hub.rglob("model.safetensors")).unlink()
+    with pytest.raises(ModelFileError, match=f"{SPEC} as well.*{hub}"):
+        load_model(path)
+
+
+def test_a_backbone_is_named_like_a_bundled_model(hub) -> None:
+    model = start_model(SPEC, channels=2)
+    assert model.name == "general-fast" and model.channels == 2
+    assert [source.name for source in model.sources] == [SPEC]
+    painted = sample()
+    segmenter = Segmenter(model=SPEC).fit_instant(painted.image.data, painted.labels)
+    assert segmenter.model_.sources[0].name == SPEC
+    assert segmenter.predict(painted.image.data).shape == painted.labels.shape
+
+
+def test_missing_weights_are_named_and_nothing_is_downloaded(hub) -> None:
+    next(hub.rglob("model.safetensors")).unlink()
+    with pytest.raises(ModelError, match=f"not on this computer.*{hub}"):
+        start_model(SPEC)

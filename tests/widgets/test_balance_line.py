@@ -1,0 +1,25 @@
+"""Classes that are painted very unevenly are named, in words, under their table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from unetscope.session.state import Session
+from unetscope.widgets.balance_line import BalanceLine
+
+
+def test_the_rare_class_is_named_from_one_to_fifty_on(qtbot: Any) -> None:
+    session = Session()
+    line = BalanceLine(session)
+    qtbot.addWidget(line)
+    for painted, warned in (
+        ({}, False),
+        ({1: 5000}, False),
+        ({1: 4999, 2: 100}, False),
+        ({1: 5000, 2: 100}, True),
+        ({1: 100, 2: 200}, False),
+    ):
+        session.painted = painted
+        line.refresh()
+        assert (not line.isHidden()) is warned, painted
+        assert ("1 : 50" in line.text() and "Paint more “object”" in line.text()) is warned

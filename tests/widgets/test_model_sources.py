@@ -1,0 +1,118 @@
+"""Backbones of others in the model list: found when somebody looks, downloaded when allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMessageBox
+
+from unetscope.errors import ModelError
+from unetscope.learning.sources.catalogue import SourceEntry
+from unetscope.session.requests import SourceRequest
+from widgets.fake_engine import FakeJobs
+
+HERE = SourceEntry("timm:a", "DINO", "apache-2.0", "on this computer")
+AWAY = SourceEntry("timm:b", "SAM", "cc-by-nc-4.0", "to download", 359)
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def opened(open_window: Open, qtbot: Any) -> Any:
+    """A window whose list of models has been looked at."""
+    found = open_window(jobs=FakeJobs(entries=(HERE, AWAY)))
+    qtbot.waitUntil(lambda: not found.window.bench.shelf.lane.busy)
+    assert texts(found) == ["General", "General, fast"]
+    assert not found.jobs.asked("find sources")
+    found.window.model_panel.picker.opened.emit()
+    qtbot.waitUntil(lambda: len(texts(found)) == 4)
+    qtbot.waitUntil(lambda: not found.window.bench.shelf.lane.busy)
+    return found
+
+
+def texts(opened: Any) -> list[str]:
+    picker = opened.window.model_panel.picker
+    return [picker.itemText(index) for index in range(picker.count())]
+
+
+def pick(opened: Any, index: int) -> None:
+    picker = opened.window.model_panel.picker
+    picker.setCurrentIndex(index)
+    picker.activated.emit(index)
+
+
+def answers(monkeypatch: Any, button: QMessageBox.StandardButton) -> list[str]:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        QMessageBox, "question", lambda parent, title, text, *_: asked.append(text) or button
+    )
+    return asked
+
+
+def test_found_backbones_stand_behind_ours_with_their_licence(opened: Any, qtbot: Any) -> None:
+    picker = opened.window.model_panel.picker
+    assert texts(opened)[2:] == ["General + DINO", "General + SAM (downloads 359 MB)"]
+    assert "cc-by-nc-4.0" in picker.itemData(3, Qt.ItemDataRole.ToolTipRole)
+    assert picker.currentText() == "General"
+    opened.jobs.entries = (HERE,)  # looked at again: one is gone
+    picker.opened.emit()
+    qtbot.waitUntil(lambda: texts(opened) == ["General", "General, fast", "General + DINO"])
+
+
+def test_one_that_is_here_is_opened_without_a_question(
+    opened: Any, qtbot: Any, monkeypatch: Any
+) -> None:
+    asked = answers(monkeypatch, QMessageBox.StandardButton.No)
+    pick(opened, 2)
+    qtbot.waitUntil(lambda: opened.session.model.title == "General + DINO")
+    assert opened.jobs.asked("open beside") == [SourceRequest("timm:a", "General + DINO")]
+    assert not asked and opened.window.model_panel.picker.currentIndex() == 2
+
+
+def test_a_download_is_asked_for_with_size_and_licence(
+    opened: Any, qtbot: Any, monkeypatch: Any
+) -> None:
+    asked = answers(monkeypatch, QMessageBox.StandardButton.No)
+    pick(opened, 3)
+    assert "359 MB" in asked[0] and "cc-by-nc-4.0" in asked[0]
+    assert not opened.jobs.asked("open beside")
+    assert opened.window.model_panel.picker.currentText() == "General"
+    answers(monkeypatch, QMessageBox.StandardButton.Yes)
+    pick(opened, 3)
+    qtbot.waitUntil(lambda: opened.session.model.title == "General + SAM")
+    (request,) = opened.jobs.asked("open beside")
+    assert request == SourceRequest("timm:b", "General + SAM", allow_download=True)
+    assert opened.window.model_panel.picker.currentIndex() == 3 and len(texts(opened)) == 4
+
+
+def test_a_failure_is_told_and_the_old_model_stays(opened: Any, qtbot: Any) -> None:
+    opened.jobs.fail_with = ModelError("the weights could not be downloaded")
+    pick(opened, 2)
+    qtbot.waitUntil(lambda: "could not be downloaded" in opened.window.status.label.text())
+    assert opened.window.model_panel.picker.currentText() == "General"
+
+
+def test_a_loaded_model_takes_the_last_place(opened: Any, qtbot: Any, tmp_path: Any) -> None:
+    opened.jobs.fail_with = None
+    shelf = opened.window.bench.shelf
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.unetscope"
+        opened.jobs.saved[path] = opened.session.model.model
+        shelf.load(path)
+        qtbot.waitUntil(lambda name=name: opened.session.model.title == name)
+    assert texts(opened)[2:] == ["General + DINO", "General + SAM (downloads 359 MB)", "two"]
+
+
+def test_the_backbone_alone_is_a_choice_where_there_is_one(opened: Any, qtbot: Any) -> None:
+    action = opened.window.model_panel.alone_action
+    assert not action.isVisible()
+    pick(opened, 2)
+    qtbot.waitUntil(lambda: action.isVisible() and action.isEnabled())
+    versions = opened.session.versions.last_number
+    action.trigger()
+    assert opened.session.model.model.alone and action.isChecked()
+    assert opened.session.versions.last_number == versions + 1
+    action.trigger()
+    assert not opened.session.model.model.alone and not action.isChecked()

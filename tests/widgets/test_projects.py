@@ -1,0 +1,249 @@
+"""A project in the window: images come and go, status and labels are kept, one window writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import npe2
+import numpy as np
+import pytest
+from npe2.manifest.utils import import_python_name
+
+from unetscope.errors import ProjectError
+from unetscope.images.files import write_micrograph
+from unetscope.images.micrograph import Micrograph
+from unetscope.session.project import recent
+from unetscope.session.project.folder import Project
+from unetscope.session.project_journals import JOURNAL
+from unetscope.session.projects import OpenProject
+from unetscope.session.values import Scope
+from unetscope.widgets.project_panel import MARKS
+from widgets.conftest import Opened, halves
+from widgets.fake_engine import FakeJobs
+
+Open = Callable[..., Opened]
+
+
+class WritingJobs(FakeJobs):
+    """Models become files, as small as can be."""
+
+    def save_file(self, model: Any, path: Path) -> Iterator[Any]:
+        path.write_bytes(b"model")
+        yield from super().save_file(model, path)
+
+    def open_file(self, path: Path) -> Iterator[Any]:
+        yield from self.open_bundled(path.stem)
+
+
+@pytest.fixture(autouse=True)
+def _own_list_of_recent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "user_data_path", lambda *_, **__: tmp_path / "user")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project of two images."""
+    project = Project.create(tmp_path / "gold")
+    for name in ("a.tif", "b.tif"):
+        path = tmp_path / name
+        write_micrograph(Micrograph(halves() * (1 + (name > "a.z")), "yx", (2.0, 2.0), "nm"), path)
+        project.add_image(path)
+    project.save()
+    return project.folder
+
+
+def words(opened: Opened) -> list[str]:
+    tree = opened.window.projects.project.list
+    return [tree.topLevelItem(i).text(1) for i in range(tree.topLevelItemCount())]
+
+
+def shown(opened: Opened) -> str:
+    return opened.session.image.name if opened.session.image else ""
+
+
+def open_project(open_window: Open, qtbot: Any, folder: Path, **how: Any) -> Opened:
+    opened = open_window(False, WritingJobs(), **how)
+    opened.window.projects.project.opened.emit(folder)
+    qtbot.waitUntil(lambda: shown(opened) == "a.tif")
+    qtbot.waitUntil(lambda: opened.session.model is not None, timeout=5000)
+    return opened
+
+
+def click(opened: Opened, row: int) -> None:
+    tree = opened.window.projects.project.list
+    tree.itemClicked.emit(tree.topLevelItem(row), 0)
+
+
+def test_the_list_follows_what_is_done_and_it_all_comes_back(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    assert words(opened) == ["new", "new"]
+    opened.paint_both()
+    painted = np.array(opened.strokes.data)
+    qtbot.waitUntil(lambda: words(opened) == ["strokes", "new"])
+    assert (folder / JOURNAL).is_file(), "strokes are kept beside the project"
+    click(opened, 1)
+    qtbot.waitUntil(lambda: shown(opened) == "b.tif")
+    assert opened.layer("a.tif") is None and opened.layer("strokes: a") is None
+    opened.paint_both()
+    qtbot.waitUntil(lambda: words(opened) == ["strokes", "strokes"])
+    qtbot.waitUntil(lambda: opened.session.model.model.can_answer)
+    opened.window.bench.predict(Scope.IMAGE)
+    qtbot.waitUntil(lambda: words(opened)[1] == "predicted")
+    opened.window.projects.project.reviewed_check.click()
+    qtbot.waitUntil(lambda: words(opened) == ["strokes", "reviewed"])
+    click(opened, 0)
+    qtbot.waitUntil(lambda: shown(opened) == "a.tif")
+    np.testing.assert_array_equal(opened.strokes.data, painted)
+    opened.window.shut_down()
+    back = Project.open(folder)
+    assert [back.status(i).word for i in ("0001", "0002")] == ["strokes", "reviewed"]
+    np.testing.assert_array_equal(back.read_labels("0001"), painted)
+    assert back.record.settings["last_image"] == "0001"
+    assert recent.recent_projects() == (folder,)
+
+
+def test_training_learns_from_every_image_and_its_model_and_history_stay(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    opened.paint_both()
+    click(opened, 1)
+    qtbot.waitUntil(lambda: shown(opened) == "b.tif")
+    opened.paint_both()
+    qtbot.waitUntil(lambda: sum(opened.session.painted.values()) == 4000)
+    opened.window.bench.train()
+    desk = opened.window.bench.project
+    qtbot.waitUntil(lambda: desk.opened.project.record.current_model == 1, timeout=10_000)
+    (asked,) = opened.jobs.asked("train")
+    assert sorted(sample.key for sample in asked.samples) == [
+        f"{folder.name} 0001",
+        f"{folder.name} 0002",
+    ]
+    opened.window.shut_down()
+    back = Project.open(folder)
+    (training,) = back.record.history
+    assert training.images == ("0001", "0002") and training.epochs == 3
+    assert set(training.scores) == {"Dice of background", "Dice of object"}
+    assert back.model_path().read_bytes() == b"model"
+
+
+def test_strokes_that_were_not_saved_come_back_from_the_journal(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    first = open_project(open_window, qtbot, folder)
+    first.paint_both()
+    painted = np.array(first.strokes.data)
+    keeper = first.window.bench.strokes.keeper
+    keeper.commit()
+    # As after a crash: nothing is saved, only what holds the files is let go.
+    first.window.bench.project._touched.clear()
+    first.window.shut_down()
+    assert Project.open(folder).read_labels("0001") is None
+    second = open_project(open_window, qtbot, folder)
+    np.testing.assert_array_equal(second.strokes.data, painted)
+    second.window.shut_down()
+    np.testing.assert_array_equal(Project.open(folder).read_labels("0001"), painted)
+
+
+def test_a_second_window_reads_only_and_says_so(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    writer = OpenProject(folder)
+    opened = open_project(open_window, qtbot, folder)
+    panel = opened.window.projects.project
+    assert "it is open in another window (process" in panel.banner.text()
+    assert panel.banner.isVisibleTo(opened.window)
+    assert not panel.add_button.isEnabled() and not panel.reviewed_check.isEnabled()
+    assert "read-only" in panel.add_button.toolTip()
+    before = (folder / "project.json").read_bytes()
+    opened.paint_both()
+    opened.window.bench.project.review(done=True)
+    click(opened, 1)
+    qtbot.waitUntil(lambda: shown(opened) == "b.tif")
+    opened.window.shut_down()
+    assert (folder / "project.json").read_bytes() == before
+    assert not (folder / "labels").exists() and not (folder / JOURNAL).exists()
+    writer.close()
+    again = OpenProject(folder)
+    assert again.banner == ""
+    again.close()
+
+
+def test_a_missing_image_is_said_and_located(
+    open_window: Open, qtbot: Any, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "b.tif").rename(tmp_path / "elsewhere" / "b.tif")
+    opened = open_project(open_window, qtbot, folder)
+    panel = opened.window.projects.project
+    assert words(opened) == ["new", "not found"]
+    assert panel.locate_button.isVisibleTo(panel.locate_button.parentWidget())
+    panel.located.emit("0002", tmp_path / "elsewhere" / "b.tif")
+    qtbot.waitUntil(lambda: words(opened) == ["new", "new"])
+    assert set(MARKS) >= {"new", "strokes", "predicted", "reviewed", "changed", "not found"}
+
+
+def test_a_new_project_takes_the_open_image_in_with_its_strokes(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "own.tif"
+    write_micrograph(Micrograph(halves(), "yx"), path)
+    opened = open_window(False, WritingJobs())
+    opened.viewer.open(str(path), plugin="napari")
+    qtbot.waitUntil(lambda: shown(opened) == "own")
+    opened.paint_both()
+    opened.window.projects.project.created.emit(tmp_path / "made")
+    qtbot.waitUntil(lambda: words(opened) == ["strokes"])
+    opened.window.shut_down()
+    back = Project.open(tmp_path / "made.unetproject")
+    assert back.record.images[0].name == "own.tif"
+    assert np.count_nonzero(back.read_labels("0001")) == 2000
+
+
+# ---- the reader
+
+
+def test_napari_opens_a_dropped_folder_and_the_window_takes_it_up(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    project = Project.open(folder)
+    labels = np.zeros((200, 200), np.uint8)
+    labels[5:9, 5:9] = 2
+    project.save_labels("0001", labels)
+    project.save()
+    opened = open_window(False, WritingJobs())
+    opened.viewer.open(str(folder), plugin="napari-unetscope")
+    qtbot.waitUntil(lambda: words(opened) == ["strokes", "new"])
+    qtbot.waitUntil(lambda: opened.strokes is not None)
+    np.testing.assert_array_equal(opened.strokes.data, labels)
+    assert len(opened.viewer.layers) == 2, "the labels that came along are painted on"
+    assert opened.session.image.pixel_size == (2.0, 2.0)
+    opened.paint(1, slice(50, 60), slice(0, 10))
+    opened.window.shut_down()
+    assert np.count_nonzero(Project.open(folder).read_labels("0001")) == 116
+
+
+def test_the_manifest_reads_projects_and_nothing_else(folder: Path, tmp_path: Path) -> None:
+    manifest = npe2.PluginManifest.from_distribution("napari-unetscope")
+    (reader,) = manifest.contributions.readers
+    (command,) = (c for c in manifest.contributions.commands if c.id == reader.command)
+    get_reader = import_python_name(command.python_name)
+    assert get_reader(str(tmp_path)) is None
+    assert get_reader([str(folder), str(folder)]) is None
+    read = get_reader(str(folder / "project.json"))
+    ((pixels, options, kind),) = read(str(folder))
+    assert kind == "image" and pixels.shape == (200, 200)
+    assert options["metadata"]["unetscope"] == {"project": str(folder), "image_id": "0001"}
+    (tmp_path / "a.tif").unlink()
+    assert read(str(folder))[0][1]["name"] == "b.tif"
+    (tmp_path / "b.tif").unlink()
+    with pytest.raises(ProjectError, match="none of the 2 images"):
+        read(str(folder))
+
+
+def test_marks_differ_without_colour() -> None:
+    assert len(set(MARKS.values())) == len(MARKS) == 6
