@@ -22,6 +22,7 @@ from windows import SIZE, shoot, wait_until
 warnings.filterwarnings("ignore")  # of libraries, about each other
 _SETTINGS = tempfile.TemporaryDirectory()
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "napari.yaml")
+os.environ["UNETSCOPE_STROKES"] = str(Path(_SETTINGS.name) / "strokes")  # nothing to restore
 os.environ.pop("QT_QPA_PLATFORM", None)
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"

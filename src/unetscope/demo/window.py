@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +34,8 @@ def open_window(picture: DemoPicture, *, train_seconds: float) -> None:
         raise UnetscopeError(f"{line} (or run the demo with --headless)")
     import napari
 
+    # The demonstration's strokes are not the user's: nothing of them is to be offered later.
+    os.environ.setdefault("UNETSCOPE_STROKES", tempfile.mkdtemp(prefix="unetscope-demo-"))
     try:
         viewer = napari.Viewer(title="unetscope demo")
     except ImportError as error:  # qtpy found no binding, or the binding does not load

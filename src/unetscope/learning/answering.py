@@ -119,7 +119,7 @@ class InstantNetwork(UNet):
         for index, name in enumerate(tap_names(self)):
             levels[2**index] = torch.cat([taps[name], levels[2**index]], dim=1)
         logits: Tensor = self.classifier(levels)
-        return logits if core is None else logits[(..., *core)]
+        return logits if core is None else logits[..., core[0], core[1]]
 
 
 class ClassicalFilters(nn.Module):

@@ -1,8 +1,8 @@
 """Labels of large images, kept by tile: what nobody painted takes no memory and no time.
 
 napari's labels layers paint on it as they do on an array: they read and write boxes. Tiles stay in
-memory instead of in an array on disk: strokes cover few of them, the journal knows the same tiles, and
-no dab has to pack and unpack the chunks it touches.
+memory instead of in an array on disk: strokes cover few of them, the journal knows the same tiles,
+and no dab has to pack and unpack the chunks it touches.
 """
 
 from __future__ import annotations

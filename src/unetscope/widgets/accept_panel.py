@@ -29,7 +29,8 @@ class AcceptPanel(QWidget):
     def __init__(self, accepter: Accepter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._accepter = accepter
-        self.words = quiet(QLabel(_IDLE))
+        self.words = quiet(QLabel())
+        self.words.setText(_IDLE)  # a text that is set later is given the lines it needs
         self.buttons: dict[Tool, QPushButton] = {}
         inner = QWidget()
         column = QVBoxLayout(inner)

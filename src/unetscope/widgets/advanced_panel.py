@@ -7,9 +7,9 @@ from typing import Any
 from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from unetscope.session.values import AdvancedSettings
+from unetscope.widgets.fold import Fold
 from unetscope.widgets.looks import LARGE_PX, NarrowCombo, line_px
 
 _TIPS = {
@@ -35,9 +35,6 @@ _LABELS = {
 }
 
 
-_ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
-
-
 class AdvancedPanel(QWidget):
     """The fold. ``changed(AdvancedSettings)``; ``adopt(layer key)`` paint on an existing layer."""
 
@@ -47,8 +44,7 @@ class AdvancedPanel(QWidget):
     def __init__(self, settings: AdvancedSettings, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
-        self.fold = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
-        self.fold.setDuration(0)
+        self.fold = Fold("Advanced")
         self.fields = _fields(settings)
         inner = QWidget()
         self.rows = rows = QFormLayout(inner)
@@ -66,7 +62,6 @@ class AdvancedPanel(QWidget):
             rows.addRow(_label(_LABELS[name], _TIPS[name]), field.native)
             field.changed.connect(self._edited)
         self.fold.addWidget(inner)
-        self.fold.toggled.connect(self._fit)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)
@@ -84,12 +79,7 @@ class AdvancedPanel(QWidget):
         wide = line < LARGE_PX
         policy = QFormLayout.RowWrapPolicy
         self.rows.setRowWrapPolicy(policy.DontWrapRows if wide else policy.WrapAllRows)
-        self._fit()
-
-    def _fit(self) -> None:
-        """Let the fold be as high as its rows are now (it takes its height when it opens)."""
-        if self.fold.isExpanded():
-            self.fold.content().setMaximumHeight(_ANY_HEIGHT)
+        self.fold.fit()
 
     def offer_layers(self, layers: list[tuple[str, str]], chosen: str) -> None:
         """List the labels layers that can be painted on."""

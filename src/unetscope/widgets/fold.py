@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QWidget
 from superqt import QCollapsible
 
 _ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
@@ -14,25 +14,24 @@ _ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
 class Fold(QCollapsible):
     """Folded at first; open, it is always as high as what is in it."""
 
-    def __init__(self, title: str, inner: QWidget, tip: str = "") -> None:
+    def __init__(self, title: str, inner: QWidget | None = None, tip: str = "") -> None:
         super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
         self.setDuration(0)
         layout = self.layout()
         if layout is not None:
             layout.setContentsMargins(0, 0, 0, 0)  # several folds lie below each other
         self.setToolTip(tip)
-        self.addWidget(inner)
+        if inner is not None:
+            self.addWidget(inner)
         self.toggled.connect(self.fit)
 
     def fit(self) -> None:
         """Take the height of what is in it now (it takes its height when it opens)."""
         if self.isExpanded():
             self.content().setMaximumHeight(_ANY_HEIGHT)
-            for label in self.content().findChildren(QLabel):
-                label.updateGeometry()  # its lines were counted at the width it had while folded
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
-        """When what is in it is resized, keep room for lines that were wrapped by that."""
+        """When what is in it is resized, leave room for lines that were wrapped by that."""
         if event.type() == QEvent.Type.Resize:
             self.fit()
         return False

@@ -20,11 +20,12 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible, QFlowLayout
+from superqt import QFlowLayout
 
 from unetscope.images.files import SUFFIXES
 from unetscope.session.project.records import SUFFIX
 from unetscope.session.projects import ImageRow
+from unetscope.widgets.fold import Fold
 from unetscope.widgets.looks import Tints, line_px, quiet, small_button
 
 #: Told apart by shape, not by colour; the word stands beside the mark.
@@ -37,7 +38,6 @@ MARKS = {
     "not found": "✕",
 }
 _SHOWN_ROWS = 7
-_ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
 class ProjectPanel(QWidget):
@@ -67,8 +67,7 @@ class ProjectPanel(QWidget):
         self._tints, self._recent, self._project = tints, recent, ""
         self._rows: tuple[ImageRow, ...] = ()
         self._why_not = ""
-        self.fold = QCollapsible("Project", expandedIcon="▾", collapsedIcon="▸")
-        self.fold.setDuration(0)
+        self.fold = Fold("Project")
         self.fold.toggled.connect(self._fit)
         self.banner = quiet(QLabel())
         self.banner.setAccessibleName("The project is read-only")
@@ -192,8 +191,7 @@ class ProjectPanel(QWidget):
         self.list.setVisible(bool(self._rows))
         rows = min(max(1, len(self._rows)), _SHOWN_ROWS)
         self.list.setFixedHeight(rows * height + 2 * self.list.frameWidth() + 2)
-        if self.fold.isExpanded():
-            self.fold.content().setMaximumHeight(_ANY_HEIGHT)
+        self.fold.fit()
 
     def _missing(self) -> ImageRow | None:
         """The missing image that is selected, or the first one."""

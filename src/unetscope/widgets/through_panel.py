@@ -33,7 +33,8 @@ class ThroughPanel(QWidget):
         self.reach.setToolTip("How many planes to both sides of this one.")
         self.accept = small_button("Accept", "Take the proposal over into the labels, as one edit.")
         self.discard = small_button("Discard", "Remove the proposal.")
-        self.words = quiet(QLabel(_IDLE))
+        self.words = quiet(QLabel())
+        self.words.setText(_IDLE)  # a text that is set later is given the lines it needs
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(4, 0, 0, 0)

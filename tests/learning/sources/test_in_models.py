@@ -185,9 +185,9 @@ def test_a_backbone_is_named_like_a_bundled_model(hub) -> None:
     assert model.name == "general-fast" and model.channels == 2
     assert [source.name for source in model.sources] == [SPEC]
     painted = sample()
-    segmenter = Segmenter(model=SPEC).fit_instant(painted.image.data, painted.labels)
+    segmenter = Segmenter(model=SPEC).fit_instant(painted.image.pixels, painted.labels)
     assert segmenter.model_.sources[0].name == SPEC
-    assert segmenter.predict(painted.image.data).shape == painted.labels.shape
+    assert segmenter.predict(painted.image.pixels).shape == painted.labels.shape
 
 
 def test_missing_weights_are_named_and_nothing_is_downloaded(hub) -> None:
