@@ -94,8 +94,11 @@ def predict_one(
     engine: Engine,
 ) -> Iterator[Path]:
     """Predict one image; write and name ``target`` and, if wanted, its probabilities."""
+    from unetscope.learning.inference import made_ready
+    from unetscope.learning.precision import choose_device
     from unetscope.scaling.predicting import Target, predict_to
 
+    made_ready(model, choose_device(options.device), engine)  # refuse before a bar is drawn
     beside = target.with_name(target.name.replace("_labels.tif", "_probabilities.tif"))
     goal = Target(target, beside if options.probabilities else None)
     events = predict_to(model, image, goal, options, engine=engine)

@@ -89,7 +89,7 @@ class Accepting:
         changed = self._painted(key, box) != after
         if not changed.any():
             return 0
-        layer, watched = self._layers.strokes_layer(key), self._keeper._watched_of(key)
+        layer, watched = self._layers.strokes_layer(key), self._keeper.watched(key)
         if watched is None:  # an image whose journal could not be opened
             offset = np.array([[side.start] for side in box])
             with layer.block_history():

@@ -6,7 +6,8 @@ metadata, which the reader writes as well; samples may come from images that are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from unetscope.errors import AnnotationError
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.samples import Sample
+from unetscope.learning.samples import Sample, labelled_pixels
 from unetscope.session.layer_facts import ROLE, brush_size_px, layer_key, role_of
 from unetscope.session.layers import OpenLayers
 from unetscope.session.project_reader import (
@@ -158,6 +159,15 @@ class ProjectLayers(OpenLayers):
         """
         notes = self.noted()
         opened = [self._keyed(sample, notes) for sample in super().samples(channels)]
+        return [*opened, *self._stored_samples(channels)]
+
+    def painted_pixels(self, channels: int) -> Mapping[int, int]:
+        """Class value -> labelled pixels over :meth:`samples`."""
+        counts = Counter(super().painted_pixels(channels))
+        counts.update(labelled_pixels(self._stored_samples(channels)))
+        return counts
+
+    def _stored_samples(self, channels: int) -> list[Sample]:
         fitting = [s for s in reversed(self.stored.values()) if s.image.channels == channels]
         if not self._whole:
             room, near = LIVE_STORED_PX, []
@@ -167,7 +177,7 @@ class ProjectLayers(OpenLayers):
                     break
                 near.append(sample)
             fitting = near
-        return [*opened, *fitting]
+        return fitting
 
     @staticmethod
     def _keyed(sample: Sample, notes: dict[str, Note]) -> Sample:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QObject
@@ -48,7 +49,8 @@ class Keyboard(QObject):
 
     def close(self) -> None:
         """Give napari its keys back."""
-        self.card.hide()
+        with suppress(RuntimeError):  # closing napari may have deleted it with the window
+            self.card.hide()
         self.shortcuts.close()
 
     def tell(self, *show_keys: Callable[[KeyTable], None]) -> None:

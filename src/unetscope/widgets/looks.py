@@ -109,7 +109,9 @@ class NarrowCombo(QComboBox):
 def quiet(label: QLabel) -> QLabel:
     """A wrapped label for facts that are good to know."""
     label.setWordWrap(True)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    policy.setHeightForWidth(True)  # a wrapped text is as high as its lines
+    label.setSizePolicy(policy)
     label.setMinimumWidth(40)
     return label
 

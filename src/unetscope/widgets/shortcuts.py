@@ -7,6 +7,7 @@ change its tool: a digit chooses a class whichever of them is active. Other laye
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from napari.layers import Image
@@ -119,8 +120,9 @@ class Shortcuts:
 
     def _drop_shortcuts(self) -> None:
         for shortcut in self._shortcuts:
-            shortcut.setEnabled(False)
-            shortcut.deleteLater()
+            with suppress(RuntimeError):  # Qt may have deleted it with its widget
+                shortcut.setEnabled(False)
+                shortcut.deleteLater()
         self._shortcuts.clear()
 
     def _consider(self, layer: Any) -> None:

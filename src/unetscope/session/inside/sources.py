@@ -92,7 +92,7 @@ def _of_session(session: Session | None) -> tuple[Source, ...]:
     if trained or session.newest is not None:
         tip = f"{100 * model.network_weight:.0f} % of the answer"
         found.append(Source(f"model:{NETWORK}", f"{title}: {NETWORK}", tip))
-    if model.head is not None:
+    if model.head is not None and not model.sources:
         tip = "bundled features and the head that your strokes solved"
         found.append(Source(f"model:{INSTANT}", f"{title}: {INSTANT}", tip))
     if len(found) == 2 and model.network_weight < 0.5:

@@ -131,12 +131,12 @@ class StrokeKeeper:
 
     def undo(self, key: str) -> bool:
         """Take back the newest edit of an image; say whether there was one."""
-        watched = self._watched_of(key)
+        watched = self.watched(key)
         return watched is not None and watched.undo()
 
     def redo(self, key: str) -> bool:
         """Do the newest undone edit of an image again; say whether there was one."""
-        watched = self._watched_of(key)
+        watched = self.watched(key)
         return watched is not None and watched.redo()
 
     def keep_classes(self, classes: Sequence[LabelClass]) -> None:
@@ -188,7 +188,8 @@ class StrokeKeeper:
     def _watched(self) -> Iterator[WatchedLabels]:
         return (kept.watched for kept in self._kept.values() if kept.watched is not None)
 
-    def _watched_of(self, key: str) -> WatchedLabels | None:
+    def watched(self, key: str) -> WatchedLabels | None:
+        """The strokes of an image as they are watched; None where no journal is open for it."""
         kept = self._kept.get(key)
         return None if kept is None else kept.watched
 
