@@ -16,9 +16,11 @@ from unetscope.session.advising import (
     PlacesRequest,
     PlaneProposed,
     PropagateRequest,
+    StrokesRequest,
 )
 from unetscope.session.requests import Target
 from unetscope.session.state import STARTING_CLASSES
+from unetscope.session.stroke_regions import still_there
 from unetscope.session.values import EngineSettings
 
 TILE_PX = 64
@@ -98,3 +100,18 @@ def test_labels_are_proposed_plane_after_plane_from_the_painted_one(learned: Any
     assert agreed.mean() > 0.9 and not found[2].labels[60:].any(), "only near what is known"
     turned = found[3].labels[labels > 0] == labels[labels > 0]
     assert found[3].needs_review and turned.mean() < 0.1
+
+
+def test_the_wrong_stroke_is_found_with_exactly_its_pixels(learned: Any) -> None:
+    image, labels, model = learned
+    painted = labels.copy()
+    painted[60:70, 5:40], painted[60:70, 70:110] = 1, 2
+    painted[100:106, 10:30] = 2  # on the dark side
+    request = StrokesRequest(model, [Sample(image, painted, "a")], {1: "dark", 2: "bright"})
+    (checked,) = jobs().check_strokes(request)
+    ((stroke, region),) = checked.doubts
+    assert (stroke.painted, stroke.believed) == (2, 1) and "dark" in stroke.text
+    assert region.box == (slice(100, 106), slice(10, 30)) and region.mask.all()
+    assert still_there(painted, region, 2)
+    painted[106, 30] = 2  # touches its corner
+    assert not still_there(painted, region, 2)

@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from unetscope.learning.advice.label_errors import DoubtfulStroke
 from unetscope.learning.advice.next_places import PlaceOptions, ranked_places
 from unetscope.learning.advice.survey import Survey
 from unetscope.learning.advice.through_z import propagation_plan, propose_plane
+from unetscope.learning.stroke_map import stroke_map
 from unetscope.session.advising import (
     PlacesRanked,
     PlacesRequest,
     PlaneProposed,
     PropagateRequest,
+    StrokesRequest,
+    with_pixels,
 )
 from widgets.fake_engine import FakeJobs
 
@@ -33,6 +37,11 @@ class AdvisingFakeJobs(FakeJobs):
         options = PlaceOptions(names=request.names)
         yield PlacesRanked(tuple(ranked_places(survey, request.labels, options)), True)
 
+    def check_strokes(self, request: StrokesRequest) -> Iterator[Any]:
+        """A stroke is doubtful where its grey is another class's median grey."""
+        self.calls.append(("strokes", request))
+        yield with_pixels(_doubts(request), request.samples)
+
     def propagate(self, request: PropagateRequest) -> Iterator[Any]:
         self.calls.append(("propagate", request))
         model: Any = request.model
@@ -43,6 +52,26 @@ class AdvisingFakeJobs(FakeJobs):
             proposal = propose_plane(known[step.source_z], chance, model.class_values)
             known[step.z] = proposal.labels
             yield PlaneProposed(step.z, proposal.labels, proposal.needs_review)
+
+
+def _doubts(request: StrokesRequest) -> list[DoubtfulStroke]:
+    seen = []  # (sample, points, value, mean grey) of each stroke
+    for index, sample in enumerate(request.samples):
+        found, grey = stroke_map(sample.labels), sample.image.plane(0).mean(axis=0)
+        for stroke, value in enumerate(found.stroke_values().tolist()):
+            points = found.points[found.strokes == stroke]
+            seen.append((index, points, value, float(grey[tuple(points.T[-2:])].mean())))
+    usual = {v: np.median([g for *_, w, g in seen if w == v]) for v in {w for *_, w, _ in seen}}
+    doubts = []
+    for index, points, value, grey in seen:
+        believed = min(usual, key=lambda v: abs(usual[v] - grey))
+        if believed != value:
+            centre = tuple(int(i) for i in points[len(points) // 2])
+            text = f"Painted {request.names[value]}, looks like {request.names[believed]}."
+            doubts.append(
+                DoubtfulStroke(index, centre, value, believed, len(points), 0.9, 2.0, text)
+            )
+    return doubts
 
 
 def chances(model: Any, grey: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from unetscope.session import rounds as rounds_module
 from unetscope.widgets import advisor as advisor_module
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import SIDE, Opened, halves
@@ -26,6 +27,7 @@ def image_with_questions() -> np.ndarray:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(advisor_module, "REST_MS", 30)
+    monkeypatch.setattr(advisor_module, "ROUND_MS", 600_000)  # rounds end when a test says so
 
 
 def answered(open_window: Open, qtbot: Any, image: Any = None, **how: Any) -> Opened:
@@ -132,6 +134,35 @@ def test_a_place_of_a_stack_turns_to_its_plane(open_window: Open, qtbot: Any) ->
     assert z == 1 and near_a_patch((y, x))
     assert opened.viewer.dims.point[0] == pytest.approx(8.0 + 4.0 * z)
     assert np.allclose(opened.viewer.scene.camera.center[-2:], (2.0 * y, 2.0 * x))
+
+
+def test_after_enough_rounds_a_line_says_whether_strokes_still_help(
+    open_window: Open, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds_module, "ENOUGH_ROUNDS", 2)
+    opened = answered(open_window, qtbot, halves())
+    panel, rounds = opened.window.places_panel, opened.window.bench.advisor.rounds
+    panel.fold.expand()
+    end_of_round = opened.window.bench.advisor._round_timer.timeout
+    end_of_round.emit()
+    assert rounds.dice == [], "the first strokes were painted on no answer"
+
+    def stroke(value: int, rows: slice, columns: slice) -> None:
+        opened.paint(value, rows, columns)
+        settled(opened, qtbot)
+        end_of_round.emit()
+
+    stroke(1, slice(60, 70), slice(10, 50))
+    assert rounds.dice == [{1: 1.0}] and panel.stop_line.text() == ""
+    stroke(2, slice(60, 70), slice(120, 160))
+    assert "Stop labelling?" in panel.stop_line.text() and panel.stop_line.isVisibleTo(panel)
+    stroke(2, slice(100, 110), slice(90, 110))  # half of it corrects the answer
+    assert rounds.dice[2] == {1: 0.0, 2: pytest.approx(2 / 3)}
+    assert panel.stop_line.text().startswith("Still changing")
+    opened.strokes.undo()
+    settled(opened, qtbot)
+    end_of_round.emit()
+    assert len(rounds.dice) == 3, "taking strokes back is no round"
 
 
 def test_another_image_begins_without_places_of_the_first(open_window: Open, qtbot: Any) -> None:

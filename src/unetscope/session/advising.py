@@ -1,4 +1,4 @@
-"""The engine's advice on painting, as jobs: where the next stroke helps, and through a stack.
+"""The engine's advice on painting, as jobs: where a stroke helps, which is wrong, through a stack.
 
 An engine that gives advice is one that is :class:`Advises`; a window asks for nothing else, so an
 engine without it simply has no advice.
@@ -6,7 +6,7 @@ engine without it simply has no advice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -15,17 +15,21 @@ import numpy as np
 
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.events import Notice, TileDone
+from unetscope.learning.samples import Sample
 from unetscope.session.jobs import EngineJobs
 from unetscope.session.requests import Target
+from unetscope.session.stroke_regions import stroke_regions
 
 if TYPE_CHECKING:
+    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.label_errors import DoubtfulStroke
     from unetscope.learning.advice.next_places import Place
     from unetscope.learning.advice.survey import Survey
     from unetscope.learning.pixel_model import PixelModel
 
 SURVEY_PX = 64_000_000  # beyond so many pixels an image is surveyed around what is on screen
 RANK_EVERY_S = 2.0  # of a long survey: the places found so far
-Region = tuple[slice, slice]
+Box = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,22 @@ class PlaneProposed:
     needs_review: bool
 
 
+@dataclass(frozen=True, eq=False)
+class StrokesRequest:
+    """Which strokes of ``samples`` the others speak against."""
+
+    model: PixelModel
+    samples: Sequence[Sample] = field(repr=False)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class StrokesChecked:
+    """The doubtful strokes, worst first, each with its pixels."""
+
+    doubts: tuple[tuple[DoubtfulStroke, Region], ...]
+
+
 @dataclass(frozen=True)
 class Surveyed:
     """One more tile was looked at."""
@@ -81,6 +101,10 @@ class Advises(Protocol):
 
     def next_places(self, request: PlacesRequest) -> Iterator[PlacesRanked | Surveyed | Notice]:
         """Survey an image, what is on screen first, and rank where to paint."""
+        ...
+
+    def check_strokes(self, request: StrokesRequest) -> Iterator[StrokesChecked]:
+        """Compare every stroke with all the others."""
         ...
 
     def propagate(self, request: PropagateRequest) -> Iterator[PlaneProposed | Notice]:
@@ -122,6 +146,20 @@ class AdvisingJobs(EngineJobs):
                 yield _ranked(survey, request, whole=False)
         yield _ranked(survey, request, whole=True)
 
+    def check_strokes(self, request: StrokesRequest) -> Iterator[StrokesChecked]:
+        """Compare every stroke with all the others."""
+        device = self._prepared_device()
+        from unetscope.learning.advice.label_errors import label_errors
+
+        doubts = label_errors(
+            request.model,
+            request.samples,
+            cache=self._features(),
+            names=request.names,
+            device=device,
+        )
+        yield with_pixels(doubts, request.samples)
+
     def propagate(self, request: PropagateRequest) -> Iterator[PlaneProposed | Notice]:
         """Propose labels for planes of a stack, outwards from the painted ones."""
         device = self._prepared_device()
@@ -144,7 +182,7 @@ class AdvisingJobs(EngineJobs):
             known[step.z] = proposal.labels
             yield PlaneProposed(step.z, proposal.labels, proposal.needs_review)
 
-    def _parts(self, model: PixelModel, target: Target) -> Iterator[tuple[int, Region, bool]]:
+    def _parts(self, model: PixelModel, target: Target) -> Iterator[tuple[int, Box, bool]]:
         """(z, region of one tile, whether it is on screen): what is seen first, then outwards."""
         from unetscope.learning.feature_cache import grid
         from unetscope.learning.tiling import tiles_touching
@@ -167,6 +205,17 @@ class AdvisingJobs(EngineJobs):
                 yield z, tile.inside(shape_yx), False
 
 
+def with_pixels(doubts: Sequence[DoubtfulStroke], samples: Sequence[Sample]) -> StrokesChecked:
+    """The doubtful strokes with their pixels; each sample is looked through once."""
+    regions: dict[int, Region] = {}
+    for index, sample in enumerate(samples):
+        own = [i for i, doubt in enumerate(doubts) if doubt.sample == index]
+        if own:
+            found = stroke_regions(np.asarray(sample.labels), [doubts[i].centre for i in own])
+            regions.update(zip(own, found, strict=True))
+    return StrokesChecked(tuple((doubt, regions[i]) for i, doubt in enumerate(doubts)))
+
+
 def _ranked(survey: Survey, request: PlacesRequest, *, whole: bool) -> PlacesRanked:
     from unetscope.learning.advice.next_places import PlaceOptions, ranked_places
 
@@ -174,5 +223,5 @@ def _ranked(survey: Survey, request: PlacesRequest, *, whole: bool) -> PlacesRan
     return PlacesRanked(tuple(ranked_places(survey, request.labels, options)), whole)
 
 
-def _pixels(box: Region) -> int:
+def _pixels(box: Box) -> int:
     return (box[0].stop - box[0].start) * (box[1].stop - box[1].start)

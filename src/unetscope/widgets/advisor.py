@@ -12,6 +12,7 @@ from unetscope.session.advising import Advises, PlacesRanked, PlacesRequest
 from unetscope.session.connections import Connections
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.place_marker import PlaceMarker
+from unetscope.session.rounds import Rounds
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane
 from unetscope.widgets.timers import single_shot
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from unetscope.learning.advice.next_places import Place
 
 REST_MS = 600  # after an answer: it is soon followed by a better one with the forest
+ROUND_MS = 1500  # a rest as long as this, and the answer is there: a round of painting is over
 NICENESS = 10  # answers, training and the window go first
 
 
@@ -34,7 +36,7 @@ class Advisor(QObject):
     def __init__(self, bench: Bench, parent: QObject) -> None:
         super().__init__(parent)
         self._bench = bench
-        self._marker = PlaceMarker(bench.layers)
+        self.marker = PlaceMarker(bench.layers)
         self.places: tuple[Place, ...] = ()
         self.current: Place | None = None  # where the person was taken
         self._asked = False  # whether the list is wanted
@@ -46,6 +48,8 @@ class Advisor(QObject):
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._timer = single_shot(self, REST_MS, self._ask)
+        self.rounds = Rounds(bench.layers, bench.results)
+        self._round_timer = single_shot(self, ROUND_MS, self._round_ended)
         self._connections = Connections()
         events = bench.session.events
         self._connections.connect(events.answering, self._answering_changed)
@@ -56,9 +60,10 @@ class Advisor(QObject):
         """Stop, and take the marker away."""
         self._closed = True
         self._timer.stop()
+        self._round_timer.stop()
         self._connections.close()
         self.lane.drop()
-        self._marker.clear()
+        self.marker.clear()
 
     @property
     def available(self) -> bool:
@@ -94,6 +99,13 @@ class Advisor(QObject):
             return "Looking for the places that help most …"
         return "No place stands out: the model is sure wherever nothing is painted."
 
+    @property
+    def stop_words(self) -> str:
+        """Whether more strokes will help, from how much the last rounds corrected; or nothing."""
+        names = {c.value: c.name for c in self._bench.session.classes}
+        advice = self.rounds.advice(names)
+        return "" if advice is None else advice.text
+
     # ---- going there
 
     def go(self, place: Place) -> None:
@@ -103,7 +115,7 @@ class Advisor(QObject):
             return
         self.current = place
         self._painted_px = self._painted_at(place)
-        self._marker.go(image.key, place.centre, place.size_px)
+        self.marker.go(image.key, place.centre, place.size_px)
         self.changed.emit()
 
     def go_to_next(self) -> None:
@@ -119,12 +131,15 @@ class Advisor(QObject):
         self.go(places[at % len(places)])
 
     def strokes_read(self) -> None:
-        """Something was painted: the place a person was taken to may be done."""
+        """Something was painted: a round goes on; the place a person was taken to may be done."""
+        if self._bench.session.image is not None:
+            self.rounds.begin(self._bench.session.image.key)
+            self._round_timer.start()
         place = self.current
         if place is None or self._painted_at(place) <= self._painted_px:
             return
         self.current = None
-        self._marker.clear()
+        self.marker.clear()
         self.places = tuple(other for other in self.places if other != place)
         self.changed.emit()
 
@@ -154,8 +169,9 @@ class Advisor(QObject):
         """The strokes of the present image as they were read last."""
         image = self._bench.session.image
         assert image is not None  # asked for by those who looked
+        shown = self._bench.layers.micrograph(image.key)
         for sample in self._bench.layers.samples(image.channels):
-            if sample.key == image.key:
+            if sample.image is shown:  # in a project a sample has a key of its own
                 return sample.labels
         return np.broadcast_to(np.uint8(0), image.spatial_shape)
 
@@ -199,8 +215,17 @@ class Advisor(QObject):
         self._looked = False
         self._ask_soon()
 
+    def _round_ended(self) -> None:
+        session = self._bench.session
+        if session.answering:  # the next round is to be painted on that answer
+            self._round_timer.start()
+        elif session.image is not None and self.rounds.end(self._labels()):
+            self.changed.emit()
+
     def _image_changed(self, image: Any) -> None:
-        self._marker.clear()
+        self._round_timer.stop()
+        self.rounds.look(self._labels() if image is not None else None)
+        self.marker.clear()
         self.places, self.current, self._looked = (), None, False
         self.lane.drop()
         self._ask_soon()

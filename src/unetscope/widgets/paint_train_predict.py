@@ -18,6 +18,7 @@ from unetscope.widgets.balance_line import BalanceLine
 from unetscope.widgets.brush_panel import BrushPanel
 from unetscope.widgets.classes_panel import ClassesPanel
 from unetscope.widgets.docked_panel import DockedPanel
+from unetscope.widgets.doubts_panel import DoubtsPanel
 from unetscope.widgets.image_panel import ImagePanel
 from unetscope.widgets.journal_bar import JournalBar
 from unetscope.widgets.keyboard import Keyboard
@@ -87,6 +88,7 @@ class PaintTrainPredict(DockedPanel):
         self.brush_panel = BrushPanel()
         self.view_panel = ViewPanel(session)
         self.places_panel = PlacesPanel(session, self.bench.advisor)
+        self.doubts_panel = DoubtsPanel(session, self.bench.checker)
         self.accept_panel = AcceptPanel(self.bench.accepter)
         self.through_panel = ThroughPanel(self.bench.through)
         self.training_panel = TrainingPanel(session, tints)
@@ -206,6 +208,7 @@ class PaintTrainPredict(DockedPanel):
             self.brush_panel,
             self.view_panel,
             self.places_panel,
+            self.doubts_panel,
             self.accept_panel,
             self.through_panel,
             self.training_panel,

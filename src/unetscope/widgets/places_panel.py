@@ -36,13 +36,18 @@ class PlacesPanel(QWidget):
         self._session, self._advisor = session, advisor
         self._shown: tuple[Place, ...] = ()
         self.words = quiet(QLabel())
-        self.table = _table()
+        self.table = short_table(3, _CLASSES, "Where to paint next")
         self.table.cellClicked.connect(self._clicked)
+        self.stop_line = quiet(QLabel())
+        self.stop_line.setToolTip(
+            "From the last rounds of painting: how much of what you painted the answer had wrong."
+        )
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(4, 0, 0, 0)
         column.addWidget(self.words)
         column.addWidget(self.table)
+        column.addWidget(self.stop_line)
         self.fold = Fold(
             "Where to paint next",
             inner,
@@ -66,12 +71,9 @@ class PlacesPanel(QWidget):
             self._fill()
         row = self._shown.index(advisor.current) if advisor.current in self._shown else -1
         self.table.setCurrentCell(row, _CLASSES)
-        line = round(line_px(self.words) * 1.5)
-        rows = min(len(self._shown), _SHOWN_ROWS)
-        for index in range(len(self._shown)):
-            self.table.setRowHeight(index, line)
-        self.table.setFixedHeight(rows * line + 2 * self.table.frameWidth())
-        self.table.setVisible(bool(rows))
+        fit_rows(self.table)
+        self.stop_line.setText(advisor.stop_words)
+        self.stop_line.setVisible(bool(advisor.stop_words))
         self.fold.fit()
 
     def _fill(self) -> None:
@@ -100,8 +102,9 @@ def _rounded(pixels: int) -> str:
     return f"{round(pixels / step) * step:,}"
 
 
-def _table() -> QTableWidget:
-    table = QTableWidget(0, 3)
+def short_table(columns: int, stretched: int, name: str) -> QTableWidget:
+    """A list of a few rows to click, without headers; column ``stretched`` takes what is left."""
+    table = QTableWidget(0, columns)
     table.setShowGrid(False)
     table.setWordWrap(False)
     table.setTextElideMode(Qt.TextElideMode.ElideRight)
@@ -114,6 +117,16 @@ def _table() -> QTableWidget:
         header.setMinimumSectionSize(8)
         if header.orientation() == Qt.Orientation.Horizontal:
             header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-            header.setSectionResizeMode(_CLASSES, QHeaderView.ResizeMode.Stretch)
-    table.setAccessibleName("Where to paint next")
+            header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
+    table.setAccessibleName(name)
     return table
+
+
+def fit_rows(table: QTableWidget) -> None:
+    """Make the table as high as its rows, or as the first few; without any it is hidden."""
+    line = round(line_px(table) * 1.5)
+    for index in range(table.rowCount()):
+        table.setRowHeight(index, line)
+    rows = min(table.rowCount(), _SHOWN_ROWS)
+    table.setFixedHeight(rows * line + 2 * table.frameWidth())
+    table.setVisible(bool(rows))

@@ -26,6 +26,7 @@ from unetscope.widgets.model_shelf import ModelShelf
 from unetscope.widgets.predictor import Predictor
 from unetscope.widgets.project_desk import ProjectDesk
 from unetscope.widgets.project_strokes import ProjectStrokes
+from unetscope.widgets.stroke_checker import StrokeChecker
 from unetscope.widgets.through import Through
 from unetscope.widgets.timers import single_shot
 from unetscope.widgets.trainer import Trainer
@@ -54,10 +55,12 @@ class Workbench(QObject):
         self.predictor = Predictor(self.bench, self)
         self.advisor = Advisor(self.bench, self)
         self.accepter = Accepter(self.bench, self.strokes.keeper, self)
+        accepting = self.accepter.accepting
+        self.checker = StrokeChecker(self.bench, self.advisor.marker, accepting, self)
         self.through = Through(self.bench, self.accepter.accepting, self)
         self.shelf = ModelShelf(self.bench, self)
         workers = (self.answers, self.trainer, self.predictor, self.shelf)
-        self._parts = (self.advisor, self.through, *workers)
+        self._parts = (self.advisor, self.checker, self.through, *workers)
         self._default_model = default_model
         self._connections = Connections()
         self._closed = False
@@ -78,6 +81,8 @@ class Workbench(QObject):
         connect(self.layers.panned, self._panned)
         self.answers.strokes_read.connect(self._strokes_read)
         self.answers.strokes_read.connect(self.advisor.strokes_read)
+        self.answers.strokes_read.connect(self.checker.strokes_read)
+        self.checker.image_wanted.connect(self.choose_image)
         self.trainer.improved.connect(self._model_changed)
         self.shelf.replaced.connect(self._model_replaced)
 
