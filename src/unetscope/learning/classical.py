@@ -68,8 +68,8 @@ def _filters_at(image: Tensor, stride: int) -> Tensor:
 
 
 def _blur(plane: Tensor) -> Tensor:
-    # A sum of shifted planes would be faster for one channel, but to follow its receptive field means
-    # to follow every plane of every blur: minutes instead of milliseconds.
+    # A sum of shifted planes would be faster for one channel, but following its receptive field
+    # means following every plane of every blur: minutes instead of milliseconds.
     offsets = torch.arange(-_BLUR_RADIUS, _BLUR_RADIUS + 1, dtype=plane.dtype, device=plane.device)
     kernel = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
     kernel = kernel / kernel.sum()
