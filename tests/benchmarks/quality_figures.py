@@ -103,14 +103,17 @@ def gain_by_set(found: Evidence, plan: Plan, path: Path) -> None:
     save(figure, path)
 
 
-def reliability(found: Evidence, plan: Plan, strokes: int, path: Path) -> None:
+RELIABILITY_STROKES = 5  # a class, in the picture of reliability
+
+
+def reliability(found: Evidence, plan: Plan, path: Path) -> None:
     """Share of right pixels against confidence, all tasks in equal parts."""
     figure, axes = pyplot.subplots(1, 2, figsize=(7.5, 3.6), sharey=True, layout="constrained")
     for axis, (image, title) in zip(axes, _PANELS, strict=True):
         axis.plot([0, 1], [0, 1], color=GREY, lw=0.8, ls="--")
         for system in (FOREST, INSTANT, TUNED):
             last = max(plan.checkpoints_s) if system == TUNED else None
-            curve = _pooled(found, Pick(system, strokes, last), f"bins_{image}")
+            curve = _pooled(found, Pick(system, RELIABILITY_STROKES, last), f"bins_{image}")
             label = f"{system}, {last:g} s" if last else system
             _line(axis, curve, system, label)
         axis.set(title=title, xlabel="confidence", xlim=(0.3, 1), ylim=(0, 1))

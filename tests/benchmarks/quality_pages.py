@@ -97,7 +97,7 @@ def _chapter(found: Evidence, plan: Plan, folder: Path, name: str) -> list[str]:
     return made + _drawn(
         found.rows("instant"), folder / f"bench-reliability-{name}.svg",
         "Share of right pixels against confidence, five strokes a class",
-        lambda path: figures.reliability(found, plan, 5, path),
+        lambda path: figures.reliability(found, plan, path),
     )  # fmt: skip
 
 

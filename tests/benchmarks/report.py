@@ -10,6 +10,7 @@ from benchmarks import inside_bars, inside_pages, quality_bars, quality_pages, s
 from benchmarks.evidence import Evidence
 from benchmarks.machine import machine
 from benchmarks.plan import FULL, QUALITY, UNHURRIED, Plan
+from benchmarks.quality_figures import RELIABILITY_STROKES
 from benchmarks.rows import Row, Rows
 from benchmarks.tables import Bar, table
 
@@ -95,9 +96,16 @@ def _json(about: dict[str, str], plan: Plan, found: dict[str, list[Row]]) -> str
     head = json.dumps({"machine": about, "plan": vars(plan)})
     subjects = []
     for subject, rows in found.items():
-        lines = ",\n".join(json.dumps(_rounded(row)) for row in rows)
+        lines = ",\n".join(json.dumps(_rounded(_published(row))) for row in rows)
         subjects.append(f"{json.dumps(subject)}: [\n{lines}\n]" if rows else f'"{subject}": []')
     return head[:-1] + ',\n"rows": {\n' + ",\n".join(subjects) + "\n}}\n"
+
+
+def _published(row: Row) -> Row:
+    """A row without the calibration bins that no picture shows; they are most of the numbers."""
+    if row.get("strokes_per_class") == RELIABILITY_STROKES:
+        return row
+    return {key: value for key, value in row.items() if not key.startswith("bins_")}
 
 
 def _rounded(value: object) -> object:

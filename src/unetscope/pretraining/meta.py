@@ -50,15 +50,7 @@ def meta_train(
     learner.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = MetaLearner(config).to(device)
     average.load_state_dict(learner.state_dict())
-    settings = [p for n, p in learner.named_parameters() if n.startswith("log_")]
-    weights = [p for n, p in learner.named_parameters() if not n.startswith("log_")]
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": weights, "weight_decay": 1e-4},
-            {"params": settings, "weight_decay": 0.0},
-        ],
-        lr=config.learning_rate,
-    )
+    optimiser = _optimiser(learner, config)
     state = checkpoint.load(run_dir, learner, average, optimiser)
     source = EpisodeSource(
         seed=config.seed + state.step,
@@ -72,11 +64,8 @@ def meta_train(
     window: list[float] = []
     while state.seconds < budget_s:
         began = time.perf_counter()
-        progress = state.seconds / budget_s
-        rate = config.learning_rate * min(1.0, (state.step + 1) / 200)
-        rate *= 0.5 * (1 + math.cos(math.pi * progress)) + 0.01
         for group in optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = _learning_rate(config, state.step, state.seconds / budget_s)
         loss = _train_step(learner, source, config, optimiser, precision, device)
         _average(average, learner, min(config.average_decay, (state.step + 1) / (state.step + 10)))
         state.step += 1
@@ -94,6 +83,25 @@ def meta_train(
             _append(run_dir / "log.jsonl", record)
             yield record
     checkpoint.save(run_dir, learner, average, optimiser, state)
+
+
+def _optimiser(learner: MetaLearner, config: PretrainConfig) -> torch.optim.Optimizer:
+    """AdamW; the head's settings are few and not to be drawn to zero."""
+    settings = [p for n, p in learner.named_parameters() if n.startswith("log_")]
+    weights = [p for n, p in learner.named_parameters() if not n.startswith("log_")]
+    return torch.optim.AdamW(
+        [
+            {"params": weights, "weight_decay": 1e-4},
+            {"params": settings, "weight_decay": 0.0},
+        ],
+        lr=config.learning_rate,
+    )
+
+
+def _learning_rate(config: PretrainConfig, step: int, progress: float) -> float:
+    """A warm-up over 200 steps, then half a cosine over the run (``progress`` 0 to 1)."""
+    warm = config.learning_rate * min(1.0, (step + 1) / 200)
+    return warm * (0.5 * (1 + math.cos(math.pi * progress)) + 0.01)
 
 
 def _train_step(
