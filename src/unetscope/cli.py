@@ -27,6 +27,7 @@ from unetscope.commands import (
     usable_folder,
 )
 from unetscope.errors import LabelError, UnetscopeError
+from unetscope.inspecting import options as asked
 from unetscope.terminal import say_error, say_outcome
 
 
@@ -68,7 +69,16 @@ Seed = Annotated[int, typer.Option(help="One seed, one result (CPU, fixed number
 StartModel = Annotated[
     str,
     typer.Option(
-        "--model", help="general, general-fast, general-large, a .unetscope file, or none."
+        "--model",
+        help="general, general-fast, general-large, timm:NAME (a backbone beside general), "
+        "a .unetscope file, or none.",
+    ),
+]
+AllowDownload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-download",
+        help="Download a backbone's weights that are not on this computer (huggingface.co).",
     ),
 ]
 
@@ -144,6 +154,7 @@ def train(
     ] = None,
     axes: Annotated[str | None, typer.Option(help="Axes of the images, e.g. zyx.")] = None,
     model: StartModel = "general",
+    allow_download: AllowDownload = False,
     device: Device = "auto",
     seed: Seed = 0,
 ) -> None:
@@ -165,7 +176,8 @@ def train(
         names=[str(path) for path in image],
     )
     check_samples(samples)
-    learned, outcome = Training(model, seconds, device, seed).run(samples, names)
+    training = Training(model, seconds, device, seed, allow_download)
+    learned, outcome = training.run(samples, names)
     save_model(learned, out)
     say_outcome(learned, outcome)
     typer.echo(str(out))
@@ -200,6 +212,7 @@ def predict(
             help="fp32, bf16, or auto: bf16 where it is faster; may change a pixel in 500."
         ),
     ] = "fp32",
+    allow_download: AllowDownload = False,
 ) -> None:
     """Segment images of any size with a trained model; sizes of pixels are kept."""
     from unetscope.images.files import read_micrograph
@@ -209,7 +222,7 @@ def predict(
 
     targets = prediction_targets(images_of(images), out)
     computing = Engine(engine, precision)
-    trained = load_model(model)
+    trained = load_model(model, allow_download=allow_download)
     usable_folder(out)
     options = PredictOptions(probabilities=probabilities, device=device, tile_px=tile)
     for path, target in targets.items():
@@ -221,58 +234,25 @@ def predict(
 
 @app.command()
 def inspect(
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="general, general-fast, general-large; lenet5, alexnet, resnet18; a .unetscope "
-            "file; or package.module:function that builds your own."
-        ),
-    ],
-    image: Annotated[Path, typer.Argument(help="The image to look at it with.")],
+    model: asked.Model,
+    image: asked.Picture,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the answers.")],
-    do: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT",
-            help="report, table, maps, kernels, field, effective, convolution, ablate, edit, "
-            "attribution, dissect, compare, equivariance, health, pca, maximise; repeat for more.",
-        ),
-    ] = None,
-    layer: Annotated[str | None, typer.Option(help="A layer, e.g. enc2.conv1.")] = None,
-    channel: Annotated[int | None, typer.Option(min=0, help="A channel of it.")] = None,
-    point: Annotated[str | None, typer.Option(help="A pixel of the image: y,x or z,y,x.")] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Labels painted on the image (0 = unlabelled).")
-    ] = None,
-    against: Annotated[
-        str | None, typer.Option(help="compare: the model it was before training.")
-    ] = None,
-    part: Annotated[
-        str | None, typer.Option(help="ablate: skip:dec1, channel:LAYER:3, kernel:LAYER:3,0.")
-    ] = None,
-    mode: Annotated[str, typer.Option(help="ablate: mean, zero or shuffled.")] = "mean",
-    kernel: Annotated[
-        str | None,
-        typer.Option(help='edit: sobel_x, laplacian, gaussian …, or "1,0,-1;2,0,-2;1,0,-1".'),
-    ] = None,
-    shift: Annotated[str | None, typer.Option(help="equivariance: pixels, e.g. 1,0.")] = None,
-    target: Annotated[
-        str | None, typer.Option(help="attribution: a class, by name or number.")
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            help="attribution: seg_grad_cam, occlusion, input_gradients or integrated_gradients."
-        ),
-    ] = "seg_grad_cam",
-    polygon: Annotated[
-        str | None, typer.Option(help='attribution: corners in pixels, "y,x y,x y,x".')
-    ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="Weights of your own network, NAME.safetensors.")
-    ] = None,
-    axes: Annotated[str | None, typer.Option(help="Axes of the image, e.g. zyx.")] = None,
+    out: asked.Out,
+    do: asked.Do = None,
+    layer: asked.Layer = None,
+    channel: asked.Channel = None,
+    point: asked.Point = None,
+    labels: asked.Labels = None,
+    against: asked.Against = None,
+    part: asked.Part = None,
+    mode: asked.Mode = "mean",
+    kernel: asked.Kernel = None,
+    shift: asked.Shift = None,
+    target: asked.Target = None,
+    method: asked.Method = "seg_grad_cam",
+    polygon: asked.Polygon = None,
+    weights: asked.Weights = None,
+    axes: asked.Axes = None,
     seed: Seed = 0,
 ) -> None:
     """Look inside a model: a report, or maps, kernels, fields and what they do to the answer."""
@@ -281,8 +261,8 @@ def inspect(
 
     wanted = Wanted(layer, channel, part, mode, target=target, method=method, seed=seed)
     files = Files(model, image, out, labels, against, weights, axes)
-    asked = Inspection(files, tuple(do or ()), wanted, point, shift, kernel, polygon)
-    for path in asked.run():
+    inspection = Inspection(files, tuple(do or ()), wanted, point, shift, kernel, polygon)
+    for path in inspection.run():
         typer.echo(str(path))
 
 

@@ -35,12 +35,16 @@ MODEL_SUFFIX = ".unetscope"
 
 @dataclass(frozen=True)
 class Training:
-    """How to train: ``model`` is a bundled model's name, a model file, or "none"."""
+    """How to train: ``model`` is a bundled model's name, timm:NAME, a model file, or "none".
+
+    ``allow_download``: fetch a backbone's weights that are not on this computer.
+    """
 
     model: str
     seconds: float
     device: str
     seed: int
+    allow_download: bool = False
 
     def run(
         self, samples: Sequence[Sample], classes: Sequence[LabelClass]
@@ -61,9 +65,14 @@ class Training:
         from unetscope.learning.precision import choose_device
 
         if self.model.endswith(MODEL_SUFFIX):
-            return replace(load_model(Path(self.model)), seed=self.seed)
-        name = None if self.model == "none" else self.model
-        return start_model(name, device=choose_device(self.device), seed=self.seed)
+            loaded = load_model(Path(self.model), allow_download=self.allow_download)
+            return replace(loaded, seed=self.seed)
+        return start_model(
+            None if self.model == "none" else self.model,
+            device=choose_device(self.device),
+            seed=self.seed,
+            allow_download=self.allow_download,
+        )
 
 
 def demo_headless(picture: DemoPicture, out: Path, training: Training) -> list[Path]:
@@ -141,7 +150,7 @@ class Pretraining:
         records = meta_train(config, self.run_dir, data_root=data, device=device, judge=judge)
         if not watch_pretraining(records, messages(), seconds=config.minutes * 60):
             raise UnetscopeError(f"stopped; run it again to go on from {self.run_dir}.")
-        digest = export_weights(config, self.run_dir, self.out)
+        digest = export_weights(config, self.run_dir, self.out, data_root=data)
         messages().print(f"SHA-256 for network/catalogue.py: {digest}", soft_wrap=True)
         return [self.out / f"{config.name}.unetscope", self.out / f"{config.name}.md"]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from unetscope.pretraining.corrections import corrective_strokes
 from unetscope.pretraining.judge import Task
-from unetscope.pretraining.strokes import corrective_strokes, simulate_strokes
+from unetscope.pretraining.strokes import simulate_strokes
 
 LENGTH_PX, WIDTH_PX = 40, 3
 

@@ -22,8 +22,10 @@ _ANSWERS_COME_FROM = (
     "learning/*.py",
     "learning/sources/*.py",
     "network/*.py",
+    "pretraining/corrections.py",
     "pretraining/datasets.py",
     "pretraining/judge.py",
+    "pretraining/stroke_paths.py",
     "pretraining/strokes.py",
     "network/weights/*.unetscope",
 )
@@ -33,8 +35,10 @@ _OTHERS_COME_FROM = (
     "images/micrograph.py",
     "images/normalisation.py",
     "learning/metrics.py",
+    "pretraining/corrections.py",
     "pretraining/datasets.py",
     "pretraining/judge.py",
+    "pretraining/stroke_paths.py",
     "pretraining/strokes.py",
 )
 

@@ -96,6 +96,7 @@ IMAGES: dict[str, Any] = {
 ASKED: dict[str, dict[str, Any]] = {
     "negative channel": {"channel": -1},
     "channel beyond": {"channel": 99},
+    "channel beyond every number": {"channel": 10**400},
     "half a channel": {"channel": 0.5},
     "point outside": {"point": (100, 3)},
     "point before": {"point": (-1, 3)},

@@ -140,3 +140,20 @@ def test_a_network_with_its_channels_last_is_exact_as_well() -> None:
     net = initialise(UNet(UNetConfig(widths=(3, 4, 5), norm="none")), 1).eval()
     net.to(memory_format=torch.channels_last)
     assert equivariance(net, smooth(112, 120), (0, -8)).max_error == 0.0
+
+
+def test_a_network_that_cannot_be_followed_without_weights_is_followed_with_them() -> None:
+    class Particular(nn.Sequential):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            if image.is_meta:
+                raise TypeError("numbers, please")
+            return super().forward(image)
+
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.ReLU(), nn.Conv2d(2, 2, 3)).eval()
+    image = smooth(40, 48)
+    for shift in (1, 2):
+        expected = equivariance(plain, image, shift)
+        found = equivariance(Particular(*plain), image, shift)
+        np.testing.assert_array_equal(found.values, expected.values)
+        assert found.exact == expected.exact == (shift == 2)

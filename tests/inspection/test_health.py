@@ -118,7 +118,7 @@ def test_checkerboards_are_feared_where_kernel_and_stride_do_not_fit() -> None:
     found = health(net, picture())
     assert "kernel 3 × 3 and stride 2 × 2" in texts(found.findings, "warning", "1")
     sound = texts(health(unet(), picture()).findings, "good")
-    assert "2 transposed convolution(s) overlap evenly" in sound
+    assert "2 transposed convolutions overlap evenly" in sound
     wide = nn.Sequential(nn.Conv2d(1, 2, 2, 2), nn.ConvTranspose2d(2, 1, 4, 2, 1))
     assert not texts(health(wide, picture()).findings, "warning")
     none = health(unet("interpolated"), picture()).findings

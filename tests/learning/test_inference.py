@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from learning.small_scenes import blobs, sample, small_model
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning import cuda_graphs, fused, inference, precision
-from unetscope.learning.cuda_graphs import GraphedNet
+from unetscope.learning import fused, inference, precision
 from unetscope.learning.fused import FusedConv, PairMaximum, onednn_fuses
 from unetscope.learning.inference import Engine, forget_ready, fused_copy, made_ready, ready
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.placement import settled
+from unetscope.learning.placement import on_device, settled
 from unetscope.learning.precision import equal_enough, inference_precision
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
 from unetscope.network.channels import with_classes
@@ -141,7 +140,6 @@ def test_a_model_made_ready_says_what_the_model_says() -> None:
     rounded = predict_probabilities(made_ready(model, "cpu", Engine("torch", "bf16")), image, cut)
     assert np.abs(exact - expected).max() < 1e-4
     assert 0 < np.abs(rounded - expected).max() < 0.1
-    assert made_ready(model, "cuda", Engine()) is model
 
 
 # ---- the probe
@@ -292,48 +290,54 @@ def test_a_missing_openvino_is_said_with_the_remedy(monkeypatch) -> None:
 # ---- CUDA
 
 
-class Tape:
-    """Stands for a CUDA graph where there is no GPU: runs the pass again."""
+@pytest.fixture
+def made(monkeypatch) -> list[tuple[str, str]]:
+    """Device and precision of every copy that was made, without a device."""
+    found: list[tuple[str, str]] = []
 
-    def __init__(self, run, image: Tensor) -> None:
-        self.run = run
-        made.append(tuple(image.shape))
+    def make(net: UNet, device: str, wanted: str, engine: str) -> UNet:
+        found.append((device, wanted))
+        return fused_copy(net, "cpu", wanted)
 
-    def replay(self, image: Tensor) -> dict[str, Tensor]:
-        return self.run(image)
-
-
-made: list[tuple[int, ...]] = []
+    monkeypatch.setattr(inference, "_made", make)
+    monkeypatch.setattr(inference, "inference_precision", lambda net, device, wanted="auto": wanted)
+    return found
 
 
-def test_a_shape_is_recorded_when_it_comes_again_and_the_oldest_goes(monkeypatch) -> None:
-    monkeypatch.setattr(cuda_graphs, "_Recorded", Tape)
-    monkeypatch.setattr(cuda_graphs, "_MOST", 2)
-    made.clear()
+def test_a_gpu_answers_with_networks_made_ready(made) -> None:
     net = net_of()
-    graphed = GraphedNet(net)
-    assert graphed.config == net.config
-    for _ in range(3):
-        assert torch.equal(graphed(picture(64, 64), CORE), net(picture(64, 64), CORE))
-    assert made == [(1, 1, 64, 64)]
-    taps = graphed.taps(picture(64, 64), ["dec1"], CORE)
-    assert torch.equal(taps["dec1"], net.taps(picture(64, 64), ["dec1"], CORE)["dec1"])
-    for side in (72, 72, 80, 80):
-        graphed(picture(side, 64), CORE)
-    assert len(made) == 3
-    assert torch.equal(graphed(picture(64, 64), CORE), net(picture(64, 64), CORE))
-    assert len(made) == 4  # the first had to go, and is recorded anew
+    first = on_device(net, "cuda")
+    assert first is on_device(net, "cuda") and first is not net
+    assert on_device(net, "cpu") is net
+    assert made == [("cuda", "auto")]
+    forget_ready()
+    assert on_device(net, "cuda") is not first
+
+
+def test_a_gpu_answers_in_the_precision_that_was_asked_for(made) -> None:
+    model = fit_instant(small_model(), [sample()], with_forest=False)
+    net = settled(with_classes(model.backbone, 2))
+    model = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
+    asked = made_ready(model, "cuda", Engine("torch", "fp32"))
+    assert asked.backbone is made_ready(model, "cuda", Engine("torch", "fp32")).backbone
+    assert asked.network is not None and asked.network is not net
+    for each in (asked.backbone, asked.network, model.backbone):
+        on_device(each, "cuda")
+    assert made == [("cuda", "fp32"), ("cuda", "fp32"), ("cuda", "auto")]
+    # It is on the CPU, on the same weights, so that an answer can go on there.
+    image = picture(48, 48)
+    assert torch.equal(asked.network(image), net(image))
+    assert next(asked.network.parameters()) is next(net.parameters())
+    assert made_ready(model, "mps", Engine()) is model
 
 
 @pytest.mark.gpu
-def test_a_recorded_pass_answers_as_the_first() -> None:
-    net = net_of()
-    fast = ready(net, "cuda", Engine("torch", "fp32"))
-    images = [picture(64, 64), picture(64, 64).flip(2), picture(64, 64).flip(3)]
-    for image in images:  # the first runs, the second records, the third replays
-        found = fast(image.cuda(), CORE).cpu()
-        assert torch.allclose(found, net(image, CORE), atol=1e-2)
-    first = fast(images[0].cuda(), CORE)
-    kept = first.clone()
-    fast(images[1].cuda(), CORE)
-    assert torch.equal(first, kept)  # a later replay does not write into an answer given away
+def test_a_gpu_answers_in_fp32_as_the_cpu_does() -> None:
+    model = fit_instant(small_model(), [sample()], with_forest=False)
+    image = as_micrograph(blobs((300, 200), 3)[0])
+    exact = made_ready(model, "cuda", Engine("torch", "fp32"))
+    found, expected = (
+        predict_probabilities(which, image, PredictOptions(device=device, tile_px=64))
+        for which, device in ((exact, "cuda"), (model, "cpu"))
+    )
+    assert np.abs(found - expected).max() < 0.01

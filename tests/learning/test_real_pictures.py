@@ -10,8 +10,9 @@ from skimage import color, data, filters
 from unetscope import Segmenter
 from unetscope.learning.finetune import TrainOptions
 from unetscope.learning.metrics import mean_dice
+from unetscope.pretraining.corrections import corrective_strokes
 from unetscope.pretraining.datasets import dataset, scenes
-from unetscope.pretraining.strokes import corrective_strokes, simulate_strokes
+from unetscope.pretraining.strokes import simulate_strokes
 
 
 def chance(truth: np.ndarray) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from unetscope.errors import LabelError
-from unetscope.pretraining.strokes import corrective_strokes, simulate_strokes
+from unetscope.pretraining.corrections import corrective_strokes
+from unetscope.pretraining.strokes import simulate_strokes
 
 EIGHT = np.ones((3, 3))
 
@@ -105,6 +107,24 @@ def test_the_seed_decides() -> None:
     first = simulate_strokes(truth, seed=7)
     assert np.array_equal(first, simulate_strokes(truth, seed=7))
     assert not np.array_equal(first, simulate_strokes(truth, seed=8))
+
+
+@pytest.mark.parametrize(
+    ("width_px", "first", "corrected"),
+    [
+        (1, "d6d8516dd03a1dd6", "51b87030df0326c9"),
+        (3, "bc42fd9b0e9ac601", "47f52b83b6e7b2a8"),
+        (6, "bb461b7477dd7c1c", "85dd80ccf4d8f799"),
+    ],
+)
+def test_the_strokes_of_a_seed_are_those_of_the_published_figures(
+    width_px: int, first: str, corrected: str
+) -> None:
+    truth = cells_and_walls(160)
+    strokes = simulate_strokes(truth, per_class=4, width_px=width_px, seed=11)
+    more = corrective_strokes(truth, np.roll(truth, 5, 1), strokes, width_px=width_px, seed=12)
+    found = [hashlib.sha256(labels.tobytes()).hexdigest()[:16] for labels in (strokes, more)]
+    assert found == [first, corrected]
 
 
 def test_strokes_are_fast_enough_for_episodes() -> None:

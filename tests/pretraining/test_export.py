@@ -11,12 +11,27 @@ from unetscope.network.model_file import load_model_file
 from unetscope.network.unet import UNet, UNetConfig
 from unetscope.pretraining.export import export_weights
 from unetscope.pretraining.learner import MetaLearner
+from unetscope.pretraining.machine import machine_record, machines_in
 from unetscope.pretraining.meta import meta_train
 
 pytestmark = pytest.mark.usefixtures("few_scenes")
 
 
-def test_exported_weights_answer_as_the_averaged_learner(tiny, tmp_path) -> None:
+def test_machines_are_told_once_each_and_never_guessed() -> None:
+    one, two = {"device": "A", "threads": 1}, {"device": "B", "threads": 4}
+    assert machines_in([one, one, two]) == ("A with 1 CPU thread", "B with 4 CPU threads")
+    assert machines_in([{"step": 50}]) == ("a machine that the log does not name",)
+    here = machine_record("cpu")
+    assert here["device"] and here["threads"] == torch.get_num_threads()
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_named() -> None:
+    assert machine_record("cuda")["device"] == torch.cuda.get_device_name()
+
+
+def test_exported_weights_answer_as_the_averaged_learner(tiny, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("unetscope.pretraining.machine._processor", lambda: "Abacus 9")
     list(meta_train(tiny, tmp_path / "run", judge=lambda learner: {"same": 0.5, "other": 0.4}))
     digest = export_weights(tiny, tmp_path / "run", tmp_path)
     loaded = load_model_file(tmp_path / "tiny.unetscope")
@@ -39,5 +54,7 @@ def test_exported_weights_answer_as_the_averaged_learner(tiny, tmp_path) -> None
 
     card = (tmp_path / "tiny.md").read_text()
     assert digest in card and "| 0.500 | 0.400 |" in card
+    assert "training on\nAbacus 9 with 1 CPU thread), then" in card
+    assert loaded.manifest["machines"] == ["Abacus 9 with 1 CPU thread"]
     assert "vnc_sstem" not in str(loaded.manifest["data"])
     assert any("bbbc039 (CC0)" in entry for entry in loaded.manifest["data"])

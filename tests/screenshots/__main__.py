@@ -1,8 +1,8 @@
 """Take the pictures of the real window in docs/images/ again (``make screenshots``).
 
 A light and an electron micrograph, each before strokes, while training and after; then what
-*Look inside* shows of both. Settings are fresh, so that nobody's theme or window size gets into
-the pictures.
+*Look inside* shows of both; a project, and the import of a mask into it. Settings are fresh, so
+that nobody's theme or window size gets into the pictures.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ warnings.filterwarnings("ignore")  # of libraries, about each other
 _SETTINGS = tempfile.TemporaryDirectory()
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "napari.yaml")
 os.environ["UNETSCOPE_STROKES"] = str(Path(_SETTINGS.name) / "strokes")  # nothing to restore
+os.environ["XDG_DATA_HOME"] = _SETTINGS.name  # the list of recent projects
 os.environ.pop("QT_QPA_PLATFORM", None)
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "images"
@@ -33,21 +34,24 @@ LIMIT_KB = 400
 def main() -> int:
     """Take all pictures, or those of one micrograph."""
     import look_inside
+    import project_pictures
 
     from unetscope.demo import pictures
 
     made = {"light": pictures.immunohistochemistry, "em": lambda: pictures.synthetic("membranes")}
     parser = argparse.ArgumentParser(prog="screenshots", description=__doc__)
     parser.add_argument("--only", choices=made, help="one micrograph")
-    parser.add_argument("--panel", choices=("paint", "inside"), help="one panel")
+    parser.add_argument("--panel", choices=("paint", "inside", "project"), help="one panel")
     parser.add_argument("--out", type=Path, default=FOLDER)
     told = parser.parse_args()
     told.out.mkdir(parents=True, exist_ok=True)
     for name in [told.only] if told.only else made:
-        if told.panel != "inside":
+        if told.panel in (None, "paint"):
             take(name, made[name](), told.out)
-        if told.panel != "paint":
+        if told.panel in (None, "inside"):
             look_inside.TAKEN[name](made[name](), told.out)
+    if told.panel == "project" or (told.panel is None and told.only is None):
+        project_pictures.take(told.out)
     sys.stdout.flush()
     os._exit(0)  # the windows are closed; Qt's own ending has nothing to add
 

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from unetscope.cli import app
-from unetscope.pretraining.strokes import corrective_strokes, simulate_strokes
+from unetscope.pretraining.corrections import corrective_strokes
+from unetscope.pretraining.strokes import simulate_strokes
 from unetscope.session.values import BUDGETS, Budget, Phase, Scope
 
 SIDE = 384

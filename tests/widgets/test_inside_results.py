@@ -10,6 +10,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 
+from unetscope.learning.classes import PALETTE
 from unetscope.widgets.inside.ablation_panel import AblationPanel
 from unetscope.widgets.inside.help_button import HelpButton
 from unetscope.widgets.inside.help_texts import FOLDER, HELP
@@ -17,7 +18,7 @@ from unetscope.widgets.inside.kernel_editor import KernelEditor
 from unetscope.widgets.inside.microscope_panel import MicroscopePanel
 from unetscope.widgets.inside.number_grid import color_of, grey_grid, number, short, signed_grid
 from unetscope.widgets.inside.result_panel import ResultPanel
-from unetscope.widgets.inside.result_plots import BARS, Series
+from unetscope.widgets.inside.result_plots import BARS, Series, seen_on
 from unetscope.widgets.inside.result_table import Row, shown
 from widgets.inside_panels import DARK, shown_at
 
@@ -194,6 +195,33 @@ def test_bars_touch_but_do_not_overlap(results: ResultPanel) -> None:
     assert list(bars.opts["height"]) == [1, 4, 2]
 
 
+def test_numbers_are_whole_in_a_narrow_table_and_names_of_columns_give_way(
+    results: ResultPanel, qtbot: Any
+) -> None:
+    columns = ("class", "a figure with a long name", "another long one", "the third of them")
+    results.show_table("T", columns, [("mitochondrion", 0.995, 0.993, 0.891)])
+    table, head = results.table, results.table.horizontalHeader()
+    assert table.horizontalScrollBar().maximum() == 0
+    assert all(head.sectionSize(i) >= table.sizeHintForColumn(i) for i in range(1, 4))
+    tip = Qt.ItemDataRole.ToolTipRole
+    assert results.rows.headerData(1, Qt.Orientation.Horizontal, tip) == columns[1]
+
+
+def test_a_plot_takes_the_colours_of_the_classes_that_its_ground_lets_see() -> None:
+    dark, light = seen_on("#262930"), seen_on("#ffffff")
+    assert dark == [color for color in PALETTE if color in dark] and "#882255" not in dark
+    assert light == [color for color in PALETTE if color in light] and "#FFFFFF" not in light
+    assert min(len(dark), len(light)) >= 6
+
+
+def test_a_new_label_stands_in_the_middle_of_its_axis(results: ResultPanel) -> None:
+    for label in ("px", "values of a layer with a long name"):
+        results.show_plot("T", [Series("e", [0, 1], [0, 1])], label, "y")
+        axis = results.plot._graph.getAxis("bottom")
+        middle = axis.label.pos().x() + axis.label.boundingRect().width() / 2
+        assert middle == pytest.approx(axis.size().width() / 2, abs=2)
+
+
 def test_columns_of_words_give_way_where_it_is_narrow(results: ResultPanel, qtbot: Any) -> None:
     row = ("a long name of a layer", "a long name of a class", 3, 0.25)
     results.show_table("T", ("Layer", "Class", "Channel", "IoU"), [row])
@@ -223,16 +251,15 @@ def test_cells_are_written_for_people(value: Any, text: str) -> None:
 # ---- help
 
 
-def test_every_topic_is_explained_and_its_picture_is_small() -> None:
+def test_every_topic_is_explained_with_a_small_picture() -> None:
     assert set(HELP) == set(TOPICS)
     for entry in HELP.values():
         assert len(entry.text) < 330
-        if entry.path is not None:
-            assert entry.path.is_file(), entry.path.name
-            assert entry.path.stat().st_size <= 15_000
-            assert entry.caption
+        assert entry.path.is_file(), entry.path.name
+        assert entry.path.stat().st_size <= 15_000
+        assert entry.caption
     used = {entry.picture for entry in HELP.values()}
-    assert {path.name for path in FOLDER.glob("*.png")} == used - {""}
+    assert {path.name for path in FOLDER.glob("*.png")} == used
 
 
 def test_the_button_opens_its_explanation_and_esc_closes_it(qtbot: Any) -> None:

@@ -10,14 +10,17 @@ import npe2
 import numpy as np
 import pytest
 from npe2.manifest.utils import import_python_name
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
 
 from unetscope.errors import ProjectError
 from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
+from unetscope.session import project_layers
+from unetscope.session.guidance import controls
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
-from unetscope.session.project_journals import JOURNAL
-from unetscope.session.projects import OpenProject
+from unetscope.session.projects import JOURNAL, OpenProject
 from unetscope.session.values import Scope
 from unetscope.widgets.project_panel import MARKS
 from widgets.conftest import Opened, halves
@@ -140,7 +143,7 @@ def test_strokes_that_were_not_saved_come_back_from_the_journal(
     keeper = first.window.bench.strokes.keeper
     keeper.commit()
     # As after a crash: nothing is saved, only what holds the files is let go.
-    first.window.bench.project._touched.clear()
+    first.window.bench.project.images._touched.clear()
     first.window.shut_down()
     assert Project.open(folder).read_labels("0001") is None
     second = open_project(open_window, qtbot, folder)
@@ -204,6 +207,89 @@ def test_a_new_project_takes_the_open_image_in_with_its_strokes(
     assert np.count_nonzero(back.read_labels("0001")) == 2000
 
 
+def test_two_open_images_of_a_new_project_are_kept_and_both_come_back(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window(False, WritingJobs())
+    for n, name in enumerate(("one", "two")):
+        write_micrograph(Micrograph(halves() * (n + 1), "yx"), tmp_path / f"{name}.tif")
+        opened.viewer.open(str(tmp_path / f"{name}.tif"), plugin="napari")
+    qtbot.waitUntil(lambda: shown(opened) == "two")
+    opened.paint(1, slice(20, 40), slice(10, 60))
+    opened.window.projects.project.created.emit(tmp_path / "made")
+    qtbot.waitUntil(lambda: words(opened) == ["new", "strokes"])
+    keys = {image.name: image.key for image in opened.session.images}
+    opened.window.bench.choose_image(keys["one"])
+    opened.paint(2, slice(60, 80), slice(10, 60))
+    opened.window.bench.choose_image(keys["two"])
+    opened.paint(2, slice(60, 80), slice(140, 190))
+    keeper = opened.window.bench.strokes.keeper
+    assert all(keeper.status(key).banner == "" for key in keys.values()), "neither is read-only"
+    qtbot.waitUntil(lambda: words(opened) == ["strokes", "strokes"])
+    painted = {n: np.array(opened.window.bench.layers.strokes_layer(keys[n]).data) for n in keys}
+    opened.window.bench.project.images._touched.clear()  # as after a crash: nothing more is saved
+    opened.window.projects.project.closed.emit()
+    assert not opened.session.images
+    opened.window.projects.project.opened.emit(tmp_path / "made.unetproject")
+    qtbot.waitUntil(lambda: shown(opened) == "two.tif")
+    np.testing.assert_array_equal(opened.strokes.data, painted["two"])
+    assert opened.window.bench.strokes.status.can_undo
+    click(opened, 0)
+    qtbot.waitUntil(lambda: shown(opened) == "one.tif")
+    np.testing.assert_array_equal(opened.strokes.data, painted["one"])
+
+
+def test_classes_may_be_painted_on_different_images_however_large(
+    open_window: Open, qtbot: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project_layers, "LIVE_STORED_PX", 10)  # no image is near
+    project = Project.open(folder)
+    labels = np.zeros((200, 200), np.uint8)
+    labels[20:40, 140:190] = 2
+    project.save_labels("0001", labels)
+    project.set_settings({"last_image": "0001"})
+    project.save()
+    opened = open_window(False, WritingJobs())
+    opened.window.projects.project.opened.emit(folder)
+    qtbot.waitUntil(lambda: shown(opened) == "a.tif")
+    click(opened, 1)
+    qtbot.waitUntil(lambda: shown(opened) == "b.tif")
+    assert not controls(opened.session).train
+    opened.paint(1, slice(20, 40), slice(10, 60))
+    qtbot.waitUntil(lambda: opened.session.painted == {1: 1000, 2: 1000})
+    qtbot.waitUntil(lambda: opened.session.model is not None, timeout=5000)
+    assert controls(opened.session).train
+    qtbot.waitUntil(lambda: bool(opened.jobs.asked("answer")))
+    keys = {f"{folder.name} 0001", f"{folder.name} 0002"}
+    assert {sample.key for sample in opened.jobs.asked("answer")[-1].samples} == keys
+    opened.window.bench.train()
+    qtbot.waitUntil(lambda: bool(opened.jobs.asked("train")))
+    assert {sample.key for sample in opened.jobs.asked("train")[0].samples} == keys
+
+
+def test_a_folder_with_an_ome_zarr_is_dropped_into_the_list_and_painted_on(
+    open_window: Open, qtbot: Any, folder: Path, tmp_path: Path
+) -> None:
+    image = Micrograph(halves(), "yx", (3.0, 3.0), "nm")
+    (tmp_path / "more").mkdir()
+    for name in ("c.ome.zarr", "d.tif"):
+        write_micrograph(image, tmp_path / "more" / name)
+    opened = open_project(open_window, qtbot, folder)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "more"))])
+    no_key, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+    dropped = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, left, no_key)
+    opened.window.projects.project.dropEvent(dropped)
+    qtbot.waitUntil(lambda: words(opened) == ["new"] * 4)
+    click(opened, 2)
+    qtbot.waitUntil(lambda: shown(opened) == "c.ome.zarr")
+    assert not isinstance(opened.layer("c.ome").data, np.ndarray), "pixels stay on disk"
+    assert opened.session.image.pixel_size == (3.0, 3.0)
+    opened.paint_both()
+    opened.window.shut_down()
+    assert np.count_nonzero(Project.open(folder).read_labels("0003")) == 2000
+
+
 # ---- the reader
 
 
@@ -214,11 +300,14 @@ def test_napari_opens_a_dropped_folder_and_the_window_takes_it_up(
     labels = np.zeros((200, 200), np.uint8)
     labels[5:9, 5:9] = 2
     project.save_labels("0001", labels)
+    project.save_labels("0002", labels)
+    project.set_settings({"last_image": "0002"})
     project.save()
     opened = open_window(False, WritingJobs())
     opened.viewer.open(str(folder), plugin="napari-unetscope")
-    qtbot.waitUntil(lambda: words(opened) == ["strokes", "new"])
+    qtbot.waitUntil(lambda: words(opened) == ["strokes", "strokes"])
     qtbot.waitUntil(lambda: opened.strokes is not None)
+    qtbot.waitUntil(lambda: opened.session.painted == {2: 32})  # also the one of the last time
     np.testing.assert_array_equal(opened.strokes.data, labels)
     assert len(opened.viewer.layers) == 2, "the labels that came along are painted on"
     assert opened.session.image.pixel_size == (2.0, 2.0)

@@ -56,7 +56,7 @@ def test_a_wrong_stroke_is_listed_shown_and_relabelled_as_one_edit(
 
     panel.table.cellClicked.emit(0, 0)
     assert np.allclose(opened.viewer.scene.camera.center[-2:], (105, 30))
-    assert opened.layer("paint here") is not None
+    assert opened.layer("doubtful stroke") is not None
     assert panel.words.text() == f"Painted {names[2]}, looks like {names[1]}."
     before = np.array(opened.strokes.data)
     panel.relabel.click()
@@ -64,7 +64,7 @@ def test_a_wrong_stroke_is_listed_shown_and_relabelled_as_one_edit(
     expected[WRONG] = 1
     np.testing.assert_array_equal(opened.strokes.data, expected)
     assert panel.table.rowCount() == 0 and "200 px" in panel.words.text()
-    assert opened.layer("paint here") is None
+    assert opened.layer("doubtful stroke") is None
     opened.window.bench.strokes.undo()
     np.testing.assert_array_equal(opened.strokes.data, before)
 

@@ -124,7 +124,7 @@ def _read_any_stack(path: Path) -> Micrograph:
         try:
             return read_micrograph(path, axes="zyx")
         except ImageError:
-            raise first from None
+            raise first from None  # of what was given, and not of the guess
 
 
 def whole_labels(values: NDArray[Any], where: str) -> NDArray[Any]:

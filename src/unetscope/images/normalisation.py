@@ -95,7 +95,7 @@ class Normalisation:
                 float(record["low_percentile"]),
                 float(record["high_percentile"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ImageError(f"this is not a normalisation record: {error}") from error
 
 

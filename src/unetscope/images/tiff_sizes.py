@@ -101,5 +101,5 @@ def _resolution_size(tif: tifffile.TiffFile) -> Sizes | None:
 def _number(told: Any) -> float | None:
     try:
         return float(told)
-    except (TypeError, ValueError):
-        return None
+    except (TypeError, ValueError, OverflowError):
+        return None  # what is no number is as good as not told

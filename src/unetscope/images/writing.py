@@ -113,5 +113,5 @@ def _remove(written: Path) -> None:
     if written.is_dir():
         shutil.rmtree(written, ignore_errors=True)
     else:
-        with suppress(OSError):
+        with suppress(OSError):  # mostly it is in its place by now; a left-over does no harm
             written.unlink()

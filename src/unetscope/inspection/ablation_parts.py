@@ -72,7 +72,7 @@ def parse_part(text: str) -> Part:
             out, inp = (int(number) for number in numbers.split(","))
             return KernelOf(layer, out, inp)
     except ValueError:
-        pass
+        pass  # what should be a number is none: said below, as for every other word
     raise ModelError(
         f"{text!r} names no part of a network; write skip:NAME, channel:LAYER:NUMBER or "
         "kernel:LAYER:OUT,IN."

@@ -58,6 +58,6 @@ def checked_pixel(point: Sequence[float], shape: tuple[int, ...]) -> tuple[int, 
 def _whole(numbers: Sequence[float]) -> tuple[int, ...] | None:
     try:
         values = [float(number) for number in numbers]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return tuple(map(int, values)) if all(value.is_integer() for value in values) else None

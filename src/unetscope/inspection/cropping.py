@@ -11,6 +11,7 @@ that depend on the image) is run on the whole image.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from unetscope.inspection.intervals import AxisGrid
 from unetscope.inspection.reach import Kind, Lost, Reach
 from unetscope.inspection.snapshot import Skeleton
 from unetscope.inspection.trace import Trace
+
+logger = logging.getLogger(__name__)
 
 Region = Sequence[slice]
 Span = tuple[int, int]
@@ -274,6 +277,7 @@ class _Noting(Follower):
             with torch.no_grad(), noting.watching(copy), noting, suppress(_Over):
                 copy(image)
         except Exception:  # a network of others may raise anything for a side it does not take
+            logger.debug("not followed on %s; the whole image is run", sides, exc_info=True)
             return None
         return noting
 

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from unetscope.errors import ImageError
 from unetscope.inspection.cut_axis import CutAxis
 from unetscope.inspection.follower import Follower
-from unetscope.inspection.maps import feature_maps
+from unetscope.inspection.maps import FeatureMaps, feature_maps
 from unetscope.inspection.reach import Kind, Reach
-from unetscope.inspection.snapshot import Skeleton, finite_batch
+from unetscope.inspection.snapshot import finite_batch, run_on_zeros
 from unetscope.inspection.trace import LayerCall, Trace, follow
 
 Span = tuple[int, int]
@@ -94,32 +94,25 @@ def equivariance(
     """
     name = layer or ""
     batch = finite_batch(model, image)
-    sides = tuple(batch.shape[2:])
-    moved = _moved(shift, len(sides))
+    axes = batch.ndim - 2
+    moved = _moved(shift, axes)
     trace = follow(model, batch.shape)
-    multiples = _multiples(trace, trace.spatial(name)[0], len(sides))
-    first, second = _windows(
-        sides, moved, _multiples(trace, trace.calls[-1], len(sides)), multiples
-    )
-    maps = [
-        feature_maps(model, batch[(slice(None), slice(None), *window)], [name], same_rounding=True)[
-            name
-        ]
-        for window in (first, second)
-    ]
+    multiples = _multiples(trace, trace.spatial(name)[0], axes)
+    first, second = _windows(trace, moved, multiples)
+    here, there = (_maps_of(model, batch, window, name) for window in (first, second))
     shape = (*batch.shape[:2], *(part.stop - part.start for part in first))
     reach, untouched = _untouched(model, shape, name, trace.aliases)
     steps = [Fraction(m) / g.scale for m, g in zip(moved, reach.grids, strict=True)]
     spans = [_common(good, step, trace, name) for good, step in zip(untouched, steps, strict=True)]
-    there = maps[1].values[(slice(None), *(slice(*span) for span in spans))].astype(np.float64)
-    moved_map = _taken(maps[0].values.astype(np.float64), spans, steps)
-    difference = there - moved_map
-    corner = zip(maps[1].scale, maps[1].translate, spans, second, strict=True)
+    answer = there.values[(slice(None), *(slice(*span) for span in spans))].astype(np.float64)
+    moved_map = _taken(here.values.astype(np.float64), spans, steps)
+    difference = answer - moved_map
+    corner = zip(there.scale, there.translate, spans, second, strict=True)
     return Equivariance(
         shift=moved,
         layer=name,
         values=np.abs(difference).max(axis=0).astype(np.float32),
-        scale=maps[1].scale,
+        scale=there.scale,
         translate=tuple(t + s * span[0] + part.start for s, t, span, part in corner),
         max_error=float(np.abs(difference).max()),
         relative_error=_ratio(difference, moved_map),
@@ -162,13 +155,20 @@ def _multiples(trace: Trace, last: LayerCall, axes: int) -> list[int]:
     return steps
 
 
+def _maps_of(model: nn.Module, batch: Tensor, window: tuple[slice, ...], layer: str) -> FeatureMaps:
+    """The maps of a layer for one window of the image."""
+    part = batch[(slice(None), slice(None), *window)]
+    return feature_maps(model, part, [layer], same_rounding=True)[layer]
+
+
 def _windows(
-    sides: tuple[int, ...], moved: tuple[int, ...], wanted: Sequence[int], needed: Sequence[int]
+    trace: Trace, moved: tuple[int, ...], needed: Sequence[int]
 ) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
     """Two windows of one size, ``moved`` apart, with sides that fit the strides.
 
-    Of the whole network, which may ask for them, or at least those up to the layer.
+    Of the whole network, which may ask for them, or at least ``needed``, those up to the layer.
     """
+    sides, wanted = trace.image_shape, _multiples(trace, trace.calls[-1], len(moved))
     first, second = [], []
     for side, shift, all_steps, own in zip(sides, moved, wanted, needed, strict=True):
         step = all_steps if all_steps <= side - abs(shift) else own
@@ -188,28 +188,18 @@ def _untouched(
     model: nn.Module, shape: tuple[int, ...], layer: str, aliases: dict[str, str]
 ) -> tuple[Reach, list[NDArray[np.bool_]]]:
     """Per axis, which cells of a window's map have read nothing that lies beyond its sides."""
-    skeleton = Skeleton(model)
     sides = shape[2:]
     branch = tuple(CutAxis.of_window(side, (True, True)) for side in sides)
     whole = Reach.of_image(sides)
-    calls: list[LayerCall] = []
-    for build in (skeleton.on_meta, skeleton.with_weights):
-        copy = build()
-        first = next((p for p in copy.parameters() if p.is_floating_point()), None)
-        image = torch.zeros(
-            shape,
-            device="cpu" if first is None else first.device,
-            dtype=None if first is None else first.dtype,
-        )
-        follower = Follower(image, Reach((branch,), whole.grids, whole.dims))
-        try:
-            with torch.no_grad(), follower.watching(copy), follower:
-                copy(image)
-        except (RuntimeError, NotImplementedError):
-            continue
-        calls = follower.calls
-        break
-    _, reach = Trace(sides, tuple(calls), (), aliases).spatial(layer)
+
+    def calls_of(copy: nn.Module, zeros: Tensor) -> tuple[LayerCall, ...]:
+        follower = Follower(zeros, Reach((branch,), whole.grids, whole.dims))
+        with torch.no_grad(), follower.watching(copy), follower:
+            copy(zeros)
+        return tuple(follower.calls)
+
+    calls = run_on_zeros(model, shape, calls_of)
+    _, reach = Trace(sides, calls, (), aliases).spatial(layer)
     good = []
     for axis in range(len(sides)):
         wrong = np.zeros(reach.shape[axis], dtype=bool)

@@ -181,8 +181,8 @@ def _about_checkerboards(model: nn.Module, trace: Trace) -> list[Finding]:
             found.append(Finding("warning", name, text))
     if transposed and not found:
         text = (
-            f"{len(transposed)} transposed convolution(s) overlap evenly: no checkerboard by "
-            "build, though one can still be learned."
+            "No checkerboard by build, though one can still be learned: the stamps of "
+            f"{_counted(len(transposed), 'transposed convolution')} overlap evenly."
         )
         found.append(Finding("good", "", text))
     return found
@@ -239,11 +239,16 @@ def _about_the_field(
             found.append(Finding("note", "", text))
             continue
         seen = (
-            f"{one.class_name}: {one.count} painted object(s), median diameter "
+            f"{one.class_name}: {_counted(one.count, 'painted object')}, median diameter "
             f"{_size_text(one.diameter_px, one.diameter, unit)}; the field is {told}"
         )
         found.append(_fits(seen, side, one.diameter_px))
     return found
+
+
+def _counted(count: int, what: str) -> str:
+    """ "1 painted object", "5 painted objects"."""
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def _size_text(pixels: float, physical: float | None, unit: str | None) -> str:

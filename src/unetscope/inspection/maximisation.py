@@ -212,7 +212,7 @@ def _default_trace(model: nn.Module, layer: str, axes: int) -> Trace:
     """Followed for an image of twice the layer's field."""
     trace, tried = None, TRIED_PX if axes == 2 else TRIED_PX_3D
     for side in tried:
-        with suppress(ModelError):
+        with suppress(ModelError):  # of a fixed size, or too small for its poolings: the next
             trace = follow(model, (side,) * axes)
             break
     if trace is None:

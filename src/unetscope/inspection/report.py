@@ -82,31 +82,22 @@ def report(
     middle = _checked_point(trace.image_shape, point)
     view = _view(trace.image_shape, middle)
     part: Any = (0, slice(None), *view)
-    size = _size_text(pixel_size, unit)
     checked = None
     if health:
         checked = health_section(model, batch[part], labels, pixel_size, unit, names)
     page: dict[str, Any] = {
         "name": name,
         "image_size": size_text(trace.image_shape),
-        "pixel": size,
-        "facts": _facts(table),
+        "pixel": _size_text(pixel_size, unit),
         "network": network_svg(diagram(table, skip_connections(model, batch.shape))),
-        "mismatches": _said_mismatches(table),
         "point": ", ".join(str(p) for p in middle),
-        "ladder": _ladder(table),
         "maps": map_tiles(model, batch, chosen, view, trace.image_shape),
         "kernels": kernel_sheets(model, table),
         "effective": [_effective(one) for one in effective],
         "health": checked,
-        "rows": [_row(row) for row in table.rows],
-        "totals": {
-            "parameters": f"{table.parameters:,}",
-            "multiply_adds": f"{table.multiply_adds:,}",
-            "memory": _bytes(table.memory_bytes),
-        },
         "version": unetscope.__version__,
         "weights": weights_sha256(model),
+        **_said_of_layers(table),
         **_fields(trace, batch[0].float().cpu().numpy(), chosen, middle, pixel_size, unit),
     }
     return _template().render(page)
@@ -150,6 +141,21 @@ def _view(shape: tuple[int, ...], middle: tuple[int, ...]) -> tuple[slice, ...]:
         start = min(max(0, centre - _VIEW_PX // 2), max(0, side - _VIEW_PX))
         found.append(slice(start, min(side, start + _VIEW_PX)))
     return tuple(found)
+
+
+def _said_of_layers(table: Architecture) -> dict[str, Any]:
+    """The facts, the list of layers and its sums."""
+    return {
+        "facts": _facts(table),
+        "mismatches": _said_mismatches(table),
+        "ladder": _ladder(table),
+        "rows": [_row(row) for row in table.rows],
+        "totals": {
+            "parameters": f"{table.parameters:,}",
+            "multiply_adds": f"{table.multiply_adds:,}",
+            "memory": _bytes(table.memory_bytes),
+        },
+    }
 
 
 def _facts(table: Architecture) -> list[tuple[str, str]]:

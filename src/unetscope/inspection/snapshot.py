@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -15,6 +16,8 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import is_lazy
 
 from unetscope.errors import ImageError, ModelError, UnetscopeError
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _POOLS = (nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd)
@@ -76,7 +79,7 @@ def spatial_axes(model: nn.Module) -> int:
     elif any(isinstance(m, _POOLS) and type(m).__name__.endswith("3d") for m in model.modules()):
         axes = 3
     if axes not in (2, 3):
-        raise ModelError(f"this model works in {axes} dimension(s); only 2 and 3 can be shown.")
+        raise ModelError(f"this model works in {axes}D; only 2D and 3D can be shown.")
     return axes
 
 
@@ -167,7 +170,7 @@ def running(shape: Sequence[int]) -> Iterator[None]:
         yield
     except UnetscopeError:
         raise
-    except Exception as error:
+    except Exception as error:  # a network of others may raise anything
         reason = str(error) if isinstance(error, RuntimeError) else repr(error)
         raise ModelError(
             f"the model does not accept an image of shape {tuple(shape)}: {reason}"
@@ -195,6 +198,7 @@ def run_on_zeros(
     except UnetscopeError:
         raise
     except Exception:  # some operations do not work on meta, in ways of their own
+        logger.debug("not followed without weights; run with them", exc_info=True)
         copy, zeros = _with_zeros(skeleton.with_weights(), shape)
     with running(shape):
         return watch(copy, zeros)

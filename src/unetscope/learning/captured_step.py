@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unetscope.learning.cuda_graphs import record
 from unetscope.learning.flat_weights import FlatWeights
-
-_WARM_UPS = 3  # libraries choose their kernels before the recording
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class CapturedStep:
         before = self._changing()
         kept = [tensor.detach().clone() for tensor in before]
         try:
-            self._record()
+            self._graph, self._answer = record(self._step, images.device)
         finally:
             with torch.no_grad():
                 for tensor in self._changing()[len(before) :]:
@@ -66,17 +65,6 @@ class CapturedStep:
         learner = self._learner
         state = learner.optimiser.state.get(learner.weights.master, {})
         return [learner.weights.master, learner.averaged, *state.values()]
-
-    def _record(self) -> None:
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for _ in range(_WARM_UPS):
-                self._step()
-        torch.cuda.current_stream().wait_stream(aside)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._answer = self._step()
 
     def _step(self) -> Tensor:
         """(2,): the loss, and 1 where loss and gradient are finite."""

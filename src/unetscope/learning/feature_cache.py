@@ -149,7 +149,12 @@ def compute_levels(
     normalisation: Normalisation,
 ) -> Levels:
     """Read a tile's window, send it through all sources, keep ``tile.grown``."""
-    window = read_window(image, z, tile.window, normalisation).to(device)
+    return levels_of_window(model, tile, read_window(image, z, tile.window, normalisation), device)
+
+
+def levels_of_window(model: PixelModel, tile: Tile, window: Tensor, device: str) -> Levels:
+    """As :func:`compute_levels`, of ``tile.window`` as :func:`read_window` reads it."""
+    window = window.to(device)
     with torch.inference_mode():
         core = relative(tile.grown, tile.window)
         levels = feature_levels(on_device(model.backbone, device), window, core)

@@ -16,6 +16,7 @@ import torch
 from unetscope.errors import ModelError
 from unetscope.learning.fused import fuse
 from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.placement import with_precision
 from unetscope.learning.precision import inference_precision
 from unetscope.network.folding import fold_batch_norm
 from unetscope.network.unet import UNet
@@ -54,23 +55,24 @@ _lock = threading.Lock()
 def made_ready(model: PixelModel, device: str, engine: Engine) -> PixelModel:
     """``model`` with networks that answer as ``engine`` says.
 
-    On a GPU nothing changes here: a model's networks live on the CPU, where an answer goes on when
-    the GPU's memory runs out.
+    On a GPU they stay on the CPU, where an answer goes on when the GPU's memory runs out, and
+    :func:`~unetscope.learning.placement.on_device` copies them as ``engine`` says.
 
     Raises
     ------
     ModelError
         If device and engine do not go together, or the engine is not there.
     """
-    if device != "cpu":
-        if engine.name == "openvino":
-            raise ModelError(f"OpenVINO works on the CPU here, not on {device!r}: use device cpu.")
+    if device != "cpu" and engine.name == "openvino":
+        raise ModelError(f"OpenVINO works on the CPU here, not on {device!r}: use device cpu.")
+    if device != "cpu" and not device.startswith("cuda"):
         return model
+    make = ready if device == "cpu" else _asked
     network = model.network if model.network_speaks else None
     return replace(
         model,
-        backbone=ready(model.backbone, device, engine),
-        network=ready(network, device, engine) if network is not None else model.network,
+        backbone=make(model.backbone, device, engine),
+        network=make(network, device, engine) if network is not None else model.network,
     )
 
 
@@ -82,6 +84,16 @@ def ready(net: UNet, device: str, engine: Engine) -> UNet:
         made = _ready.setdefault(net, {})
         if key not in made:
             made[key] = _made(net, device, precision, engine.name)
+        return made[key]
+
+
+def _asked(net: UNet, device: str, engine: Engine) -> UNet:
+    """``net``, for which a GPU knows the precision; the same one every time."""
+    key = (device, engine.precision, "asked")
+    with _lock:
+        made = _ready.setdefault(net, {})
+        if key not in made:
+            made[key] = with_precision(net, engine.precision)
         return made[key]
 
 

@@ -232,11 +232,19 @@ class OptimiserSteps:
         self._optimise_anew()  # its moments led here
         return "Training became unstable: going on from the best weights, more gently."
 
+    def forget_recording(self) -> None:
+        """Drop the recorded step and its memory; the next step may be recorded again.
+
+        It knows these weights and they know it: without this, both would wait for the garbage
+        collector, the GPU's memory with them.
+        """
+        self._recorded = None
+
     def use_less_memory(self) -> str:
         """Halve the batch, then the patch, then work on the CPU; says which."""
         if self._written is not None:
             self._written.forget()
-        self._recorded = None
+        self.forget_recording()
         release_devices()
         if self.batch_size > 1:
             self.batch_size //= 2

@@ -83,8 +83,13 @@ def save_model(model: PixelModel, path: str | Path) -> str:
     return save_model_file(path, _manifest_of(model), tensors)
 
 
-def load_model(path: str | Path) -> PixelModel:
-    """Read a model file; anything that does not fit together is a :class:`ModelFileError`."""
+def load_model(path: str | Path, *, allow_download: bool = False) -> PixelModel:
+    """Read a model file; anything that does not fit together is a :class:`ModelFileError`.
+
+    Parameters
+    ----------
+    allow_download : fetch the weights of a backbone it needs that are not on this computer.
+    """
     loaded = load_model_file(path)
     manifest, tensors = loaded.manifest, loaded.tensors
     if manifest.get("kind") != _KIND:
@@ -93,7 +98,7 @@ def load_model(path: str | Path) -> PixelModel:
             "model; choose a file that was saved with Save model."
         )
     try:
-        model = _model_of(manifest, tensors)
+        model = _model_of(manifest, tensors, allow_download=allow_download)
         _check_fit(model, tensors)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         if isinstance(error, ModelFileError):
@@ -161,7 +166,9 @@ def _tensors_of(model: PixelModel) -> dict[str, Tensor]:
     return tensors
 
 
-def _model_of(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> PixelModel:
+def _model_of(
+    manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], *, allow_download: bool
+) -> PixelModel:
     architecture = manifest["architecture"]
     backbone = _network_of("backbone", architecture["backbone"], tensors)
     network = None
@@ -187,7 +194,7 @@ def _model_of(manifest: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Pix
         recipe=Recipe.from_dict(manifest["recipe"]),
         channels=channels,
         sources=tuple(
-            _source_of(entry, _part(tensors, f"source.{index}"))
+            _source_of(entry, _part(tensors, f"source.{index}"), allow_download=allow_download)
             for index, entry in enumerate(stored_sources)
         ),
         alone=bool(manifest.get("alone", False)),
@@ -218,11 +225,13 @@ def _head_of(model: PixelModel, tensors: Mapping[str, Tensor]) -> RidgeHead | No
     )
 
 
-def _source_of(entry: Mapping[str, Any], state: Mapping[str, Tensor]) -> TimmBackbone:
-    """The backbone from this computer; a model file never starts a download."""
+def _source_of(
+    entry: Mapping[str, Any], state: Mapping[str, Tensor], *, allow_download: bool
+) -> TimmBackbone:
+    """The backbone from this computer; a model file alone never starts a download."""
     spec, options = str(entry["spec"]), BackboneOptions(**entry["options"])
     try:
-        source = open_backbone(spec, options=options, state=state)
+        source = open_backbone(spec, options=options, state=state, allow_download=allow_download)
     except ModelError as error:
         raise ModelFileError(f"this model stands on {spec} as well: {error}") from error
     if set(source.state()) != set(state):

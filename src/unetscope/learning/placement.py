@@ -13,10 +13,10 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from unetscope.learning.precision import inference_precision
 from unetscope.network.unet import UNet
 
 _copies: WeakKeyDictionary[nn.Module, dict[str, nn.Module]] = WeakKeyDictionary()
+_wishes: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 _lock = threading.Lock()
 _Net = TypeVar("_Net", bound=nn.Module)
 
@@ -24,25 +24,27 @@ _Net = TypeVar("_Net", bound=nn.Module)
 def on_device(net: _Net, device: str) -> _Net:
     """``net`` itself on the CPU, otherwise its copy on ``device``, which answers only.
 
-    A U-Net's copy on an NVIDIA GPU is fused and in the precision that is faster there.
+    A U-Net's copy on an NVIDIA GPU is as :func:`~unetscope.learning.inference.ready` makes it, in
+    the precision that is faster there or that :func:`with_precision` asked for.
     """
     if device == "cpu":
         return net
+    if isinstance(net, UNet) and device.startswith("cuda"):
+        from unetscope.learning.inference import Engine, ready  # which stand on this file
+
+        return cast(_Net, ready(net, device, Engine("torch", _wishes.get(net, "auto"))))
     with _lock:
         copies = _copies.setdefault(net, {})
         if device not in copies:
-            copies[device] = _copied(net, device)
+            copies[device] = copy.deepcopy(net).to(device)
         return cast(_Net, copies[device])
 
 
-def _copied(net: nn.Module, device: str) -> nn.Module:
-    if isinstance(net, UNet) and device.startswith("cuda"):
-        from unetscope.learning.inference import fused_copy  # which stands on this file
-
-        # Not recorded as a CUDA graph: strokes, window and training ask from threads of their own,
-        # and a recording has one place for its image.
-        return fused_copy(net, device, inference_precision(net, device))
-    return copy.deepcopy(net).to(device)
+def with_precision(net: UNet, precision: str) -> UNet:
+    """The same network once more, on the same weights, which a GPU answers in ``precision``."""
+    twin = copy.copy(net)
+    _wishes[twin] = precision
+    return twin
 
 
 def release_devices() -> None:

@@ -131,4 +131,5 @@ def equal_enough(exact: Tensor, rounded: Tensor) -> bool:
 
 def _wait_for(device: str) -> None:
     if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
+        # Not for the whole GPU, which is an error while another thread records a CUDA graph.
+        torch.cuda.current_stream(device).synchronize()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import repeat
 
 import numpy as np
 import torch
@@ -14,8 +18,8 @@ from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import (
     GRID_PX,
     FeatureCache,
-    compute_levels,
     grid,
+    levels_of_window,
     read_window,
 )
 from unetscope.learning.features import Levels, scores
@@ -24,6 +28,7 @@ from unetscope.learning.pixel_model import PixelModel, probabilities
 from unetscope.learning.placement import on_device, release_devices
 from unetscope.learning.precision import choose_device
 from unetscope.learning.sources.source import tile_needs
+from unetscope.learning.staging import Fetched, fetched, in_memory, overlaps, staged
 from unetscope.learning.tiling import Box, Tile, relative, tiles_touching
 
 SMALLEST_TILE_PX = 64
@@ -69,35 +74,27 @@ def predict_tiles(
     planes = list(options.planes) if options.planes is not None else list(range(image.depth))
     height, width = image.spatial_shape[-2:]
     region = options.region or (slice(0, height), slice(0, width))
-    normalised = cache or FeatureCache(max_bytes=0)
+    scales = cache or FeatureCache(max_bytes=0)
+    asked = _Asked(model, image, options, region)
     todo = _plan(model, image, planes, region, tile_px)
     done = 0
     while todo:
-        z, tile = todo[0]
-        try:
-            answer = _answer(
-                model,
-                image,
-                z,
-                tile,
-                device,
-                normalised,
-                keep=cache is not None,
-                chances=options.probabilities,
-            )
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            answer = None  # recover outside of the handler, which still holds the failed tensors
-        if answer is None:
+        what = _Work(model, image, tuple(todo), device, chances=options.probabilities)
+        with closing(_answers(what, scales, keep=cache is not None)) as answers:
+            try:
+                for z, tile, answer in answers:
+                    event = asked.event(z, tile, answer, done + 1, done + len(todo))
+                    todo.pop(0)
+                    done += 1
+                    yield event
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+        if todo:  # recover outside of the handler, which still holds the failed tensors
             exact = tile_needs(model.feature_sources, model.channels).exact
             notice, device, tile_px = _smaller(device, tile_px, exact=exact)
             yield notice
             todo = _rest(todo, _plan(model, image, planes, region, tile_px))
-            continue
-        todo.pop(0)
-        done += 1
-        yield _event(image, z, tile, answer, options, region, done, done + len(todo))
 
 
 def predict_labels(
@@ -152,12 +149,66 @@ def _plan(
     return [(z, tile) for z in planes for tile in tiles]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Answer:
-    """What is said of a tile's core inside the image."""
+    """What is said of a tile's core inside the image; on a GPU it may still be on its way."""
 
-    labels: np.ndarray  # (y, x) class values
-    chance: np.ndarray | None  # (class, y, x) float32
+    index: Fetched  # (y, x) uint8, of the class
+    chance: Fetched | None  # (class, y, x) float32
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """Tiles (with their planes) to be answered in this order on one device."""
+
+    model: PixelModel
+    image: Micrograph
+    tiles: tuple[tuple[int, Tile], ...]
+    device: str
+    chances: bool
+
+
+def _answers(
+    work: _Work, cache: FeatureCache, *, keep: bool
+) -> Generator[tuple[int, Tile, _Answer], None, None]:
+    """Every tile with its answer. A GPU has begun the next one by then."""
+    late = 1 if not keep and overlaps(work.device) else 0
+    under_way: deque[tuple[int, Tile, _Answer]] = deque()
+    with closing(_windows(work, cache, keep=keep)) as windows:
+        for (z, tile), window in zip(work.tiles, windows, strict=True):
+            answer = _answer(
+                work.model,
+                work.image,
+                z,
+                tile,
+                work.device,
+                cache,
+                window=window,
+                chances=work.chances,
+            )
+            under_way.append((z, tile, answer))
+            if len(under_way) > late:
+                yield under_way.popleft()
+    yield from under_way
+
+
+def _windows(
+    work: _Work, cache: FeatureCache, *, keep: bool
+) -> Generator[Tensor | None, None, None]:
+    """The window of every tile, read ahead where that takes time.
+
+    None where features are kept, for then it may not be needed.
+    """
+    if keep:
+        yield from repeat(None, len(work.tiles))
+        return
+    scale = cache.normalisation(work.model, work.image)
+    reads = (partial(read_window, work.image, z, t.window, scale) for z, t in work.tiles)
+    if overlaps(work.device) or not in_memory(work.image):
+        yield from staged(reads, work.device)
+    else:
+        for read in reads:
+            yield read()
 
 
 @torch.inference_mode()
@@ -169,31 +220,35 @@ def _answer(
     device: str,
     cache: FeatureCache,
     *,
-    keep: bool,
+    window: Tensor | None,
     chances: bool,
 ) -> _Answer:
-    """Class values of a tile's core inside the image and, with ``chances``, how likely they are."""
+    """The answer for a tile's core inside the image and, with ``chances``, how likely it is.
+
+    Features of a ``window`` that is given are not kept in ``cache``.
+    """
     frame = tile.grown
     logits: Tensor | None = None
-    normalisation = cache.normalisation(model, image)
     if model.network_speaks and model.network is not None:
-        window = read_window(image, z, tile.window, normalisation).to(device)
-        logits = on_device(model.network, device)(window, relative(frame, tile.window))[0]
+        shown = window
+        if shown is None:
+            shown = read_window(image, z, tile.window, cache.normalisation(model, image))
+        network = on_device(model.network, device)
+        logits = network(shown.to(device), relative(frame, tile.window))[0]
     if model.head is None or (logits is not None and model.network_weight >= 1.0):
         levels = {}
-    elif keep:
+    elif window is None:
         levels = cache.levels(model, image, z, tile, device)
     else:
-        levels = compute_levels(model, image, z, tile, device, normalisation)
+        levels = levels_of_window(model, tile, window, device)
     only_head = logits is None and model.forest is None
     said = head_logits(model, levels) if only_head else probabilities(model, levels, logits)
     said = said[(slice(None), *relative(tile.inside(image.spatial_shape[-2:]), frame))]
-    values = np.asarray(model.class_values, dtype=label_dtype(model))
-    labels = values[likeliest(said).cpu().numpy()]
+    index = fetched(likeliest(said))
     if not chances:
-        return _Answer(labels, None)
+        return _Answer(index, None)
     chance = (said / model.recipe.temperature).softmax(dim=0) if only_head else said
-    return _Answer(labels, chance.float().cpu().numpy())
+    return _Answer(index, fetched(chance.float()))
 
 
 def head_logits(model: PixelModel, levels: Levels) -> Tensor:
@@ -224,31 +279,35 @@ def likeliest(said: Tensor) -> Tensor:
     return labels
 
 
-def _event(
-    image: Micrograph,
-    z: int,
-    tile: Tile,
-    answer: _Answer,
-    options: PredictOptions,
-    region: Box,
-    done: int,
-    total: int,
-) -> TileDone:
-    box = tile.inside(image.spatial_shape[-2:])
-    labels, chance = answer.labels, answer.chance
-    if options.clip:
-        part = (
-            slice(max(box[0].start, region[0].start), min(box[0].stop, region[0].stop)),
-            slice(max(box[1].start, region[1].start), min(box[1].stop, region[1].stop)),
-        )
-        cut = relative(part, box)
-        labels, chance = labels[cut], None if chance is None else chance[(slice(None), *cut)]
-        box = part
-    where: tuple[slice, ...] = box
-    if "z" in image.spatial_axes:
-        where = (slice(z, z + 1), *box)
-        labels, chance = labels[None], None if chance is None else chance[:, None]
-    return TileDone(done, total, where, labels, chance)
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What was asked for, which decides how an answer is told."""
+
+    model: PixelModel
+    image: Micrograph
+    options: PredictOptions
+    region: Box
+
+    def event(self, z: int, tile: Tile, answer: _Answer, done: int, total: int) -> TileDone:
+        """The ``done``-th tile of ``total``; waits for an answer that is on its way."""
+        box = tile.inside(self.image.spatial_shape[-2:])
+        values = np.asarray(self.model.class_values, dtype=label_dtype(self.model))
+        labels = values[answer.index()]
+        chance = None if answer.chance is None else answer.chance()
+        if self.options.clip:
+            (y, x), (rows, columns) = box, self.region
+            part = (
+                slice(max(y.start, rows.start), min(y.stop, rows.stop)),
+                slice(max(x.start, columns.start), min(x.stop, columns.stop)),
+            )
+            cut = relative(part, box)
+            labels, chance = labels[cut], None if chance is None else chance[(slice(None), *cut)]
+            box = part
+        where: tuple[slice, ...] = box
+        if "z" in self.image.spatial_axes:
+            where = (slice(z, z + 1), *box)
+            labels, chance = labels[None], None if chance is None else chance[:, None]
+        return TileDone(done, total, where, labels, chance)
 
 
 def _smaller(device: str, tile_px: int, *, exact: bool) -> tuple[Notice, str, int]:

@@ -254,6 +254,7 @@ class TrainingRun:
     def release(self) -> None:
         """Give the device's memory back, however training ended."""
         on_gpu = self.learner.device != "cpu"
+        self.learner.forget_recording()
         for part in ("learner", "held"):
             self.__dict__.pop(part, None)
         if on_gpu:

@@ -204,9 +204,9 @@ def _parsed(content: bytes, source: str) -> ModelFile:
     try:
         header = _strict_json(content[8 : 8 + header_bytes].decode())
         manifest = _manifest_of(header)
+    except ModelFileError as error:  # of another version: it says itself what to do
+        raise ModelFileError(f"{source}: {error}") from error
     except (ValueError, RecursionError) as error:
-        if isinstance(error, ModelFileError):
-            raise ModelFileError(f"{source}: {error}") from error
         refuse(f"its description cannot be read ({error})", error)
     try:
         # Cloned, so that every tensor owns aligned, writable memory.

@@ -26,6 +26,7 @@ from unetscope.learning.precision import autocast, training_precision
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.episodes import Episode, EpisodeSource
 from unetscope.pretraining.learner import MetaLearner, PretrainConfig
+from unetscope.pretraining.machine import machine_record
 from unetscope.pretraining.objective import episode_loss
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def meta_train(
         synthetic_share=config.synthetic_share,
         data_root=data_root,
     )
-    precision = training_precision(device)
+    precision, machine = training_precision(device), machine_record(device)
     budget_s = config.minutes * 60
     last_judged = -judge_every_s
     window: list[float] = []
@@ -74,6 +75,7 @@ def meta_train(
         done = state.seconds >= budget_s
         if done or state.step % 50 == 0:
             record = {"step": state.step, "seconds": state.seconds, "loss": _mean(window)}
+            record |= machine
             window.clear()
             if judge is not None and (state.seconds - last_judged > judge_every_s or done):
                 last_judged = state.seconds

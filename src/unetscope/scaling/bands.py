@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.images.micrograph import Micrograph
+from unetscope.learning.staging import in_memory
 
 # Wider bands are not kept: their tiles read for themselves, as they would without any of this.
 MOST_BYTES = 96_000_000
@@ -54,7 +55,7 @@ def read_bands(image: Micrograph, bands: Sequence[Band]) -> Iterator[tuple[Band,
 
     Two bands are in memory at most. An image that is in memory already is not read at all.
     """
-    if isinstance(image.pixels, np.ndarray) and not isinstance(image.pixels, np.memmap):
+    if in_memory(image):
         for band in bands:
             yield band, _plane(image, band, None)
         return

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from unetscope.session.inside.lines import box, dashed
+from unetscope.session.connections import Connections
+from unetscope.session.inside.lines import box
 from unetscope.session.inside.placing import on_plane
 from unetscope.session.layer_facts import ROLE, layer_key, spatial_axes
 from unetscope.session.layers import OpenLayers
@@ -15,18 +16,22 @@ from unetscope.session.placement import placement
 
 SHOWN_PX = 200  # of the image, along the shorter side of the canvas
 _KEPT_ZOOM = 2.0  # a zoom this many times off is left as a person has set it
-_DASHES = 6
-_NAME = "paint here"
+_DASHES = 6  # white ones a side
+_LINE_PX = 2.0  # width on the screen, however far it is zoomed
+_WHITE, _BLACK = "#FFFFFF", "#000000"  # one of them can be seen on any ground
+PAINT_HERE, DOUBTFUL_STROKE = "paint here", "doubtful stroke"
 
 
 class PlaceMarker:
-    """One box at a time; :meth:`clear` removes it."""
+    """One box at a time, with the name of what it marks; :meth:`clear` removes it."""
 
     def __init__(self, layers: OpenLayers) -> None:
         self._layers = layers
         self._marker = ""  # key of the marker's layer
+        self._marked = ""  # name of what it marks
+        self._zooming = Connections()
 
-    def go(self, key: str, centre: Sequence[int], size_px: int) -> None:
+    def go(self, key: str, centre: Sequence[int], size_px: int, marked: str = PAINT_HERE) -> None:
         """Show the square of ``size_px`` around pixel ``centre`` ((z,) y, x) of an image."""
         image = self._layers.layer(key)
         if image is None:
@@ -34,11 +39,16 @@ class PlaceMarker:
         self.clear()
         axes = spatial_axes(self._layers.micrograph(key).axes)
         self._move_camera(image, axes, centre)
+        self._marked = marked
         self._mark(image, axes, centre, size_px)
+        self._zooming.connect(self._layers.viewer.scene.camera.events.zoom, self._zoomed)
 
-    def clear(self) -> None:
-        """Remove the box."""
-        layer, self._marker = self._layers.layer(self._marker), ""
+    def clear(self, marked: str = "") -> None:
+        """Remove the box; with ``marked``, only a box around that."""
+        if marked and marked != self._marked:
+            return
+        self._zooming.close()
+        layer, self._marker, self._marked = self._layers.layer(self._marker), "", ""
         if layer is not None:
             with self._layers.same_active():
                 self._layers.viewer.layers.remove(layer)
@@ -64,15 +74,14 @@ class PlaceMarker:
     def _mark(self, image: Any, axes: Sequence[int], centre: Sequence[int], size_px: int) -> None:
         middle, half = np.asarray(centre[-2:]), size_px // 2
         outline = box(list(middle - half), list(middle + half))
-        sides = dashed(outline, _DASHES)
+        dashes, colors = _two_coloured(outline)
         z = int(centre[0]) if len(axes) == 3 else None
-        colors = ["#FFFFFF", "#000000"]  # one of them can be seen on any ground
         with self._layers.same_active():
             layer = self._layers.viewer.add_vectors(
-                on_plane(np.concatenate([sides, _gaps(sides)]), z, len(axes)),
-                name=_NAME,
-                edge_color=np.repeat(colors, len(sides)),
-                edge_width=0.6,
+                on_plane(dashes, z, len(axes)),
+                name=self._marked,
+                edge_color=colors,
+                edge_width=self._line_width(image),
                 vector_style="line",
                 length=1,
                 opacity=0.7,
@@ -81,7 +90,25 @@ class PlaceMarker:
             )
             self._marker = layer_key(layer)
 
+    def _line_width(self, layer: Any) -> float:
+        """Width of the lines in pixels of the image, at the present zoom."""
+        zoom = float(self._layers.viewer.scene.camera.zoom) * abs(float(layer.scale[-1]))
+        return _LINE_PX / max(zoom, 1e-9)
 
-def _gaps(dashes: np.ndarray) -> np.ndarray:
-    """Segments (n, 2, axes) that continue each dash by its own length."""
-    return np.stack([dashes[:, 0] + dashes[:, 1], dashes[:, 1]], axis=1)
+    def _zoomed(self, event: Any) -> None:
+        layer = self._layers.layer(self._marker)
+        if layer is not None:
+            layer.edge_width = self._line_width(layer)
+
+
+def _two_coloured(outline: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Sides (n, 2, axes) as white dashes with black ones between them, and the colour of each.
+
+    Every side begins and ends in white, so that corners are whole.
+    """
+    parts = 2 * _DASHES - 1
+    steps = np.arange(parts)[None, :, None]
+    starts = outline[:, None, 0] + outline[:, None, 1] * steps / parts
+    runs = np.repeat(outline[:, None, 1] / parts, parts, axis=1)
+    dashes = np.stack([starts, runs], axis=2).reshape(-1, 2, outline.shape[-1])
+    return dashes, [_BLACK if i % 2 else _WHITE for i in range(parts)] * len(outline)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from unetscope.errors import AnnotationError
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.samples import Sample, labelled_pixels
+from unetscope.learning.samples import Sample
 from unetscope.session.layer_facts import ROLE, brush_size_px, layer_key, role_of
 from unetscope.session.layers import OpenLayers
 from unetscope.session.project_reader import (
@@ -32,11 +32,19 @@ LIVE_STORED_PX = 2_000_000
 Note = tuple[Path, str]  # project folder and image id
 
 
+@dataclass(frozen=True, eq=False)
+class ClosedImage:
+    """What is learned from an image that is not open; its pixels by class value."""
+
+    sample: Sample
+    painted: Mapping[int, int]
+
+
 class ProjectLayers(OpenLayers):
-    """Layers, and samples of project images that are not open; newest first in ``stored``."""
+    """Layers, and samples of project images that are not open, in ``stored``."""
 
     def __init__(self, viewer: Any) -> None:
-        self.stored: dict[str, Sample] = {}  # image id -> sample, the one left last at the end
+        self.stored: dict[str, ClosedImage] = {}  # by image id, the one left last at the end
         self._whole = False
         super().__init__(viewer)
 
@@ -144,7 +152,7 @@ class ProjectLayers(OpenLayers):
 
     @contextmanager
     def whole_project(self) -> Iterator[None]:
-        """Inside, :meth:`samples` holds every image of the project, not only some."""
+        """Inside, :meth:`samples` holds every image of the project, not only those near."""
         self._whole = True
         try:
             yield
@@ -155,29 +163,41 @@ class ProjectLayers(OpenLayers):
         """Open images with strokes, and those of the project that are not open.
 
         A project's image has the same key whether it is open or not. Outside of
-        :meth:`whole_project` as many of the latter as :data:`LIVE_STORED_PX` allows.
+        :meth:`whole_project` as many of the latter as :data:`LIVE_STORED_PX` allows, and those with
+        a class that would be missing otherwise.
         """
         notes = self.noted()
         opened = [self._keyed(sample, notes) for sample in super().samples(channels)]
-        return [*opened, *self._stored_samples(channels)]
+        closed = self._closed(channels) if self._whole else self._near(channels)
+        return [*opened, *(one.sample for one in closed)]
 
     def painted_pixels(self, channels: int) -> Mapping[int, int]:
-        """Class value -> labelled pixels over :meth:`samples`."""
+        """Class value -> labelled pixels over all open images and the whole project."""
         counts = Counter(super().painted_pixels(channels))
-        counts.update(labelled_pixels(self._stored_samples(channels)))
-        return counts
+        for one in self._closed(channels):
+            counts.update(one.painted)
+        return dict(sorted(counts.items()))
 
-    def _stored_samples(self, channels: int) -> list[Sample]:
-        fitting = [s for s in reversed(self.stored.values()) if s.image.channels == channels]
-        if not self._whole:
-            room, near = LIVE_STORED_PX, []
-            for sample in fitting:
-                room -= sample.labels.size
-                if room < 0:
-                    break
-                near.append(sample)
-            fitting = near
-        return fitting
+    def painted_on(self, key: str) -> Mapping[int, int]:
+        """Class value -> labelled pixels of one open image, as they are now."""
+        self.read_strokes(key)
+        return self._snapshots.painted_pixels([key])
+
+    def _closed(self, channels: int) -> list[ClosedImage]:
+        """Images that are not open, the one left last at the beginning."""
+        known = reversed(self.stored.values())
+        return [one for one in known if one.sample.image.channels == channels]
+
+    def _near(self, channels: int) -> list[ClosedImage]:
+        """What live answers learn from besides open images, so that a stroke stays instant."""
+        room, near = LIVE_STORED_PX, []
+        classes = set(super().painted_pixels(channels))
+        for one in self._closed(channels):
+            room -= one.sample.labels.size
+            if room >= 0 or not classes.issuperset(one.painted):
+                near.append(one)
+                classes.update(one.painted)
+        return near
 
     @staticmethod
     def _keyed(sample: Sample, notes: dict[str, Note]) -> Sample:

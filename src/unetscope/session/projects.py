@@ -8,7 +8,7 @@ taken in by :meth:`OpenProject.take`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,18 @@ import numpy as np
 
 from unetscope.errors import UnetscopeError
 from unetscope.images.micrograph import Micrograph
-from unetscope.learning.samples import Sample
+from unetscope.learning.samples import Sample, labelled_pixels
 from unetscope.session.journal.locking import WriterLock
+from unetscope.session.journal.places import JournalPlace
 from unetscope.session.project.folder import Project
-from unetscope.session.project.images import Presence
+from unetscope.session.project.images import Presence, image_files
 from unetscope.session.project.records import ImageEntry, TrainingEntry
-from unetscope.session.project_journals import JOURNAL, JournalPlace
-from unetscope.session.project_layers import sample_key
+from unetscope.session.project_layers import ClosedImage, sample_key
 from unetscope.session.project_reader import LayerData, image_layer, labels_layer, read_image
 from unetscope.session.values import TrainingStatus
 
 LOCK = "project.lock"
+JOURNAL = "journal.sqlite"
 LAST_IMAGE = "last_image"  # a setting: which image was worked on
 #: What samples of images that are not open may take of memory.
 STORED_BYTES = 1 * 2**30
@@ -80,7 +81,7 @@ class SampleRead:
     """The image and the saved labels of an image that is not open."""
 
     image_id: str
-    sample: Sample
+    closed: ClosedImage
 
 
 @dataclass(frozen=True)
@@ -140,16 +141,16 @@ class OpenProject:
         """Why buttons that write cannot be pressed; "" where they can."""
         return f"The project is read-only: {self._why_not}." if self._why_not else ""
 
-    def rows(self, shown: str | None, *, painted: bool) -> tuple[ImageRow, ...]:
-        """The list of images; ``shown`` is on screen, ``painted`` says that it has strokes.
+    def rows(self, shown: str | None, painted: Collection[str]) -> tuple[ImageRow, ...]:
+        """The list of images; ``shown`` is on screen, those ``painted`` on are open with strokes.
 
         Sizes and dates are looked at, no image is opened.
         """
         rows = []
         for entry in self.project.record.images:
             status = self.project.status(entry.id)
-            if entry.id == shown:
-                status = replace(status, painted_px=int(painted) or status.painted_px)
+            if entry.id in painted:
+                status = replace(status, painted_px=status.painted_px or 1)
             where = str(status.path or entry.last_seen)
             rows.append(
                 ImageRow(
@@ -240,14 +241,19 @@ def labels_saved_at(project: Project, image_id: str) -> float:
 
 
 def added_images(
-    project: Project, images: Sequence[tuple[Path, Micrograph | None]]
+    project: Project, paths: Sequence[Path], known: Mapping[Path, Micrograph]
 ) -> Iterator[EntryRead | NotRead]:
-    """Take images in, one after the other; what cannot be read is named and left out."""
-    for path, image in images:
+    """Take images in, one after the other; what cannot be read is named and left out.
+
+    Of a folder that is no OME-Zarr the images directly in it are taken. ``known`` are the images
+    that are open, with the axes a person has chosen for them.
+    """
+    for given in paths:
         try:
-            yield EntryRead(project.add_image(path, image))
+            for path in image_files(given):
+                yield EntryRead(project.add_image(path, known.get(path)))
         except (UnetscopeError, OSError) as error:
-            yield NotRead(path.name, str(error))
+            yield NotRead(given.name, str(error))
 
 
 def located_image(project: Project, image_id: str, path: Path) -> Iterator[EntryRead]:
@@ -266,13 +272,15 @@ def saved_labels(project: Project, image_id: str, labels: Any) -> Iterator[Entry
 
 
 def stored_samples(
-    project: Project, leave_out: str | None
+    project: Project, last: str | None
 ) -> Iterator[SampleRead | NotRead | SamplesLeftOut]:
     """Image and labels of every image that has some, until :data:`STORED_BYTES` are in memory.
 
-    Pixels that stay on disk do not count; they are read where strokes are.
+    Pixels that stay on disk do not count; they are read where strokes are. The image ``last`` comes
+    last, for it is probably being opened just now.
     """
-    wanted = [e for e in project.record.images if e.painted_px and e.id != leave_out]
+    wanted = [e for e in project.record.images if e.painted_px]
+    wanted.sort(key=lambda entry: entry.id == last)
     held = left_out = 0
     for entry in wanted:
         try:
@@ -286,7 +294,8 @@ def stored_samples(
         if held > STORED_BYTES:
             left_out += 1
             continue
-        yield SampleRead(entry.id, Sample(image, labels, sample_key(project.folder, entry.id)))
+        sample = Sample(image, labels, sample_key(project.folder, entry.id))
+        yield SampleRead(entry.id, ClosedImage(sample, labelled_pixels([sample])))
     if left_out:
         yield SamplesLeftOut(left_out)
 

@@ -46,6 +46,11 @@ class Rounds:
         """Another image is shown, with these labels: what was under way on the last one is void."""
         self._labels, self._begun, self._under_way = labels, None, False
 
+    def begin_anew(self, labels: np.ndarray | None) -> None:
+        """Another model answers: what was right of the last one's answers is forgotten."""
+        self.dice.clear()
+        self.look(labels)
+
     def begin(self, key: str) -> None:
         """Something was painted: keep the answer that it was painted on, once in a round."""
         if self._under_way:

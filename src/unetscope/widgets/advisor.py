@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.session.advising import Advises, PlacesRanked, PlacesRequest
 from unetscope.session.connections import Connections
 from unetscope.session.guidance import can_answer_image
-from unetscope.session.place_marker import PlaceMarker
+from unetscope.session.place_marker import PAINT_HERE, PlaceMarker
 from unetscope.session.rounds import Rounds
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane
@@ -139,8 +139,14 @@ class Advisor(QObject):
         if place is None or self._painted_at(place) <= self._painted_px:
             return
         self.current = None
-        self.marker.clear()
+        self.marker.clear(PAINT_HERE)
         self.places = tuple(other for other in self.places if other != place)
+        self.changed.emit()
+
+    def begin_rounds_anew(self) -> None:
+        """Another model answers: rounds that were painted on the last one say nothing of it."""
+        self._round_timer.stop()
+        self.rounds.begin_anew(self._labels() if self._bench.session.image is not None else None)
         self.changed.emit()
 
     # ---- asking

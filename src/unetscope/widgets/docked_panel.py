@@ -76,6 +76,7 @@ class DockedPanel(QWidget):
     def showEvent(self, event: Any) -> None:
         """Watch the window this widget has come into: a docked widget is not told of its end."""
         super().showEvent(event)
+        self._follow_font()
         window = self.window()
         if window is not None and window is not self._watched:
             self._watched = window
@@ -90,6 +91,21 @@ class DockedPanel(QWidget):
             elif self._docked:
                 self.shut_down()
         return bool(super().event(event))
+
+    def changeEvent(self, event: Any) -> None:
+        """A theme or font size of napari's comes as a style."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._follow_font()
+
+    def _follow_font(self) -> None:
+        """Give napari's font size to what its style leaves out: tables, drawings, tool buttons."""
+        from napari.settings import get_settings
+
+        font, size = self.font(), int(get_settings().appearance.font_size)
+        if font.pointSize() != size:
+            font.setPointSize(size)
+            self.setFont(font)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Shut down when the main window closes."""

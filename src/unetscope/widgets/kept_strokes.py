@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject
 from unetscope.errors import UnetscopeError
 from unetscope.session.connections import Connections
 from unetscope.session.journal.keeping import StrokeKeeper
+from unetscope.session.journal.places import JournalPlace
 from unetscope.session.journal.status import JournalStatus
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.timers import repeated
@@ -17,12 +18,17 @@ TEND_MS = 1000  # what the disk did not take is tried again, and unseen edits ar
 
 
 class KeptStrokes(QObject):
-    """The journals of a window's images and what a person does with them."""
+    """The journals of a window's images and what a person does with them.
 
-    def __init__(self, bench: Bench, parent: QObject) -> None:
+    ``place`` says where the journal of a project's image is, None for any other image.
+    """
+
+    def __init__(
+        self, bench: Bench, place: Callable[[str], JournalPlace | None], parent: QObject
+    ) -> None:
         super().__init__(parent)
         self._bench = bench
-        self.keeper = StrokeKeeper(bench.layers)
+        self.keeper = StrokeKeeper(bench.layers, place=place)
         self._connections = Connections()
         self._connections.connect(bench.session.events.classes, self.keeper.keep_classes)
         self._timer = repeated(self, TEND_MS, self.keeper.tend)
@@ -45,6 +51,13 @@ class KeptStrokes(QObject):
             self.keeper.open(key)
         except (UnetscopeError, OSError) as error:
             self._bench.tell(error, "Keeping the strokes of this image")
+
+    def move(self, key: str) -> None:
+        """The image has become one of a project: keep its strokes there from now on."""
+        try:
+            self.keeper.move(key)
+        except (UnetscopeError, OSError) as error:
+            self._bench.tell(error, "Keeping the strokes of this image in the project")
 
     def undo(self) -> None:
         """Take back the newest edit of the strokes, also one of an earlier day."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QTimer
 
-from unetscope.session.advising import AdvisingJobs
 from unetscope.session.connections import Connections
+from unetscope.session.forgetting import ComparingJobs
 from unetscope.session.open_sessions import open_sessions
 from unetscope.session.requests import Jobs
 from unetscope.session.values import Message
@@ -19,6 +19,7 @@ from unetscope.widgets.brush_panel import BrushPanel
 from unetscope.widgets.classes_panel import ClassesPanel
 from unetscope.widgets.docked_panel import DockedPanel
 from unetscope.widgets.doubts_panel import DoubtsPanel
+from unetscope.widgets.forgetting_line import ForgettingLine
 from unetscope.widgets.image_panel import ImagePanel
 from unetscope.widgets.journal_bar import JournalBar
 from unetscope.widgets.keyboard import Keyboard
@@ -55,7 +56,7 @@ class PaintTrainPredict(DockedPanel):
         self._measure_soon = QTimer(self)
         self._measure_soon.setSingleShot(True)
         self._measure_soon.timeout.connect(self.refresh)
-        jobs = jobs or AdvisingJobs(self._preferences.engine)
+        jobs = jobs or ComparingJobs(self._preferences.engine)
         self.bench = Workbench(napari_viewer, jobs, self._preferences.default_model, self)
         self.session = self.bench.session
         self.session.live = self._preferences.live
@@ -82,6 +83,7 @@ class PaintTrainPredict(DockedPanel):
         self.model_panel = ModelPanel(session, jobs.bundled())
         self.status = StatusCard(session, tints)
         self.journal_bar = JournalBar(tints)
+        self.forgetting_line = ForgettingLine(self.bench.guard, tints)
         self.projects = ProjectSection(self.bench, tints, self)
         self.classes_panel = ClassesPanel(session)
         self.balance_line = BalanceLine(session)
@@ -102,7 +104,7 @@ class PaintTrainPredict(DockedPanel):
             "Feature maps, kernels and receptive fields of the model, on your image.",
         )
         self.look_inside.clicked.connect(lambda _checked: self._open_look_inside())
-        above = (self.journal_bar, self.projects.project)
+        above = (self.journal_bar, self.forgetting_line, self.projects.project)
         below = (self.projects.labels, self.look_inside)
         self.lay_out(self.status, (*above, *self._panels()[1:], *below))
 
@@ -255,6 +257,7 @@ class PaintTrainPredict(DockedPanel):
         self.plot_panel.set_tints(tints)
         self.training_panel.set_tints(tints)
         self.journal_bar.set_tints(tints)
+        self.forgetting_line.set_tints(tints)
         self.projects.set_tints(tints)
         self.keyboard.set_tints(tints)
 

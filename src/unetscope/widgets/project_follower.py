@@ -69,7 +69,7 @@ class ProjectFollower(QObject):
         if opened is None or opened.cannot_write or opened.project.record.classes == classes:
             return
         opened.project.set_classes(classes)
-        self._desk.save_soon()
+        self._desk.saver.save_soon()
 
     def _training_changed(self, status: TrainingStatus) -> None:
         if status.busy and not self._training:
@@ -88,15 +88,16 @@ class ProjectFollower(QObject):
         images = tuple(sorted(set(self._trained_on)))
         told = projects.ModelWritten(file, session.training, images, _now())
         save = partial(self._work.bench.jobs.save_file, session.model.model)
-        self._desk.write(partial(projects.written_model, save, told))
+        self._desk.saver.write(partial(projects.written_model, save, told))
 
     def _prediction_changed(self, status: PredictionStatus) -> None:
+        shown = self._desk.images.shown_id
         if status.busy:
             self._last_prediction = status
         if status.stopping:
             self._predicting = ()
         elif status.busy and status.what == Scope.IMAGE.value and not status.total:
-            self._predicting = (self._desk.shown_id,) if self._desk.shown_id else ()
+            self._predicting = (shown,) if shown else ()
         elif status.busy and status.what == Scope.ALL.value and not status.total:
             self._predicting = tuple(image_id for _, image_id in self._layers.noted().values())
         elif not status.busy:
@@ -110,7 +111,7 @@ class ProjectFollower(QObject):
             return
         for image_id in predicted:
             opened.project.mark(image_id, predicted_by=opened.project.record.current_model or 0)
-        self._desk.save_soon()
+        self._desk.saver.save_soon()
 
 
 def _titled(open_file: Any, path: Path, title: str) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from unetscope.images.files import SUFFIXES
+from unetscope.session.project.folder import is_project
 from unetscope.session.project.records import SUFFIX
 from unetscope.session.projects import ImageRow
 from unetscope.widgets.fold import Fold
@@ -78,6 +79,7 @@ class ProjectPanel(QWidget):
         self.reviewed_check.clicked.connect(self.reviewed)
         self._make_buttons()
         self._lay_out()
+        self.setAcceptDrops(True)
         self.set_tints(tints)
         self.show_project("", (), "", "")
 
@@ -85,7 +87,7 @@ class ProjectPanel(QWidget):
         self.new_button = small_button("New …", "A folder for labels, models and history.")
         self.open_button = small_button("Open …", "Open a project folder.")
         self.recent_button = small_button("Recent ▾", "Projects that were open last.")
-        self.add_button = small_button("Add images …", "")
+        self.add_button = small_button("Add images ▾", "")
         self.locate_button = small_button("Locate …", "")
         self.close_button = small_button("Close", "Save the project and take its images off.")
         menu = QMenu(self.recent_button)
@@ -93,9 +95,20 @@ class ProjectPanel(QWidget):
         self.recent_button.setMenu(menu)
         self.new_button.clicked.connect(lambda _checked: self._ask_new())
         self.open_button.clicked.connect(lambda _checked: self._ask_open())
-        self.add_button.clicked.connect(lambda _checked: self._ask_images())
+        self.add_button.setMenu(self._add_menu())
         self.locate_button.clicked.connect(lambda _checked: self._ask_where())
         self.close_button.clicked.connect(lambda _checked: self.closed.emit())
+
+    def _add_menu(self) -> QMenu:
+        menu = QMenu(self.add_button)
+        for words, call in (
+            ("Files …", self._ask_images),
+            ("A folder of images, or OME-Zarr …", self._ask_folder),
+        ):
+            action = menu.addAction(words)
+            assert action is not None
+            action.triggered.connect(lambda _=False, ask=call: ask())
+        return menu
 
     def _lay_out(self) -> None:
         inner = QWidget()
@@ -156,7 +169,9 @@ class ProjectPanel(QWidget):
             button.setVisible(bool(name))
         self.add_button.setEnabled(not cannot_write)
         self.add_button.setToolTip(
-            cannot_write or "Take images in. They stay where they are; the project notes the place."
+            cannot_write
+            or "Take images in, or drop them here. They stay where they are; the project notes the "
+            "place."
         )
         missing = self._missing()
         self.locate_button.setVisible(missing is not None)
@@ -234,14 +249,43 @@ class ProjectPanel(QWidget):
         if chosen:
             self.added.emit([Path(path) for path in chosen])
 
+    def _ask_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Add images: a folder of them, or OME-Zarr")
+        if chosen:
+            self.added.emit([Path(chosen)])
+
     def _ask_where(self) -> None:
         missing = self._missing()
         if missing is None:
             return
-        title = f"Where is {missing.name} now?"
-        chosen, _ = QFileDialog.getOpenFileName(self, title, str(Path(missing.where).parent))
+        title, parent = f"Where is {missing.name} now?", str(Path(missing.where).parent)
+        if Path(missing.where).suffix.lower() == ".zarr":
+            chosen = QFileDialog.getExistingDirectory(self, title, parent)
+        else:
+            chosen, _ = QFileDialog.getOpenFileName(self, title, parent)
         if chosen:
             self.located.emit(missing.image_id, Path(chosen))
+
+    # ---- what is dropped
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Images can be dropped on the panel of a project that can be written."""
+        if self._project and not self._why_not and _local(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:
+        """Take dropped images in; a dropped project is opened."""
+        dropped = _local(event)
+        event.acceptProposedAction()
+        if len(dropped) == 1 and is_project(dropped[0]):
+            self.opened.emit(dropped[0])
+        else:
+            self.added.emit(dropped)
+
+
+def _local(event: Any) -> list[Path]:
+    """The files and folders that are being dropped."""
+    return [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
 
 
 def _list() -> QTreeWidget:

@@ -49,10 +49,10 @@ class ProjectSection(QObject):
         desk.changed.connect(self._show_project)
         panel.created.connect(desk.create)
         panel.opened.connect(desk.open)
-        panel.added.connect(desk.add_files)
-        panel.chosen.connect(desk.go_to)
+        panel.added.connect(desk.intake.add_files)
+        panel.chosen.connect(desk.images.go_to)
         panel.reviewed.connect(lambda done: desk.review(done=done))
-        panel.located.connect(desk.locate)
+        panel.located.connect(desk.intake.locate)
         panel.closed.connect(desk.close_project)
 
     def _connect_labels(self) -> None:

@@ -13,7 +13,7 @@ from unetscope.session.accepting import Accepting
 from unetscope.session.advising import Advises, StrokesChecked, StrokesRequest
 from unetscope.session.connections import Connections
 from unetscope.session.guidance import class_name
-from unetscope.session.place_marker import PlaceMarker
+from unetscope.session.place_marker import DOUBTFUL_STROKE, PlaceMarker
 from unetscope.session.stroke_regions import still_there
 from unetscope.session.values import painted_classes
 from unetscope.widgets.bench import Bench
@@ -143,7 +143,8 @@ class StrokeChecker(QObject):
             if doubt.key != image.key:
                 self.image_wanted.emit(doubt.key)
             sides = (side.stop - side.start for side in doubt.region.box[-2:])
-            self._marker.go(doubt.key, _middle(doubt), max(sides) + 2 * _MARGIN_PX)
+            size_px = max(sides) + 2 * _MARGIN_PX
+            self._marker.go(doubt.key, _middle(doubt), size_px, DOUBTFUL_STROKE)
         self.changed.emit()
 
     @property
@@ -202,7 +203,7 @@ class StrokeChecker(QObject):
         self.doubts = tuple(other for other in self.doubts if other is not doubt)
         if self.current is doubt:
             self.current = None
-            self._marker.clear()
+            self._marker.clear(DOUBTFUL_STROKE)
 
     def _is_there(self, doubt: Doubt) -> bool:
         layer = self._bench.layers.strokes_layer(doubt.key)

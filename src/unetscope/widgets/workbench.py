@@ -21,11 +21,12 @@ from unetscope.session.values import Scope
 from unetscope.widgets.accepter import Accepter
 from unetscope.widgets.advisor import Advisor
 from unetscope.widgets.bench import Bench
+from unetscope.widgets.forgetting_guard import ForgettingGuard
+from unetscope.widgets.kept_strokes import KeptStrokes
 from unetscope.widgets.live_answers import LIVE_IMAGE_PX, LiveAnswers
 from unetscope.widgets.model_shelf import ModelShelf
 from unetscope.widgets.predictor import Predictor
 from unetscope.widgets.project_desk import ProjectDesk
-from unetscope.widgets.project_strokes import ProjectStrokes
 from unetscope.widgets.stroke_checker import StrokeChecker
 from unetscope.widgets.through import Through
 from unetscope.widgets.timers import single_shot
@@ -49,7 +50,7 @@ class Workbench(QObject):
         self.results = ResultLayers(self.layers)
         self.bench = Bench(self.session, self.layers, self.results, jobs)
         self.project = ProjectDesk(self, self.layers)
-        self.strokes = ProjectStrokes(self.bench, self.project.journal_place, self)
+        self.strokes = KeptStrokes(self.bench, self.project.journal_place, self)
         self.answers = LiveAnswers(self.bench, self)
         self.trainer = Trainer(self.bench, self)
         self.predictor = Predictor(self.bench, self)
@@ -59,8 +60,9 @@ class Workbench(QObject):
         self.checker = StrokeChecker(self.bench, self.advisor.marker, accepting, self)
         self.through = Through(self.bench, self.accepter.accepting, self)
         self.shelf = ModelShelf(self.bench, self)
+        self.guard = ForgettingGuard(self)
         workers = (self.answers, self.trainer, self.predictor, self.shelf)
-        self._parts = (self.advisor, self.checker, self.through, *workers)
+        self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self._default_model = default_model
         self._connections = Connections()
         self._closed = False
@@ -85,6 +87,7 @@ class Workbench(QObject):
         self.checker.image_wanted.connect(self.choose_image)
         self.trainer.improved.connect(self._model_changed)
         self.shelf.replaced.connect(self._model_replaced)
+        self.shelf.replaced.connect(self.advisor.begin_rounds_anew)
 
     def close(self) -> None:
         """Stop every job, let go of the viewer, and wait a moment; twice is harmless.

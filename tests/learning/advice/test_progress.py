@@ -60,4 +60,4 @@ def test_images_that_got_worse_are_listed_and_noise_is_not() -> None:
     before = {"a": 0.90, "b": 0.80, "c": 0.70, "gone": 1.0}
     after = {"a": 0.85, "b": 0.79, "c": 0.50, "new": 0.1}
     assert [found.image for found in forgetting(before, after)] == ["c", "a"]
-    assert "0.70 → 0.50" in forgetting(before, after)[0].text
+    assert (forgetting(before, after)[0].before, forgetting(before, after)[0].after) == (0.7, 0.5)

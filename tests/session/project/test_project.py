@@ -20,7 +20,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.session.project import contents, folder, label_files
 from unetscope.session.project.folder import Project, is_project
-from unetscope.session.project.images import Presence
+from unetscope.session.project.images import Presence, image_files
 from unetscope.session.project.recent import (
     MOST_RECENT,
     forget_project,
@@ -161,8 +161,23 @@ def test_zarr_images_are_known_by_their_pieces_and_not_by_their_labels(tmp_path:
     assert project.status(entry.id).presence is Presence.NOT_FOUND
     assert project.relocate_missing(tmp_path) == (entry.id,)
     chunk = next(p for p in (tmp_path / "b.zarr/0/c").rglob("*") if p.is_file())
-    chunk.write_bytes(b"other")
-    assert contents.content_of(tmp_path / "b.zarr") != entry.content
+    for file in (chunk, tmp_path / "b.zarr/zarr.json"):
+        before = file.read_bytes()
+        file.write_bytes(before.swapcase())  # as long as before
+        assert contents.content_of(tmp_path / "b.zarr") != entry.content, file.name
+        file.write_bytes(before)
+    assert contents.content_of(tmp_path / "b.zarr") == entry.content
+
+
+def test_of_a_folder_its_images_are_taken_in(tmp_path: Path) -> None:
+    images = [write_image(tmp_path / f"images/{name}") for name in ("a.tif", "b.zarr")]
+    (tmp_path / "images/notes.txt").write_text("no image")
+    (tmp_path / "images/._a.tif").write_text("no image")
+    assert image_files(tmp_path / "images") == tuple(images)
+    assert image_files(images[1]) == (images[1],), "an OME-Zarr is one image"
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ProjectError, match="no image in"):
+        image_files(tmp_path / "empty")
 
 
 def test_large_files_are_hashed_at_spread_places(

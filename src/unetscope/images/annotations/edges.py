@@ -7,6 +7,7 @@ mean this. A pixel belongs to a polygon if its centre does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ Placed = tuple[tuple[int, int], NDArray[np.bool_]]
 _FURTHEST_PX = 2.0**31
 _CROSSINGS_AT_ONCE = 2**22
 _MOST_CROSSINGS_PER_PIXEL = 4
+_SHARED_EDGES = ndimage.generate_binary_structure(2, 1)
 
 
 def polygons_of(placed: Placed) -> list[Polygon]:
@@ -33,7 +35,10 @@ def polygons_of(placed: Placed) -> list[Polygon]:
     valid polygons of the OGC's simple features; :func:`filled` gives the same pixels again.
     """
     (top, left), mask = placed
-    pieces, _ = ndimage.label(mask)
+    pieces, count = ndimage.label(mask, _SHARED_EDGES)
+    if count == 1:
+        corner = np.array([left, top])
+        return [[ring + corner for ring in _rings(mask)]]
     found = []
     for number, box in enumerate(ndimage.find_objects(pieces), start=1):
         corner = np.array([left + box[1].start, top + box[0].start])
@@ -67,7 +72,8 @@ def _linked_corners(
     and second corner of each row, the third and fourth, and so on; the same in columns. Where two
     pixels touch by a corner only, it counts twice, and inside is joined there: the piece is one.
     """
-    around = np.pad(piece, 1)
+    around = np.zeros((piece.shape[0] + 2, piece.shape[1] + 2), bool)
+    around[1:-1, 1:-1] = piece
     upper_left, upper_right = around[:-1, :-1], around[:-1, 1:]
     lower_left, lower_right = around[1:, :-1], around[1:, 1:]
     odd = upper_left ^ upper_right ^ lower_left ^ lower_right
@@ -75,12 +81,15 @@ def _linked_corners(
     touching &= upper_left != upper_right
     y, x = np.nonzero(odd | touching)
     twice = touching[y, x]
-    falling = np.repeat(twice & upper_left[y, x], 1 + twice)
-    second = np.repeat(np.cumsum(1 + twice), 1 + twice) - 1 == np.arange((1 + twice).sum())
-    second &= np.repeat(twice, 1 + twice)
-    y, x = np.repeat(y, 1 + twice), np.repeat(x, 1 + twice)
+    if twice.any():
+        falling = np.repeat(twice & upper_left[y, x], 1 + twice)
+        second = np.repeat(np.cumsum(1 + twice), 1 + twice) - 1 == np.arange((1 + twice).sum())
+        second &= np.repeat(twice, 1 + twice)
+        y, x = np.repeat(y, 1 + twice), np.repeat(x, 1 + twice)
+        downwards = np.lexsort((second ^ falling, y, x))
+    else:
+        downwards = np.argsort(x, kind="stable")  # they are in the order of y already
     across = np.arange(len(y)) ^ 1
-    downwards = np.lexsort((second ^ falling, y, x))
     along = np.empty(len(y), np.int64)
     along[downwards[::2]], along[downwards[1::2]] = downwards[1::2], downwards[::2]
     return y, x, across.tolist(), along.tolist()
@@ -102,20 +111,25 @@ def filled(rings: Sequence[Ring], plane_shape: tuple[int, int]) -> Placed:
     if not kept:
         return (0, 0), np.zeros((0, 0), bool)
     corners = np.concatenate(kept)
-    if not np.isfinite(corners).all() or np.abs(corners).max() > _FURTHEST_PX:
+    first, last = corners.min(axis=0), corners.max(axis=0)  # not a number, if one is not
+    if not (first.min() >= -_FURTHEST_PX and last.max() <= _FURTHEST_PX):
         raise AnnotationError(
             "a polygon has a corner that is no number or lies far outside every image; "
             "export it again in pixels"
         )
-    stop = np.array(plane_shape[::-1])
-    left, top = np.clip(np.floor(corners.min(axis=0)), 0, stop).astype(int)
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)), 0, stop).astype(int)
+    height, width = plane_shape
+    left, right = _cut_off(math.floor(first[0]), width), _cut_off(math.ceil(last[0]), width)
+    top, bottom = _cut_off(math.floor(first[1]), height), _cut_off(math.ceil(last[1]), height)
     flips = np.zeros((max(0, bottom - top), max(0, right - left) + 1), bool)
     if flips.size > flips.shape[0]:
-        starts = corners - (left, top)
-        ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in kept]) - (left, top)
-        _flip(flips, starts, ends)
-    return (int(top), int(left)), np.logical_xor.accumulate(flips, axis=1)[:, :-1]
+        turned = np.concatenate([part for ring in kept for part in (ring[1:], ring[:1])])
+        _flip(flips, corners - (left, top), turned - (left, top))
+    return (top, left), np.logical_xor.accumulate(flips, axis=1)[:, :-1]
+
+
+def _cut_off(place: int, length: int) -> int:
+    """``place`` from 0 to ``length``."""
+    return min(max(place, 0), length)
 
 
 def _flip(flips: NDArray[np.bool_], starts: NDArray[Any], ends: NDArray[Any]) -> None:
@@ -123,8 +137,8 @@ def _flip(flips: NDArray[np.bool_], starts: NDArray[Any], ends: NDArray[Any]) ->
     height, width = flips.shape
     upper = np.minimum(starts[:, 1], ends[:, 1])
     lower = np.maximum(starts[:, 1], ends[:, 1])
-    first = np.clip(np.ceil(upper - 0.5), 0, height).astype(np.int64)
-    rows = np.clip(np.ceil(lower - 0.5), 0, height).astype(np.int64) - first
+    first = _bounded(np.ceil(upper - 0.5), height)
+    rows = _bounded(np.ceil(lower - 0.5), height) - first
     crossing = rows > 0
     starts, ends, first, rows = starts[crossing], ends[crossing], first[crossing], rows[crossing]
     total = np.cumsum(rows)
@@ -134,15 +148,21 @@ def _flip(flips: NDArray[np.bool_], starts: NDArray[Any], ends: NDArray[Any]) ->
             "which no outline does; it is damaged: export it again, simplified"
         )
     slope = (ends[:, 0] - starts[:, 0]) / (ends[:, 1] - starts[:, 1])
-    for part in np.split(
-        np.arange(len(rows)), np.flatnonzero(np.diff(total // _CROSSINGS_AT_ONCE)) + 1
-    ):
+    at_once = [np.arange(len(rows))]
+    if len(total) and total[-1] > _CROSSINGS_AT_ONCE:
+        at_once = np.split(at_once[0], np.flatnonzero(np.diff(total // _CROSSINGS_AT_ONCE)) + 1)
+    for part in at_once:
         count = rows[part]
         edge = np.repeat(part, count)
         row = first[edge] + np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
         crossed = starts[edge, 0] + (row + 0.5 - starts[edge, 1]) * slope[edge]
-        column = np.clip(np.ceil(crossed - 0.5), 0, width - 1).astype(np.int64)
+        column = _bounded(np.ceil(crossed - 0.5), width - 1)
         np.logical_xor.at(flips, (row, column), True)
+
+
+def _bounded(places: NDArray[Any], most: int) -> NDArray[np.int64]:
+    """``places`` from 0 to ``most`` as whole numbers; for a few, np.clip takes far longer."""
+    return np.minimum(np.maximum(places, 0), most).astype(np.int64)
 
 
 def union(parts: Sequence[Placed]) -> Placed:

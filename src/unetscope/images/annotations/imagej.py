@@ -190,11 +190,11 @@ def _plain(name: str) -> str:
 def _traced(region: Region, name: str, *, stack: bool) -> Any:
     rings = [ring for polygon in polygons_of(region.placed) for ring in polygon]
     if len(rings) == 1:
-        roi = roifile.ImagejRoi.frompoints(rings[0])
+        roi = roifile.ImagejRoi.frompoints(rings[0], name=name)
         roi.roitype = roifile.ROI_TYPE.TRACED
     else:
         roi = _composite(region, rings)
-    roi.name = name
+        roi.name = name
     roi.options = roifile.ROI_OPTIONS.NONE
     roi.stroke_color = bytes((255, *color_parts(region.color or "")))
     roi.group = region.value if region.value and region.value < 256 else 0

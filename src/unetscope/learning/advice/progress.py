@@ -26,12 +26,11 @@ class StopAdvice:
 
 @dataclass(frozen=True)
 class Forgotten:
-    """An image on which a round made the answer worse."""
+    """An image on which a round made the answer worse, and its scores."""
 
     image: str
     before: float
     after: float
-    text: str
 
 
 def corrected(prediction: np.ndarray, painted: np.ndarray) -> np.ndarray:
@@ -108,13 +107,13 @@ def forgetting(
 
     Parameters
     ----------
-    before, after : image name → score (mean Dice on its strokes, as a model judged them that had
-        not learned from them, or on reviewed masks). Images in only one of the two are left out.
+    before, after : image → score (mean Dice on pixels no version has learned from, as of
+        :func:`~unetscope.learning.advice.version_scores.version_scores`, or on reviewed masks).
+        Images in only one of the two are left out.
     """
-    fallen = []
-    for image in before.keys() & after.keys():
-        was, now = before[image], after[image]
-        if was - now > least:
-            text = f"{image} got worse: {was:.2f} → {now:.2f}. Go back a version, or paint there."
-            fallen.append(Forgotten(image, was, now, text))
+    fallen = [
+        Forgotten(image, before[image], after[image])
+        for image in before.keys() & after.keys()
+        if before[image] - after[image] > least
+    ]
     return sorted(fallen, key=lambda found: (found.after - found.before, found.image))

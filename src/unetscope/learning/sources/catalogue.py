@@ -7,6 +7,7 @@ safetensors alone: what torch saves is a pickle.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from unetscope.learning.sources.timm_backbone import (
     read_backbone,
 )
 from unetscope.network.catalogue import bundled_models, load_bundled
+
+log = logging.getLogger(__name__)
 
 Where = Literal["built in", "on this computer", "to download"]
 
@@ -142,10 +145,7 @@ def open_backbone(
     weights = _weights_here(config, hub)
     if weights is None:
         if not allow_download:
-            raise ModelError(
-                f"the weights of {PREFIX}{name} are not on this computer (looked in {hub}); allow "
-                "the download, or copy them there."
-            )
+            raise ModelError(_missing(_entry(name, "to download"), hub))
         weights = _downloaded(name, config, hub)
     return TimmBackbone(
         name,
@@ -155,6 +155,17 @@ def open_backbone(
         licence_note=config.license or _UNKNOWN_LICENCE,
         options=options,
         state=state,
+    )
+
+
+def _missing(entry: SourceEntry, hub: Path) -> str:
+    listed = entry.download_mb is not None
+    size = f" ({entry.download_mb} MB)" if listed else ""
+    window = ", in the window by choosing it in the list of models" if listed else ""
+    return (
+        f"{entry.spec} is not on this computer (looked in {hub}). Download its weights{size} from "
+        f"huggingface.co with --allow-download, in Python with allow_download=True{window}. "
+        f"Their licence: {entry.licence_note}"
     )
 
 
@@ -211,6 +222,10 @@ def _downloaded(name: str, config: Any, hub: Path) -> Path:
 
     if not config.hf_hub_id:
         raise ModelError(f"timm does not say where to download {name!r}; choose another.")
+    licence = config.license or _UNKNOWN_LICENCE
+    log.warning(
+        "Downloading the weights of %s from huggingface.co. Their licence: %s", name, licence
+    )
     try:
         found = hf_hub_download(config.hf_hub_id, _FILE, cache_dir=hub)
     except (OSError, ValueError) as error:  # offline, refused, no such file, a broken download

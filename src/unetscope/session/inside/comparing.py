@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from unetscope.session.inside.answers import Drawn, Pick, Picture, Plot, Shown, 
 from unetscope.session.inside.glass import Glass
 from unetscope.session.inside.looking import Event
 from unetscope.session.inside.window import cropped, in_image, in_input
+
+if TYPE_CHECKING:
+    from unetscope.inspection.health import Finding
 
 
 def ask_classes(
@@ -40,7 +43,7 @@ def ask_classes(
         ),
         tuple(Pick(r.layer, r.channel) for r in rows[:2000]),
     )
-    best = found.sentence(rows[0]) if rows else "No channel could be compared."
+    best = f"{found.sentence(rows[0])}." if rows else "No channel could be compared."
     yield Shown("Which class does a channel fire on?", best, "empirical", table=table, result=found)
 
 
@@ -78,7 +81,7 @@ def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) 
     )
     errors = np.array([float(e.relative_error) for e in found])
     plot = Plot({"relative error": (np.asarray(shifts, float), errors)}, "shift (px)", "error")
-    where = layer or "the answer"
+    where = layer or "The answer"
     if all(one.exact for one in found):
         text = f"{where} moves with the image: the error is exactly zero at every shift."
     else:
@@ -122,9 +125,16 @@ def ask_health(
     order = {"warning": 0, "note": 1, "good": 2}
     findings = sorted(found.findings, key=lambda one: order.get(one.severity, 3))
     warnings = sum(f.severity == "warning" for f in findings)
-    words = [f"{warnings} warning(s)." if warnings else "Nothing to worry about."]
-    words += [f"{_SIGNS.get(f.severity, '·')} {f.text}" for f in findings]
+    words = ["Nothing to worry about."]
+    if warnings:
+        words = ["1 warning."] if warnings == 1 else [f"{warnings} warnings."]
+    words += [f"{_SIGNS.get(f.severity, '·')} {_placed(f)}" for f in findings]
     yield Shown("Health", "\n".join(words), "empirical", plot=_histogram(found), result=found)
+
+
+def _placed(finding: Finding) -> str:
+    """What was found, behind the layer it is about."""
+    return f"{finding.layer}: {finding.text}" if finding.layer else finding.text
 
 
 _SIGNS = {"warning": "⚠", "note": "·", "good": "✓"}
@@ -185,8 +195,7 @@ def ask_difference(
         note={"layer": layer, "channel": channel, "versions": [name for name, _ in nets]},
     )
     top = rows[0] if rows else None
-    text = (
-        f"From {nets[0][0]} to {nets[-1][0]}: the slider goes through {len(nets)} version(s). "
-        + (f"Most changed: {top.layer} #{top.channel}." if top is not None else "")
-    )
+    text = f"From {nets[0][0]} to {nets[-1][0]}: the slider goes through {len(nets)} versions."
+    if top is not None:
+        text += f" Most changed: {top.layer} #{top.channel}."
     yield Shown("Before and after", text, "empirical", (picture,), table, result=found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from unetscope.errors import UnetscopeError
+from unetscope.errors import ModelError
 from unetscope.session.inside.glass import Glass
 
 _WINDOWED = ("Conv", "Pool", "Upsample", "Linear")
@@ -25,7 +25,7 @@ def has_places(glass: Glass, layer: str) -> bool:
         return False
     try:
         glass.trace.spatial(layer)
-    except UnetscopeError:
+    except ModelError:
         return False
     return True
 

@@ -13,6 +13,7 @@ from unetscope.session.journal.faults import JournalError
 from unetscope.session.journal.history import Entry, History, Kind
 from unetscope.session.journal.identity import ImageIdentity
 from unetscope.session.journal.mirror import Mirror
+from unetscope.session.journal.places import JournalFiles
 from unetscope.session.journal.replaying import replayed
 from unetscope.session.journal.status import JournalStatus, Keeping, RestoreOffer
 from unetscope.session.journal.storage import Edit, JournalFile
@@ -37,6 +38,8 @@ class ImageJournal:
     make_folder
         Whether the folder may be made. Not beside a project: a drive that was taken out would
         be mistaken for an empty one.
+    files
+        The files of the window, of which images with one journal share one.
     seconds
         A clock for the waits between two tries.
     """
@@ -47,10 +50,12 @@ class ImageJournal:
         image: ImageIdentity,
         *,
         make_folder: bool = False,
+        files: JournalFiles | None = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path, self.image = path, image
         self._make_folder, self._seconds = make_folder, seconds
+        self._files = files or JournalFiles()
         self.mirror = replayed(image.shape, ())
         self.history = History()
         self._newest = 0  # sequence number of the last edit, kept or waiting
@@ -69,9 +74,7 @@ class ImageJournal:
     def close(self) -> None:
         """Try the last time what waits, and let go of the file."""
         self.flush()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._let_go()
 
     # ---- what is known
 
@@ -156,6 +159,22 @@ class ImageJournal:
         if not self._reason or self._seconds() >= self._next_try:
             self.flush()
 
+    def go_on_from(self, other: ImageJournal) -> None:
+        """Take in every edit of another journal of this image, unless there are edits here.
+
+        Where the other one cannot be read nothing is taken in; what is on screen begins anew then.
+        """
+        if self._newest or self._read_only or other._read_only:
+            return
+        try:
+            edits, self._classes = other._edits(), other.classes() or None
+        except JournalError:
+            return
+        self.mirror = replayed(self.image.shape, (edit.change for edit in edits))
+        self._take_history([edit.entry for edit in edits])
+        self._waiting = edits
+        self.flush()
+
     def keep_classes(self, classes: Sequence[LabelClass]) -> None:
         """Keep the names and colours of the classes, with the next edit or now."""
         self._classes = tuple(classes)
@@ -209,12 +228,11 @@ class ImageJournal:
     def _connected(self) -> tuple[JournalFile, int]:
         """The file, opened where it is not, and the image's row in it."""
         if self._file is not None and not self._file.in_place:
-            self._file.close()
-            self._file = None
+            self._let_go()
         if self._file is None or self._row is None:
             if self._make_folder:
                 self._made_folder()
-            self._file = self._file or JournalFile(self.path)
+            self._file = self._file or self._files.open(self.path)
             if self._file.read_only:
                 self._only_read(self._file)
                 return self._file, self._row or 0
@@ -223,6 +241,11 @@ class ImageJournal:
         elif self._reason:  # the last commit failed, or seemed to
             self._agree(self._file, self._row)
         return self._file, self._row
+
+    def _let_go(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            self._files.close(file)
 
     def _made_folder(self) -> None:
         try:
@@ -275,6 +298,13 @@ class ImageJournal:
         self._recent[edit.entry.sequence] = edit.runs
         if len(self._recent) > max(_IN_MEMORY, len(self._waiting)) and not self._read_only:
             del self._recent[next(iter(self._recent))]
+
+    def _edits(self) -> list[Edit]:
+        """Every edit, kept or waiting."""
+        file, row = self._file, self._row
+        kept = [] if file is None or row is None else file.entries(row)
+        on_disk = [Edit(entry, self._runs_on_disk(entry.sequence)) for entry in kept]
+        return [*on_disk, *self._waiting]
 
     def _runs_on_disk(self, sequence: int) -> bytes:
         if self._file is None or self._row is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from unetscope.session.connections import Connections
 from unetscope.session.journal.faults import JournalError
 from unetscope.session.journal.identity import ImageIdentity, content_hash
 from unetscope.session.journal.image_journal import ImageJournal
+from unetscope.session.journal.places import JournalFiles, JournalPlace
 from unetscope.session.journal.status import JournalStatus, RestoreOffer
 from unetscope.session.journal.watching import WatchedLabels
 from unetscope.session.layer_facts import layer_key
@@ -43,8 +44,8 @@ class _Kept:
 class StrokeKeeper:
     """Keeps what is painted on the images of a viewer; ``changed`` says that a status has.
 
-    Images are named by the keys of :class:`OpenLayers`. An image without a project has a journal
-    of its own, named after its content, so that it is found again wherever the image lies.
+    Images are named by the keys of :class:`OpenLayers`. An image without a place of its own has a
+    journal named after its content, so that it is found again wherever the image lies.
 
     Parameters
     ----------
@@ -52,12 +53,21 @@ class StrokeKeeper:
         The images and their strokes layers.
     folder
         Where the journals are; None takes ``UNETSCOPE_STROKES`` or the user's data folder.
+    place
+        Says where the journal of an image is instead; None in reply: in ``folder``. The folder of
+        a place is never made: a drive that was taken out would be mistaken for an empty one.
     """
 
     changed = Signal()
 
-    def __init__(self, layers: OpenLayers, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        layers: OpenLayers,
+        folder: Path | None = None,
+        place: Callable[[str], JournalPlace | None] | None = None,
+    ) -> None:
         self._layers, self._folder = layers, folder or journal_folder()
+        self._place, self._files = place or (lambda key: None), JournalFiles()
         self._kept: dict[str, _Kept] = {}
         self._swept_at, self._sweeping = time.monotonic(), False
         self._connections = Connections()
@@ -82,9 +92,9 @@ class StrokeKeeper:
         """
         if key in self._kept or self._layers.layer(key) is None:
             return
-        image = self._identity(key)
-        path = self._folder / f"{image.content}.sqlite3"
-        journal = ImageJournal(path, image, make_folder=True)
+        self._keep(key, self._journal(key))
+
+    def _keep(self, key: str, journal: ImageJournal) -> None:
         kept = self._kept[key] = _Kept(journal, offer=journal.offer)
         with suppress(JournalError):  # names and colours; the strokes come without them, too
             kept.classes = journal.classes()
@@ -92,6 +102,21 @@ class StrokeKeeper:
         if layer is not None:
             self._watch(key, layer)
         self.changed.emit()
+
+    def move(self, key: str) -> None:
+        """The place of an image is another one now: its journal goes on there, edit by edit.
+
+        Raises
+        ------
+        OSError, ImageError
+            If the pixels of the image cannot be read.
+        """
+        if key in self._kept:
+            journal, left = self._journal(key), self._kept[key]
+            self._unwatch(left)
+            journal.go_on_from(left.journal)
+            left.journal.close()
+            self._keep(key, journal)
 
     def status(self, key: str) -> JournalStatus:
         """What the window shows about the journal of an image."""
@@ -172,6 +197,14 @@ class StrokeKeeper:
             self.changed.emit()
 
     # ---- inside
+
+    def _journal(self, key: str) -> ImageJournal:
+        image, place = self._identity(key), self._place(key)
+        if place is not None:
+            known = replace(image, path=place.image)
+            return ImageJournal(place.journal, known, files=self._files)
+        path = self._folder / f"{image.content}.sqlite3"
+        return ImageJournal(path, image, make_folder=True, files=self._files)
 
     def _identity(self, key: str) -> ImageIdentity:
         image, layer = self._layers.micrograph(key), self._layers.layer(key)

@@ -98,14 +98,15 @@ class JournalFile:
 
     @property
     def in_place(self) -> bool:
-        """Whether the file is still where it was opened: one that was deleted takes writes, too."""
-        return _file_number(self.path) == self._is
+        """Whether it is open, and still where it was: one that was deleted takes writes, too."""
+        return self._is is not None and _file_number(self.path) == self._is
 
     def close(self) -> None:
         """Close the database and let go of the lock."""
         with suppress(sqlite3.Error):  # what is committed stays, in the log if not in the database
             self._connection.close()
         self._lock.release()
+        self._is = None
 
     # ---- images and classes
 

@@ -30,14 +30,18 @@ def content_of(path: Path) -> str:
     """The hash of a file or a zarr folder, with the way it was made.
 
     Files over 64 MiB are read at 48 evenly spread places, of 1 MiB each. Of a zarr folder the names
-    and sizes of all pieces count and the content of 48 of them; labels in it do not.
+    and sizes of all files count, the content of the metadata, and the first MiB of 48 evenly spread
+    pieces; the folder ``labels`` in it does not.
     """
     digest = hashlib.sha256()
     if path.is_dir():
-        pieces = sorted(_pieces(path))
-        for name, size in pieces:
+        files = sorted(_files(path))
+        for name, size in files:
             digest.update(f"{name} {size}\n".encode())
-        for name, _ in _spread(pieces):
+        told = [name for name, _ in files if name.rpartition("/")[2] in _ZARR_METADATA]
+        metadata = set(told)
+        pieces = [name for name, _ in files if name not in metadata]
+        for name in [*told, *_spread(pieces)]:
             with open(path / name, "rb") as piece:
                 digest.update(piece.read(_BLOCK_BYTES))
         return f"sha256-folder:{digest.hexdigest()}"
@@ -52,7 +56,7 @@ def content_of(path: Path) -> str:
     return f"sha256-spread:{digest.hexdigest()}"
 
 
-def _pieces(folder: Path) -> Iterator[tuple[str, int]]:
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
     """Name and size of every file of an image in a zarr folder."""
     for parent, folders, names in os.walk(folder):
         if Path(parent) == folder:
@@ -62,7 +66,7 @@ def _pieces(folder: Path) -> Iterator[tuple[str, int]]:
             yield file.relative_to(folder).as_posix(), file.stat().st_size
 
 
-def _spread(pieces: list[tuple[str, int]]) -> list[tuple[str, int]]:
+def _spread(pieces: list[str]) -> list[str]:
     if len(pieces) <= _BLOCKS:
         return pieces
     return [pieces[(len(pieces) - 1) * block // (_BLOCKS - 1)] for block in range(_BLOCKS)]

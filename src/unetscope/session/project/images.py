@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from unetscope.errors import ProjectError
+from unetscope.images.files import SUFFIXES
 from unetscope.images.micrograph import Micrograph
 from unetscope.session.project.contents import content_of, images_below, quick_facts
 from unetscope.session.project.records import ImageEntry
@@ -58,6 +59,23 @@ def entry_of(image: Micrograph, path: Path, folder: Path, image_id: str) -> Imag
         content=content_of(path),
         **_place(path, folder),
     )
+
+
+def image_files(path: Path) -> tuple[Path, ...]:
+    """``path`` itself, or if it is a folder of images and no OME-Zarr, the images directly in it.
+
+    Raises
+    ------
+    ProjectError
+        If there are none in the folder.
+    """
+    if not path.is_dir() or path.suffix.lower() == ".zarr" or quick_facts(path) is not None:
+        return (path,)
+    found = [file for file in sorted(path.iterdir()) if file.suffix.lower() in SUFFIXES]
+    shown = tuple(file for file in found if not file.name.startswith("."))
+    if not shown:
+        raise ProjectError(f"there is no image in {path}; choose a folder that holds some")
+    return shown
 
 
 def path_of(entry: ImageEntry, folder: Path) -> Path | None:

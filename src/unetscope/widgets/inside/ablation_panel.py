@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QFlowLayout
 
 from unetscope.widgets.looks import NarrowCombo, Tints, line_px, quiet
 
@@ -156,8 +156,10 @@ class AblationPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        self._kind_row = QGridLayout()
-        layout.addLayout(self._kind_row)
+        kinds = QFlowLayout()  # one below the other in a large font
+        for button in self.kinds.values():
+            kinds.addWidget(button)
+        layout.addLayout(kinds)
         layout.addWidget(self.layer)
         layout.addWidget(self.skips)
         for label, part in ((self._channel_label, self.channel), (self._inp_label, self.inp)):
@@ -170,8 +172,6 @@ class AblationPanel(QWidget):
         layout.addWidget(self.hint)
         layout.addWidget(self.go)
         layout.addWidget(self.rank)
-        for place, button in enumerate(self.kinds.values()):
-            self._kind_row.addWidget(button, 0, place)
 
     def _connect(self) -> None:
         for button in self.kinds.values():

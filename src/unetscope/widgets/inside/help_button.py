@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QGuiApplication, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from unetscope.widgets.inside.help_texts import HELP, Help
-from unetscope.widgets.looks import Tints, line_px
+from unetscope.widgets.looks import LARGE_PX, Tints, line_px
 
 _WIDE_LINES = 21  # width of the popup in line heights
 _MOST_PX = 420
@@ -28,6 +28,7 @@ class HelpButton(QToolButton):
         super().__init__(parent)
         self.help = HELP[topic]
         self.popup: HelpPopup | None = None
+        self._tints, self._line = tints, 0
         self.setText("?")
         self.setAccessibleName(f"Help on {topic}")
         self.setToolTip(f"What is this? ({self.help.title})")
@@ -37,8 +38,8 @@ class HelpButton(QToolButton):
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
-        self._tints = tints
-        side = round(line_px(self) * 1.25)
+        self._tints, self._line = tints, line_px(self)
+        side = round(self._line * (1.25 if self._line < LARGE_PX else 1.0))
         self.setStyleSheet(
             f"HelpButton {{ background: {tints.card}; color: {tints.text}; border: none; "
             f"border-radius: {side // 2}px; min-width: {side}px; max-width: {side}px; "
@@ -46,6 +47,12 @@ class HelpButton(QToolButton):
             f"HelpButton:hover, HelpButton:focus {{ background: {tints.accent}; "
             f"color: {tints.on_accent}; }}"
         )
+
+    def changeEvent(self, event: Any) -> None:
+        """As large as the font needs."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange and line_px(self) != self._line:
+            self.set_tints(self._tints)
 
     def open(self) -> None:
         """Show the explanation below the button; a click elsewhere or Esc closes it."""
@@ -87,7 +94,7 @@ class HelpPopup(QFrame):
         title = _label(shown.title, wide)
         title.setStyleSheet("font-weight: bold;")
         layout.addWidget(title)
-        picture = QPixmap(str(shown.path)) if shown.path is not None else QPixmap()
+        picture = QPixmap(str(shown.path))
         if not picture.isNull():
             layout.addWidget(_picture(picture, wide))
             caption = _label(shown.caption, wide)

@@ -10,17 +10,17 @@ FOLDER = Path(__file__).parent / "help"
 
 @dataclass(frozen=True)
 class Help:
-    """A short explanation; ``picture`` is a file in the folder ``help``, or empty."""
+    """A short explanation; ``picture`` is a file in the folder ``help``."""
 
     title: str
     text: str
-    picture: str = ""
-    caption: str = ""
+    picture: str
+    caption: str
 
     @property
-    def path(self) -> Path | None:
-        """The picture's file, None without one."""
-        return FOLDER / self.picture if self.picture else None
+    def path(self) -> Path:
+        """The picture's file."""
+        return FOLDER / self.picture
 
 
 HELP = {
@@ -84,35 +84,47 @@ HELP = {
         "An attribution map shows which parts of the image speak for a class at the chosen pixel "
         "or region. Methods ask in different ways (by slope, or by covering parts up) and need "
         "not agree; take what several of them show as the better founded.",
+        "attribution.png",
+        "A mitochondrion; what speaks for it when parts are covered, and by the slope.",
     ),
     "dissection": Help(
         "Which class?",
         "Every channel is compared with your painted pixels: how well does “this map is high” "
         "match “this pixel belongs to the class”? The score is IoU, 1 for the same pixels and 0 "
         "for none in common; only labelled pixels count.",
+        "dissection.png",
+        "Painted mitochondria, and the map of the channel that fits them best.",
     ),
     "before/after": Help(
         "Before / after",
         "Two versions of one network, weight by weight: which kernels training has changed, and "
         "how far their maps of this image moved. Early layers often change little, as edges and "
         "spots are of use for every material.",
+        "before-after.png",
+        "A map of the last stage before training, after it, and the difference.",
     ),
     "shift test": Help(
         "Shift test",
         "The image is moved by some pixels; the answer should move along and be the same "
         "otherwise. Pooling breaks this for shifts that are no multiple of its strides, and the "
         "map shows where and by how much.",
+        "shift-test.png",
+        "A micrograph; the error after a shift by 1 px, and by 8 px, where there is none.",
     ),
     "health": Help(
         "Health",
         "Looks for what goes wrong in networks: channels that never fire, kernels that leave a "
         "checkerboard, skip connections that do not lie on each other, and a field too small for "
         "your objects. What it says of channels holds for the images it was measured on.",
+        "health.png",
+        "A map that is alive, a dead one, and a checkerboard.",
     ),
     "activation maximisation": Help(
         "What does it like best?",
         "Starting from noise, an image is changed step by step so that one channel answers ever "
         "more strongly. The result shows what the channel looks for; it is no micrograph, and "
         "another start gives another image.",
+        "activation-maximisation.png",
+        "What one channel of the first, second and third stage likes best.",
     ),
 }

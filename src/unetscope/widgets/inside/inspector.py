@@ -1,7 +1,8 @@
 """What happens when a person looks inside: network, image, layer and point, joined.
 
-Opening and showing run in lanes of their own, so that a newer wish drops an older one; what is
-asked by a button is in :mod:`unetscope.widgets.inside.questions`.
+Opening and showing run in lanes of their own, so that a newer wish drops an older one. Which image
+is meant is in :mod:`unetscope.widgets.inside.images`, which network in ``networks``, and what is
+asked by a button in ``questions``.
 """
 
 from __future__ import annotations
@@ -15,20 +16,16 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.errors import UnetscopeError
 from unetscope.session.connections import Connections
 from unetscope.session.inside.answers import Pick, Shown, Working
-from unetscope.session.inside.glass import WHOLE_PX, Glass
+from unetscope.session.inside.glass import Glass
 from unetscope.session.inside.layers import EFFECTIVE, FIELD, InsideLayers
-from unetscope.session.inside.looking import (
-    map_limits,
-    open_subject,
-    show_maps,
-)
+from unetscope.session.inside.looking import map_limits, open_subject, show_maps
 from unetscope.session.inside.pointer import Pointer
 from unetscope.session.inside.related import first_layer, has_places
 from unetscope.session.inside.state import Inside
 from unetscope.session.inside.threads import with_threads
 from unetscope.session.layers import OpenLayers
-from unetscope.session.requests import Target
 from unetscope.session.values import Message
+from unetscope.widgets.inside.images import Images
 from unetscope.widgets.inside.measuring import Measuring
 from unetscope.widgets.inside.networks import Networks
 from unetscope.widgets.inside.probe import Probe
@@ -37,7 +34,6 @@ from unetscope.widgets.job_runner import JobEnded, Lane
 from unetscope.widgets.timers import single_shot
 
 FOLLOW_MS = 400  # after a training epoch, so that a burst of them opens one network
-VIEW_MS = 400  # after the camera has come to rest
 WAIT_S = 2.5
 
 
@@ -58,6 +54,7 @@ class Inspector(QObject):
         self.pointer = Pointer(self.layers)
         self.probe = Probe(self.inside, self.pictures, self.pointer, self)
         self.networks = Networks(viewer, self.inside, self)
+        self.images = Images(self.layers, self.inside, self)
         self.measuring = Measuring(self.inside, self.probe, self)
         self.own_contrast = False
         self._closed = False
@@ -65,20 +62,18 @@ class Inspector(QObject):
         self.opening, self.showing = Lane(self), Lane(self)
         self.questions = Questions(self, self)
         self._open_timer = single_shot(self, FOLLOW_MS, self.open)
-        self._view_timer = single_shot(self, VIEW_MS, self._view_moved)
         self._connect()
         self.networks.begin()
-        self._images_changed()
+        self.images.begin()
 
     def _connect(self) -> None:
-        connect = self._connections.connect
-        connect(self.layers.images_changed, self._images_changed)
-        connect(self.layers.activated, self._activated)
-        connect(self.layers.moved, self._view_moves)
-        connect(self.layers.panned, self._view_moves)
-        connect(self.pictures.channel_moved, self._channel_moved)
+        self._connections.connect(self.pictures.channel_moved, self._channel_moved)
         self.networks.chosen.connect(self.open)
         self.networks.renewed.connect(self._network_renewed)
+        self.images.chosen.connect(self._image_chosen)
+        self.images.renewed.connect(self._open_timer.start)
+        self.images.moved.connect(self.open)
+        self.images.emptied.connect(self._images_emptied)
         for lane, heard in ((self.opening, self._opened), (self.showing, self._showed)):
             lane.happened.connect(heard)
             lane.ended.connect(self._ended)
@@ -88,14 +83,14 @@ class Inspector(QObject):
         if self._closed:
             return
         self._closed = True
-        for timer in (self._open_timer, self._view_timer):
-            timer.stop()
+        self._open_timer.stop()
         lanes = (self.opening, self.showing, self.questions.lane, *self.measuring.lanes())
         for lane in lanes:
             lane.drop()
         self.measuring.close()
         self.probe.close()
         self.networks.close()
+        self.images.close()
         self._connections.close()
         self.pictures.close()
         self.layers.close()
@@ -112,9 +107,8 @@ class Inspector(QObject):
     def busy(self) -> bool:
         """Whether anything runs, or waits to."""
         lanes = (self.opening, self.showing, self.questions.lane)
-        timers = (self._open_timer, self._view_timer)
-        waits = any(lane.busy for lane in lanes) or any(timer.isActive() for timer in timers)
-        return waits or self.measuring.busy
+        waits = self._open_timer.isActive() or self.images.busy
+        return waits or any(lane.busy for lane in lanes) or self.measuring.busy
 
     # ---- networks
 
@@ -125,18 +119,12 @@ class Inspector(QObject):
             return
         self._open_timer.stop()
         try:
-            chosen = self.networks.subject(self._target())
+            chosen = self.networks.subject(self.images.target())
         except UnetscopeError as error:
             self.tell(error, "Opening")
             return
         inside.opening = True
         self._start(self.opening, partial(open_subject, chosen))
-
-    def _target(self) -> Target:
-        image = self.inside.image
-        assert image is not None
-        z, view = self.layers.visible(image.key)
-        return Target(image.key, self.layers.micrograph(image.key), z, view)
 
     def _opened(self, ticket: Any, event: Any) -> None:
         inside = self.inside
@@ -212,7 +200,7 @@ class Inspector(QObject):
             self.pointer.start(inside.image.key)
             if inside.point is None:
                 height, width = inside.image.spatial_shape[-2:]
-                depth = (float(self._target().z),) if inside.image.depth > 1 else ()
+                depth = (float(self.images.target().z),) if inside.image.depth > 1 else ()
                 self.probe.point_at((*depth, height // 2, width // 2))
         else:
             self.pointer.stop()
@@ -332,51 +320,18 @@ class Inspector(QObject):
         if self.inside.follow:
             self._open_timer.start()
 
-    def _images_changed(self, *_: Any) -> None:
-        inside = self.inside
-        inside.images = self.layers.summaries()
-        keys = {image.key: image for image in inside.images}
-        if inside.image is not None and inside.image.key in keys:
-            if keys[inside.image.key] != inside.image:
-                inside.image = keys[inside.image.key]
-                self._open_timer.start()
-            return
-        active = self.layers.active_image()
-        if not inside.images:
-            inside.image = None
-            inside.glass = None
-            self.set_probing(False)
-            return
-        self.choose_image(active if active in keys else inside.images[-1].key)
+    def _images_emptied(self) -> None:
+        self.inside.glass = None
+        self.set_probing(False)
 
-    def choose_image(self, key: str | None) -> None:
-        """Look at another image."""
-        chosen = next((image for image in self.inside.images if image.key == key), None)
-        if chosen is None or chosen == self.inside.image:
-            return
-        self.inside.image = chosen
+    def _image_chosen(self) -> None:
+        """What was shown of the last image's point is not of this one."""
+        image = self.inside.image
         self.inside.point = None
         self.pictures.remove(FIELD, EFFECTIVE)
-        if self.inside.probing:
-            self.pointer.start(chosen.key)
+        if self.inside.probing and image is not None:
+            self.pointer.start(image.key)
         self._open_timer.start()
-
-    def _activated(self, key: str) -> None:
-        self.choose_image(key)
-
-    def _view_moves(self) -> None:
-        self._view_timer.start()
-
-    def _view_moved(self) -> None:
-        """The camera or a slider has come to rest: what is shown follows the view."""
-        inside = self.inside
-        if inside.glass is None or inside.image is None:
-            return
-        target, old = self._target(), inside.glass.subject.target
-        if target.key != old.key:
-            return
-        if target.z != old.z or (target.view != old.view and inside.image.pixels > WHOLE_PX):
-            self.open()
 
     def _channel_moved(self, channel: int) -> None:
         if channel != self.inside.channel:

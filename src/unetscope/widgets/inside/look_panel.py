@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
-from unetscope.errors import UnetscopeError
+from unetscope.errors import ModelError
 from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.microscope_panel import MicroscopePanel
 from unetscope.widgets.inside.strongest_panel import StrongestPanel
@@ -159,6 +159,6 @@ def _channels(glass: Any, layer: str) -> int:
     """Channels of the layer's output; 1 for a layer of another network."""
     try:
         shape = glass.trace.call(layer).output_shape
-    except UnetscopeError:
+    except ModelError:
         return 1
     return int(shape[1]) if shape is not None and len(shape) > 1 else 1

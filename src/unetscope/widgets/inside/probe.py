@@ -71,7 +71,7 @@ class Probe(QObject):
         z = round(inside.point[0]) if len(inside.point) == 3 and glass.axes == 2 else None
         try:
             segments, centre = _field(glass, inside.layer, at)
-        except UnetscopeError:
+        except UnetscopeError:  # the chosen layer has no place in the image: nothing to draw
             self._layers.remove(FIELD, EFFECTIVE)
             return
         self._layers.lines(FIELD, segments, inside.image.key, z)

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from unetscope.learning.classes import PALETTE
 from unetscope.widgets.looks import Tints, line_px, quiet
 
 LINE, POINTS, BARS = "line", "points", "bars"
-# Okabe and Ito's colours stay apart for colour-blind people; those seen in both themes come first
-PALETTE = ("#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2")
+_LEAST_CONTRAST = 2.0  # of a line with the ground; fainter colours of the classes are left out
 _LINES_HIGH = 11
 
 
@@ -62,12 +63,17 @@ class ResultPlot(QWidget):
         self._graph.setLogMode(x=False, y=log)
         self._dress(x_label, y_label)
         for i, one in enumerate(series):
-            self._add(one, one.color or PALETTE[i % len(PALETTE)], log)
+            self._add(one, self._color(one, i), log)
         self._graph.autoRange()
         named = [(one, i) for i, one in enumerate(series) if one.name]
         self.legend.setVisible(len(named) > 1)
-        self.legend.setText(" &nbsp; ".join(_entry(one, i) for one, i in named))
+        self.legend.setText(" &nbsp; ".join(_entry(one, self._color(one, i)) for one, i in named))
         self._graph.setFixedHeight(round(line_px(self.legend) * _LINES_HIGH))
+
+    def _color(self, one: Series, place: int) -> str:
+        """The curve's own colour, or the next of the classes' that the ground lets see."""
+        colors = seen_on(self._tints.background)
+        return one.color or colors[place % len(colors)]
 
     def _build(self) -> None:
         import pyqtgraph
@@ -91,6 +97,7 @@ class ResultPlot(QWidget):
             axis.setStyle(tickFont=self.legend.font())
             axis.enableAutoSIPrefix(False)
             self._graph.setLabel(side, text, siPrefixEnableRanges=(), **words)
+            axis.resizeEvent()  # or the new label stands where the old one was centred
         self._graph.getAxis("left").setWidth(line * 5)
 
     def _add(self, one: Series, color: str, log: bool) -> None:
@@ -111,7 +118,24 @@ class ResultPlot(QWidget):
         self._graph.plot(x, y, pen=pen, **(dot if dots else {}))
 
 
-def _entry(one: Series, place: int) -> str:
-    color = one.color or PALETTE[place % len(PALETTE)]
+def seen_on(ground: str) -> list[str]:
+    """The colours of the classes that stand out from a ground, in their order."""
+    return [color for color in PALETTE if _contrast(color, ground) >= _LEAST_CONTRAST]
+
+
+def _contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours, 1 to 21 (Web Content Accessibility Guidelines 2.1)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(color: str) -> float:
+    """Relative luminance of an sRGB colour, 0 to 1."""
+    shares = QColor(color).getRgbF()[:3]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def _entry(one: Series, color: str) -> str:
     name = one.name.replace("&", "&amp;").replace("<", "&lt;").replace(" ", "&nbsp;")
     return f'<span style="color:{color}">■</span>&nbsp;{name}'

@@ -75,7 +75,8 @@ class ResultRows(QAbstractTableModel):
         orientation: Qt.Orientation,
         role: int = Qt.ItemDataRole.DisplayRole,
     ) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+        told = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)  # it may be shortened
+        if orientation == Qt.Orientation.Horizontal and role in told:
             return self.columns[section]
         if role == Qt.ItemDataRole.InitialSortOrderRole and self.is_numeric(section):
             return Qt.SortOrder.DescendingOrder.value  # the first click shows the largest

@@ -12,10 +12,15 @@ from unetscope.widgets.looks import line_px
 
 ROWS_HIGH = 9
 _NARROW_LINES = 4.5  # columns of words are not made narrower than so many line heights
+_ARROW_LINES = 1.0  # room in a header for its margins and the arrow of a sorted column
 
 
 class ResultTable(QTableView):
-    """Columns of words give way where it is narrow and take what is left where it is wide."""
+    """Columns of words take what is left where it is wide.
+
+    Where it is narrow, first the names of columns of numbers are shortened, then words. Numbers are
+    always whole.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,18 +67,27 @@ class ResultTable(QTableView):
         port = self.viewport()
         return port.width() if port is not None else self.width()
 
+    def _header_px(self, column: int) -> int:
+        """What a column's name needs."""
+        head, rows = self.horizontalHeader(), self.model()
+        if head is None or rows is None:
+            return 0
+        name = str(rows.headerData(column, Qt.Orientation.Horizontal) or "")
+        room = round(line_px(self) * _ARROW_LINES)
+        return int(head.fontMetrics().horizontalAdvance(name)) + room
+
     def _fit_columns(self) -> None:
         head = self.horizontalHeader()
         if head is None or head.count() != len(self._numeric) or not self._numeric:
             return
-        wide = [
-            max(self.sizeHintForColumn(i), head.sectionSizeHint(i)) + 4 for i in range(head.count())
-        ]
+        cells = [self.sizeHintForColumn(i) + 4 for i in range(head.count())]
+        wide = [max(cell, self._header_px(i)) for i, cell in enumerate(cells)]
         words = [i for i, numeric in enumerate(self._numeric) if not numeric]
-        least = round(line_px(self) * _NARROW_LINES)
+        narrow = round(line_px(self) * _NARROW_LINES)
+        least = [narrow if i in words else cell for i, cell in enumerate(cells)]
         over = sum(wide) - self._room()
-        for i in sorted(words, key=lambda i: -wide[i]):
-            given = min(max(0, wide[i] - least), max(0, over))
+        for i in sorted(range(len(wide)), key=lambda i: (i in words, least[i] - wide[i])):
+            given = min(max(0, wide[i] - least[i]), max(0, over))
             wide[i] -= given
             over -= given
         if over < 0:

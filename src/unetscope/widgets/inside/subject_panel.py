@@ -62,7 +62,7 @@ class SubjectPanel(QWidget):
         self.images.setToolTip("The image the network looks at.")
         self.images.setAccessibleName("Image")
         self.images.activated.connect(
-            lambda index: inspector.choose_image(self.images.itemData(index))
+            lambda index: inspector.images.choose(self.images.itemData(index))
         )
         self.probe = QPushButton("Probe")
         self.probe.setCheckable(True)

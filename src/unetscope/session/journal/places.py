@@ -1,0 +1,58 @@
+"""Where the journal of an image lies, and the journal files that one window has open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from unetscope.session.journal.storage import JournalFile
+
+
+@dataclass(frozen=True)
+class JournalPlace:
+    """Where the strokes of an image are kept, and the path it is known by there."""
+
+    journal: Path
+    image: str
+
+
+@dataclass
+class _Shared:
+    """A journal file and how many images use it."""
+
+    file: JournalFile
+    users: int = 1
+
+
+class JournalFiles:
+    """The journal files of one window; images of one project share theirs, and so its lock.
+
+    A file is closed when its last image lets go of it. One that only reads is never shared: the
+    next image may get the lock.
+    """
+
+    def __init__(self) -> None:
+        self._shared: dict[Path, _Shared] = {}
+
+    def open(self, path: Path) -> JournalFile:
+        """The open file at ``path``; :class:`JournalError` if it cannot be opened."""
+        known = self._shared.get(path)
+        if known is not None and known.file.in_place:
+            known.users += 1
+            return known.file
+        if known is not None:  # deleted, or replaced by another: it holds the lock of the next one
+            self._shared.pop(path).file.close()
+        file = JournalFile(path)
+        if not file.read_only:
+            self._shared[path] = _Shared(file)
+        return file
+
+    def close(self, file: JournalFile) -> None:
+        """Let go of a file for one image."""
+        known = self._shared.get(file.path)
+        if known is None or known.file is not file:
+            file.close()
+            return
+        known.users -= 1
+        if not known.users:
+            self._shared.pop(file.path).file.close()

@@ -1,0 +1,89 @@
+"""What a project keeps is written: labels and models one after the other, then project.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from unetscope.errors import OutputError, UnetscopeError
+from unetscope.session import projects
+from unetscope.session.project.folder import Project
+from unetscope.session.projects import scratch
+from unetscope.widgets.timers import single_shot
+from unetscope.widgets.writing_lane import RETRY_MS, Writing, WritingLane
+
+if TYPE_CHECKING:
+    from unetscope.widgets.project_desk import ProjectDesk
+
+SAVE_MS = 500
+
+
+class ProjectSaver(QObject):
+    """Writes for the open project of ``desk``; what the disk does not take is tried again."""
+
+    def __init__(self, desk: ProjectDesk) -> None:
+        super().__init__(desk)
+        self._desk = desk
+        self._writing = WritingLane(self)
+        self._writing.written.connect(self._written)
+        self._writing.failed.connect(lambda error: desk.tell(error, "Saving the project"))
+        self._timer = single_shot(self, SAVE_MS, self._save)
+
+    def close(self) -> None:
+        """Wait for nothing more; :meth:`save_all` still saves."""
+        self._timer.stop()
+
+    def write(self, job: Writing) -> None:
+        """Write a file after those that are waiting."""
+        self._writing.add(job)
+
+    def write_labels(self, project: Project, image_id: str, labels: np.ndarray) -> None:
+        """Write the labels of an image, which nobody changes any more."""
+        self._writing.add(partial(_saved, project, image_id, labels))
+
+    def save_soon(self) -> None:
+        """Save project.json when there is a moment of rest."""
+        self._timer.start(SAVE_MS)
+        self._desk.changed.emit()
+
+    def save_all(self) -> None:
+        """Write what is waiting and project.json, now and in this thread."""
+        self._writing.finish()
+        self._save()
+
+    def _save(self) -> None:
+        opened = self._desk.opened
+        self._timer.stop()
+        if opened is None or opened.cannot_write:
+            return
+        project, shown = opened.project, self._desk.images.shown_id
+        if shown is not None:
+            project.set_settings({projects.LAST_IMAGE: shown})
+        try:
+            project.save()
+        except UnetscopeError as error:
+            self._desk.tell(error, "Saving the project")
+            if isinstance(error, OutputError):
+                self._timer.start(RETRY_MS)
+
+    def _written(self, event: Any) -> None:
+        opened = self._desk.opened
+        if opened is None:
+            return
+        try:
+            if isinstance(event, projects.EntryRead):
+                opened.take(event.entry)
+            elif isinstance(event, projects.ModelWritten):
+                opened.keep_model(event)
+        except (UnetscopeError, OSError) as error:
+            self._desk.tell(error, "Saving the model")
+        self.save_soon()
+
+
+def _saved(project: Project, image_id: str, labels: np.ndarray) -> Iterator[Any]:
+    """Save labels on a copy of the record as it is when this runs."""
+    yield from projects.saved_labels(scratch(project), image_id, labels)
