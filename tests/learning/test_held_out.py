@@ -57,6 +57,22 @@ class Oracle(torch.nn.Module):
         return logits
 
 
+class _Echo(torch.nn.Module):
+    """Says what the instant voice says of the held-back pixels."""
+
+    def __init__(self, judge: HeldOut) -> None:
+        super().__init__()
+        self.judge, self.turn = judge, 0
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        window = self.judge._windows[self.turn % len(self.judge._windows)]
+        self.turn += 1
+        logits = torch.zeros(1, 2, *image.shape[2:])
+        told = torch.from_numpy(self.judge._instant[window.rows]).clamp(min=1e-9).log()
+        logits[0, :, window.y, window.x] = told.t()
+        return logits
+
+
 def test_a_useless_network_gets_no_share() -> None:
     judge, model, *_ = judged_by()
     random = settled(initialise(with_classes(model.backbone, 2), 5))
@@ -69,20 +85,31 @@ def test_a_useless_network_gets_no_share() -> None:
 def test_a_perfect_network_gets_the_largest_share_so_many_pixels_grant() -> None:
     judge, *_ = judged_by()
     verdict = judge.judge(Oracle(judge, 8.0, right=True), "fp32")
-    assert verdict.share == judge.largest_share * SHARES[-1] > 0.25
+    assert verdict.share == judge.largest_share * SHARES[-1] > 0.3
     assert verdict.validation is not None
     assert verdict.validation.pixels == len(judge)
 
 
+def test_where_few_pixels_judge_a_network_is_granted_more_as_it_matures() -> None:
+    judge, *_ = judged_by()
+    same = _Echo(judge)  # neither better nor worse than the instant answer
+    shares = [judge.judge(same, "fp32", maturity=m).share for m in (0.0, 0.5, 1.0)]
+    assert shares[0] == 0 < shares[1] < shares[2]
+    judge.targets = np.tile(judge.targets, 1 + 10_000 // len(judge))  # many pixels trust nobody
+    judge._instant = np.tile(judge._instant, (len(judge) // len(judge._instant), 1))
+    judge._network_answer = lambda *_: judge._instant  # type: ignore[method-assign]
+    assert judge.evidence == 1 and judge.judge(same, "fp32").share == 0
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_the_mixture_is_never_worse_than_the_instant_answer(seed) -> None:
+def test_the_mixture_is_never_clearly_worse_than_the_instant_answer(seed) -> None:
     judge, model, *_ = judged_by()
     net = settled(initialise(with_classes(model.backbone, 2), seed))
     own = judge._network_answer(net, "fp32")
     verdict = judge.judge(net, "fp32")
     mixed = (1 - verdict.share) * judge._instant + verdict.share * own
-    assert judge._dice(mixed) >= judge._dice(judge._instant)
-    assert judge._loss(mixed) <= judge._loss(judge._instant)
+    assert judge._dice(mixed) >= judge._dice(judge._instant) - 0.05
+    assert judge._loss(mixed) <= judge._loss(judge._instant) + 0.3 * 0.35
 
 
 def test_without_held_pixels_the_network_stays_silent() -> None:

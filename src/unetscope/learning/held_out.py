@@ -4,6 +4,11 @@ Two different things are kept apart. An honest *figure* needs places no training
 (:mod:`unetscope.learning.split`). A *choice* between the instant head and the fine-tuned network
 only needs strokes neither has learned from; where there is too little for a figure, whole strokes
 are held back for the choice alone, and no figure is reported.
+
+A handful of held-back strokes cannot make that choice well: they lie inside regions, where an
+unsharp young network loses, and say nothing about borders, where it gains. So few of them only
+veto what experience grants (a third of the answer, once the network has learned for a while), and
+the more there are, the more they decide alone (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -28,11 +33,13 @@ from unetscope.network.unet import UNet
 
 # Parts of the largest share the network may get that are compared on held-back pixels.
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-# Nats a full share must gain over none: with few held-back strokes a smaller gain is luck.
+# Nats a full share must gain over none where many pixels judge: a smaller gain is luck.
 _CAUTION = 0.08
-_LEAST_CAP = 0.25
-_ENOUGH_PIXELS = 10_000
+# Where few do: nats (and Dice) a share may lose on them for being what experience grants.
+_TRUST, _TRUSTED_DICE = 0.3, 0.05
+_GRANTED = 0.35
 _MOST_WITHOUT_FIGURE = 0.5
+_ENOUGH_PIXELS = 10_000
 _MAX_PIXELS = 20_000
 _CELL_PX = 96
 _MAX_WINDOWS = 24
@@ -48,11 +55,15 @@ class _Window:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What held-back pixels say about one network: its best share and the loss with it."""
+    """What held-back pixels say about one network: its best share and the loss with it.
+
+    ``loss`` is for comparing networks; one that is worse by less than ``slack`` may be no worse.
+    """
 
     share: float
     loss: float
     validation: Validation | None
+    slack: float = 0.0
 
 
 class HeldOut:
@@ -92,37 +103,52 @@ class HeldOut:
         return len(self.targets)
 
     @property
-    def largest_share(self) -> float:
-        """How much of the answer so few held-back pixels may give to the network.
+    def evidence(self) -> float:
+        """How much the held-back pixels can decide alone: 0, nothing, to 1."""
+        return min(1.0, len(self) / _ENOUGH_PIXELS)
 
-        A handful of strokes lies well inside its regions and says little about borders, so a
-        quarter is the most they can grant; ten thousand held-back pixels can grant all of it, or
-        half where they lie so near the training pixels that no honest figure could be given.
+    @property
+    def largest_share(self) -> float:
+        """How much of the answer the network may get.
+
+        About a third at first. Ten thousand held-back pixels can grant all of it, or half where
+        they lie so near the training pixels that no honest figure could be given.
         """
         most = _MOST_WITHOUT_FIGURE if self.kind == "strokes" else 1.0
-        return _LEAST_CAP + (most - _LEAST_CAP) * min(1.0, len(self) / _ENOUGH_PIXELS)
+        return _GRANTED + (most - _GRANTED) * self.evidence
 
     def move(self, device: str) -> None:
         """Judge on another device from now on."""
         self._device = device
 
-    def judge(self, net: UNet, precision: str) -> Verdict:
-        """Compare the shares for one network."""
+    def judge(self, net: UNet, precision: str, *, maturity: float = 1.0) -> Verdict:
+        """Compare the shares for one network.
+
+        Parameters
+        ----------
+        maturity : how far it has learned, from 0 (only just begun) to 1.
+        """
         if not len(self):
             return Verdict(0.0, float("nan"), None)
         own = self._network_answer(net, precision)
         shares = [part * self.largest_share for part in SHARES]
         mixtures = [(1 - share) * self._instant + share * own for share in shares]
         losses = [self._loss(mixed) for mixed in mixtures]
-        cautious = [loss + _CAUTION * share for loss, share in zip(losses, shares, strict=True)]
+        doubt = 1 - self.evidence
+        granted = _GRANTED * maturity
+        costs = [
+            loss + doubt * _TRUST * abs(share - granted) + self.evidence * _CAUTION * share
+            for loss, share in zip(losses, shares, strict=True)
+        ]
         # A network may be surer of itself without being right more often: both must agree.
         dice = [self._dice(mixed) for mixed in mixtures]
-        allowed = [c if d >= dice[0] else float("inf") for c, d in zip(cautious, dice, strict=True)]
+        least = dice[0] - doubt * _TRUSTED_DICE
+        allowed = [c if d >= least else float("inf") for c, d in zip(costs, dice, strict=True)]
         best = int(np.argmin(allowed))
         share = shares[best]
         mixed = (1 - share) * self._instant + share * own
         validation = self._validation(mixed, losses[best]) if self.kind != "strokes" else None
-        return Verdict(share, cautious[best], validation)
+        return Verdict(share, costs[best], validation, slack=doubt * _TRUST * _GRANTED)
 
     def _loss(self, chance: np.ndarray) -> float:
         """Log loss with every class weighing the same."""

@@ -35,6 +35,10 @@ from unetscope.learning.train_options import TrainOptions
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet
 
+# From here on the network gets all that experience grants it: until then its answers to whole
+# images, not to strokes, grow better (docs/benchmarks.md).
+MATURE_STEPS = 300
+
 
 class TrainingRun:
     """The state of one training, so that the loop of ``fine_tune`` reads as the story it is."""
@@ -189,8 +193,8 @@ class TrainingRun:
         began = time.perf_counter()
         self.epoch += 1
         newest = self._snapshot()
-        verdict, improved = self._judge(newest)
-        self.idle_epochs = 0 if improved else self.idle_epochs + 1
+        verdict, taken, best = self._judge(newest)
+        self.idle_epochs = 0 if best else self.idle_epochs + 1
         finite = [loss for loss in self.losses if loss == loss]
         mean = sum(finite) / len(finite) if finite else float("nan")
         self.losses.clear()
@@ -201,7 +205,7 @@ class TrainingRun:
             train_loss=mean,
             validation=verdict.validation,
             network_weight=self.model.network_weight,
-            improved=improved,
+            improved=taken,
             model=self.model,
             newest=newest,
         )
@@ -210,11 +214,19 @@ class TrainingRun:
         """The averaged weights as they are now, ready to answer."""
         return settled(copy.deepcopy(self.learner.average).to("cpu"))
 
-    def _judge(self, newest: UNet) -> tuple[Verdict, bool]:
-        verdict = self.held.judge(self.learner.average, self.learner.precision)
-        improved = verdict.loss < self.best_loss
-        if improved:
-            self.best_loss, self.best_epoch = verdict.loss, self.epoch
+    def _judge(self, newest: UNet) -> tuple[Verdict, bool, bool]:
+        """The verdict, whether its network is shown from now on, and whether none was better.
+
+        Where few pixels judge, a newer network is taken unless it is clearly worse.
+        """
+        maturity = min(1.0, self.learner.steps / MATURE_STEPS)
+        verdict = self.held.judge(self.learner.average, self.learner.precision, maturity=maturity)
+        best = verdict.loss < self.best_loss
+        taken = best or (verdict.share > 0 and verdict.loss < self.best_loss + verdict.slack)
+        if best:
+            self.best_loss = verdict.loss
+        if taken:
+            self.best_epoch = self.epoch
             self.best_validation = verdict.validation
             self.model = replace(
                 self.model,
@@ -222,7 +234,7 @@ class TrainingRun:
                 network_classes=self.values,
                 network_weight=verdict.share,
             )
-        return verdict, improved
+        return verdict, taken, best
 
     def finish(self, reason: str) -> Finished:
         """The best model, with what happened written down in it."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -112,6 +113,20 @@ class DockedPanel(QWidget):
         if event.type() == QEvent.Type.Close and watched is self._watched:
             self.shut_down()
         return False
+
+    def make_canvas_current(self, event: Any = None) -> None:
+        """Make the canvas's OpenGL context the current one; for when a layer is being removed.
+
+        napari deletes what it drew the layer with at once, in whichever context is current, and
+        outside of a repaint that is the one in which Qt composes the window. Mesa's software
+        renderer then loses the shader the canvas draws with, and the second repaint crashes.
+        """
+        dock = self._dock()
+        window = dock.parentWidget() if dock is not None else None
+        centre = window.centralWidget() if isinstance(window, QMainWindow) else None
+        for canvas in centre.findChildren(QOpenGLWidget) if centre is not None else ():
+            if canvas.isValid():
+                canvas.makeCurrent()
 
     def _settle(self) -> None:
         """Share one place with the other panel as tabs, and ask for the preferred width."""

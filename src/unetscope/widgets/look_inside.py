@@ -64,6 +64,7 @@ class LookInside(DockedPanel):
     def _connect(self) -> None:
         self._connections.connect(self.inside.events, self._changed)
         self._connections.connect(self._viewer.events.theme, self._theme_changed)
+        self._connections.connect(self._viewer.layers.events.removing, self.make_canvas_current)
         self.answer_panel.export.connect(self.saving.export)
         self.answer_panel.report.connect(self.saving.report)
         self.ask_panel.unfolded.connect(self.bring_into_view)

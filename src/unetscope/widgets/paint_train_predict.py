@@ -112,6 +112,8 @@ class PaintTrainPredict(DockedPanel):
         bench = self.bench
         self.journal_bar.restore.connect(bench.strokes.restore)
         self.journal_bar.decline.connect(bench.strokes.decline)
+        labels = self.projects.labels
+        self.projects.files.asked.connect(lambda _: self.bring_into_view(labels))
         self.image_panel.chosen.connect(bench.choose_image)
         self.image_panel.read_as.connect(bench.read_as)
         self.model_panel.bundled.connect(bench.shelf.open_bundled)
@@ -183,6 +185,7 @@ class PaintTrainPredict(DockedPanel):
         self._connections.connect(self.session.events, self._session_changed)
         self._connections.connect(self.bench.layers.images_changed, self._offer_layers)
         self._connections.connect(self._viewer.events.theme, self._theme_changed)
+        self._connections.connect(self._viewer.layers.events.removing, self.make_canvas_current)
         self._connections.connect(self.bench.strokes.keeper.changed, self._show_journal)
         self._connections.connect(self.bench.brush.changed, self._show_brush)
         if self._preferences.changed is not None:

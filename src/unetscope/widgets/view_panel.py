@@ -65,6 +65,7 @@ class ViewPanel(QWidget):
             switch.toggled.connect(signal)
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
+        self.opacity.setMinimumWidth(40)  # so that the row fits a narrow panel in a large font
         self.opacity.valueChanged.connect(self._opacity_moved)
         self.percent = QLabel()
         below = QHBoxLayout()
