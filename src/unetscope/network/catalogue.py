@@ -33,7 +33,7 @@ _BUNDLED = (
         "general-fast",
         "General, fast",
         "0.48 million parameters; the default.",
-        "36885987fee4dd80bbefd44d33466a9e56290a16ee48928d1433d5451d16f1f6",
+        "64dd8e3f17c4debef045a7ba4518bd990dc22d54a74d60b2a804fe0d42e8f052",
     ),
     BundledModel(
         "general-large",

@@ -34,6 +34,8 @@ def export_weights(
     net = learner.net.eval()
     folded = fold_batch_norm(net) if net.config.norm == "batch" else net
     recipe = learner.recipe()
+    if config.forest_trees == 0:  # then the run has not learned it
+        recipe = replace(recipe, forest_share=config.forest_share)
     if data_root is not None:
         recipe = replace(recipe, temperature=choose_temperature(folded, recipe, data_root))
     log = [json.loads(line) for line in (run_dir / "log.jsonl").read_text().splitlines()]

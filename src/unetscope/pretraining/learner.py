@@ -34,7 +34,7 @@ class PretrainConfig:
     ``start`` names bundled weights to go on from; they are folded, so the network then learns
     without batch normalisation. ``forest_trees`` above zero trains for what a user is shown: the
     head averaged with a forest of so many trees and weighted by the classes' shares, asked on
-    ``asked_pixels`` of every crop.
+    ``asked_pixels`` of every crop. Without it, the forest's part in the answer is ``forest_share``.
     """
 
     name: str
@@ -50,6 +50,7 @@ class PretrainConfig:
     start: str | None = None
     forest_trees: int = 0
     asked_pixels: int = 4096
+    forest_share: float = 0.5
 
     @classmethod
     def read(cls, path: Path) -> PretrainConfig:
