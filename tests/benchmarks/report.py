@@ -15,7 +15,8 @@ from benchmarks.rows import Row, Rows
 from benchmarks.tables import Bar, table
 
 SUBJECTS = (*QUALITY, "latency", "startup", "smoothness", "throughput", "inside")
-_TRIED = Path(__file__).with_name("tried.md")
+# Written by hand: what programs of their own measured, and experiments.
+_STROKES, _TRIED = (Path(__file__).with_name(name) for name in ("strokes.md", "tried.md"))
 
 
 def write(kept: Sequence[Rows], plan: Plan, out: Path) -> None:
@@ -35,12 +36,17 @@ def write(kept: Sequence[Rows], plan: Plan, out: Path) -> None:
         _targets(bars),
         quality_pages.pages(dice, plan, figures),
         speed_pages.pages(found, figures),
+        _by_hand(_STROKES),
         inside_pages.pages(found["inside"]),
-        _TRIED.read_text() if _TRIED.exists() else "",
+        _by_hand(_TRIED),
         _limits(),
     ]
     out.write_text("\n\n".join(part.strip() for part in parts if part.strip()) + "\n")
     out.with_suffix(".json").write_text(_json(about, plan, found))
+
+
+def _by_hand(page: Path) -> str:
+    return page.read_text() if page.exists() else ""
 
 
 def _head(about: dict[str, str], plan: Plan, kept: Sequence[Rows]) -> str:
