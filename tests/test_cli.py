@@ -370,7 +370,7 @@ def test_pretraining_runs_a_configuration_and_exports_its_weights(
         yield {"step": 50, "seconds": 60 * config.minutes, "loss": 0.5}
 
     monkeypatch.setattr(meta, "meta_train", trained)
-    monkeypatch.setattr(export, "export_weights", lambda config, run_dir, out: "hash")
+    monkeypatch.setattr(export, "export_weights", lambda *_, data_root: "hash")
     out = tmp_path / "out"
     paths = ("--run", tmp_path / "run", "--out", out, "--data", tmp_path)
     monkeypatch.setattr("unetscope.pretraining.judge.HeldOutJudge", lambda *_: None)
