@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from unetscope.learning.feature_cache import FeatureCache
     from unetscope.learning.pixel_model import PixelModel
 
+# Computed before the first stroke: some seconds of work, and no more than the cache keeps.
+WARM_TILES = 16
+
 
 class EngineJobs:
     """The real engine's jobs; they share one feature cache."""
@@ -90,7 +93,7 @@ class EngineJobs:
         yield ModelSaved(path)
 
     def warm(self, model: PixelModel, target: Target) -> Iterator[JobEvent]:
-        """Compute the features of what is on screen."""
+        """Compute the features of what is on screen, of a huge view those of its middle."""
         device = self._prepared_device()
         from unetscope.learning.feature_cache import grid
         from unetscope.learning.tiling import tiles_touching
@@ -98,7 +101,8 @@ class EngineJobs:
         model = model.for_channels(target.image.channels)
         height, width = target.image.spatial_shape[-2:]
         view = target.view or (slice(0, min(height, 1024)), slice(0, min(width, 1024)))
-        for tile in tiles_touching(grid(model, target.image, self.settings.tile_px), view):
+        tiles = tiles_touching(grid(model, target.image, self.settings.tile_px), view)
+        for tile in tiles[:WARM_TILES]:
             self._features().levels(model, target.image, target.z, tile, device)
             yield Warmed(device)
 
