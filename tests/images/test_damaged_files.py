@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image
 
 from unetscope.errors import ImageError
+from unetscope.images.damage import translated_errors
 from unetscope.images.files import read_micrograph, write_micrograph
 from unetscope.images.micrograph import as_micrograph
 
@@ -194,3 +195,13 @@ def test_a_tiff_that_claims_more_than_it_can_hold_is_refused(tmp_path: Path) -> 
     path.write_bytes(content)
     with pytest.raises(ImageError, match=r"bomb|damaged"):
         read_micrograph(path)
+
+
+def test_too_little_memory_is_not_told_as_damage_alone(tmp_path) -> None:
+    def reading() -> None:
+        with translated_errors(tmp_path / "huge.tif", "TIFF"):
+            raise MemoryError
+
+    with pytest.raises(ImageError, match=r"huge\.tif asks for more memory than there is") as told:
+        reading()
+    assert isinstance(told.value.__cause__, MemoryError)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -122,13 +120,9 @@ def test_the_window_follows_the_cursor_on_a_real_micrograph(micrograph) -> None:
         glass = microscope(net, micrograph, layer, region=region)
         rng = np.random.default_rng(0)
         cells = [tuple(int(rng.integers(a, b)) for a, b in glass.cells) for _ in range(30)]
-        seconds = []
         for cell in cells:
-            start = time.perf_counter()
             answer = glass.at(3, cell)
-            seconds.append(time.perf_counter() - start)
             assert answer.total == pytest.approx(float(maps[(3, *cell)]), rel=1e-3, abs=1e-4)
-        assert np.median(seconds) < 0.005  # about 0.0003 s on an idle core
 
 
 def test_the_model_is_left_alone() -> None:

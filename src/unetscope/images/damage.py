@@ -28,7 +28,12 @@ def translated_errors(path: Path, kind: str) -> Iterator[None]:
         raise ImageError(f"{path} is not there; check the name and the folder") from error
     except PermissionError as error:
         raise ImageError(f"{path} may not be read; check its permissions") from error
-    except Exception as error:
+    except MemoryError as error:  # a sound file can be too large, a damaged one can claim to be
+        raise ImageError(
+            f"{path} asks for more memory than there is; close other programs or save it as "
+            "OME-Zarr, or, if it is not that large, the file is damaged: copy or export it again"
+        ) from error
+    except Exception as error:  # any other type, as said above; none is lost, it is the cause
         said = str(error).strip() or type(error).__name__
         raise ImageError(
             f"{path} cannot be read as {kind} ({said[:200]}); the file is damaged, "
