@@ -19,8 +19,9 @@ from unetscope.learning.persistence import start_model
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import settled
 from unetscope.learning.samples import Sample
-from unetscope.learning.tiling import plan_tiles, relative
+from unetscope.learning.tiling import plan_tiles
 from unetscope.network.channels import with_classes
+from unetscope.network.cropping import relative
 from unetscope.network.unet import ConvBlock, UNet
 
 SIDE, LARGE_TILE, BIG_SIDE = 512, 768, 1536

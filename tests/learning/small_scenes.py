@@ -44,12 +44,22 @@ def sample(
     return Sample(as_micrograph(image, name=key), strokes(labels, seed), key)
 
 
+PLAIN_RECIPE = Recipe()
+# Gains of a head that stands on a second look at the image's quarter, and on one stride more.
+CONTEXT_RECIPE = Recipe(context_gain=(1.0, 0.5), classical_gain=((0.25,) * 5,) * 5)
+
+
 def small_model(
-    *, channels: int = 1, widths: tuple[int, ...] = (4, 6, 8, 10), seed: int = 0, **config: object
+    *,
+    channels: int = 1,
+    widths: tuple[int, ...] = (4, 6, 8, 10),
+    seed: int = 0,
+    recipe: Recipe = PLAIN_RECIPE,
+    **config: object,
 ) -> PixelModel:
     """A model on a random net that is much smaller than the bundled ones."""
     net = initialise(UNet(UNetConfig(widths=widths, norm="none", **config)), seed)  # type: ignore[arg-type]
-    return PixelModel("random", settled(net), Recipe(), seed=seed).for_channels(channels)
+    return PixelModel("random", settled(net), recipe, seed=seed).for_channels(channels)
 
 
 def stack(image: np.ndarray, planes: int) -> Micrograph:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from learning.small_scenes import sample, small_model
+from learning.small_scenes import CONTEXT_RECIPE, sample, small_model
 from unetscope.errors import ModelError
 from unetscope.learning.answering import (
     Voice,
@@ -17,21 +17,35 @@ from unetscope.learning.answering import (
     start_of,
     voices,
 )
+from unetscope.learning.features import Recipe
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.network.unet import UNet
 
 
-def test_the_instant_answer_as_a_network_says_what_prediction_says() -> None:
+@pytest.mark.parametrize(
+    ("recipe", "shape"), [(Recipe(), (1, 72, 88)), (CONTEXT_RECIPE, (1, 96, 96))]
+)
+def test_the_instant_answer_as_a_network_says_what_prediction_says(recipe, shape) -> None:
     painted = sample((72, 88))
-    model = fit_instant(small_model(), [painted], with_forest=False)
+    model = fit_instant(small_model(recipe=recipe), [painted], with_forest=False)
     net = answering_network(model, Voice.INSTANT)
     image = network_input(model, painted.image)
-    assert image.shape == (1, 72, 88)
+    assert image.shape == shape
     with torch.no_grad():
-        chance = net(image[None]).softmax(dim=1)[0].numpy()
+        chance = net(image[None]).softmax(dim=1)[0, :, :72, :88].numpy()
     np.testing.assert_allclose(chance, predict_probabilities(model, painted.image), atol=2e-5)
     assert {"enc1", "dec1", "classifier"} <= {name for name, _ in net.named_modules()}
+
+
+def test_both_looks_share_their_weights() -> None:
+    model = fit_instant(small_model(recipe=CONTEXT_RECIPE), [sample()], with_forest=False)
+    net = answering_network(model, Voice.INSTANT)
+    assert net.context.enc2.conv1.weight is net.enc2.conv1.weight
+    own = sum(p.numel() for p in small_model().backbone.parameters())
+    head = model.head.weight.numel() + model.head.bias.numel()
+    unused = sum(p.numel() for p in small_model().backbone.classifier.parameters())
+    assert sum(p.numel() for p in net.parameters()) == own - unused + head
 
 
 def test_the_network_is_a_copy_of_the_fine_tuned_one() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unetscope.learning.classical import FILTERS, REACH_PX, STRIDES, classical_maps
+from unetscope.learning.classical import FILTERS, STRIDES, classical_maps, reach_px
 
 
 def test_maps_have_the_resolution_of_their_stride() -> None:
@@ -43,16 +43,24 @@ def test_a_ramp_has_its_slope_and_a_bright_line_a_negative_curvature() -> None:
     assert maps["deviation"][16, 16] > maps["deviation"][16, 4]
 
 
-@pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.parametrize("stride", (*STRIDES, 16))
 def test_the_filters_see_no_farther_than_said(stride) -> None:
-    side = 256
-    image = torch.rand(1, 1, 8, side, dtype=torch.float64, requires_grad=True)
-    maps = classical_maps(image)[stride]
+    side = 512
+    image = torch.rand(1, 1, 16, side, dtype=torch.float64, requires_grad=True)
+    maps = classical_maps(image, strides=(stride,))[stride]
     cell = side // stride // 2
     (gradient,) = torch.autograd.grad(maps[0, :, 0, cell].sum(), image)
     seen = torch.nonzero(gradient[0, 0].abs().sum(dim=0))[:, 0]
     # from the pixels of the cell itself, whichever it is that asks
     left = cell * stride + stride - 1 - int(seen.min())
     right = int(seen.max()) - cell * stride
-    assert max(left, right) <= REACH_PX
-    assert stride < max(STRIDES) or max(left, right) == REACH_PX
+    assert max(left, right) == reach_px(stride)
+
+
+def test_maps_of_a_core_are_those_of_the_whole() -> None:
+    image, strides = torch.rand(2, 2, 320, 288), (*STRIDES, 16)
+    core = (slice(128, 192), slice(112, 160))
+    whole, part = classical_maps(image, strides=strides), classical_maps(image, core, strides)
+    for stride in strides:
+        cells = tuple(slice(side.start // stride, side.stop // stride) for side in core)
+        assert torch.allclose(part[stride], whole[stride][(..., *cells)], atol=1e-5)

@@ -11,7 +11,7 @@ from learning.small_scenes import blobs, small_model, stack
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning import feature_cache
-from unetscope.learning.classical import REACH_PX
+from unetscope.learning.classical import STRIDES, reach_px
 from unetscope.learning.feature_cache import FeatureCache, grid, read_window
 from unetscope.learning.features import rows_at
 
@@ -111,5 +111,5 @@ def test_tiles_reach_as_far_as_network_and_filters_do() -> None:
         model, image = small_model(widths=widths), as_micrograph(picture(shape=(400, 16)))
         middle = grid(model, image, 64)[3]
         assert middle.grown[0].start - middle.window[0].start >= max(
-            model.backbone.config.reach_px, REACH_PX
+            model.backbone.config.reach_px, reach_px(max(STRIDES))
         )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from learning.small_scenes import small_model
+from learning.small_scenes import CONTEXT_RECIPE, small_model
 from unetscope.errors import ModelError
 from unetscope.learning.features import (
     Levels,
@@ -87,6 +87,40 @@ def test_any_depth_of_the_net_gives_its_finest_taps(widths) -> None:
     assert sum(maps.shape[0] for maps in levels.values()) == feature_count(net, 1)
 
 
+def test_the_second_look_is_the_same_network_on_the_images_quarter() -> None:
+    net, layout = small_model().backbone, CONTEXT_RECIPE.layout
+    image = torch.rand(2, 1, 96, 64)
+    with torch.inference_mode():
+        found = feature_levels(net, image, layout=layout)
+        quarter = functional.avg_pool2d(image, 4)
+        taps = net.taps(quarter, ("dec1", "dec2"))
+    assert list(found) == [1, 2, 4, 8, 16]
+    assert torch.allclose(found[4][:, :4], taps["dec1"], atol=1e-6)
+    assert torch.allclose(found[8][:, :6], taps["dec2"], atol=1e-6)
+    assert side_multiple(net, layout) == 32
+    rows = rows_at({s: m[0] for s, m in found.items()}, torch.tensor([40]), torch.tensor([9]))
+    assert rows.shape == (1, feature_count(net, 1, layout))
+    columns = classical_columns(net, 1, layout)
+    assert len(columns) == classical_count(1, layout) == 25
+    own = classical_image({s: m[0] for s, m in found.items()}, 1, layout)[:, 40, 9]
+    assert torch.allclose(rows[0, columns], own, atol=1e-5)
+
+
+def test_a_core_with_context_is_that_of_the_whole() -> None:
+    net, layout = small_model().backbone, CONTEXT_RECIPE.layout
+    image, core = torch.rand(1, 1, 640, 576), (slice(288, 352), slice(256, 320))
+    with torch.inference_mode():
+        whole = feature_levels(net, image, layout=layout)
+        part = feature_levels(net, image, core, layout)
+        # more than 200 px away, where nobody looks
+        image[..., :32, :] = 5.0
+        far = feature_levels(net, image, core, layout)
+    for stride, maps in part.items():
+        cells = tuple(slice(side.start // stride, side.stop // stride) for side in core)
+        assert torch.allclose(maps, whole[stride][(..., *cells)], atol=1e-5)
+        assert torch.equal(maps, far[stride])
+
+
 def test_gains_stand_in_the_order_of_the_rows() -> None:
     net, levels = levels_of(2)
     classical = torch.arange(20.0).reshape(4, 5) + 100
@@ -96,11 +130,16 @@ def test_gains_stand_in_the_order_of_the_rows() -> None:
     assert parts[1].tolist() == [2.0] * 6 + classical[1].tolist() * 2
     assert parts[2].tolist() == classical[2].tolist() * 2
     assert parts[3].tolist() == classical[3].tolist() * 2
+    gains = gain_vector(net, 1, torch.tensor([1.0, 2.0]), classical, torch.tensor([3.0, 4.0]))
+    assert gains.tolist()[4 + 5 + 6 + 5 :][:4] == [3.0] * 4
+    assert gains.tolist()[-11:-5] == [4.0] * 6
 
 
 def test_a_recipe_survives_json_and_a_damaged_one_is_refused() -> None:
-    recipe = Recipe(tap_gain=(0.5, 2.0), ridge=0.1)
+    recipe = Recipe(tap_gain=(0.5, 2.0), ridge=0.1, context_gain=(1.0, 0.25))
     assert Recipe.from_dict(recipe.to_dict()) == recipe
+    earlier = {k: v for k, v in recipe.to_dict().items() if k != "context_gain"}
+    assert not Recipe.from_dict(earlier).layout.context
     with pytest.raises(ModelError, match="recipe"):
         Recipe.from_dict({**recipe.to_dict(), "ridge": None})
 

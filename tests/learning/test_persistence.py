@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 
-from learning.small_scenes import blobs, sample, small_model
+from learning.small_scenes import CONTEXT_RECIPE, PLAIN_RECIPE, blobs, sample, small_model
 from unetscope.errors import ModelError, ModelFileError, OutputError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.features import network_fingerprint
+from unetscope.learning.features import Recipe, network_fingerprint
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel
@@ -29,9 +29,12 @@ from unetscope.network.model_file import load_model_file, save_model_file
 from unetscope.network.unet import initialise
 
 
-def trained(*, forest: bool = True, network: bool = True) -> PixelModel:
+def trained(
+    *, forest: bool = True, network: bool = True, recipe: Recipe = PLAIN_RECIPE
+) -> PixelModel:
     named = [LabelClass(1, "Grund", "#010203"), LabelClass(2, "µ-crack", "#ff0000")]
-    model = fit_instant(small_model(seed=3), [sample()], with_forest=forest, classes=named)
+    start = small_model(seed=3, recipe=recipe)
+    model = fit_instant(start, [sample()], with_forest=forest, classes=named)
     if network:
         net = settled(initialise(with_classes(model.backbone, 2), 7))
         model = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
@@ -50,10 +53,11 @@ def model() -> PixelModel:
     return trained()
 
 
+@pytest.mark.parametrize("recipe", [PLAIN_RECIPE, CONTEXT_RECIPE])
 @pytest.mark.parametrize("forest", [False, True])
 @pytest.mark.parametrize("network", [False, True])
-def test_a_loaded_model_predicts_bitwise_the_same(tmp_path, forest, network) -> None:
-    saved = trained(forest=forest, network=network)
+def test_a_loaded_model_predicts_bitwise_the_same(tmp_path, forest, network, recipe) -> None:
+    saved = trained(forest=forest, network=network, recipe=recipe)
     save_model(saved, tmp_path / "m.unetscope")
     loaded = load_model(tmp_path / "m.unetscope")
     image = as_micrograph(blobs((60, 75), 11)[0])

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from learning.small_scenes import blobs, sample, small_model, stack
+from learning.small_scenes import CONTEXT_RECIPE, blobs, sample, small_model, stack
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import Normalisation
@@ -53,6 +53,7 @@ def voices() -> dict[str, PixelModel]:
         "head and network": fitted(network=0.5),
         "network": fitted(network=1.0),
         "head, forest and network": fitted(forest=True, network=0.25),
+        "both looks": fitted(forest=True, network=0.5, recipe=CONTEXT_RECIPE),
     }
 
 
@@ -70,6 +71,11 @@ def same_however_cut(model: PixelModel, image: Micrograph) -> None:
 )
 def test_tiles_answer_as_the_whole_image(voices, voice, shape) -> None:
     same_however_cut(voices[voice], as_micrograph(blobs(shape, 3)[0], axes="yx"))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (33, 64), (40, 640), (570, 90)])
+def test_tiles_of_both_looks_answer_as_the_whole_image(voices, shape) -> None:
+    same_however_cut(voices["both looks"], as_micrograph(blobs(shape, 3)[0], axes="yx"))
 
 
 @pytest.mark.parametrize("upsampling", ["transposed", "interpolated"])

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unetscope.learning.tiling import padded_shape, plan_tiles, relative, tiles_touching
+from unetscope.learning.tiling import padded_shape, plan_tiles, tiles_touching
+from unetscope.network.cropping import relative
 
 SIDES = st.integers(1, 300)
 PLANS = st.fixed_dictionaries(

@@ -52,6 +52,16 @@ def test_episodes_are_well_formed() -> None:
         assert (episode.depth[episode.edges == 1] == 0).all()
 
 
+def test_a_margin_is_shown_and_never_asked_about() -> None:
+    source = EpisodeSource(seed=0, crop_px=32, pool=2)
+    source.margin_px = 16
+    for _ in range(5):
+        episode = source.draw()
+        assert episode.image.shape == (CROPS, 1, 64, 64)
+        for inner in (episode.support, episode.query, episode.edges, episode.depth):
+            assert inner.shape == (CROPS, 32, 32)
+
+
 def test_the_pool_is_repainted_while_episodes_are_drawn() -> None:
     source = EpisodeSource(seed=0, crop_px=32, pool=2)
     before = [plate.pixels for plates in source.synthetic.values() for plate in plates]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +54,8 @@ def test_a_step_moves_network_gains_and_penalty(tiny) -> None:
     before = {name: tensor.clone() for name, tensor in learner.named_parameters()}
     (loss,) = stepped(tiny, learner, optimiser, [0])
     assert 0 < loss < 20
-    still = [n for n, p in learner.named_parameters() if torch.equal(p, before[n])]
+    moving = [(n, p) for n, p in learner.named_parameters() if p.numel()]
+    still = [n for n, p in moving if torch.equal(p, before[n])]
     unused = {"net.classifier.weight", "net.classifier.bias"}
     assert set(still) - unused == {"log_prior_strength", "log_forest_odds"}
 
@@ -64,10 +66,33 @@ def test_training_for_the_whole_answer_moves_the_forests_share_and_the_prior_as_
     before = {name: tensor.clone() for name, tensor in learner.named_parameters()}
     losses = stepped(config, learner, optimiser, [0, 1])
     assert all(0 < loss < 20 for loss in losses)
-    still = {n for n, p in learner.named_parameters() if torch.equal(p, before[n])}
+    moving = [(n, p) for n, p in learner.named_parameters() if p.numel()]
+    still = {n for n, p in moving if torch.equal(p, before[n])}
     assert still <= {"net.classifier.weight", "net.classifier.bias"}
     recipe = learner.recipe()
     assert 0 < recipe.forest_share < 1 and recipe.forest_share != 0.5
+
+
+def test_a_second_look_joins_after_its_time_and_leaves_the_statistics_alone(tiny, tmp_path) -> None:
+    config = replace(tiny, minutes=0.03, context_after=0.015, strides=5, margin_px=16)
+    assert not config.has_context(0.5) and config.has_context(1.0)
+    assert not tiny.has_context(1e9)
+    records = list(meta_train(config, tmp_path))
+    assert records[-1]["seconds"] >= 1.8
+    learner = MetaLearner(config)
+    assert learner.gains().shape == (feature_count(learner.net, 1, learner.layout),)
+    before = learner.log_context_gain.detach().clone()
+    statistics = []
+    for joins in (False, True):  # of the same episode
+        source = EpisodeSource(seed=0, crop_px=config.crop_px, pool=1)
+        source.margin_px, learner.context_joins = config.margin_px, joins
+        trained = copy.deepcopy(learner)
+        optimiser = torch.optim.AdamW(trained.parameters(), lr=1e-3)
+        _train_step(trained, source, config, optimiser, "fp32", "cpu")
+        assert torch.equal(trained.log_context_gain, before) is not joins
+        statistics.append([b for n, b in trained.net.named_buffers() if "running" in n])
+    assert statistics[0]
+    assert all(torch.equal(one, two) for one, two in zip(*statistics, strict=True))
 
 
 def test_a_run_can_go_on_from_bundled_weights(tiny) -> None:

@@ -7,18 +7,20 @@ Where other backbones feed the head as well there is no such module.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
-from unetscope.learning.classical import FILTERS, STRIDES, classical_maps
+from unetscope.learning.classical import FILTERS, classical_maps
 from unetscope.learning.feature_cache import read_window
-from unetscope.learning.features import Levels, scores, side_multiple, tap_names
+from unetscope.learning.features import CONTEXT, Levels, scores, side_multiple, tap_names
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.tiling import padded_shape
 from unetscope.network.cropping import Region
@@ -51,8 +53,8 @@ def answering_network(model: PixelModel, voice: Voice | None = None) -> nn.Modul
     Parameters
     ----------
     voice : which one; None for the one that speaks loudest. Sides of an image must be multiples of
-        ``side_multiple(model.backbone)``. The backbone's own two outputs are those of pretraining,
-        not the model's classes.
+        ``side_multiple(model.backbone, model.recipe.layout)``. The backbone's own two outputs are
+        those of pretraining, not the model's classes.
 
     Raises
     ------
@@ -98,40 +100,71 @@ def network_input(
     scale = normalisation
     if scale is None and not model.own_normalisation:
         scale = model.normalisation
-    height, width = padded_shape(image.spatial_shape[-2:], side_multiple(model.backbone))
+    multiple = side_multiple(model.backbone, model.recipe.layout)
+    height, width = padded_shape(image.spatial_shape[-2:], multiple)
     window = (slice(0, height), slice(0, width))
     return read_window(image, z, window, scale or fit_normalisation(image))[0].contiguous()
 
 
 class InstantNetwork(UNet):
-    """Backbone, classical filters and head in one; layers are named as in the U-Net."""
+    """Backbone, classical filters and head in one; layers are named as in the U-Net.
+
+    Where the model has a second look at the image's quarter, that is ``context``: the same weights
+    once more.
+    """
 
     def __init__(self, model: PixelModel) -> None:
         super().__init__(model.backbone.config)
         self.load_state_dict(model.backbone.state_dict())
-        self.filters = ClassicalFilters()
+        layout = model.recipe.layout
+        self.context = SecondLook(self) if layout.context else None
+        self.filters = ClassicalFilters(layout.strides)
         self.classifier: nn.Module = LinearHead(model)
 
     def forward(self, image: Tensor, core: Region | None = None) -> Tensor:
         """Logits of every pixel: the logarithm of the instant voice's probabilities, shifted."""
         levels: Levels = self.filters(image)
         taps = self.taps(image, tap_names(self))
-        for index, name in enumerate(tap_names(self)):
-            levels[2**index] = torch.cat([taps[name], levels[2**index]], dim=1)
+        found = {2**index: taps[name] for index, name in enumerate(tap_names(self))}
+        if self.context is not None:
+            found |= self.context(image)
+        for stride, maps in found.items():
+            levels[stride] = torch.cat([maps, levels[stride]], dim=1)
         logits: Tensor = self.classifier(levels)
         return logits if core is None else logits[..., core[0], core[1]]
+
+
+class SecondLook(UNet):
+    """A U-Net that shares all its weights with another and sees the image at a quarter."""
+
+    def __init__(self, net: UNet) -> None:
+        super().__init__(net.config)
+        self.classifier = nn.Identity()  # only its taps are asked for
+        for name, parameter in self.named_parameters():
+            owner, _, attribute = name.rpartition(".")
+            setattr(self.get_submodule(owner), attribute, net.get_parameter(name))
+            assert self.get_parameter(name).shape == parameter.shape
+
+    def forward(self, image: Tensor, core: Region | None = None) -> Levels:  # type: ignore[override]
+        """Stride → the taps, (batch, channel, y / stride, x / stride)."""
+        taps = self.taps(functional.avg_pool2d(image, CONTEXT), tap_names(self))
+        return {CONTEXT * 2**index: taps[name] for index, name in enumerate(tap_names(self))}
 
 
 class ClassicalFilters(nn.Module):
     """The hand-set kernels beside the learned ones; nothing in here is learned."""
 
+    def __init__(self, strides: Sequence[int]) -> None:
+        super().__init__()
+        self.strides = tuple(strides)
+
     def forward(self, image: Tensor) -> Levels:
         """Stride → (batch, channel, y / stride, x / stride)."""
-        return classical_maps(image)
+        return classical_maps(image, strides=self.strides)
 
     def extra_repr(self) -> str:
         """What ``repr`` says between the brackets."""
-        return f"{', '.join(FILTERS)} at strides {STRIDES}"
+        return f"{', '.join(FILTERS)} at strides {self.strides}"
 
 
 class LinearHead(nn.Module):

@@ -1,40 +1,57 @@
-"""Classical filters as feature maps: the hand-set kernels of the textbook, at four scales.
+"""Classical filters as feature maps: the hand-set kernels of the textbook, at several scales.
 
-At strides 1, 2, 4 and 8 the image is averaged down and five detectors slide over it: Gaussian
-blur, gradient magnitude, the two eigenvalues of the Hessian (ridges, blobs) and the local standard
+At strides 1, 2, 4, 8 … the image is averaged down and five detectors slide over it: Gaussian blur,
+gradient magnitude, the two eigenvalues of the Hessian (ridges, blobs) and the local standard
 deviation. They stand beside the learned maps, because a linear head on both is better than on
 either alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from unetscope.network.cropping import Region, around, checked_core, coarser, cut
+
 STRIDES = (1, 2, 4, 8)
 FILTERS = ("gaussian", "gradient", "hessian high", "hessian low", "deviation")
-# Farthest pixel a filter can see: the deviation blurs twice, at stride 8 that is 8 (cell) *
-# (3 + 3 blur) + 7 (phase).
-REACH_PX = 55
 
 _SIGMA = 1.0
 _BLUR_RADIUS = 3  # three sigma
 
 
-def classical_maps(image: Tensor) -> dict[int, Tensor]:
+def reach_px(stride: int) -> int:
+    """Farthest pixel a filter at ``stride`` can see: the deviation blurs twice; and the phase."""
+    return stride * 2 * _BLUR_RADIUS + stride - 1
+
+
+def classical_maps(
+    image: Tensor, core: Region | None = None, strides: Sequence[int] = STRIDES
+) -> dict[int, Tensor]:
     """Classical feature maps of an image.
 
     Parameters
     ----------
-    image : (batch, channel, y, x) float, normalised; sides multiples of 8.
+    image : (batch, channel, y, x) float, normalised; sides multiples of the coarsest stride.
+    core : the (y, x) part that is asked about, with starts and stops that are such multiples; the
+        maps are cut to it, and no more of the image is looked at than they need. None: all.
 
     Returns
     -------
     stride → (batch, 5 · channel, y / stride, x / stride); the five filters of the first channel
     come first, in the order of :data:`FILTERS`.
     """
-    return {stride: _filters_at(image, stride) for stride in STRIDES}
+    sides = tuple(image.shape[2:])
+    core, whole = checked_core(core, sides), checked_core(None, sides)
+    found = {}
+    for stride in strides:
+        seen = around(core, reach_px(stride), sides, stride)
+        maps = _filters_at(cut(image, seen, whole), stride)
+        found[stride] = cut(maps, coarser(core, stride), coarser(seen, stride))
+    return found
 
 
 def _filters_at(image: Tensor, stride: int) -> Tensor:

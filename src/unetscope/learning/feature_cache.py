@@ -23,8 +23,8 @@ from unetscope.learning.features import (
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import on_device
 from unetscope.learning.sources.source import levels_of, tile_needs
-from unetscope.learning.tiling import Box, Tile, plan_tiles, relative
-from unetscope.network.cropping import Region, coarser, cut
+from unetscope.learning.tiling import Box, Tile, plan_tiles
+from unetscope.network.cropping import Region, coarser, cut, relative
 
 GRID_PX = 512
 _LATTICE_PX = 8
@@ -112,7 +112,8 @@ class FeatureCache:
 def features_key(model: PixelModel) -> str:
     """Tells apart models whose features differ (weights, sources or grey range)."""
     own = "own" if model.own_normalisation else repr(model.normalisation)
-    return ":".join([_fingerprint(model), own, *(s.fingerprint for s in model.sources)])
+    layout = repr(model.recipe.layout)
+    return ":".join([_fingerprint(model), layout, own, *(s.fingerprint for s in model.sources)])
 
 
 def _fingerprint(model: PixelModel) -> str:
@@ -157,7 +158,8 @@ def levels_of_window(model: PixelModel, tile: Tile, window: Tensor, device: str)
     window = window.to(device)
     with torch.inference_mode():
         core = relative(tile.grown, tile.window)
-        levels = feature_levels(on_device(model.backbone, device), window, core)
+        backbone = on_device(model.backbone, device)
+        levels = feature_levels(backbone, window, core, model.recipe.layout)
         if model.sources:
             levels = _with_others(model, levels, window, core)
         return {stride: maps[0].contiguous() for stride, maps in levels.items()}

@@ -127,6 +127,7 @@ def recipe_gains(model: PixelModel) -> torch.Tensor:
         model.channels,
         torch.tensor(model.recipe.tap_gain),
         torch.tensor(model.recipe.classical_gain),
+        torch.tensor(model.recipe.context_gain),
     )
     if not model.sources:
         return own

@@ -292,7 +292,8 @@ def _check_fit(model: PixelModel, tensors: Mapping[str, Tensor]) -> None:
         raise ModelFileError(f"prior {model.prior} or share {model.network_weight} is impossible.")
     if model.forest is not None:
         rows, targets = model.forest.rows, model.forest.targets
-        _shaped(tensors, "forest.rows", (len(targets), classical_count(model.channels)))
+        columns = classical_count(model.channels, model.recipe.layout)
+        _shaped(tensors, "forest.rows", (len(targets), columns))
         if not np.array_equal(np.unique(targets), np.arange(count)) or rows.dtype != np.float32:
             raise ModelFileError("the forest was not grown for these classes.")
     _shaped(tensors, "check.image", (model.channels, _CHECK_PX, _CHECK_PX))

@@ -87,7 +87,9 @@ class PixelModel:
     @property
     def feature_sources(self) -> tuple[FeatureSource, ...]:
         """Where the head's features come from; the classical filters last in every level."""
-        return (*self.sources, UNetTaps(self.name, self.backbone), ClassicalFilters())
+        layout = self.recipe.layout
+        own = UNetTaps(self.name, self.backbone, context=layout.context)
+        return (*self.sources, own, ClassicalFilters(layout.strides))
 
     @property
     def class_values(self) -> tuple[int, ...]:
@@ -185,7 +187,7 @@ def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:
     score = scores(levels, model.head.weight.to(device), model.head.bias.to(device))
     answer = (score * model.recipe.sharpness).softmax(dim=0)
     if model.forest is not None:
-        columns = classical_image(levels, model.channels)  # (feature, y, x)
+        columns = classical_image(levels, model.channels, model.recipe.layout)  # (feature, y, x)
         rows = columns.flatten(1).t().cpu().contiguous().numpy()
         votes = model.forest.probabilities(rows, threads=torch.get_num_threads())
         grown = torch.from_numpy(np.ascontiguousarray(votes.T)).reshape(answer.shape)

@@ -29,7 +29,9 @@ from unetscope.learning.placement import on_device, release_devices
 from unetscope.learning.precision import choose_device
 from unetscope.learning.sources.source import tile_needs
 from unetscope.learning.staging import Fetched, fetched, in_memory, overlaps, staged
-from unetscope.learning.tiling import Box, Tile, relative, tiles_touching
+from unetscope.learning.tiling import Box, Tile, tiles_touching
+from unetscope.network.cropping import Region, around, checked_core, cut, relative
+from unetscope.network.unet import UNet
 
 SMALLEST_TILE_PX = 64
 
@@ -233,8 +235,7 @@ def _answer(
         shown = window
         if shown is None:
             shown = read_window(image, z, tile.window, cache.normalisation(model, image))
-        network = on_device(model.network, device)
-        logits = network(shown.to(device), relative(frame, tile.window))[0]
+        logits = _network_logits(model.network, shown, relative(frame, tile.window), device)
     if model.head is None or (logits is not None and model.network_weight >= 1.0):
         levels = {}
     elif window is None:
@@ -249,6 +250,15 @@ def _answer(
         return _Answer(index, None)
     chance = (said / model.recipe.temperature).softmax(dim=0) if only_head else said
     return _Answer(index, fetched(chance.float()))
+
+
+def _network_logits(net: UNet, window: Tensor, core: Region, device: str) -> Tensor:
+    """Logits (class, y, x) of ``core``; of the window no more is looked at than that needs."""
+    config, sides = net.config, tuple(window.shape[2:])
+    seen = around(core, config.reach_px, sides, config.multiple)
+    shown = cut(window, seen, checked_core(None, sides)).to(device)
+    logits: Tensor = on_device(net, device)(shown, relative(core, seen))[0]
+    return logits
 
 
 def head_logits(model: PixelModel, levels: Levels) -> Tensor:
@@ -300,8 +310,8 @@ class _Asked:
                 slice(max(y.start, rows.start), min(y.stop, rows.stop)),
                 slice(max(x.start, columns.start), min(x.stop, columns.stop)),
             )
-            cut = relative(part, box)
-            labels, chance = labels[cut], None if chance is None else chance[(slice(None), *cut)]
+            kept = relative(part, box)
+            labels, chance = labels[kept], None if chance is None else chance[(slice(None), *kept)]
             box = part
         where: tuple[slice, ...] = box
         if "z" in self.image.spatial_axes:

@@ -79,14 +79,6 @@ def tiles_touching(tiles: Sequence[Tile], region: Box) -> list[Tile]:
     return sorted(hit, key=distance)
 
 
-def relative(box: Box, frame: Box) -> Box:
-    """``box`` in the coordinates of ``frame``."""
-    return (
-        slice(box[0].start - frame[0].start, box[0].stop - frame[0].start),
-        slice(box[1].start - frame[1].start, box[1].stop - frame[1].start),
-    )
-
-
 def _grow(box: Box, by: int, bounds: tuple[int, int]) -> Box:
     return (
         slice(max(0, box[0].start - by), min(bounds[0], box[0].stop + by)),

@@ -49,14 +49,32 @@ def coarser(region: Region, stride: int) -> Region:
     return tuple(slice(s.start // stride, -(-s.stop // stride)) for s in region)
 
 
+def around(core: Region, reach: int, sides: Sequence[int], multiple: int) -> Region:
+    """``core`` and what lies within ``reach`` of it, in an image of ``sides``.
+
+    Starts and stops are multiples of ``multiple``, so that poolings begin in the same phase.
+    """
+    return tuple(
+        slice(
+            max(0, (part.start - reach) // multiple * multiple),
+            min(side, -(-(part.stop + reach) // multiple) * multiple),
+        )
+        for part, side in zip(core, sides, strict=True)
+    )
+
+
+def relative(region: Region, frame: Region) -> Region:
+    """``region`` in the coordinates of ``frame``."""
+    return tuple(
+        slice(r.start - f.start, r.stop - f.start) for r, f in zip(region, frame, strict=True)
+    )
+
+
 def cut(maps: Tensor, region: Region, placed: Region) -> Tensor:
     """``region`` of ``maps`` (batch, channel, [z,] y, x), which lie at ``placed``."""
     if region == placed:
         return maps  # not even a view: a whole pass is traced as it is drawn
-    inside = (
-        slice(r.start - p.start, r.stop - p.start) for r, p in zip(region, placed, strict=True)
-    )
-    return maps[(slice(None), slice(None), *inside)]
+    return maps[(slice(None), slice(None), *relative(region, placed))]
 
 
 def checked_core(core: Region | None, sides: Sequence[int]) -> Region:

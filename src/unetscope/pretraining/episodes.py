@@ -44,9 +44,9 @@ _Crop = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, labels and bodies, e
 class Episode:
     """Crops of one task.
 
-    ``image`` (crop, 1, y, x); ``support`` and ``query`` (crop, y, x) class indices, -1 elsewhere;
-    ``edges`` (crop, y, x) in {0, 1}: where annotated regions meet; ``depth`` (crop, y, x): distance
-    to the nearest edge in units of 16 px, clipped at 1.
+    ``image`` (crop, 1, y, x), with the margin on all sides; ``support`` and ``query`` (crop, y, x)
+    class indices, -1 elsewhere; ``edges`` (crop, y, x) in {0, 1}: where annotated regions meet;
+    ``depth`` (crop, y, x): distance to the nearest edge in units of 16 px, clipped at 1.
     """
 
     image: Tensor
@@ -72,9 +72,11 @@ class EpisodeSource:
         real_limit: int = 40,
         mosaic_share: float = 0.05,
         rare_share: float = 0.2,
+        scene_px: int = 320,
     ) -> None:
         self.rng = np.random.default_rng(seed)
-        self.crop_px = crop_px
+        self.crop_px, self.scene_px = crop_px, scene_px
+        self.margin_px = 0  # around a crop, of which only the picture is shown
         self.mosaic_share, self.rare_share = mosaic_share, rare_share
         self._pool_size = pool
         self.synthetic = {kind: [self._paint(kind) for _ in range(pool)] for kind in SYNTHETIC}
@@ -82,7 +84,7 @@ class EpisodeSource:
         self.synthetic_share = synthetic_share if self.real else 1.0
 
     def _paint(self, kind: str) -> Plate:
-        scene = SYNTHETIC[kind]((320, 320), seed=int(self.rng.integers(2**31)))
+        scene = SYNTHETIC[kind]((self.scene_px,) * 2, seed=int(self.rng.integers(2**31)))
         return Plate(_normalised(scene.image), scene.labels.astype(np.uint8), scene.instances, kind)
 
     def draw(self) -> Episode:
@@ -148,7 +150,7 @@ class EpisodeSource:
         self, plate: Plate, zoom: float, look: _Look, mixture: np.ndarray, *, jitter: bool
     ) -> _Crop:
         rng = self.rng
-        px = self.crop_px
+        px = self.crop_px + 2 * self.margin_px
         height, width = plate.labels.shape
         side = min(px * zoom, height, width)
         reach = side / 2
@@ -176,6 +178,9 @@ class EpisodeSource:
 
     def _with_strokes(self, crops: Sequence[_Crop], name: str) -> Episode | None:
         rng = self.rng
+        middle = (slice(self.margin_px, self.margin_px + self.crop_px),) * 2
+        pictures = [image for image, _, _ in crops]
+        crops = [(image, labels[middle], bodies[middle]) for image, labels, bodies in crops]
         supported = int(rng.integers(1, CROPS))
         settings = {
             "per_class": int(rng.integers(1, 6)),
@@ -201,7 +206,7 @@ class EpisodeSource:
         query = np.where(support >= 0, -1, truth)
         edges, depth = zip(*(_edges_and_depth(b) for *_, b in crops), strict=True)
         return Episode(
-            image=torch.from_numpy(np.stack([image for image, _, _ in crops])[:, None]).float(),
+            image=torch.from_numpy(np.stack(pictures)[:, None]).float(),
             support=torch.from_numpy(support),
             query=torch.from_numpy(query),
             edges=torch.from_numpy(np.stack(edges)),

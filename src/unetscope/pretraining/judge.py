@@ -146,8 +146,9 @@ class HeldOutJudge:
 
     def _levels(self, learner: MetaLearner, image: Micrograph) -> dict[int, torch.Tensor]:
         plane = fit_normalisation(image).apply(image.plane()).mean(axis=0, keepdims=True)
-        multiple = side_multiple(learner.net)
+        multiple = side_multiple(learner.net, learner.layout)
         down, right = (-side % multiple for side in plane.shape[1:])
         padded = np.pad(plane, [(0, 0), (0, down), (0, right)], mode="edge")
-        levels = feature_levels(learner.net, torch.from_numpy(padded)[None].to(self.device))
+        shown = torch.from_numpy(padded)[None].to(self.device)
+        levels = feature_levels(learner.net, shown, layout=learner.layout)
         return {stride: maps[0].cpu() for stride, maps in levels.items()}

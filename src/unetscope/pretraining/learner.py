@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from unetscope.errors import ModelError
-from unetscope.learning.features import Recipe, gain_vector
+from unetscope.learning.features import Layout, Recipe, gain_vector
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
@@ -23,6 +23,7 @@ _CLASSICAL_SCALE = (
     (1.7, 12.0, 16.0, 16.0, 10.0),
     (1.7, 9.0, 10.0, 10.0, 8.0),
     (1.8, 7.0, 7.0, 7.0, 6.0),
+    (1.8, 6.0, 5.0, 5.0, 5.0),
     (1.8, 6.0, 5.0, 5.0, 5.0),
 )
 
@@ -35,6 +36,9 @@ class PretrainConfig:
     without batch normalisation. ``forest_trees`` above zero trains for what a user is shown: the
     head averaged with a forest of so many trees and weighted by the classes' shares, asked on
     ``asked_pixels`` of every crop. Without it, the forest's part in the answer is ``forest_share``.
+    ``strides`` is how many strides the classical filters have. After ``context_after`` minutes the
+    network looks at the quarter of every crop as well, which then has ``margin_px`` around it that
+    only this look sees; None: never.
     """
 
     name: str
@@ -51,6 +55,13 @@ class PretrainConfig:
     forest_trees: int = 0
     asked_pixels: int = 4096
     forest_share: float = 0.5
+    strides: int = 4
+    context_after: float | None = None
+    margin_px: int = 80
+
+    def has_context(self, seconds: float) -> bool:
+        """Whether the second look is learned after ``seconds`` of training."""
+        return self.context_after is not None and seconds >= 60 * self.context_after
 
     @classmethod
     def read(cls, path: Path) -> PretrainConfig:
@@ -71,10 +82,12 @@ class MetaLearner(nn.Module):
         self.net, recipe = _beginning(config)
         self.log_tap_gain = nn.Parameter(torch.tensor(recipe.tap_gain).log())
         self.log_classical_gain = nn.Parameter(torch.tensor(recipe.classical_gain).log())
+        self.log_context_gain = nn.Parameter(torch.tensor(recipe.context_gain).log())
         self.log_ridge = nn.Parameter(torch.tensor(recipe.ridge).log())
         self.log_sharpness = nn.Parameter(torch.tensor(recipe.sharpness).log())
         self.log_prior_strength = nn.Parameter(torch.tensor(recipe.prior_strength).log())
         self.log_forest_odds = nn.Parameter(torch.logit(torch.tensor(recipe.forest_share)))
+        self.context_joins = True
         self.auxiliary = nn.Conv2d(config.widths[0], 2, 1)
         generator = torch.Generator().manual_seed(config.seed)
         with torch.no_grad():
@@ -84,7 +97,19 @@ class MetaLearner(nn.Module):
 
     def gains(self) -> Tensor:
         """The learned gain of every feature."""
-        return gain_vector(self.net, 1, self.log_tap_gain.exp(), self.log_classical_gain.exp())
+        return gain_vector(
+            self.net,
+            1,
+            self.log_tap_gain.exp(),
+            self.log_classical_gain.exp(),
+            self.log_context_gain.exp() if self.layout.context else None,
+        )
+
+    @property
+    def layout(self) -> Layout:
+        """The maps that the head stands on now."""
+        strides = tuple(2**row for row in range(len(self.log_classical_gain)))
+        return Layout(strides, context=self.context_joins and len(self.log_context_gain) > 0)
 
     def recipe(self) -> Recipe:
         """The learned settings as plain numbers."""
@@ -97,6 +122,7 @@ class MetaLearner(nn.Module):
             sharpness=self.log_sharpness.exp().item(),
             prior_strength=self.log_prior_strength.exp().item(),
             forest_share=self.log_forest_odds.sigmoid().item(),
+            context_gain=tuple(self.log_context_gain.exp().tolist()),
         )
 
 
@@ -104,9 +130,10 @@ def _beginning(config: PretrainConfig) -> tuple[UNet, Recipe]:
     """Network and settings a run starts from: random and guessed, or those of bundled weights."""
     if config.start is None:
         design = UNetConfig(in_channels=1, classes=2, widths=config.widths)
-        scale = torch.tensor(_CLASSICAL_SCALE) * 0.25 * 0.7
+        scale = torch.tensor(_CLASSICAL_SCALE[: config.strides]) * 0.25 * 0.7
         gains = tuple(tuple(float(g) for g in row) for row in scale.tolist())
-        recipe = Recipe(classical_gain=gains, ridge=0.03, sharpness=6.0)
+        context = () if config.context_after is None else (1.0, 0.5)
+        recipe = Recipe(classical_gain=gains, ridge=0.03, sharpness=6.0, context_gain=context)
         return initialise(UNet(design), config.seed), recipe
     bundled, manifest = load_bundled(config.start)
     if bundled.config.widths != config.widths:

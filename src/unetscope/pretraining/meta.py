@@ -21,8 +21,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unetscope.learning.features import feature_levels
+from unetscope.learning.features import Levels, context_maps, feature_levels
 from unetscope.learning.precision import autocast, training_precision
+from unetscope.network.cropping import Region
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.episodes import Episode, EpisodeSource
 from unetscope.pretraining.learner import MetaLearner, PretrainConfig
@@ -30,6 +31,8 @@ from unetscope.pretraining.machine import machine_record
 from unetscope.pretraining.objective import episode_loss
 
 log = logging.getLogger(__name__)
+
+SCENE_PX, WIDE_SCENE_PX = 320, 448  # of a synthetic scene; wide where crops have a margin
 
 
 def meta_train(
@@ -58,6 +61,7 @@ def meta_train(
         crop_px=config.crop_px,
         synthetic_share=config.synthetic_share,
         data_root=data_root,
+        scene_px=SCENE_PX if config.context_after is None else WIDE_SCENE_PX,
     )
     precision, machine = training_precision(device), machine_record(device)
     budget_s = config.minutes * 60
@@ -65,6 +69,9 @@ def meta_train(
     window: list[float] = []
     while state.seconds < budget_s:
         began = time.perf_counter()
+        joins = config.has_context(state.seconds)
+        learner.context_joins = average.context_joins = joins
+        source.margin_px = config.margin_px if joins else 0
         for group in optimiser.param_groups:
             group["lr"] = _learning_rate(config, state.step, state.seconds / budget_s)
         loss = _train_step(learner, source, config, optimiser, precision, device)
@@ -118,13 +125,10 @@ def _train_step(
     episodes = [source.draw() for _ in range(config.episodes_per_step)]
     image = torch.cat([e.image for e in episodes]).to(device)
     image = image.contiguous(memory_format=torch.channels_last)
-    captured: dict[str, Tensor] = {}
-    handle = learner.net.get_submodule("dec1").register_forward_hook(
-        lambda _m, _i, out: captured.update(dec1=out)
-    )
+    margin, side = source.margin_px, image.shape[-1]
+    core = (slice(margin, side - margin),) * 2
     with autocast(device, precision):
-        levels = feature_levels(learner.net, image)
-    handle.remove()
+        levels = _levels(learner, image, core)
     # unbind, not indexing: its backward stacks the crops instead of zero-filling a batch for each
     split = {stride: maps.unbind(0) for stride, maps in levels.items()}
     total = torch.zeros((), device=device)
@@ -134,7 +138,8 @@ def _train_step(
         own = [{s: maps[crop] for s, maps in split.items()} for crop in range(start, stop)]
         total = total + episode_loss(learner, own, _moved(episode, device), config)
         start = stop
-    extra = learner.auxiliary(captured["dec1"].float())  # (crop, 2, y, x)
+    finest = levels[1][:, : config.widths[0]]  # dec1
+    extra = learner.auxiliary(finest)  # (crop, 2, y, x)
     edges = torch.cat([e.edges for e in episodes]).to(device)
     depth = torch.cat([e.depth for e in episodes]).to(device)
     shape_loss = functional.binary_cross_entropy_with_logits(extra[:, 0], edges)
@@ -148,6 +153,25 @@ def _train_step(
         return float("nan")
     optimiser.step()
     return float(loss.detach())
+
+
+def _levels(learner: MetaLearner, image: Tensor, core: Region) -> Levels:
+    """The maps of both looks; batch statistics are learned from the first.
+
+    In the second the normalisations are as they will be folded, so that one set of weights answers
+    both.
+    """
+    net, layout = learner.net, learner.layout
+    levels = feature_levels(net, image, core, replace(layout, context=False))
+    if layout.context:
+        norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.eval()
+        for stride, maps in context_maps(net, image, core).items():
+            levels[stride] = torch.cat([maps.float(), levels[stride]], dim=1)
+        for norm in norms:
+            norm.train()
+    return levels
 
 
 def _moved(episode: Episode, device: str) -> Episode:

@@ -86,7 +86,7 @@ def _forest_votes(
     learner: MetaLearner, rows: Tensor, targets: Tensor, asked: Tensor, config: PretrainConfig
 ) -> Tensor:
     """What a forest on the classical columns says of ``asked``: (n, class)."""
-    columns = classical_columns(learner.net, 1).to(rows.device)
+    columns = classical_columns(learner.net, 1, learner.layout).to(rows.device)
     forest = RandomForestClassifier(
         n_estimators=config.forest_trees,
         max_depth=10,

@@ -15,7 +15,7 @@ from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import feature_cache, prediction
 from unetscope.learning.answering import Voice, voices
-from unetscope.learning.classical import REACH_PX
+from unetscope.learning.classical import STRIDES, reach_px
 from unetscope.learning.feature_cache import FeatureCache, features_key, grid, read_window
 from unetscope.learning.features import (
     classical_columns,
@@ -33,7 +33,8 @@ from unetscope.learning.segmenter import Segmenter
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.source import feature_columns, levels_of
 from unetscope.learning.sources.timm_backbone import BackboneOptions, TimmBackbone
-from unetscope.learning.tiling import plan_tiles, relative
+from unetscope.learning.tiling import plan_tiles
+from unetscope.network.cropping import relative
 from unetscope.network.model_file import load_model_file
 
 SPEC = f"timm:{VIT}"
@@ -77,7 +78,7 @@ def test_without_other_sources_everything_is_as_it_was() -> None:
     assert grid(model, image, 64) == plan_tiles(
         (90, 150),
         core_px=64,
-        halo_px=max(REACH_PX, net.config.halo_px),
+        halo_px=max(reach_px(max(STRIDES)), net.config.halo_px),
         margin_px=8,
         multiple=side_multiple(net),
     )

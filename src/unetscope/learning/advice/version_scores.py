@@ -22,7 +22,8 @@ from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.precision import choose_device
 from unetscope.learning.prediction import PredictOptions, predict_tiles
 from unetscope.learning.samples import Sample
-from unetscope.learning.tiling import Box, relative
+from unetscope.learning.tiling import Box
+from unetscope.network.cropping import relative
 
 LEAST_PX = 50  # held-back pixels of a class on an image; with fewer the class takes no part
 LEAST_CLASSES = 2  # one class alone would call a model better that sees it everywhere
