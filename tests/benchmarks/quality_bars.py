@@ -27,11 +27,17 @@ LEVEL_STROKES = 20
 
 def bars(found: Evidence, plan: Plan) -> list[Bar]:
     """All of them, the sets that pretraining never saw first."""
-    unseen = Evidence(found.found, only_unseen=True)
-    made = []
-    for evidence, where in ((unseen, "sets never trained on"), (found, "all sets")):
-        made += [replace_where(bar, where) for bar in _bars(evidence, plan)]
-    return made
+    unseen = _bars(Evidence(found.found, only_unseen=True), plan)
+    whole = [
+        bar
+        for bar, part in zip(_bars(found, plan), unseen, strict=True)
+        # Equal to the digit: what trains was measured on the sets never trained on alone.
+        if not bar.measured or bar.measured != part.measured
+    ]
+    return [
+        *(replace_where(bar, "sets never trained on") for bar in unseen),
+        *(replace_where(bar, "all sets") for bar in whole),
+    ]
 
 
 def replace_where(bar: Bar, where: str) -> Bar:

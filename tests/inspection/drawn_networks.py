@@ -8,10 +8,13 @@ import torch
 from torch import nn
 
 from inspection.public_networks import PUBLIC
+from learning.small_scenes import CONTEXT_RECIPE, sample, small_model
 from unetscope.inspection import architecture
 from unetscope.inspection.diagram import Diagram, diagram
 from unetscope.inspection.joins import skip_connections
 from unetscope.inspection.table import Architecture
+from unetscope.learning.answering import InstantNetwork, network_input
+from unetscope.learning.instant import fit_instant
 from unetscope.network.catalogue import load_bundled
 
 U = ["enc1", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1", "classifier"]
@@ -60,6 +63,24 @@ def bundled() -> tuple[Architecture, Diagram]:
 def public(name: str) -> tuple[Architecture, Diagram]:
     make, (height, width) = PUBLIC[name]
     return drawn(make(), (2 * height, 2 * width))  # or the deepest maps are a cell or two
+
+
+@cache
+def two_looks() -> tuple[InstantNetwork, torch.Tensor]:
+    """An instant answer that looks twice, with the same weights, and what it looks at."""
+    painted = sample((224, 214))  # larger than the field of the second look
+    model = small_model(widths=(3, 4, 5), recipe=CONTEXT_RECIPE)
+    model = fit_instant(model, [painted], with_forest=False)
+    net = InstantNetwork(model).eval().requires_grad_(False)
+    return net, network_input(model, painted.image)
+
+
+@cache
+def drawn_looks() -> tuple[Architecture, Diagram]:
+    net, image = two_looks()
+    table = architecture(net, image.shape)
+    joins = skip_connections(net, image.shape)
+    return table, diagram(table, [join for join in joins if join.source != join.other])
 
 
 def skips(found: Diagram) -> list[tuple[str, str]]:

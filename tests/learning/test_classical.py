@@ -64,3 +64,12 @@ def test_maps_of_a_core_are_those_of_the_whole() -> None:
     for stride in strides:
         cells = tuple(slice(side.start // stride, side.stop // stride) for side in core)
         assert torch.allclose(part[stride], whole[stride][(..., *cells)], atol=1e-5)
+
+
+def test_what_only_answers_says_what_can_be_learned_from() -> None:
+    image = torch.rand(2, 2, 48, 32, generator=torch.Generator().manual_seed(0))
+    expected = classical_maps(image)
+    with torch.inference_mode():  # adds shifted planes instead of convolving
+        found = classical_maps(image)
+    for stride in STRIDES:
+        torch.testing.assert_close(found[stride], expected[stride], rtol=1e-4, atol=1e-5)

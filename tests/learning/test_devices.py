@@ -59,9 +59,12 @@ def test_running_out_of_memory_is_told_from_other_errors(error, is_memory) -> No
     assert is_out_of_memory(error) is is_memory
 
 
-def test_the_cpu_works_on_the_network_itself() -> None:
+def test_the_cpu_works_on_what_is_made_ready_for_it() -> None:
     net = small_model().backbone
-    assert on_device(net, "cpu") is net
+    there = on_device(net, "cpu")
+    assert there is on_device(net, "cpu") is not net
+    assert on_device(there, "cpu") is there  # it is ready already
+    assert on_device(net.dec1, "cpu") is net.dec1  # only whole U-Nets are
     assert not settled(net).training and not any(p.requires_grad for p in net.parameters())
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from learning.small_scenes import blobs, small_model, stack
+from learning.small_scenes import CONTEXT_RECIPE, blobs, small_model, stack
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning import feature_cache
@@ -113,3 +113,19 @@ def test_tiles_reach_as_far_as_network_and_filters_do() -> None:
         assert middle.grown[0].start - middle.window[0].start >= max(
             model.backbone.config.reach_px, reach_px(max(STRIDES))
         )
+
+
+def test_a_cache_has_one_precision_for_strokes_and_answers() -> None:
+    model, image = small_model(recipe=CONTEXT_RECIPE), as_micrograph(picture(shape=(64, 64)))
+    (tile,) = grid(model, image)
+    exact, same, rounded = (
+        FeatureCache(precision=precision).levels(model, image, 0, tile, "cpu")
+        for precision in (None, "fp32", "bf16")
+    )
+    for stride, maps in exact.items():
+        assert torch.equal(same[stride], maps)
+        error = (rounded[stride] - maps).abs().max() / maps.abs().max()
+        assert rounded[stride].dtype == torch.float32 and error < 0.05
+    assert not torch.equal(rounded[1], exact[1])
+    cache = FeatureCache(precision="bf16")
+    assert cache.asked(model).backbone is cache.asked(model).backbone is not model.backbone

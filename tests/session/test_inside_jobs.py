@@ -81,6 +81,12 @@ def test_the_window_of_questions_is_aligned_and_holds_the_view(large) -> None:
         assert cut.start % 32 == 0 and (cut.stop - cut.start) % 32 == 0
 
 
+def test_the_window_of_questions_has_the_view_in_its_middle(large) -> None:
+    for cut, part in zip(window.work_window(large), large.view, strict=True):
+        assert cut.stop - cut.start >= 256  # 100 px and as much again that no border reaches
+        assert abs((part.start - cut.start) - (cut.stop - part.stop)) < 2 * 32  # on its grid
+
+
 def test_labels_are_told_in_the_order_of_the_outputs(large) -> None:
     from dataclasses import replace
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from types import SimpleNamespace
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QRectF, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QWidget
 
-from inspection.drawn_networks import Chain, U, bundled, drawn, public
+from inspection.drawn_networks import Chain, U, bundled, drawn, drawn_looks, public
 from unetscope.inspection import architecture
 from unetscope.inspection.diagram import Diagram
 from unetscope.inspection.joins import skip_connections
@@ -57,9 +58,12 @@ def shown(qtbot: Any) -> Callable[..., Any]:
 
 @pytest.mark.parametrize("width", [300, 360, 600])
 @pytest.mark.parametrize("font", [12, 24])
-@pytest.mark.parametrize("name", ["bundled", "smp.Unet", "smp.FPN", "resnet18", "squeezenet1_1"])
+@pytest.mark.parametrize(
+    "name", ["bundled", "two looks", "smp.Unet", "smp.FPN", "resnet18", "squeezenet1_1"]
+)
 def test_boxes_never_overlap_and_stay_inside(name: str, width: int, font: int) -> None:
-    _, found = bundled() if name == "bundled" else public(name)
+    own = {"bundled": bundled, "two looks": drawn_looks}
+    _, found = own[name]() if name in own else public(name)
     layout = laid_out(found, width, font * 1.3, lambda text: len(text) * font * 0.6)
     rects = [box.rect for box in layout.boxes]
     assert all(r.left() >= 0 and r.right() <= width and r.width() >= 2 for r in rects)
@@ -133,6 +137,32 @@ def test_the_chosen_box_is_in_the_accent_colour(shown: Callable[..., Any]) -> No
         before = corner()
         drawing.select("enc1")
         assert before == tints(theme).card and corner() == tints(theme).accent
+
+
+@pytest.mark.parametrize("width", [300, 420])
+def test_arrows_of_a_second_look_go_round_the_first(width: int) -> None:
+    layout = laid_out(drawn_looks()[1], width, 16.0, lambda text: len(text) * 7.0)
+    assert {arrow.link.source for arrow in layout.arrows if arrow.link.target == "classifier"} == {
+        *("filters", "dec1", "dec2", "context.dec1", "context.dec2")
+    }
+    for arrow in layout.arrows:
+        ends = {arrow.link.source, arrow.link.target}
+        for box in layout.boxes:
+            straight = [] if arrow.curved else list(pairwise(arrow.points))
+            for start, end in straight:
+                path = QRectF(start, end).normalized().adjusted(0, 0, 0.1, 0.1)
+                assert box.stage.name in ends or not path.intersects(box.rect), (ends, box.label)
+
+
+def test_whose_weights_a_stage_has_is_said(shown: Callable[..., Any]) -> None:
+    drawing, card = shown(UDrawing(tints())), shown(LayerCard(tints()))
+    table, found = drawn_looks()
+    drawing.show_diagram(found)
+    drawing.select("context.enc2.conv1")
+    assert drawing.selected == "context.enc2"
+    assert drawing.accessibleDescription().endswith("weights of enc2")
+    card.show_layer(next(row for row in table.rows if row.name == "context.enc2.conv1"))
+    assert "enc2.conv1" in card.label.text() and "weights of enc2.conv1" in card.toolTip()
 
 
 def test_the_height_follows_levels_and_font(shown: Callable[..., Any]) -> None:
@@ -274,8 +304,7 @@ def test_structural_and_odd_rows(shown: Callable[..., Any]) -> None:
 
 def test_a_name_is_text_and_not_markup(shown: Callable[..., Any]) -> None:
     card = shown(LayerCard(tints()))
-    odd = SimpleNamespace(**{**vars(row("enc1.conv1")), "name": "<img src=x>"})
-    card.show_layer(odd)
+    card.show_layer(replace(row("enc1.conv1"), name="<img src=x>"))
     assert "<img" not in card.label.text()
 
 

@@ -76,7 +76,7 @@ def answer_table(subject: Subject, wanted: Wanted, out: Path) -> Answer:
         (
             *(row.name, row.kind, row.output_shape, row.parameters, row.multiply_adds),
             *(row.memory_bytes, row.stride, row.receptive_field),
-            *("" if row.field_kind is None else row.field_kind.value, row.note),
+            *("" if row.field_kind is None else row.field_kind.value, row.remark),
         )
         for row in table.rows
     )

@@ -32,6 +32,7 @@ from unetscope.inspection.ablation_parts import (
     parse_part,
 )
 from unetscope.inspection.editing import kernel_of
+from unetscope.inspection.sharing import with_same_weights
 from unetscope.inspection.snapshot import Skeleton, finite_batch, running
 from unetscope.inspection.steps import Step
 from unetscope.inspection.trace import follow
@@ -183,9 +184,12 @@ def _note(model: nn.Module, part: Part, mode: Mode) -> str:
         model, part.layer, part.out, part.inp
     ).numel() == 1:  # fmt: skip
         return "A kernel of one tap is its own mean and has no order: nothing changes; use zero."
+    said = []
+    if isinstance(part, KernelOf) and (also := with_same_weights(model, part.layer)):
+        said.append(f"{', '.join(also)} has the same weights and is without it, too.")
     if mode == "zero":
-        return "Zeros are values the layers behind may never have met (off-distribution)."
-    return ""
+        said.append("Zeros are values the layers behind may never have met (off-distribution).")
+    return " ".join(said)
 
 
 def _probabilities(output: Any) -> NDArray[np.float32]:

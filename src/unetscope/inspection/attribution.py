@@ -7,7 +7,7 @@ the image that can matter, the region and its receptive field, is run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -26,6 +26,7 @@ from unetscope.inspection.attribution_pixels import (
 from unetscope.inspection.attribution_region import Question, Region, question
 from unetscope.inspection.maps import Placement
 from unetscope.inspection.reach import Kind, Reach
+from unetscope.inspection.sharing import is_within, repeated_parts
 from unetscope.inspection.snapshot import finite_batch
 from unetscope.inspection.steps import Step, finished
 from unetscope.inspection.trace import LayerCall, Trace, follow
@@ -136,7 +137,8 @@ def attribution_steps(
     trace = follow(model, batch.shape)
     asked = question(model, batch, trace, int(target), region)
     if method == "seg_grad_cam":
-        yield Step(1, 1, _seg_grad_cam(asked, int(target), layer or deepest_layer(trace)))
+        chosen = layer or deepest_layer(trace, repeated_parts(model))
+        yield Step(1, 1, _seg_grad_cam(asked, int(target), chosen))
         return
     if method == "input_gradients":
         grown = input_gradients(asked)
@@ -164,11 +166,11 @@ def attribution_steps(
         yield Step(done, total, result)
 
 
-def deepest_layer(trace: Trace) -> str:
+def deepest_layer(trace: Trace, without: Sequence[str] = ()) -> str:
     """The last of the layers with the largest stride: the coarsest map, before the way up.
 
-    Layers that squeeze the map to a given size, those that do nothing, and the answer itself are
-    left out.
+    Layers that squeeze the map to a given size, those that do nothing, the answer itself and the
+    parts ``without`` are left out: a second look with the same weights has the coarser cells.
 
     Raises
     ------
@@ -179,7 +181,8 @@ def deepest_layer(trace: Trace) -> str:
     leaves = [call for call in trace.calls if call.is_leaf and call.name]
     found: dict[str, float] = {}
     for call in leaves[:-1] if len(leaves) > 1 else leaves:
-        if _has_map(call) and not call.type_name.startswith(_LEFT_OUT):
+        left_out = call.type_name.startswith(_LEFT_OUT) or is_within(call.name, without)
+        if _has_map(call) and not left_out:
             assert isinstance(call.reach, Reach)
             name = f"{call.name}:{call.index}" if call.name in repeated else call.name
             found[name] = max(float(grid.scale) for grid in call.reach.grids)

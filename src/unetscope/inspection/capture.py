@@ -94,6 +94,9 @@ def _run(model: nn.Module, batch: Tensor, layer: str, trace: Trace, crop: Crop |
     module.register_forward_hook(behind)
     with suppress(ChainOver), torch.no_grad(), chain:
         copy(batch if crop is None else crop.of(batch))
+    if not reads:
+        raise ModelError(f"layer {layer!r} takes no map by itself and cannot be explained value by "
+                         "value; choose a layer before it.")  # fmt: skip
     if len(reads) != 1 or chain.output is None:
         raise ModelError(f"layer {layer!r} takes {len(reads)} tensors; only one can be explained.")
     read, output = array_of(reads[0]), chain.output

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from unetscope.errors import ModelError
+from unetscope.inspection.sharing import weight_owners
 from unetscope.inspection.snapshot import Skeleton, check_model, finite_batch
 from unetscope.inspection.trace import follow
 from unetscope.inspection.weights import Kernels, kernels
@@ -64,7 +65,10 @@ class LayerChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All channels of all convolutions, in the order in which the model defines them."""
+    """All channels of all convolutions, in the order in which the model defines them.
+
+    Weights that several layers have in common are told of the first of them.
+    """
 
     rows: tuple[ChannelChange, ...]
     layers: tuple[LayerChange, ...]
@@ -129,9 +133,10 @@ def _same_convolutions(before: nn.Module, after: nn.Module) -> list[str]:
     shapes = []
     for model in (before, after):
         check_model(model)
-        shapes.append(
-            {n: tuple(m.weight.shape) for n, m in model.named_modules() if isinstance(m, _ConvNd)}
-        )
+        repeated = weight_owners(model)
+        convolutions = {n: m for n, m in model.named_modules() if isinstance(m, _ConvNd)}
+        shapes.append({n: tuple(m.weight.shape) for n, m in convolutions.items()
+                       if n not in repeated})  # fmt: skip
     old, new = shapes
     if missing := sorted(set(old) ^ set(new)):
         raise ModelError(

@@ -6,7 +6,7 @@ A pure rearrangement of the architecture table, for any network.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,13 @@ class Stage:
     layers : names of the rows inside, in the order of the data.
     level : log2 of the stride, 0 = full size; a layer without places stays on the level before it.
     column : place in the order of the data, from 0.
+    slot : place in the drawing from left to right: a stage that has the weights of an earlier one
+        stands below it, so that a network that looks twice is two U's, one in the other.
     channels, shape : of its output; shape is ([z,] y, x), empty where there are no places.
     field : largest side of the receptive field in image pixels, None if it is not known.
-    parameters : learnable numbers inside.
+    parameters : learnable numbers inside, those of earlier stages not counted.
+    shares : the earlier stage whose weights this one has, or "".
+    reads_image : whether it begins with the image itself.
     """
 
     name: str
@@ -41,6 +45,9 @@ class Stage:
     shape: tuple[int, ...]
     field: int | None
     parameters: int
+    slot: int = 0
+    shares: str = ""
+    reads_image: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,9 @@ def diagram(table: Architecture, skips: Sequence[SkipConnection] = ()) -> Diagra
     stages: list[Stage] = []
     for group in groups:
         stages.append(_stage(group, len(stages), stages[-1].level if stages else 0))
-    links = [Link(a.name, b.name, False) for a, b in pairwise(stages)]
+    stages = _with_slots(_with_owners(stages, groups))
+    # A stage that is given the image itself goes on from nothing.
+    links = [Link(a.name, b.name, False) for a, b in pairwise(stages) if not b.reads_image]
     places = [(row.name, index) for index, group in enumerate(groups) for row in group.rows]
     for skip in skips:
         found = _ends(skip, places)
@@ -112,7 +121,33 @@ def _stage(group: Group, column: int, level_before: int) -> Stage:
         shape=tuple(output[1:]) if shown.stride else (),
         field=max(fields, default=None),
         parameters=sum(row.parameters for row in group.rows),
+        reads_image=group.rows[0].reads_image,
     )
+
+
+def _with_owners(stages: Sequence[Stage], groups: Sequence[Group]) -> list[Stage]:
+    """Say of the stages that learn nothing of their own whose weights they have, if of one."""
+    home = {row.name: stage.name for stage, g in zip(stages, groups, strict=True) for row in g.rows}
+    found = []
+    for stage, group in zip(stages, groups, strict=True):
+        owners = {home.get(row.shares, "") for row in group.rows if row.shares}
+        only = owners.pop() if len(owners) == 1 and not stage.parameters else ""
+        found.append(replace(stage, shares="" if only == stage.name else only))
+    return found
+
+
+def _with_slots(stages: Sequence[Stage]) -> list[Stage]:
+    """From left to right in the order of the data, but shared weights below their owner."""
+    found: dict[str, Stage] = {}
+    taken: set[tuple[int, int]] = set()
+    for stage in stages:
+        owner = found.get(stage.shares)
+        slot = max((s.slot for s in found.values()), default=-1) + 1
+        if owner is not None and (owner.slot, stage.level) not in taken:
+            slot = owner.slot
+        taken.add((slot, stage.level))
+        found[stage.name] = replace(stage, slot=slot)
+    return list(found.values())
 
 
 def _ends(skip: SkipConnection, places: Sequence[tuple[str, int]]) -> tuple[int, int] | None:

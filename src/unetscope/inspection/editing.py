@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from unetscope.errors import ModelError
+from unetscope.inspection.sharing import with_same_weights
 from unetscope.inspection.snapshot import Skeleton, check_model
 from unetscope.inspection.weights import kernels
 
@@ -42,6 +43,7 @@ class Edit:
     model : the changed copy, in eval mode.
     layer, out, inp : which kernel; ``inp`` None means those of all input channels.
     before, after : the kernel float32, ([z,] y, x), or (in, [z,] y, x) where ``inp`` is None.
+    also : other layers with the same weights, which have changed with it.
     """
 
     model: nn.Module
@@ -50,6 +52,7 @@ class Edit:
     inp: int | None
     before: NDArray[np.float32]
     after: NDArray[np.float32]
+    also: tuple[str, ...] = ()
 
 
 def edited(
@@ -90,7 +93,7 @@ def edited(
     target = kernel_of(copy, layer, out, inp)
     with torch.no_grad():
         target.copy_(torch.from_numpy(after).to(target.device, target.dtype))
-    return Edit(copy, layer, out, inp, before, after)
+    return Edit(copy, layer, out, inp, before, after, with_same_weights(model, layer))
 
 
 def kernel_of(model: nn.Module, layer: str, out: int, inp: int | None) -> Tensor:

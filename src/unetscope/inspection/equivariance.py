@@ -222,7 +222,7 @@ def _common(good: NDArray[np.bool_], step: Fraction, trace: Trace, layer: str) -
     field_px = trace.spatial(layer)[1].largest()
     raise ImageError(
         f"nothing is left to compare: the field is {field_px} px, the image {trace.image_shape}; "
-        "take a larger image or a smaller shift."
+        "take a larger image, a smaller shift or an earlier layer."
     )
 
 

@@ -33,6 +33,7 @@ class LayerCall:
     output_bytes : memory of that tensor.
     multiply_adds : of the operations in this module itself, not of those it contains.
     reach : what the output sees, or :class:`Lost` with the reason.
+    reads_image : whether it is given the image itself.
     """
 
     name: str
@@ -43,6 +44,7 @@ class LayerCall:
     output_bytes: int
     multiply_adds: int
     reach: Reach | Lost
+    reads_image: bool = False
 
 
 class Follower(TorchDispatchMode):
@@ -52,6 +54,7 @@ class Follower(TorchDispatchMode):
         super().__init__()
         self.calls: list[LayerCall] = []
         self.mismatches: list[GridMismatch] = []
+        self._image = image
         self._seen: Any = WeakIdKeyDictionary()
         self._seen[image] = reach
         self._overwritten: dict[int, tuple[Any, Lost]] = {}  # the memory is held, so is its address
@@ -80,10 +83,11 @@ class Follower(TorchDispatchMode):
             self._counts[name] = self._counts.get(name, 0) + 1
             tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
             kind, leaf = type(module).__name__, next(module.children(), None) is None
+            first = any(given is self._image for given in tree_leaves(args))
             if len(tensors) != 1:
                 lost = Lost(f"it returns {len(tensors)} tensors, not one")
                 self.calls.append(
-                    LayerCall(name, self._counts[name], kind, leaf, None, 0, work, lost)
+                    LayerCall(name, self._counts[name], kind, leaf, None, 0, work, lost, first)
                 )
                 return
             out = tensors[0]
@@ -91,7 +95,7 @@ class Follower(TorchDispatchMode):
             reach = self._seen.get(out, Lost("its output does not depend on the image"))
             shape = tuple(out.shape)
             self.calls.append(
-                LayerCall(name, self._counts[name], kind, leaf, shape, size, work, reach)
+                LayerCall(name, self._counts[name], kind, leaf, shape, size, work, reach, first)
             )
 
         return hook

@@ -20,6 +20,7 @@ from unetscope.inspection.health_activations import LayerHealth, layer_health
 from unetscope.inspection.health_objects import ObjectSize, object_sizes
 from unetscope.inspection.joins import skip_connections
 from unetscope.inspection.reach import Kind, Lost, Reach
+from unetscope.inspection.sharing import weight_owners
 from unetscope.inspection.snapshot import Skeleton, as_batch, batch_shape
 from unetscope.inspection.trace import Trace, follow
 
@@ -166,7 +167,8 @@ def _channels(which: Sequence[int], count: int) -> str:
 def _about_checkerboards(model: nn.Module, trace: Trace) -> list[Finding]:
     """Odena et al. 2016 (Distill, "Deconvolution and checkerboard artifacts")."""
     modules = dict(model.named_modules())
-    used = dict.fromkeys(call.name for call in trace.calls)
+    repeated = weight_owners(model)
+    used = dict.fromkeys(call.name for call in trace.calls if call.name not in repeated)
     transposed = {n: m for n in used if isinstance(m := modules[n], _ConvTransposeNd)}
     found = []
     for name, layer in transposed.items():

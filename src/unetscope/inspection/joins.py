@@ -126,9 +126,12 @@ class JoinWatcher(TorchDispatchMode):
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             _, entered = self._inside.pop()
             tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
-            origin = self._origins.get(tensors[0]) if len(tensors) == 1 else None
-            if origin is not None and origin.time > entered:  # an identity makes nothing
-                self._origins[tensors[0]] = _Origin(name, origin.depth, origin.time)
+            if len(tensors) > 1 and next(module.children(), None) is not None:
+                return  # which of the layers inside made which of them is known
+            for tensor in tensors:
+                origin = self._origins.get(tensor)
+                if origin is not None and origin.time > entered:  # an identity makes nothing
+                    self._origins[tensor] = _Origin(name, origin.depth, origin.time)
 
         return hook
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -16,12 +15,13 @@ _GAP, _LEVEL, _TOP, _BOX = 20.0, 62.0, 22.0, 30.0
 def network_svg(diagram: Diagram) -> Markup:
     """Every stage a box on its level, with its channels inside and its field size below.
 
-    Skip connections are arrows across; where one does not line up, its tooltip says so.
+    Skip connections are arrows across; where one does not line up, its tooltip says so. Stages that
+    have the weights of others are dashed.
     """
     if not diagram.stages:
         return Markup("")
     boxes = _placed(diagram.stages)
-    width = boxes[-1].left + boxes[-1].slot + _GAP
+    width = max(box.left + box.slot for box in boxes) + _GAP
     height = max(box.top + box.height for box in boxes) + 24
     head = Markup(
         '<svg class="network" viewBox="0 0 {:.0f} {:.0f}" role="img" '
@@ -31,9 +31,9 @@ def network_svg(diagram: Diagram) -> Markup:
         "</marker></defs>"
     ).format(width, height)
     named = {box.stage.name: box for box in boxes}
-    skips = [link for link in diagram.links if link.skip]
-    arrows = [_arrow(named[link.source], named[link.target], link.note) for link in skips]
-    flows = [_flow(first, last) for first, last in pairwise(boxes)]
+    ends = [(named[link.source], named[link.target], link) for link in diagram.links]
+    arrows = [_arrow(first, last, link.note, boxes) for first, last, link in ends if link.skip]
+    flows = [_flow(first, last) for first, last, link in ends if not link.skip]
     drawn = [_drawn(box) for box in boxes]
     return Markup("").join([head, *arrows, *flows, *drawn, Markup("</svg>")])
 
@@ -59,21 +59,31 @@ class _Box:
 
 
 def _placed(found: Sequence[Stage]) -> list[_Box]:
-    boxes = []
-    left = _GAP
+    """A column a slot of the diagram, as wide as the longest name in it."""
+    wide: dict[int, float] = {}
     for stage in found:
-        slot = max(_BOX + 6, 5.6 * len(stage.name))
+        wide[stage.slot] = max(wide.get(stage.slot, _BOX + 6), 5.6 * len(stage.name))
+    boxes = []
+    for stage in found:
+        left = _GAP + sum(w + _GAP for slot, w in wide.items() if slot < stage.slot)
         height = max(16.0, 84.0 * 0.68 ** max(stage.level, 0))
-        boxes.append(_Box(stage, left, _TOP + max(stage.level, 0) * _LEVEL, slot, height))
-        left += slot + _GAP
+        top = _TOP + max(stage.level, 0) * _LEVEL
+        boxes.append(_Box(stage, left, top, wide[stage.slot], height))
     return boxes
 
 
-def _arrow(first: _Box, last: _Box, note: str) -> Markup:
-    """Straight across where the two boxes stand side by side, else over and down."""
-    y = first.top + 0.3 * min(first.height, last.height)
+def _arrow(first: _Box, last: _Box, note: str, boxes: Sequence[_Box]) -> Markup:
+    """Straight across where the two boxes stand side by side, else over and down (or below and up).
+
+    What has boxes in its way goes behind them, lower than their own arrows.
+    """
+    slots = {box.stage.slot for box in boxes if box.stage.level == first.stage.level}
+    behind = any(first.stage.slot < slot < last.stage.slot for slot in slots)
+    y = first.top + (0.75 if behind else 0.3) * min(first.height, last.height)
     beside = last.top <= y <= last.top + last.height
     x, end = (last.sides[0], y) if beside else (last.middle[0], last.top)
+    if y > last.top + last.height:
+        end = last.top + last.height + 13  # below the field that is written there
     return Markup(
         '<path class="skip" d="M{:.1f} {:.1f}H{:.1f}V{:.1f}" marker-end="url(#tip)">'
         "<title>{}</title></path>"
@@ -90,13 +100,14 @@ def _flow(first: _Box, last: _Box) -> Markup:
 def _drawn(box: _Box) -> Markup:
     stage, (x, y) = box.stage, box.middle
     return Markup(
-        '<g><title>{}</title><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>'
+        '<g><title>{}</title><rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"{}/>'
         '<text x="{:.1f}" y="{:.1f}">{}</text>'
         '<text class="name" x="{:.1f}" y="{:.1f}">{}</text>'
         '<text class="soft" x="{:.1f}" y="{:.1f}">{}</text></g>'
     ).format(
         f"{stage.name}: {size_text((stage.channels, *stage.shape))}, {len(stage.layers)} layers",
         *(box.sides[0], box.top, _BOX, box.height),
+        Markup(' stroke-dasharray="3 2"') if stage.shares else "",
         *(x, y + 3, str(stage.channels or "")),
         *(x, box.top - 4, stage.name),
         *(x, box.top + box.height + 10, "" if stage.field is None else f"{stage.field} px"),

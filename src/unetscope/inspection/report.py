@@ -19,7 +19,7 @@ from unetscope.inspection.asked import checked_pixel
 from unetscope.inspection.colours import field_colour
 from unetscope.inspection.diagram import diagram
 from unetscope.inspection.fields import receptive_field
-from unetscope.inspection.joins import skip_connections
+from unetscope.inspection.joins import SkipConnection, skip_connections
 from unetscope.inspection.network_drawing import network_svg, size_text
 from unetscope.inspection.pictures import data_uri, shown_image
 from unetscope.inspection.report_drawing import fields_svg
@@ -82,6 +82,7 @@ def report(
     middle = _checked_point(trace.image_shape, point)
     view = _view(trace.image_shape, middle)
     part: Any = (0, slice(None), *view)
+    joins = skip_connections(model, batch.shape)
     checked = None
     if health:
         checked = health_section(model, batch[part], labels, pixel_size, unit, names)
@@ -89,7 +90,7 @@ def report(
         "name": name,
         "image_size": size_text(trace.image_shape),
         "pixel": _size_text(pixel_size, unit),
-        "network": network_svg(diagram(table, skip_connections(model, batch.shape))),
+        "network": network_svg(diagram(table, joins)),
         "point": ", ".join(str(p) for p in middle),
         "maps": map_tiles(model, batch, chosen, view, trace.image_shape),
         "kernels": kernel_sheets(model, table),
@@ -97,7 +98,7 @@ def report(
         "health": checked,
         "version": unetscope.__version__,
         "weights": weights_sha256(model),
-        **_said_of_layers(table),
+        **_said_of_layers(table, joins),
         **_fields(trace, batch[0].float().cpu().numpy(), chosen, middle, pixel_size, unit),
     }
     return _template().render(page)
@@ -143,13 +144,14 @@ def _view(shape: tuple[int, ...], middle: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(found)
 
 
-def _said_of_layers(table: Architecture) -> dict[str, Any]:
+def _said_of_layers(table: Architecture, joins: Sequence[SkipConnection]) -> dict[str, Any]:
     """The facts, the list of layers and its sums."""
     return {
         "facts": _facts(table),
-        "mismatches": _said_mismatches(table),
+        "mismatches": _said_mismatches(table, joins),
         "ladder": _ladder(table),
         "rows": [_row(row) for row in table.rows],
+        "shares": any(row.shares for row in table.rows),
         "totals": {
             "parameters": f"{table.parameters:,}",
             "multiply_adds": f"{table.multiply_adds:,}",
@@ -174,7 +176,7 @@ def _facts(table: Architecture) -> list[tuple[str, str]]:
 def _ladder(table: Architecture) -> str:
     """3 → 5 → 7 → …: the growing sides of the fields in the order of the data."""
     sides = [max(row.receptive_field) for row in table.rows if row.receptive_field]
-    grown = list(dict.fromkeys(sides))
+    grown = [side for n, side in enumerate(sides) if n == 0 or side > max(sides[:n])]
     if len(grown) > _LADDER:
         grown = grown[: _LADDER - 1] + grown[-1:]
     return " → ".join(str(side) for side in grown)
@@ -218,9 +220,16 @@ def reach_cell(reach: Any, pixel: Sequence[float]) -> tuple[int, ...]:
     return tuple(cells)
 
 
-def _said_mismatches(table: Architecture) -> list[str]:
-    """Skips that do not line up, of parts that have a name, each once."""
-    return list(dict.fromkeys(str(one) for one in table.mismatches if one.where))
+def _said_mismatches(table: Architecture, joins: Sequence[SkipConnection]) -> list[str]:
+    """Skips that do not line up, of parts that have a name, each once.
+
+    Where shifted copies of one map are joined, as in a filter that is written out, the shift is
+    what is meant.
+    """
+    same = {join.name.partition(":")[0] for join in joins if join.source == join.other}
+    meant = same - {join.name.partition(":")[0] for join in joins if join.source != join.other}
+    said = [str(one) for one in table.mismatches if one.where and one.where not in meant]
+    return list(dict.fromkeys(said))
 
 
 def _effective(field: EffectiveField) -> dict[str, Any]:
@@ -255,7 +264,7 @@ def _row(row: LayerRow) -> dict[str, str]:
         "stride": " × ".join(strides) or "–",
         "field": size_text(row.receptive_field),
         "kind": "" if row.field_kind is None else row.field_kind.value,
-        "note": row.note,
+        "note": row.remark,
     }
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 from torch.nn.parameter import Parameter
 
 from unetscope.inspection.reach import GridMismatch, Kind, Reach
+from unetscope.inspection.sharing import weight_owners
 from unetscope.inspection.trace import LayerCall, follow
 
 
@@ -29,6 +30,8 @@ class LayerRow:
         None where the layer could not be followed.
     field_kind : how far the field can be trusted.
     note : why something is missing, or "".
+    shares : the earlier layer whose weights this one has, or "".
+    reads_image : whether it is given the image itself.
     """
 
     name: str
@@ -42,6 +45,13 @@ class LayerRow:
     receptive_field: tuple[int, ...] | None
     field_kind: Kind | None
     note: str = ""
+    shares: str = ""
+    reads_image: bool = False
+
+    @property
+    def remark(self) -> str:
+        """The note, or whose weights the layer has, or ""."""
+        return self.note or (f"the weights of {self.shares}" if self.shares else "")
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,7 @@ def architecture(model: nn.Module, image_shape: Sequence[int]) -> Architecture:
     trace = follow(model, image_shape)
     repeated = {call.name for call in trace.calls if call.index > 1}
     modules = dict(model.named_modules())
+    owners = weight_owners(model)
     counted: set[int] = set()
     rows = []
     for call in trace.calls:
@@ -100,7 +111,8 @@ def architecture(model: nn.Module, image_shape: Sequence[int]) -> Architecture:
         counted |= {id(tensor) for tensor in fresh}
         learned = sum(t.numel() for t in fresh if isinstance(t, Parameter))
         kept = sum(t.numel() for t in fresh) - learned
-        rows.append(_row(call, learned, kept, numbered=call.name in repeated))
+        row = _row(call, learned, kept, numbered=call.name in repeated)
+        rows.append(replace(row, shares=owners.get(call.name, "")))
     return Architecture(trace.image_shape, tuple(rows), trace.mismatches)
 
 
@@ -125,4 +137,5 @@ def _row(call: LayerCall, learned: int, kept: int, *, numbered: bool) -> LayerRo
         receptive_field=field,
         field_kind=kind,
         note=note,
+        reads_image=call.reads_image,
     )

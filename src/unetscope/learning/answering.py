@@ -13,7 +13,6 @@ from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph
@@ -123,14 +122,12 @@ class InstantNetwork(UNet):
 
     def forward(self, image: Tensor, core: Region | None = None) -> Tensor:
         """Logits of every pixel: the logarithm of the instant voice's probabilities, shifted."""
-        levels: Levels = self.filters(image)
+        filtered: Levels = self.filters(image)
         taps = self.taps(image, tap_names(self))
         found = {2**index: taps[name] for index, name in enumerate(tap_names(self))}
         if self.context is not None:
             found |= self.context(image)
-        for stride, maps in found.items():
-            levels[stride] = torch.cat([maps, levels[stride]], dim=1)
-        logits: Tensor = self.classifier(levels)
+        logits: Tensor = self.classifier(found, filtered)
         return logits if core is None else logits[..., core[0], core[1]]
 
 
@@ -139,6 +136,7 @@ class SecondLook(UNet):
 
     def __init__(self, net: UNet) -> None:
         super().__init__(net.config)
+        self.shrink = nn.AvgPool2d(CONTEXT)
         self.classifier = nn.Identity()  # only its taps are asked for
         for name, parameter in self.named_parameters():
             owner, _, attribute = name.rpartition(".")
@@ -147,7 +145,7 @@ class SecondLook(UNet):
 
     def forward(self, image: Tensor, core: Region | None = None) -> Levels:  # type: ignore[override]
         """Stride → the taps, (batch, channel, y / stride, x / stride)."""
-        taps = self.taps(functional.avg_pool2d(image, CONTEXT), tap_names(self))
+        taps = self.taps(self.shrink(image), tap_names(self))
         return {CONTEXT * 2**index: taps[name] for index, name in enumerate(tap_names(self))}
 
 
@@ -179,8 +177,10 @@ class LinearHead(nn.Module):
         self.weight = nn.Parameter(weight * sharpness / temperature)
         self.bias = nn.Parameter((bias * sharpness + prior.clamp(min=1e-12).log()) / temperature)
 
-    def forward(self, levels: Levels) -> Tensor:
-        """(1, class, y, x) from the levels of one image."""
-        return scores({stride: maps[0] for stride, maps in levels.items()}, self.weight, self.bias)[
-            None
-        ]
+    def forward(self, taps: Levels, filtered: Levels) -> Tensor:
+        """(1, class, y, x) from the levels of one image; at every stride taps stand first."""
+        levels = {
+            stride: torch.cat([taps[stride], maps], dim=1)[0] if stride in taps else maps[0]
+            for stride, maps in filtered.items()
+        }
+        return scores(levels, self.weight, self.bias)[None]

@@ -59,25 +59,26 @@ def _filters_at(image: Tensor, stride: int) -> Tensor:
     coarse = functional.avg_pool2d(image, stride) if stride > 1 else image
     # All channels of all images go through the same one-channel kernels.
     plane = coarse.reshape(batch * channels, 1, *coarse.shape[2:])
-    blurred = _blur(plane)
-    around = functional.pad(blurred, (1, 1, 1, 1), mode="replicate")
-    centre = blurred
+    centre = _blur(plane)
+    around = functional.pad(centre, (1, 1, 1, 1), mode="replicate")
     left, right = around[..., 1:-1, :-2], around[..., 1:-1, 2:]
     above, below = around[..., :-2, 1:-1], around[..., 2:, 1:-1]
-    dx, dy = (right - left) / 2, (below - above) / 2
-    dxx, dyy = right - 2 * centre + left, below - 2 * centre + above
-    dxy = (
-        around[..., 2:, 2:] - around[..., 2:, :-2] - around[..., :-2, 2:] + around[..., :-2, :-2]
-    ) / 4
-    mean, half = (dxx + dyy) / 2, torch.sqrt(((dxx - dyy) / 2) ** 2 + dxy**2 + 1e-12)
-    variance = _blur((plane - blurred) ** 2)
+    dx, dy = right - left, below - above  # twice the slopes
+    along_x, along_y = left + right, above + below
+    # The Hessian's eigenvalues are its mean curvature plus and minus half their distance.
+    mean = torch.add(along_x + along_y, centre, alpha=-4) / 2
+    apart = along_x - along_y  # twice (dxx - dyy) / 2
+    twisted = (around[..., 2:, 2:] - around[..., 2:, :-2]) - (
+        around[..., :-2, 2:] - around[..., :-2, :-2]
+    )  # four times dxy
+    half = torch.sqrt(torch.addcmul(apart**2 / 4 + 1e-12, twisted, twisted, value=1 / 16))
     stack = torch.cat(
         [
             centre,
-            torch.sqrt(dx**2 + dy**2 + 1e-12),
+            torch.sqrt(torch.addcmul(dx**2 / 4 + 1e-12, dy, dy, value=1 / 4)),
             mean + half,
             mean - half,
-            torch.sqrt(variance + 1e-8),
+            torch.sqrt(_blur((plane - centre) ** 2) + 1e-8),
         ],
         dim=1,
     )  # (batch * channel, 5, y/s, x/s)
@@ -85,13 +86,27 @@ def _filters_at(image: Tensor, stride: int) -> Tensor:
 
 
 def _blur(plane: Tensor) -> Tensor:
-    # A sum of shifted planes would be faster for one channel, but following its receptive field
-    # means following every plane of every blur: minutes instead of milliseconds.
-    offsets = torch.arange(-_BLUR_RADIUS, _BLUR_RADIUS + 1, dtype=plane.dtype, device=plane.device)
+    r = _BLUR_RADIUS
+    offsets = torch.arange(-r, r + 1, dtype=plane.dtype, device=plane.device)
     kernel = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
     kernel = kernel / kernel.sum()
+    # For one channel a processor adds shifted planes many times as fast as it convolves. Where the
+    # layers are followed or learned from that would be many steps instead of two.
+    slide = _shifted if torch.is_inference_mode_enabled() and plane.is_cpu else _convolved
+    rows = slide(functional.pad(plane, (r, r, 0, 0), mode="replicate"), kernel, 3)
+    return slide(functional.pad(rows, (0, 0, r, r), mode="replicate"), kernel, 2)
+
+
+def _convolved(padded: Tensor, kernel: Tensor, axis: int) -> Tensor:
+    shape = (1, 1, 1, -1) if axis == 3 else (1, 1, -1, 1)
+    return functional.conv2d(padded, kernel.reshape(shape))
+
+
+def _shifted(padded: Tensor, kernel: Tensor, axis: int) -> Tensor:
     r = _BLUR_RADIUS
-    rows = functional.pad(plane, (r, r, 0, 0), mode="replicate")
-    rows = functional.conv2d(rows, kernel.reshape(1, 1, 1, -1))
-    columns = functional.pad(rows, (0, 0, r, r), mode="replicate")
-    return functional.conv2d(columns, kernel.reshape(1, 1, -1, 1))
+    length, weights = padded.shape[axis] - 2 * r, kernel.tolist()
+    total = padded.narrow(axis, r, length) * weights[r]
+    for step in range(1, r + 1):  # outwards, both sides at once
+        for first in (r - step, r + step):
+            total.add_(padded.narrow(axis, first, length), alpha=weights[first])
+    return total

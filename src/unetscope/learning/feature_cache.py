@@ -20,6 +20,7 @@ from unetscope.learning.features import (
     network_fingerprint,
     rows_at,
 )
+from unetscope.learning.inference import in_precision
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import on_device
 from unetscope.learning.sources.source import levels_of, tile_needs
@@ -39,10 +40,17 @@ class _Kept:
 
 
 class FeatureCache:
-    """The most recently used feature tiles of any images, up to ``max_bytes``; thread-safe."""
+    """The most recently used feature tiles of any images, up to ``max_bytes``; thread-safe.
 
-    def __init__(self, max_bytes: int = 1_500_000_000) -> None:
-        self.max_bytes = max_bytes
+    Parameters
+    ----------
+    precision : in which the networks of all models answer here: ``"fp32"``, ``"bf16"``, or
+        ``"auto"``, as is faster and equal enough. Strokes and answers share it. None: as the models
+        say, otherwise float32 on the CPU.
+    """
+
+    def __init__(self, max_bytes: int = 1_500_000_000, precision: str | None = None) -> None:
+        self.max_bytes, self.precision = max_bytes, precision
         self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
         self._ranges: OrderedDict[int, tuple[Micrograph, Normalisation]] = OrderedDict()
         self._bytes = 0
@@ -66,7 +74,8 @@ class FeatureCache:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        levels = compute_levels(model, image, z, tile, device, self.normalisation(model, image))
+        scale = self.normalisation(model, image)
+        levels = compute_levels(self.asked(model), image, z, tile, device, scale)
         lattice = _lattice_rows(levels, tile, image.spatial_shape[-2:])
         size = sum(t.numel() * t.element_size() for t in (*levels.values(), lattice))
         kept = _Kept(image, levels, lattice, size)
@@ -78,6 +87,10 @@ class FeatureCache:
                     _, oldest = self._kept.popitem(last=False)
                     self._bytes -= oldest.size
         return kept
+
+    def asked(self, model: PixelModel) -> PixelModel:
+        """``model`` with networks that answer in the precision of this cache."""
+        return model if self.precision is None else in_precision(model, self.precision)
 
     def normalisation(self, model: PixelModel, image: Micrograph) -> Normalisation:
         """The grey range ``image`` is seen in: its own, or the one stored in the model."""
@@ -203,4 +216,5 @@ def _lattice_rows(levels: Levels, tile: Tile, image_shape: Sequence[int]) -> Ten
     device = levels[1].device
     y, x = torch.meshgrid(*spots, indexing="ij")
     with torch.inference_mode():
-        return rows_at(levels, y.flatten().to(device), x.flatten().to(device)).cpu()
+        found = rows_at(levels, y.flatten().to(device), x.flatten().to(device))
+        return found.cpu().contiguous()  # whole rows, as strokes join and choose from them

@@ -26,7 +26,7 @@ class FusedConv(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """(batch, inputs, [z,] y, x) of any precision → (batch, outputs, [z,] y, x)."""
         conv, maps = self.conv, maps.to(self.conv.weight.dtype)
-        if self.fuses:
+        if self.fuses and not (torch.is_grad_enabled() and maps.requires_grad):  # has no gradient
             ones = [1] * (maps.ndim - 2)
             return _convolution_relu(
                 maps, conv.weight, conv.bias, [size // 2 for size in conv.kernel_size], ones

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass, replace
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 
@@ -49,6 +49,7 @@ class Engine:
 
 
 _ready: WeakKeyDictionary[UNet, dict[tuple[str, str, str], UNet]] = WeakKeyDictionary()
+_answers_only: WeakSet[UNet] = WeakSet()  # what has been made ready, which is so already
 _lock = threading.Lock()
 
 
@@ -65,35 +66,49 @@ def made_ready(model: PixelModel, device: str, engine: Engine) -> PixelModel:
     """
     if device != "cpu" and engine.name == "openvino":
         raise ModelError(f"OpenVINO works on the CPU here, not on {device!r}: use device cpu.")
-    if device != "cpu" and not device.startswith("cuda"):
+    if device.startswith("cuda"):
+        return in_precision(model, engine.precision)
+    if device != "cpu":
         return model
-    make = ready if device == "cpu" else _asked
     network = model.network if model.network_speaks else None
     return replace(
         model,
-        backbone=make(model.backbone, device, engine),
-        network=make(network, device, engine) if network is not None else model.network,
+        backbone=ready(model.backbone, device, engine),
+        network=ready(network, device, engine) if network is not None else model.network,
+    )
+
+
+def in_precision(model: PixelModel, precision: str) -> PixelModel:
+    """``model`` with the same networks, whose copies on any device answer in ``precision``."""
+    network = model.network if model.network_speaks else None
+    return replace(
+        model,
+        backbone=_asked(model.backbone, precision),
+        network=_asked(network, precision) if network is not None else model.network,
     )
 
 
 def ready(net: UNet, device: str, engine: Engine) -> UNet:
     """``net``, which no longer changes, as it answers fastest; kept until ``net`` is forgotten."""
+    if net in _answers_only:
+        return net
     precision = inference_precision(net, device, engine.precision)
     key = (device, precision, engine.name)
     with _lock:
         made = _ready.setdefault(net, {})
         if key not in made:
             made[key] = _made(net, device, precision, engine.name)
+            _answers_only.add(made[key])
         return made[key]
 
 
-def _asked(net: UNet, device: str, engine: Engine) -> UNet:
-    """``net``, for which a GPU knows the precision; the same one every time."""
-    key = (device, engine.precision, "asked")
+def _asked(net: UNet, precision: str) -> UNet:
+    """``net``, for which every device knows the precision; the same one every time."""
+    key = ("any", precision, "asked")
     with _lock:
         made = _ready.setdefault(net, {})
         if key not in made:
-            made[key] = with_precision(net, engine.precision)
+            made[key] = with_precision(net, precision)
         return made[key]
 
 

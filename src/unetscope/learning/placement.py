@@ -1,6 +1,6 @@
-"""Copies of networks on other devices, made once and forgotten with the network.
+"""Copies of networks that answer, made once and forgotten with the network.
 
-A model's networks live on the CPU and never change; a GPU works on its own copy.
+A model's networks live on the CPU and never change; what answers is a copy that is made for it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,20 @@ _Net = TypeVar("_Net", bound=nn.Module)
 
 
 def on_device(net: _Net, device: str) -> _Net:
-    """``net`` itself on the CPU, otherwise its copy on ``device``, which answers only.
+    """The copy of ``net`` that answers on ``device``; on the CPU, of anything but a U-Net, itself.
 
-    A U-Net's copy on an NVIDIA GPU is as :func:`~unetscope.learning.inference.ready` makes it, in
-    the precision that is faster there or that :func:`with_precision` asked for.
+    A U-Net's copy on the CPU or on an NVIDIA GPU is as
+    :func:`~unetscope.learning.inference.ready` makes it, in the precision that
+    :func:`with_precision` asked for; else in float32 on the CPU, and as is faster on the GPU.
     """
-    if device == "cpu":
-        return net
-    if isinstance(net, UNet) and device.startswith("cuda"):
+    kind = device.split(":")[0]
+    if isinstance(net, UNet) and kind in ("cpu", "cuda"):
         from unetscope.learning.inference import Engine, ready  # which stand on this file
 
-        return cast(_Net, ready(net, device, Engine("torch", _wishes.get(net, "auto"))))
+        precision = _wishes.get(net, "fp32" if kind == "cpu" else "auto")
+        return cast(_Net, ready(net, device, Engine("torch", precision)))
+    if device == "cpu":
+        return net
     with _lock:
         copies = _copies.setdefault(net, {})
         if device not in copies:
@@ -41,7 +44,7 @@ def on_device(net: _Net, device: str) -> _Net:
 
 
 def with_precision(net: UNet, precision: str) -> UNet:
-    """The same network once more, on the same weights, which a GPU answers in ``precision``."""
+    """The same network once more, on the same weights, which :func:`on_device` asks so."""
     twin = copy.copy(net)
     _wishes[twin] = precision
     return twin

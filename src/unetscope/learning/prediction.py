@@ -72,6 +72,7 @@ def predict_tiles(
     """
     options = options or PredictOptions()
     model.check_image(image)
+    model = model if cache is None else cache.asked(model)
     device, tile_px = choose_device(options.device), options.tile_px
     planes = list(options.planes) if options.planes is not None else list(range(image.depth))
     height, width = image.spatial_shape[-2:]

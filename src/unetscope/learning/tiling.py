@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from unetscope.network.cropping import Region, around
+
 Box = tuple[slice, slice]
 
 
@@ -42,11 +44,11 @@ def plan_tiles(
 ) -> list[Tile]:
     """Tiles that cover an image of ``shape_yx`` once, row by row, on a grid fixed at its origin.
 
-    ``core_px``, ``halo_px`` and ``margin_px`` are rounded up to ``multiple``, so that every window
-    starts in the same phase of the poolings as the whole image does.
+    Cores and windows are widened to multiples of ``multiple``, so that every window starts in the
+    same phase of the poolings as the whole image does.
     """
     bounds = padded_shape(shape_yx, multiple)
-    core, halo, margin = (-(-v // multiple) * multiple for v in (core_px, halo_px, margin_px))
+    core = -(-core_px // multiple) * multiple
     tiles = []
     for top in range(0, bounds[0], core):
         for left in range(0, bounds[1], core):
@@ -54,8 +56,8 @@ def plan_tiles(
                 slice(top, min(top + core, bounds[0])),
                 slice(left, min(left + core, bounds[1])),
             )
-            grown = _grow(box, margin, bounds)
-            tiles.append(Tile(box, grown, _grow(grown, halo, bounds)))
+            grown = around(box, margin_px, bounds, 1)
+            tiles.append(Tile(box, (grown[0], grown[1]), _window(grown, halo_px, bounds, multiple)))
     return tiles
 
 
@@ -79,8 +81,6 @@ def tiles_touching(tiles: Sequence[Tile], region: Box) -> list[Tile]:
     return sorted(hit, key=distance)
 
 
-def _grow(box: Box, by: int, bounds: tuple[int, int]) -> Box:
-    return (
-        slice(max(0, box[0].start - by), min(bounds[0], box[0].stop + by)),
-        slice(max(0, box[1].start - by), min(bounds[1], box[1].stop + by)),
-    )
+def _window(grown: Region, halo: int, bounds: tuple[int, int], multiple: int) -> Box:
+    rows, columns = around(grown, halo, bounds, multiple)
+    return rows, columns

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from unetscope.learning.features import CONTEXT
 from unetscope.network.folding import fold_batch_norm
 from unetscope.network.model_file import save_model_file
 from unetscope.pretraining.calibration import choose_temperature
@@ -68,12 +69,15 @@ def _card(
     )
     trained = "\n".join(f"- {d.name}: {d.modality} ({d.licence})" for d in DATASETS if d.may_train)
     unseen = ", ".join(d.name for d in DATASETS if not d.may_train)
-    parameters = manifest["architecture"]["widths"]
+    widths = "-".join(map(str, manifest["architecture"]["widths"]))
+    looks_twice = bool(manifest["recipe"]["context_gain"])
+    field_px = 100 * (CONTEXT if looks_twice else 1)
+    second_look = _SECOND_LOOK.format(config.context_after or 0) if looks_twice else ""
     return f"""# {config.title} (`{config.name}`)
 
-A folded 2D U-Net ({"-".join(map(str, parameters))}) for one grey channel, whose two finest decoder
+A folded 2D U-Net ({widths}) for one grey channel, whose two finest decoder
 maps feed the instant head. Float16 safetensors, SHA-256 of manifest and tensors `{digest}`.
-
+{second_look}
 **Made by** `unetscope pretrain src/unetscope/pretraining/configs/{config.name}.toml` (seed
 {config.seed}, {log[-1]["step"]} steps, {log[-1]["seconds"] / 60:.0f} minutes of training on
 {", then ".join(manifest["machines"])}), then averaged, folded and rounded to float16.
@@ -95,6 +99,13 @@ simulated strokes a class, on the same image outside the strokes and on another 
 smallest calibration error on the sets it learned from (1 where there were none).
 
 **Limits.** Grey images; colour is used through the classical filters and by fine-tuning. Structures
-much larger than its field of about 100 px need a smaller picture. The last step is used; it was not
-chosen by these figures.
+much larger than its field of about {field_px} px need a smaller picture. The last step is used; it
+was not chosen by these figures.
+"""
+
+
+_SECOND_LOOK = f"""
+It looks twice: at the image, and at the image averaged down to 1/{CONTEXT} of its size, with the
+same weights; the head stands on the maps of both. The second look joined the training after
+{{:.0f}} minutes.
 """

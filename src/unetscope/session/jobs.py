@@ -60,7 +60,7 @@ class EngineJobs:
         model = start_model(name, device=device)
         title = dict(self.bundled()).get(model.name, model.name)
         yield ModelOpened(model, title, device)
-        _import_what_training_needs()
+        _get_ready(model, device)
 
     def find_sources(self) -> Iterator[JobEvent]:
         """Look which backbones of others there are; imports timm where it is installed."""
@@ -75,7 +75,7 @@ class EngineJobs:
 
         model = start_model(request.spec, device=device, allow_download=request.allow_download)
         yield ModelOpened(model, request.title, device)
-        _import_what_training_needs()
+        _get_ready(model, device)
 
     def open_file(self, path: Path) -> Iterator[JobEvent]:
         """Load a model file."""
@@ -193,29 +193,35 @@ class EngineJobs:
         if self._cache is None:
             from unetscope.learning.feature_cache import FeatureCache
 
-            self._cache = FeatureCache(max_bytes=self.settings.cache_mib * 2**20)
+            # Strokes and answers of the window stand on the same features, in what is faster here.
+            self._cache = FeatureCache(self.settings.cache_mib * 2**20, precision="auto")
         return self._cache
 
     def _prepared_device(self) -> str:
         """Import torch, leave a core to the window, and say which device does the work."""
         import torch
 
+        from unetscope.learning.memory import keep_freed_memory
         from unetscope.learning.precision import choose_device
 
+        keep_freed_memory()
         torch.set_num_threads(self.settings.threads or max(1, (os.cpu_count() or 2) - 1))
         return choose_device(self.settings.device)
 
 
-def _import_what_training_needs() -> None:
-    """Import now what the first step of a training would import under somebody's stroke.
+def _get_ready(model: PixelModel, device: str) -> None:
+    """Do now what the first stroke and the first step of a training would have to wait for.
 
-    The interpreter is held for some tenths of a second: kornia, and sympy by torch's optimisers.
+    Which precision is faster is tried out. The interpreter is held for some tenths of a second by
+    imports: kornia, and sympy by torch's optimisers.
     """
     import kornia  # noqa: F401
     import torch
 
     import unetscope.learning.finetune  # noqa: F401
+    from unetscope.learning.precision import inference_precision
 
+    inference_precision(model.backbone, device)
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
     torch.optim.AdamW([weight]).step()

@@ -112,6 +112,8 @@ def ask_edited(
         f"Kernel {out} of {layer} is {name}, laid on as it stands (cross-correlation, not "
         f"flipped): {100 * share:.2f} % of the mask changes. Saved weights are not touched."
     )
+    if change.also:
+        text += f" {', '.join(change.also)} has the same weights and has changed with it."
     arguments = {"layers": [layer], "channels": [out]}
     yield Shown(
         *("Edited kernel", text, "empirical", (picture, *pictures)),

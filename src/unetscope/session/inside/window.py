@@ -10,7 +10,8 @@ import numpy as np
 from unetscope.session.inside.glass import Glass
 from unetscope.session.inside.looking import shifted
 
-AT_LEAST_PX = 256  # or nothing is left within the reach of the borders
+MIDDLE_PX = 156  # at least so much is left that is out of the borders' reach
+WIDEST_PX = 512  # fields beyond are those of global poolings, which no window is wide enough for
 
 
 def cropped(glass: Glass) -> Any:
@@ -21,12 +22,15 @@ def cropped(glass: Glass) -> Any:
 def work_window(glass: Glass) -> tuple[slice, ...]:
     """The window :func:`cropped` cuts: the view, on the grid of the deepest stride."""
     step = max(32, *(int(max(row.stride)) for row in glass.table.rows if row.stride))
+    fields = [max(row.receptive_field) for row in glass.table.rows if row.receptive_field]
+    least = -(-(min(max(fields, default=0), WIDEST_PX) + MIDDLE_PX) // step) * step
     window = []
     for part, size in zip(glass.view, glass.shape, strict=True):
         low = part.start // step * step
         high = min(size, -(-part.stop // step) * step)
-        if high - low < AT_LEAST_PX:
-            low, high = max(0, high - AT_LEAST_PX) // step * step, min(size, max(high, AT_LEAST_PX))
+        if high - low < least:
+            low = max(0, min((low + high - least) // 2, size - least)) // step * step
+            high = min(size, max(high, low + least))
         fits = (high - low) % step == 0 or high == size
         window.append(slice(low, high) if fits else slice(0, size))
     return tuple(window)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -104,8 +105,7 @@ class AskPanel(QWidget):
             self.kernel.out.setValue(self._inside.channel)
 
     def _show_layer(self, glass: Any) -> None:
-        skips = [(s.name, f"{s.source} → {s.name}") for s in glass.skips]
-        self.without.set_skips(skips)
+        self.without.set_skips([(skip.name, _words(skip, glass.skips)) for skip in glass.skips])
         layer = self._inspector.questions.convolution(glass)
         row = next((r for r in glass.table.rows if r.name == layer), None)
         bank = _kernels(glass, layer) if row is not None and "Conv" in row.kind else None
@@ -152,6 +152,18 @@ class _ClassesRow(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.go)
+
+
+def _words(skip: Any, skips: Sequence[Any]) -> str:
+    """ "enc1 → dec1"; with what it is joined with where one source goes to one place twice."""
+    from unetscope.inspection.stage_groups import base_name
+
+    place = base_name(skip.name)
+    alike = [s for s in skips if s.source == skip.source and base_name(s.name) == place]
+    if len(alike) == 1:
+        return f"{skip.source} → {place}"
+    sign = "beside" if skip.kind == "concatenation" else "+"
+    return f"{skip.source} {sign} {skip.other} → {place}"
 
 
 def _preset(name: str, shape: tuple[int, ...]) -> Any:

@@ -98,7 +98,7 @@ class LayerCard(QFrame):
         self.label.setText(_rich(parts))
         told = row.field_kind if kind is None else kind
         self._set_badges("" if told is None else str(told), _skip_texts(row, mismatches, skips))
-        note = f"\n{row.note}" if row.note else ""
+        note = f"\n{row.remark}" if row.remark else ""
         self.setToolTip(f"{row.name} · {row.kind}{note}")
         self.label.setAccessibleDescription(" · ".join(parts))
 
@@ -182,6 +182,8 @@ def facts(
         found.append(shape_text(row.output_shape))
     if row.parameters:
         found.append(f"{row.parameters:,} parameters")
+    elif row.shares:
+        found.append(f"weights of {row.shares}")
     if row.receptive_field:
         found.append(f"field {field_text(row.receptive_field, pixel_size, unit)}")
     if row.stride:

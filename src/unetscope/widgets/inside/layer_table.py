@@ -229,7 +229,8 @@ def _stage_item(stage: Stage, inside: list[LayerRow]) -> QTreeWidgetItem:
     font = QFont(item.font(LAYER))
     font.setBold(True)
     item.setFont(LAYER, font)
-    item.setToolTip(LAYER, f"{stage.name}: {len(inside)} layers")
+    shared = f", the weights of {stage.shares}" if stage.shares else ""
+    item.setToolTip(LAYER, f"{stage.name}: {len(inside)} layers{shared}")
     return item
 
 
@@ -245,7 +246,7 @@ def _layer_item(row: LayerRow, stage: Stage) -> QTreeWidgetItem:
         row.kind,
     ]
     item = _item(texts, row.name)
-    note = f"\n{row.note}" if row.note else ""
+    note = f"\n{row.remark}" if row.remark else ""
     item.setToolTip(LAYER, f"{row.name} · {row.kind}{note}")
     item.setToolTip(MACS, f"{row.multiply_adds:,} multiply-adds")
     if row.field_kind is not None:

@@ -59,6 +59,14 @@ def arrow(
     if rows[j] - rows[i] > 1 and b.center().x() > a.right():  # past other boxes, not through them
         corner = QPointF(b.center().x(), a.center().y())
         return Arrow(link, (QPointF(a.right(), corner.y()), corner, QPointF(corner.x(), b.top())))
+    up = QRectF(a.center().x(), b.center().y(), 1.0, a.top() - b.center().y())
+    blocked = any(up.intersects(r) for k, r in enumerate(rects) if k not in (i, j))
+    if rows[i] - rows[j] > 1 and a.right() < b.center().x() and blocked:
+        side = b.right() - min(6.0, b.width() / 8)  # beside what is written below
+        corner = QPointF(side, a.center().y())  # along below them, then up
+        return Arrow(
+            link, (QPointF(a.right(), corner.y()), corner, QPointF(corner.x(), b.bottom()))
+        )
     if rows[i] - rows[j] > 1 and a.center().x() < b.left():
         corner = QPointF(a.center().x(), b.center().y())
         return Arrow(link, (QPointF(corner.x(), a.top()), corner, QPointF(b.left(), corner.y())))
@@ -73,6 +81,13 @@ def arrow(
     return Arrow(link, (QPointF(a.right(), y), QPointF(x, y), QPointF(x, b.bottom())))
 
 
+def goes_over(source: Stage, target: Stage, stages: Sequence[Stage]) -> bool:
+    """Whether a skip connection within a level has boxes in its way, and so runs above them."""
+    level = {stage.slot for stage in stages if stage.level == source.level}
+    within = any(source.slot < slot < target.slot for slot in level)
+    return source.level == target.level and within
+
+
 def _skip_arrow(
     link: Link,
     i: int,
@@ -82,19 +97,33 @@ def _skip_arrow(
     line: float,
 ) -> Arrow:
     a, b = rects[i], rects[j]
-    between = any(stages[k].level == stages[i].level for k in range(i + 1, j))
-    if stages[i].level == stages[j].level and not between:
+    over = goes_over(stages[i], stages[j], stages)
+    if stages[i].level == stages[j].level and not over:
         y = a.top() + min(a.height(), b.height()) * 0.36  # above the line that joins neighbours
         return Arrow(link, (QPointF(a.right(), y), QPointF(b.left(), y)))
-    if stages[i].level == stages[j].level:
+    if over:
         lift = TOP * line
         start, end = QPointF(a.center().x(), a.top()), QPointF(b.center().x(), b.top())
         lifted = tuple(QPointF(p.x(), p.y() - lift) for p in (start, end))
         return Arrow(link, (start, *lifted, end), curved=True)
     start, end = QPointF(a.right(), a.center().y()), QPointF(b.left(), b.center().y())
+    rows = row_numbers(stages)
+    between = [r for r, row in zip(rects, rows, strict=True) if rows[j] < row < rows[i]]
+    if start.x() < end.x() and any(_meets(start, end, r) for r in between):
+        inset = min(6.0, b.width() / 8)
+        y = start.y() + 0.2 * a.height()  # below the line that leads to the next one
+        corner = QPointF(b.left() + inset, y)
+        return Arrow(link, (QPointF(a.right(), y), corner, QPointF(corner.x(), b.bottom())))
     reach = (end.x() - start.x()) / 2
     bends = (QPointF(start.x() + reach, start.y()), QPointF(end.x() - reach, end.y()))
     return Arrow(link, (start, *bends, end), curved=True)
+
+
+def _meets(start: QPointF, end: QPointF, rect: QRectF) -> bool:
+    """Whether the straight line between two points, one above the other, crosses a box."""
+    middle = (rect.center().y() - start.y()) / (end.y() - start.y())
+    x = start.x() + middle * (end.x() - start.x())
+    return 0 < middle < 1 and rect.left() <= x <= rect.right()
 
 
 def arrow_head(points: Sequence[QPointF], size: float) -> tuple[QPointF, ...]:

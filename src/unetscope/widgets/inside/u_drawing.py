@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from unetscope.inspection.diagram import Diagram, Stage
 
 _HINT = "In a box: channels. Below it: receptive field."
+_SHARED = "Dashed: the same weights once more."
 _KEYS = {
     Qt.Key.Key_Left: "left",
     Qt.Key.Key_Right: "right",
@@ -130,7 +131,7 @@ class UDrawing(QWidget):
         """As many as the longest caption takes, so that hovering does not move what is below."""
         if not self._stages:
             return 1
-        texts = [_HINT, *(facts(stage) for stage in self._stages)]
+        texts = [self._hint(), *(facts(stage) for stage in self._stages)]
         metrics = QFontMetricsF(self._font(_SMALL))
         room = QRectF(0, 0, max(self.width(), 60), 10_000)
         flags = int(Qt.TextFlag.TextWordWrap)
@@ -231,7 +232,9 @@ class UDrawing(QWidget):
         tints, index = self._tints, box.stage.column
         chosen, hovered = index == self._selected, index == self._hovered
         painter.setBrush(QColor(tints.accent if chosen else tints.card))
-        painter.setPen(QPen(QColor(tints.text if hovered else tints.faint), 1.6 if hovered else 1))
+        style = Qt.PenStyle.DashLine if box.stage.shares else Qt.PenStyle.SolidLine
+        edge = QColor(tints.text if hovered else tints.faint)
+        painter.setPen(QPen(edge, 1.6 if hovered else 1, style))
         painter.drawRoundedRect(box.rect.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
         if self.hasFocus() and index == max(self._selected, 0):
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -275,10 +278,15 @@ class UDrawing(QWidget):
         painter.setPen(color)
         painter.drawText(place, int(side | Qt.AlignmentFlag.AlignVCenter), text)
 
+    def _hint(self) -> str:
+        if not self._stages:
+            return "No network yet."
+        return f"{_HINT} {_SHARED}" if any(stage.shares for stage in self._stages) else _HINT
+
     def _paint_caption(self, painter: QPainter) -> None:
         index = self._hovered if self._hovered >= 0 else self._selected
         stages = self._stages
-        text = facts(stages[index]) if index >= 0 else _HINT if stages else "No network yet."
+        text = facts(stages[index]) if index >= 0 else self._hint()
         place = QRectF(0, self._layout.height, self.width(), self.height() - self._layout.height)
         painter.setFont(self._font(_SMALL))
         painter.setPen(QColor(self._tints.text if index >= 0 else self._tints.faint))
@@ -291,13 +299,17 @@ def facts(stage: Stage) -> str:
     output = " × ".join(str(n) for n in (stage.channels, *stage.shape))
     unit = "" if stage.shape else " channels"
     field = "" if stage.field is None else f" · field {stage.field:,} px"
-    return f"{stage.name} · {output}{unit}{field}"
+    shared = f" · weights of {stage.shares}" if stage.shares else ""
+    return f"{stage.name} · {output}{unit}{field}{shared}"
 
 
 def tip(stage: Stage, diagram: Diagram) -> str:
     """Several lines about a stage: what it holds and what comes to it past other stages."""
     shown = ", ".join(stage.layers[:6]) + (" …" if len(stage.layers) > 6 else "")
-    lines = [facts(stage), f"{stage.parameters:,} parameters", f"Layers: {shown}"]
+    learns = f"{stage.parameters:,} parameters"
+    if stage.shares:
+        learns = f"The weights of {stage.shares} once more"
+    lines = [facts(stage), learns, f"Layers: {shown}"]
     for link in diagram.links:
         if link.skip and link.target == stage.name:
             note = f", {link.note}" if link.note else ""

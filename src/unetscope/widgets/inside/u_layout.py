@@ -1,7 +1,8 @@
 """Where the boxes and arrows of a network's drawing go. Geometry only: nothing is painted here.
 
 Columns follow the data from left to right, rows the levels from full size down, so that a U-Net
-becomes a U, a classifier a staircase and a chain of layers a line.
+becomes a U, a classifier a staircase and a chain of layers a line. A column holds several stages
+where weights are used again on other levels: a second look is a U below the first.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRectF
 
-from unetscope.widgets.inside.u_arrows import TOP, Arrow, arrow, elbow, row_numbers
+from unetscope.widgets.inside.u_arrows import TOP, Arrow, arrow, elbow, goes_over, row_numbers
 
 if TYPE_CHECKING:
     from unetscope.inspection.diagram import Diagram, Stage
@@ -80,18 +81,25 @@ def laid_out(
         for label, stage in zip(labels, stages, strict=True)
     ]
     edges, font = _columns(stages, wants, width, line)
-    tops, heights, bottom = _rows(stages, line)
+    by_name = {stage.name: i for i, stage in enumerate(stages)}
+    ends = [(stages[by_name[a.source]], stages[by_name[a.target]]) for a in diagram.links if a.skip]
+    crowded = {a.level for a, b in ends if goes_over(a, b, stages)}
+    tops, heights, bottom = _rows(stages, crowded, line)
     rects = []
     for i, stage in enumerate(stages):
-        low, high = _room(stages, edges, i, width)
+        low, high = _room(stages, edges, stage, width)
         height = heights[i]
-        wide = max(wants[i] * font, (edges[i + 1] - edges[i]) * 0.85 * _size_share(stages, stage))
+        left_edge, right_edge = edges[stage.slot], edges[stage.slot + 1]
+        wide = max(wants[i] * font, (right_edge - left_edge) * 0.85 * _size_share(stages, stage))
         wide = min(wide, high - low)
-        middle = (edges[i] + edges[i + 1]) / 2
+        middle = (left_edge + right_edge) / 2
         left = min(max(middle - wide / 2, low), high - wide)
         rects.append(QRectF(left, tops[stage.level], wide, height))
-    boxes = [_box(i, stages, labels, rects, width, line) for i in range(len(stages))]
-    by_name = {stage.name: i for i, stage in enumerate(stages)}
+    steps = [(by_name[a.source], by_name[a.target]) for a in diagram.links if not a.skip]
+    strips = [_strip(i, stages, steps, rects, width, line) for i in range(len(stages))]
+    boxes = [
+        Box(*found) for found in zip(stages, labels, rects, *zip(*strips, strict=True), strict=True)
+    ]
     arrows = [arrow(link, by_name, stages, rects, line) for link in diagram.links]
     return Layout(tuple(boxes), tuple(arrows), bottom, font)
 
@@ -100,18 +108,19 @@ def _columns(
     stages: Sequence[Stage], wants: Sequence[float], width: float, line: float
 ) -> tuple[list[float], float]:
     """Left edges of the columns with the last one's right, and the font's share."""
-    alone = [
-        all(stages[i].level != stages[j].level for j in (i - 1, i + 1) if 0 <= j < len(stages))
-        for i in range(len(stages))
-    ]
-    inner = [0 < i < len(stages) - 1 for i in range(len(stages))]
-    shares = [_OVERHANG if a and b else 1.05 for a, b in zip(alone, inner, strict=True)]
-    needs = [max(want * share, 1.2 * line) for want, share in zip(wants, shares, strict=True)]
+    count = max(stage.slot for stage in stages) + 1
+    levels = [{s.level for s in stages if s.slot == slot} for slot in range(count)]
+    needs = [1.2 * line] * count
+    for stage, want in zip(stages, wants, strict=True):
+        beside = [levels[s] for s in (stage.slot - 1, stage.slot + 1) if 0 <= s < count]
+        alone = not any(stage.level in others for others in beside)
+        share = _OVERHANG if alone and 0 < stage.slot < count - 1 else 1.05
+        needs[stage.slot] = max(needs[stage.slot], want * share)
     font = 1.0
     while font > SMALLEST_FONT and sum(needs) * font > width:
         font = max(SMALLEST_FONT, font - 0.05)
     total = sum(needs) * font
-    spare = max(0.0, width - total) / len(stages)
+    spare = max(0.0, width - total) / count
     squeeze = min(1.0, width / total)
     edges = [0.0]
     for need in needs:
@@ -119,14 +128,20 @@ def _columns(
     return edges, font
 
 
-def _rows(stages: Sequence[Stage], line: float) -> tuple[dict[int, float], list[float], float]:
-    """The top of every level, the height of every box, and the bottom of all."""
+def _rows(
+    stages: Sequence[Stage], crowded: set[int], line: float
+) -> tuple[dict[int, float], list[float], float]:
+    """The top of every level, the height of every box, and the bottom of all.
+
+    ``crowded``: levels with arrows above their boxes, which need room there.
+    """
     heights = [
         (_LOWEST + (_HIGHEST - _LOWEST) * _size_share(stages, stage)) * line for stage in stages
     ]
     tops: dict[int, float] = {}
     y = TOP * line
-    for level in sorted({stage.level for stage in stages}):
+    for number, level in enumerate(sorted({stage.level for stage in stages})):
+        y += TOP * line if level in crowded and number else 0.0
         tops[level] = y
         y += max(h for h, s in zip(heights, stages, strict=True) if s.level == level)
         y += _BELOW * line
@@ -143,37 +158,41 @@ def _size_share(stages: Sequence[Stage], stage: Stage) -> float:
 
 
 def _room(
-    stages: Sequence[Stage], edges: Sequence[float], i: int, width: float
+    stages: Sequence[Stage], edges: Sequence[float], stage: Stage, width: float
 ) -> tuple[float, float]:
     """How far a box may reach to the left and right before it meets one of its level."""
     low, high = 1.0, width - 1.0
-    for j, other in enumerate(stages):
-        if other.level != stages[i].level or j == i:
+    slot = stage.slot
+    for other in stages:
+        if other.level != stage.level or other.slot == slot:
             continue
-        first, second = min(i, j), max(i, j)
+        first, second = sorted((slot, other.slot))
         middle = (edges[first + 1] + edges[second]) / 2
         beside = second - first == 1
-        gap = min(8.0, 0.16 * (edges[i + 1] - edges[i])) if beside else 7.0  # room for an arrow
-        if j < i:
+        gap = min(8.0, 0.16 * (edges[slot + 1] - edges[slot])) if beside else 7.0  # for an arrow
+        if other.slot < slot:
             low = max(low, middle + gap)
         else:
             high = min(high, middle - gap)
     return low, max(high, low + 2.0)
 
 
-def _box(
+def _strip(
     i: int,
     stages: Sequence[Stage],
-    labels: Sequence[str],
+    steps: Sequence[tuple[int, int]],
     rects: Sequence[QRectF],
     width: float,
     line: float,
-) -> Box:
-    """A box and the strip below it, beside the arrow that leaves or enters there."""
+) -> tuple[QRectF, str]:
+    """The strip below a box, beside the arrow that leaves or enters there, and its side.
+
+    ``steps``: from which stage to which the data goes, skip connections aside.
+    """
     rect = rects[i]
     rows = row_numbers(stages)
-    leaves = i + 1 < len(stages) and rows[i + 1] - rows[i] == 1
-    enters = i > 0 and rows[i - 1] - rows[i] == 1
+    leaves = [b for a, b in steps if a == i and rows[b] - rows[i] == 1]
+    enters = [a for a, b in steps if b == i and rows[a] - rows[i] == 1]
     level = [r for r, stage in zip(rects, stages, strict=True) if stage.level == stages[i].level]
     ends = [r.left() for r in level if r.left() > rect.left()]
     starts = [r.right() for r in level if r.left() < rect.left()]
@@ -182,14 +201,14 @@ def _box(
     strip = QRectF(rect.left(), rect.bottom() + 1, rect.width(), line * 0.95)
     side = "middle"
     if leaves and not enters:
-        strip.setLeft(elbow(rect, rects[i + 1], down=True) + 3)
+        strip.setLeft(elbow(rect, rects[leaves[0]], down=True) + 3)
         strip.setRight(min(max(strip.left() + 3.0 * line, rect.right()), high))
         side = "left"
     elif enters and not leaves:
-        strip.setRight(elbow(rect, rects[i - 1], down=False) - 3)
+        strip.setRight(elbow(rect, rects[enters[0]], down=False) - 3)
         strip.setLeft(max(min(strip.right() - 3.0 * line, rect.left()), low))
         side = "right"
-    return Box(stages[i], labels[i], rect, strip, side)
+    return strip, side
 
 
 def neighbour(layout: Layout, index: int, direction: str) -> int:
