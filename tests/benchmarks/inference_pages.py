@@ -76,9 +76,7 @@ def _monai_bars(rows: Sequence[Row]) -> list[Bar]:
                 f"whole image, network alone, {precision}: times MONAI's default in fp32 "
                 f"with the network {given}"
             )
-            exact = (
-                " and the labels of one pass over the whole image" if precision == "fp32" else ""
-            )
+            exact = same if precision == "fp32" else ""
             ours = _of(rows, "sliding", form=_OURS, precision=precision)
             if not base or not ours:
                 made.append(Bar(what, f"≥ {least:.0f} ×{exact}", "", None))

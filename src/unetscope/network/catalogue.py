@@ -33,7 +33,7 @@ _BUNDLED = (
         "general-fast",
         "General, fast",
         "0.48 million parameters; the default.",
-        "64dd8e3f17c4debef045a7ba4518bd990dc22d54a74d60b2a804fe0d42e8f052",
+        "29001bb465e20967c4426de0306b305ce97276c6bd88bd0cd54b86a4f6c4bc13",
     ),
     BundledModel(
         "general-large",
