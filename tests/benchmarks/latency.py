@@ -95,7 +95,7 @@ def _features_cold(model: Any, image: Any, repeats: int) -> dict[str, list[float
 
     seconds: dict[str, list[float]] = {"features": [], "features, forest": []}
     for _ in range(repeats + 1):
-        cache = FeatureCache()
+        cache = FeatureCache(precision="auto")  # as the window's
         began = time.perf_counter()
         for tile in grid(model, image):
             cache.levels(model, image, 0, tile, "cpu")
@@ -119,7 +119,7 @@ def _updates(
     from unetscope.learning.samples import Sample
 
     labels = np.zeros(pixels.shape[:2], np.uint8)
-    cache, features = FeatureCache(), forest_features(image)
+    cache, features = FeatureCache(precision="auto"), forest_features(image)
     seconds: dict[str, list[float]] = {"head": [], "head and forest": [], "random forest": []}
     for index, stroke in enumerate(scripted(pixels, strokes + CLASSES)):
         painted(labels, stroke)

@@ -46,6 +46,26 @@ def _latency_bars(rows: Sequence[Row]) -> list[Bar]:
     most = max((row.get("threads", 0) for row in rows), default=0)
     seconds = _picked(rows, image="grey", what="features", threads=most)
     made.append(_limit_bar("features of a 512 × 512 view, the first time (grey)", seconds, 0.4))
+    return [*made, *_large_view_bars(rows)]
+
+
+def _large_view_bars(rows: Sequence[Row]) -> list[Bar]:
+    """A stroke on a view of 1 Mpx: by the slow ones (p95), with what the engine takes of it."""
+    made = []
+    for state, what, engine, limit in (
+        ("warm", "first repaint", ("head",), 0.05),
+        ("cold", "cold, first repaint", ("features", "head"), 0.3),
+    ):
+        seconds = _picked(rows, image="grey 1024 px", what=what, threads=None)
+        title = f"stroke → repainted 1024 × 1024 view in the window, {state} (grey)"
+        target = f"≤ {1000 * limit:.0f} ms (p95)"
+        if not seconds:
+            made.append(Bar(title, target, "", None))
+            continue
+        parts = [_picked(rows, image="grey 1024 px", what=name, threads=1) for name in engine]
+        alone = sum(1000 * float(np.median(part)) for part in parts if part)
+        said = f"{_ms(seconds)} (median, p95), engine alone {alone:.0f}"
+        made.append(Bar(title, target, said, float(np.quantile(seconds, 0.95)) <= limit))
     return made
 
 

@@ -17,12 +17,12 @@ from unetscope.learning.features import (
     feature_count,
     feature_levels,
     gain_vector,
-    network_fingerprint,
     rows_at,
     scores,
     side_multiple,
     tap_names,
 )
+from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 SHAPE = (32, 48)

@@ -25,7 +25,6 @@ from unetscope.learning.events import (
     Started,
     StepDone,
 )
-from unetscope.learning.features import network_fingerprint
 from unetscope.learning.finetune import TrainOptions, fine_tune
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.losses import IGNORE
@@ -37,6 +36,7 @@ from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.learning.samples import Sample
 from unetscope.network.channels import with_classes
+from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet, initialise
 
 QUICK = TrainOptions(

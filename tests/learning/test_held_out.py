@@ -82,10 +82,10 @@ def test_a_useless_network_gets_no_share() -> None:
         assert verdict.share == 0
 
 
-def test_a_perfect_network_gets_the_largest_share_so_many_pixels_grant() -> None:
+def test_a_perfect_network_gets_more_than_experience_grants() -> None:
     judge, *_ = judged_by()
     verdict = judge.judge(Oracle(judge, 8.0, right=True), "fp32")
-    assert verdict.share == judge.largest_share * SHARES[-1] > 0.25
+    assert judge.largest_share >= verdict.share >= judge.largest_share * SHARES[-2] > 0.15
     assert verdict.validation is not None
     assert verdict.validation.pixels == len(judge)
 
@@ -109,7 +109,7 @@ def test_the_mixture_is_never_clearly_worse_than_the_instant_answer(seed) -> Non
     verdict = judge.judge(net, "fp32")
     mixed = (1 - verdict.share) * judge._instant + verdict.share * own
     assert judge._dice(mixed) >= judge._dice(judge._instant) - 0.05
-    assert judge._loss(mixed) <= judge._loss(judge._instant) + 0.3 * 0.25
+    assert judge._loss(mixed) <= judge._loss(judge._instant) + 0.3 * 0.15
 
 
 def test_without_held_pixels_the_network_stays_silent() -> None:

@@ -17,7 +17,7 @@ from unetscope.errors import ModelError, ModelFileError, OutputError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.features import Recipe, network_fingerprint
+from unetscope.learning.features import Recipe
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel
@@ -25,6 +25,7 @@ from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.network.catalogue import bundled_models
 from unetscope.network.channels import with_classes
+from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.model_file import load_model_file, save_model_file
 from unetscope.network.unet import initialise
 

@@ -24,14 +24,13 @@ from unetscope.learning.pixel_model import PixelModel, instant_probabilities
 from unetscope.learning.placement import settled
 from unetscope.learning.prediction import (
     PredictOptions,
-    head_logits,
     label_dtype,
-    likeliest,
     predict_labels,
     predict_probabilities,
     predict_tiles,
     uncertainty,
 )
+from unetscope.learning.tile_answer import head_logits, likeliest
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import initialise
 
@@ -231,7 +230,7 @@ def test_an_iterator_can_be_stopped_and_computes_no_further(voices, monkeypatch)
 
 def refuse(monkeypatch, when, error: BaseException | None = None) -> list[str]:
     """Let memory run out for some tiles; returns the device of every attempt."""
-    answer, attempts = prediction._answer, []
+    answer, attempts = prediction.answer_tile, []
 
     def failing(model, image, z, tile, device, cache, **how):
         attempts.append(device)
@@ -239,7 +238,7 @@ def refuse(monkeypatch, when, error: BaseException | None = None) -> list[str]:
             raise error or torch.OutOfMemoryError("CUDA out of memory")
         return answer(model, image, z, tile, "cpu", cache, **how)
 
-    monkeypatch.setattr(prediction, "_answer", failing)
+    monkeypatch.setattr(prediction, "answer_tile", failing)
     return attempts
 
 

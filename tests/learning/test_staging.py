@@ -171,14 +171,14 @@ def test_answers_one_tile_late_are_the_same_in_the_same_order(model, monkeypatch
     if chances:
         options = PredictOptions(tile_px=64, device="cpu", probabilities=True)
     expected = list(predict_tiles(model, image, options))
-    begun, answer = [], prediction._answer
+    begun, answer = [], prediction.answer_tile
 
     def counted(*args, **how):
         begun.append(args[3])
         return answer(*args, **how)
 
     monkeypatch.setattr(prediction, "overlaps", lambda device: True)
-    monkeypatch.setattr(prediction, "_answer", counted)
+    monkeypatch.setattr(prediction, "answer_tile", counted)
     found, ahead = [], []
     for event in predict_tiles(model, image, options):
         found.append(event)

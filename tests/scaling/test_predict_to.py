@@ -138,7 +138,7 @@ def test_rows_too_wide_to_keep_are_read_by_tiles(model, monkeypatch) -> None:
 def test_out_of_memory_in_a_band_is_survived(model, monkeypatch) -> None:
     from unetscope.learning import prediction
 
-    answer, failures = prediction._answer, []
+    answer, failures = prediction.answer_tile, []
 
     def failing(model, image, z, tile, *args, **kwargs):
         if tile.core[0].stop - tile.core[0].start > 64 and len(failures) < 2:
@@ -148,7 +148,7 @@ def test_out_of_memory_in_a_band_is_survived(model, monkeypatch) -> None:
 
     image, out = as_micrograph(blobs((300, 150), 3)[0]), np.zeros((300, 150), np.uint8)
     expected = predict_labels(model, image)
-    monkeypatch.setattr(prediction, "_answer", failing)
+    monkeypatch.setattr(prediction, "answer_tile", failing)
     events = list(predict_into(model, image, out, PredictOptions(tile_px=128)))
     assert failures and np.array_equal(out, expected)
     told = [event.done for event in done(events)]

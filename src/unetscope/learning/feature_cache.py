@@ -17,7 +17,6 @@ from unetscope.images.normalisation import Normalisation, fit_normalisation
 from unetscope.learning.features import (
     Levels,
     feature_levels,
-    network_fingerprint,
     rows_at,
 )
 from unetscope.learning.inference import in_precision
@@ -26,6 +25,7 @@ from unetscope.learning.placement import on_device
 from unetscope.learning.sources.source import levels_of, tile_needs
 from unetscope.learning.tiling import Box, Tile, plan_tiles
 from unetscope.network.cropping import Region, coarser, cut, relative
+from unetscope.network.fingerprint import network_fingerprint
 
 GRID_PX = 512
 _LATTICE_PX = 8

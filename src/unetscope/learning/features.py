@@ -10,7 +10,6 @@ which gives the same numbers for a fraction of the memory.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -295,12 +294,3 @@ def _interpolated(maps: Tensor, stride: int, y: Tensor, x: Tensor) -> Tensor:
     upper = at(v0, u0) * (1 - fu) + at(v0, u1) * fu
     lower = at(v1, u0) * (1 - fu) + at(v1, u1) * fu
     return upper * (1 - fv) + lower * fv
-
-
-def network_fingerprint(net: UNet) -> str:
-    """A short hash of a network's weights, to tell cached features of different nets apart."""
-    digest = hashlib.sha256(repr(net.config).encode())
-    for name, tensor in sorted(net.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -7,7 +7,7 @@ are held back for the choice alone, and no figure is reported.
 
 A handful of held-back strokes cannot make that choice well: they lie inside regions, where an
 unsharp young network loses, and say nothing about borders, where it gains. So few of them only
-veto what experience grants (a quarter of the answer, once the network has learned for a while), and
+veto what experience grants (15 % of the answer, once the network has learned for a while), and
 the more there are, the more they decide alone (docs/benchmarks.md).
 """
 
@@ -37,7 +37,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _CAUTION = 0.08
 # Where few do: nats (and Dice) a share may lose on them for being what experience grants.
 _TRUST, _TRUSTED_DICE = 0.3, 0.05
-_GRANTED = 0.25
+_GRANTED = 0.15
 _MOST_WITHOUT_FIGURE = 0.5
 _ENOUGH_PIXELS = 10_000
 _MAX_PIXELS = 20_000
@@ -111,7 +111,7 @@ class HeldOut:
     def largest_share(self) -> float:
         """How much of the answer the network may get.
 
-        A quarter at first. Ten thousand held-back pixels can grant all of it, or half where
+        15 % at first. Ten thousand held-back pixels can grant all of it, or half where
         they lie so near the training pixels that no honest figure could be given.
         """
         most = _MOST_WITHOUT_FIGURE if self.kind == "strokes" else 1.0

@@ -12,7 +12,7 @@ import torch
 from learning.small_scenes import small_model
 from unetscope.errors import ModelError
 from unetscope.learning import sources as room
-from unetscope.learning.features import feature_count, feature_levels, network_fingerprint, rows_at
+from unetscope.learning.features import feature_count, feature_levels, rows_at
 from unetscope.learning.sources.bundled import UNetTaps
 from unetscope.learning.sources.classical import ClassicalFilters
 from unetscope.learning.sources.source import (
@@ -23,6 +23,7 @@ from unetscope.learning.sources.source import (
     tile_needs,
 )
 from unetscope.learning.tiling import plan_tiles
+from unetscope.network.fingerprint import network_fingerprint
 
 SHAPE = (32, 48)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from unetscope.learning.features import CONTEXT, network_fingerprint, tap_maps, tap_names
+from unetscope.learning.features import CONTEXT, tap_maps, tap_names
 from unetscope.learning.sources.source import FeatureMaps, beside
 from unetscope.network.cropping import checked_core
+from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet
 
 

@@ -1,0 +1,102 @@
+"""What a model says of one tile: voices, labels and probabilities, where the tile is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unetscope.images.micrograph import Micrograph
+from unetscope.learning.feature_cache import FeatureCache, levels_of_window, read_window
+from unetscope.learning.features import Levels, scores
+from unetscope.learning.pixel_model import PixelModel, probabilities
+from unetscope.learning.placement import on_device
+from unetscope.learning.staging import Fetched, fetched
+from unetscope.learning.tiling import Tile
+from unetscope.network.cropping import Region, around, checked_core, cut, relative
+from unetscope.network.unet import UNet
+
+
+@dataclass(frozen=True, eq=False)
+class TileAnswer:
+    """What is said of a tile's core inside the image; on a GPU it may still be on its way."""
+
+    index: Fetched  # (y, x) uint8, of the class
+    chance: Fetched | None  # (class, y, x) float32
+
+
+@torch.inference_mode()
+def answer_tile(
+    model: PixelModel,
+    image: Micrograph,
+    z: int,
+    tile: Tile,
+    device: str,
+    cache: FeatureCache,
+    *,
+    window: Tensor | None,
+    chances: bool,
+) -> TileAnswer:
+    """The answer for a tile's core inside the image and, with ``chances``, how likely it is.
+
+    Features of a ``window`` that is given are not kept in ``cache``.
+    """
+    frame = tile.grown
+    logits: Tensor | None = None
+    if model.network_speaks and model.network is not None:
+        shown = window
+        if shown is None:
+            shown = read_window(image, z, tile.window, cache.normalisation(model, image))
+        logits = _network_logits(model.network, shown, relative(frame, tile.window), device)
+    if model.head is None or (logits is not None and model.network_weight >= 1.0):
+        levels = {}
+    elif window is None:
+        levels = cache.levels(model, image, z, tile, device)
+    else:
+        levels = levels_of_window(model, tile, window, device)
+    only_head = logits is None and model.forest is None
+    said = head_logits(model, levels) if only_head else probabilities(model, levels, logits)
+    said = said[(slice(None), *relative(tile.inside(image.spatial_shape[-2:]), frame))]
+    index = fetched(likeliest(said))
+    if not chances:
+        return TileAnswer(index, None)
+    chance = (said / model.recipe.temperature).softmax(dim=0) if only_head else said
+    return TileAnswer(index, fetched(chance.float()))
+
+
+def _network_logits(net: UNet, window: Tensor, core: Region, device: str) -> Tensor:
+    """Logits (class, y, x) of ``core``; of the window no more is looked at than that needs."""
+    config, sides = net.config, tuple(window.shape[2:])
+    seen = around(core, config.reach_px, sides, config.multiple)
+    shown = cut(window, seen, checked_core(None, sides)).to(device)
+    logits: Tensor = on_device(net, device)(shown, relative(core, seen))[0]
+    return logits
+
+
+def head_logits(model: PixelModel, levels: Levels) -> Tensor:
+    """Logits (class, y, x) of the instant voice without a forest.
+
+    Their softmax is ``instant_probabilities``: sharpness and the classes' prior are in the head's
+    weights already, so that labels need neither a softmax nor another pass over the pixels. The
+    temperature is left out, as it changes no label.
+    """
+    assert model.head is not None
+    device = levels[1].device
+    weight, bias = model.head.weight * model.recipe.sharpness, model.head.bias
+    prior = torch.tensor(model.prior or (1.0,) * len(model.classes), dtype=bias.dtype)
+    bias = bias * model.recipe.sharpness + prior.clamp(min=1e-12).log()
+    return scores(levels, weight.to(device), bias.to(device))
+
+
+def likeliest(said: Tensor) -> Tensor:
+    """The index of the largest of (class, y, x), the first of equals: (y, x) uint8.
+
+    At most 255 classes; several times as fast as torch's argmax, for it goes class by class.
+    """
+    best, labels = said[0], torch.zeros(said.shape[1:], dtype=torch.uint8, device=said.device)
+    for index in range(1, said.shape[0]):
+        # A later class wins over the earlier ones, and its index is larger than theirs.
+        labels = torch.maximum(labels, (said[index] > best).to(torch.uint8) * index)
+        best = torch.maximum(best, said[index])
+    return labels
