@@ -44,7 +44,8 @@ def stained_tissue() -> tuple[np.ndarray, np.ndarray]:
 def test_stained_tissue_is_segmented_at_once_and_better_when_corrected() -> None:
     image, truth = stained_tissue()
     instant, corrected = instant_and_corrected(image, truth)
-    assert instant > chance(truth) + 0.2
+    # Each pixel's colour decides here: what is around misleads a little (docs/benchmarks.md).
+    assert instant > chance(truth) + 0.15
     assert corrected > instant + 0.02
 
 

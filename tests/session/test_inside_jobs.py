@@ -108,7 +108,7 @@ def test_strokes_outside_of_the_networks_window_are_cut() -> None:
 
 def test_the_rim_that_is_added_for_the_network_is_not_shown() -> None:
     glass = opened(np.random.default_rng(0).random((100, 90), np.float32))
-    assert glass.shape == (104, 96)
+    assert glass.shape == (128, 96)
     shown = last(looking.show_maps(glass, "enc1.relu2"))
     assert shown.pictures[0].values.shape[1:] == (100, 90)
 

@@ -117,11 +117,13 @@ class EngineJobs:
         target = request.target
         if request.quick_first and model.forest is not None and model.head is not None:
             quick = replace(model, forest=None)
-            yield from self._tiles(_shown_request(request, quick, [target]), device)
+            shown = _shown_request(request, quick, [target])
+            yield from self._tiles(shown, device, self._features())
         whole = Target(target.key, target.image, target.z)
         wanted = [target] if target.view is not None or not request.whole_image else []
         wanted += [whole] if request.whole_image else []
-        yield from self._tiles(_shown_request(request, model, wanted), device)
+        shown = _shown_request(request, model, wanted)
+        yield from self._tiles(shown, device, self._features())
 
     def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
         """Fine-tune; new strokes are handed in by ``send``."""
@@ -147,8 +149,13 @@ class EngineJobs:
         )
 
     def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
-        """Predict images, one after the other."""
-        yield from self._tiles(request, self._prepared_device())
+        """Predict images, one after the other, to the same labels as the command line."""
+        device = self._prepared_device()
+        from unetscope.learning.precision import inference_precision
+
+        # What is kept for strokes may be in half precision: then files' features are made anew.
+        fit_for_files = inference_precision(request.model.backbone, device) == "fp32"
+        yield from self._tiles(request, device, self._features() if fit_for_files else None)
 
     # ---- inside
 
@@ -170,7 +177,9 @@ class EngineJobs:
         seconds = perf_counter() - start
         return HeadFitted(fitted, seconds, labelled_pixels(request.samples), request.with_forest)
 
-    def _tiles(self, request: PredictRequest, device: str) -> Iterator[TileShown | Notice]:
+    def _tiles(
+        self, request: PredictRequest, device: str, cache: FeatureCache | None
+    ) -> Iterator[TileShown | Notice]:
         from unetscope.learning.prediction import PredictOptions, predict_tiles
 
         for target in request.targets:
@@ -182,7 +191,7 @@ class EngineJobs:
                 device=device,
                 tile_px=self.settings.tile_px,
             )
-            events = predict_tiles(request.model, target.image, options, cache=self._features())
+            events = predict_tiles(request.model, target.image, options, cache=cache)
             for event in events:
                 if isinstance(event, TileDone):
                     yield _shown(event, request, target.key)
