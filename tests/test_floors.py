@@ -63,7 +63,7 @@ def test_the_session_brings_no_qt() -> None:
 
 
 def test_importing_the_widgets_does_not_import_torch() -> None:
-    assert brought_along(modules_of("session", "widgets"), ("torch", "sklearn")) == set()
+    assert brought_along(modules_of("session", "widgets"), ("torch", "sklearn", "scipy.ndimage")) == set()
 
 
 def test_the_command_line_starts_without_torch_and_without_napari() -> None:

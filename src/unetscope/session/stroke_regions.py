@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 if TYPE_CHECKING:
     from unetscope.learning.advice.accepting import Region
@@ -38,6 +37,8 @@ def stroke_regions(labels: np.ndarray, points: Sequence[Sequence[int]]) -> list[
 
 def still_there(labels: Any, region: Region, value: int) -> bool:
     """Whether a region is a whole stroke of ``value`` in ``labels``, no more and no less."""
+    from scipy import ndimage  # here, or the panel would open later
+
     sides = list(zip(region.box, labels.shape, strict=True))
     if any(side.stop > n for side, n in sides):
         return False

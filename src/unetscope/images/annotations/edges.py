@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from unetscope.errors import AnnotationError
 
@@ -25,7 +24,7 @@ Placed = tuple[tuple[int, int], NDArray[np.bool_]]
 _FURTHEST_PX = 2.0**31
 _CROSSINGS_AT_ONCE = 2**22
 _MOST_CROSSINGS_PER_PIXEL = 4
-_SHARED_EDGES = ndimage.generate_binary_structure(2, 1)
+_SHARED_EDGES = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
 
 
 def polygons_of(placed: Placed) -> list[Polygon]:
@@ -35,6 +34,8 @@ def polygons_of(placed: Placed) -> list[Polygon]:
     valid polygons of the OGC's simple features; :func:`filled` gives the same pixels again.
     """
     (top, left), mask = placed
+    from scipy import ndimage  # here, or the panel would open later
+
     pieces, count = ndimage.label(mask, _SHARED_EDGES)
     if count == 1:
         corner = np.array([left, top])

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from unetscope.errors import AnnotationError
 from unetscope.images.annotations.edges import Placed
@@ -75,6 +74,8 @@ def regions_of(annotations: Annotations) -> Iterator[Region]:
 
 
 def _pieces(inside: NDArray[np.bool_]) -> Iterator[Placed]:
+    from scipy import ndimage  # here, or the panel would open later
+
     return (placed for _, placed in _objects(ndimage.label(inside)[0]))
 
 
@@ -85,6 +86,8 @@ def _objects(numbers: NDArray[Any]) -> Iterator[tuple[int, Placed]]:
         found, numbers = np.unique(numbers, return_inverse=True)
         numbers = numbers + (0 if found[0] == 0 else 1)
         found = found[found > 0]
+    from scipy import ndimage
+
     for place, box in enumerate(ndimage.find_objects(numbers.astype(np.int64, copy=False)), 1):
         if box is not None:
             yield int(found[place - 1]), ((box[0].start, box[1].start), numbers[box] == place)
