@@ -63,7 +63,8 @@ def test_the_session_brings_no_qt() -> None:
 
 
 def test_importing_the_widgets_does_not_import_torch() -> None:
-    assert brought_along(modules_of("session", "widgets"), ("torch", "sklearn", "scipy.ndimage")) == set()
+    slow = ("torch", "sklearn", "scipy.ndimage")
+    assert brought_along(modules_of("session", "widgets"), slow) == set()
 
 
 def test_the_command_line_starts_without_torch_and_without_napari() -> None:
