@@ -40,6 +40,7 @@ class Planted(nn.Module):
 
 
 def test_planted_faults_are_found_in_a_function_not_only_in_modules() -> None:
+    torch.manual_seed(0)  # the channel without a fault is drawn: it must not be dead by chance
     found = health(Planted(), picture())
     (row,) = found.layers
     assert (row.layer, row.activation, row.channels) == ("", "relu", 6)
