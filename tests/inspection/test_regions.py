@@ -70,7 +70,8 @@ def test_random_networks_say_the_same_of_a_part(seed: int) -> None:
     for side in shape:
         start = rng.randrange(side)
         region.append(slice(start, rng.randrange(start, min(side, start + 8)) + 1))
-    check_region(net, image, sorted({str(len(net) - 1), rng.choice(layers)}), region)
+    if check_region(net, image, sorted({str(len(net) - 1), rng.choice(layers)}), region) is None:
+        reject()  # no layer reaches this part, so nothing was compared
 
 
 def mid_net() -> nn.Module:
