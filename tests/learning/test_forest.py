@@ -37,6 +37,28 @@ def test_a_class_of_two_pixels_has_a_say() -> None:
     assert forest.probabilities(rare)[:, 2].mean() > 1 / 3
 
 
+def test_a_forest_can_be_made_to_find_classes_as_frequent_as_they_are() -> None:
+    lopsided = grown(counts=(600, 80, 80))  # as after strokes on the errors of one class
+    rng = np.random.default_rng(4)
+    truth = np.repeat([0, 1, 2], [300, 500, 200])
+    rows = (rng.normal(size=(1000, 5)) + truth[:, None]).astype(np.float32)
+    shares = np.bincount(truth) / len(truth)
+    plain = lopsided.probabilities(rows)
+    assert plain[:, 0].mean() > 1.2 * shares[0]
+    matched = lopsided.matched(rows, shares)
+    votes = matched.probabilities(rows)
+    assert np.allclose(votes.mean(axis=0), shares, atol=0.02)
+    assert np.allclose(votes.sum(axis=1), 1, atol=1e-5)
+    assert (votes.argmax(axis=1) == truth).mean() > (plain.argmax(axis=1) == truth).mean()
+    assert np.array_equal(lopsided.probabilities(rows), plain)  # nothing happened to it
+
+
+def test_a_class_that_is_nowhere_gets_no_endless_weight() -> None:
+    rows = grown().rows[:200]
+    weights = grown().matched(rows, np.array([1.0, 0.0, 0.0])).weights
+    assert weights is not None and np.isfinite(weights).all() and (weights > 0).all()
+
+
 def test_few_rows_are_all_kept() -> None:
     assert thinned(np.array([2, 0, 1]), 3, seed=0).tolist() == [0, 1, 2]
 

@@ -152,6 +152,8 @@ DAMAGE: dict[str, Change] = {
     "forest targets of another length": with_tensor(
         "forest.targets", torch.zeros(3, dtype=torch.int64)
     ),
+    "votes of a class too many": with_tensor("forest.weights", torch.ones(3)),
+    "votes that count for nothing": with_tensor("forest.weights", torch.zeros(2)),
     "no classes": with_value("classes", []),
     "a class without a colour": with_value("classes", [{"value": 1, "name": "a"}] * 2),
     "a prior of three classes": with_value("prior", [0.2, 0.3, 0.5]),
@@ -187,6 +189,17 @@ def test_a_file_of_an_earlier_release_knows_no_sources(model, tmp_path) -> None:
     save_model_file(path, manifest, whole.tensors)
     loaded = load_model(path)
     assert loaded.sources == () and not loaded.alone
+
+
+def test_a_file_of_an_earlier_release_has_a_forest_of_equal_votes(tmp_path) -> None:
+    earlier = trained()
+    assert earlier.forest is not None and earlier.forest.weights is not None
+    earlier.forest.weights = None
+    save_model(earlier, tmp_path / "m.unetscope")
+    tensors = load_model_file(tmp_path / "m.unetscope").tensors
+    assert "forest.rows" in tensors and "forest.weights" not in tensors
+    loaded = load_model(tmp_path / "m.unetscope")
+    assert loaded.forest is not None and loaded.forest.weights is None
 
 
 def test_an_image_of_other_channels_is_refused_after_loading(model, tmp_path) -> None:

@@ -2,6 +2,10 @@
 
 It keeps the labelled rows it was grown from instead of its trees: growing them again is fast and
 repeatable, so a model file needs no pickle.
+
+Where some classes have many more strokes than others, a forest hardly finds the others, although
+its rows are balanced: strokes that correct errors are of one class, next to another. So its votes
+can be weighted, until it finds the classes as frequent as the head does (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -15,6 +19,8 @@ from sklearn.ensemble import RandomForestClassifier
 MAX_ROWS = 20_000
 TREES, _DEPTH = 50, 10
 _FEW_ROWS = 20  # of which every tree gets a draw of full size
+# Of matching: its steps, the share below which no class is taken to be, and the largest weight.
+_STEPS, _LEAST_SHARE, _MOST = 5, 0.003, 2.0
 
 
 class PixelForest:
@@ -24,12 +30,20 @@ class PixelForest:
     ----------
     rows : (n, feature) float32; targets : (n,) class indices, all classes 0 … K - 1 present.
     seed : the forest is a function of rows, targets and seed.
+    weights : of the classes' votes, (class,); None: all alike.
     """
 
     def __init__(
-        self, rows: np.ndarray, targets: np.ndarray, seed: int = 0, *, trees: int = TREES
+        self,
+        rows: np.ndarray,
+        targets: np.ndarray,
+        seed: int = 0,
+        *,
+        trees: int = TREES,
+        weights: np.ndarray | None = None,
     ) -> None:
         self.rows, self.targets, self.seed, self.trees = rows, targets, seed, trees
+        self.weights = weights
         # A lock of its own: functools.cached_property of Python 3.11 has one for all forests, and
         # the forest of a training would keep that of a stroke waiting.
         self._lock = threading.Lock()
@@ -63,10 +77,37 @@ class PixelForest:
         """(n, class) float32. The same for any number of ``threads``: each takes whole rows."""
         trees = self._trees
         if threads == 1 or len(rows) < 4096:
-            return trees.predict_proba(rows).astype(np.float32)
+            return self._weighted(trees.predict_proba(rows).astype(np.float32))
         parts = np.array_split(rows, threads)
         with ThreadPoolExecutor(threads) as pool:
-            return np.concatenate([*pool.map(trees.predict_proba, parts)]).astype(np.float32)
+            votes = np.concatenate([*pool.map(trees.predict_proba, parts)])
+        return self._weighted(votes.astype(np.float32))
+
+    def _weighted(self, votes: np.ndarray) -> np.ndarray:
+        if self.weights is None:
+            return votes
+        votes = votes * self.weights
+        votes /= np.maximum(votes.sum(axis=1, keepdims=True), 1e-12)
+        return votes
+
+    def matched(self, rows: np.ndarray, shares: np.ndarray) -> PixelForest:
+        """The same trees, their votes weighted so that classes are as frequent as ``shares``.
+
+        ``rows`` (n, feature) are of pixels from all over the image, ``shares`` (class,) what the
+        classes' probabilities shall be there in the mean; found by a few proportional steps.
+        Weights stay between a half and two, lest a class of a few pixels spread everywhere.
+        """
+        plain = PixelForest(self.rows, self.targets, self.seed, trees=self.trees)
+        plain._grown = self._trees
+        votes, weights = plain.probabilities(rows), np.ones(len(shares), np.float32)
+        wanted = np.maximum(shares, _LEAST_SHARE)
+        for _ in range(_STEPS):
+            plain.weights = weights
+            found = plain._weighted(votes).mean(axis=0)
+            weights = (weights * wanted / np.maximum(found, _LEAST_SHARE)).astype(np.float32)
+        weights /= np.exp(np.log(weights).mean())  # only their ratios count
+        plain.weights = weights.clip(1 / _MOST, _MOST)
+        return plain
 
 
 def thinned(targets: np.ndarray, limit: int, seed: int) -> np.ndarray:

@@ -77,7 +77,7 @@ def fit_instant(
     lattice = _lattice_rows(model, samples, cache=cache, device=device)
     trees = _FIRST_TREES if with_forest else 0
     model = _solved(model, rows.features, rows.targets, trees)
-    model = replace(model, prior=class_prior(model, lattice))
+    model = _in_proportion(model, lattice)
     # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
     sure, believed = sure_rows(instant_rows(model, lattice), seed=model.seed)
     model = _solved(
@@ -86,7 +86,21 @@ def fit_instant(
         np.concatenate([rows.targets, believed]),
         TREES if with_forest else 0,
     )
-    return replace(model, prior=class_prior(model, lattice))
+    return _in_proportion(model, lattice)
+
+
+def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:
+    """``model`` with the classes' prior, and a forest that finds them as frequent as the head does.
+
+    The head alone says how frequent: strokes that correct errors are many of one class and none of
+    another, which a forest takes for their frequency however its rows are balanced.
+    """
+    head = replace(model, forest=None, prior=())
+    share = instant_rows(head, lattice).mean(axis=0)
+    forest = model.forest
+    if forest is not None:
+        forest = forest.matched(_forest_rows(model, lattice), share)
+    return replace(model, forest=forest, prior=class_prior(share, model.recipe.prior_strength))
 
 
 def _solved(
@@ -214,16 +228,15 @@ def _forest_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
     return features[:, torch.tensor(classical)].contiguous().numpy()
 
 
-def class_prior(model: PixelModel, lattice: torch.Tensor) -> tuple[float, ...]:
-    """Weights of the classes from their shares of the labelled places' surroundings.
+def class_prior(share: np.ndarray, strength: float) -> tuple[float, ...]:
+    """Weights of the classes from their ``share`` (class,) of the labelled places' surroundings.
 
     Strokes are painted in like amounts for all classes, so a balanced head thinks them equally
     frequent. Asked about a lattice of all pixels in the tiles that hold strokes, it tells how
     frequent they are; one step of the estimate of Saerens et al. (2002, Neural Computation 14:21),
-    tempered by ``recipe.prior_strength`` because a thin class is easily taken for none.
+    tempered by ``strength`` because a thin class is easily taken for none.
     """
-    share = instant_rows(model, lattice).mean(axis=0)
-    weight = np.maximum(share, LEAST_SHARE) ** model.recipe.prior_strength
+    weight = np.maximum(share, LEAST_SHARE) ** strength
     return tuple(float(w) for w in weight / weight.sum())
 
 
