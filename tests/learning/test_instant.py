@@ -43,7 +43,11 @@ def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes(
         y, x = (torch.from_numpy(i) for i in np.nonzero(painted.labels))
         rows = rows_at(levels, y, x).double() * recipe_gains(model).double()
         targets = torch.from_numpy(painted.labels[painted.labels > 0].astype(np.int64) - 1)
-        weight, bias = solve_ridge(rows, targets, 2, model.recipe.ridge)
+        # How features scatter is seen on every eighth pixel.
+        y, x = torch.meshgrid(torch.arange(4, 40, 8), torch.arange(4, 56, 8), indexing="ij")
+        spread = rows_at(levels, y.flatten(), x.flatten()).double() * recipe_gains(model).double()
+        scatter = torch.cov(spread.t(), correction=0)
+        weight, bias = solve_ridge(rows, targets, 2, model.recipe.ridge, scatter=scatter)
         weight = weight * recipe_gains(model).double()[:, None]
     assert fitted.head is not None
     assert torch.allclose(fitted.head.weight.double(), weight, atol=1e-5)

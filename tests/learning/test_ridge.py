@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from unetscope.learning.ridge import REFERENCE_PIXELS, solve_ridge
+from unetscope.learning.ridge import IMAGE_SHARE, REFERENCE_PIXELS, solve_ridge
 
 
 def rows_and_targets(
@@ -31,6 +31,24 @@ def test_the_solution_is_that_of_the_normal_equations_with_a_free_bias(counts) -
     direct = np.linalg.solve(x.T @ (share[:, None] * x) + penalty, x.T @ (share[:, None] * wanted))
     assert np.allclose(weight.numpy(), direct[:-1], atol=1e-10)
     assert np.allclose(bias.numpy(), direct[-1], atol=1e-10)
+
+
+def test_what_varies_all_over_the_image_gets_less_weight() -> None:
+    rows, targets = rows_and_targets((60, 60))
+    plain, _ = solve_ridge(rows, targets, 2, 0.05)
+    wild = torch.eye(rows.shape[1], dtype=rows.dtype)
+    wild[2, 2] = 50.0  # one feature that strokes show little of
+    weight, bias = solve_ridge(rows, targets, 2, 0.05, scatter=wild)
+    # Directly: with the mixture of both scatters in the normal equations of centred rows.
+    share = torch.full((len(rows), 1), 1 / len(rows), dtype=rows.dtype)
+    mean = (share * rows).sum(dim=0)
+    centred = rows - mean
+    gram = (1 - IMAGE_SHARE) * centred.t() @ (share * centred) + IMAGE_SHARE * wild
+    gram = gram + 0.05 * REFERENCE_PIXELS / 60 * torch.eye(rows.shape[1], dtype=rows.dtype)
+    wanted = torch.nn.functional.one_hot(targets, 2).to(rows.dtype) - 0.5
+    assert torch.allclose(weight, torch.linalg.solve(gram, centred.t() @ (share * wanted)))
+    assert torch.allclose(bias, 0.5 - mean @ weight)
+    assert weight[2].abs().max() < 0.3 * plain[2].abs().max()
 
 
 def test_doubling_the_rows_of_one_class_moves_only_the_penalty() -> None:

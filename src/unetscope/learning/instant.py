@@ -76,7 +76,8 @@ def fit_instant(
     model = replace(model, classes=named_classes(values, classes or model.classes))
     lattice = _lattice_rows(model, samples, cache=cache, device=device)
     trees = _FIRST_TREES if with_forest else 0
-    model = _solved(model, rows.features, rows.targets, trees)
+    scatter = torch.cov(lattice.t(), correction=0)
+    model = _solved(model, rows.features, rows.targets, scatter, trees)
     model = _in_proportion(model, lattice)
     # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
     sure, believed = sure_rows(instant_rows(model, lattice), seed=model.seed)
@@ -84,6 +85,7 @@ def fit_instant(
         model,
         torch.cat([rows.features, lattice[torch.from_numpy(sure)]]),
         np.concatenate([rows.targets, believed]),
+        scatter,
         TREES if with_forest else 0,
     )
     return _in_proportion(model, lattice)
@@ -104,9 +106,16 @@ def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:
 
 
 def _solved(
-    model: PixelModel, features: torch.Tensor, targets: np.ndarray, trees: int
+    model: PixelModel,
+    features: torch.Tensor,
+    targets: np.ndarray,
+    scatter: torch.Tensor,
+    trees: int,
 ) -> PixelModel:
-    """``model`` with head and forest for these rows (n, feature), all classes equally frequent."""
+    """``model`` with head and forest for these rows (n, feature), all classes equally frequent.
+
+    ``scatter`` (feature, feature) is the features' covariance all over the labelled images.
+    """
     with torch.inference_mode():
         gain = recipe_gains(model).double()
         weight, bias = solve_ridge(
@@ -114,6 +123,7 @@ def _solved(
             torch.from_numpy(targets),
             len(model.classes),
             model.recipe.ridge,
+            scatter=scatter.double() * gain * gain[:, None],
         )
         weight = weight * gain[:, None]  # so that the head takes the maps as they are
     forest = None
