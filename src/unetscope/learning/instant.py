@@ -30,6 +30,7 @@ LEAST_SHARE = 0.01
 # How sure the first answer must be of an unlabelled pixel to learn from it, and from how many.
 _SURE = 0.85
 SURE_ROWS = 500
+_SCATTER_ROWS = 4096  # how features scatter is seen on about so many
 _FIRST_TREES = 20  # are enough to say what is sure
 
 
@@ -76,7 +77,7 @@ def fit_instant(
     model = replace(model, classes=named_classes(values, classes or model.classes))
     lattice = _lattice_rows(model, samples, cache=cache, device=device)
     trees = _FIRST_TREES if with_forest else 0
-    scatter = torch.cov(lattice.t(), correction=0)
+    scatter = _scatter(lattice)
     model = _solved(model, rows.features, rows.targets, scatter, trees)
     model = _in_proportion(model, lattice)
     # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
@@ -89,6 +90,13 @@ def fit_instant(
         TREES if with_forest else 0,
     )
     return _in_proportion(model, lattice)
+
+
+def _scatter(lattice: torch.Tensor) -> torch.Tensor:
+    """The features' covariance (feature, feature) on a few thousand places of ``lattice``."""
+    # An odd step, for tiles are of even width: no column is left out.
+    step = max(1, len(lattice) // _SCATTER_ROWS) | 1
+    return torch.cov(lattice[::step].t(), correction=0)
 
 
 def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:
