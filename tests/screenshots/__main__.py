@@ -85,11 +85,12 @@ def take(name: str, picture: Any, folder: Path) -> None:
     wait_until(lambda: not session.answering)
     shoot(viewer, folder / f"{name}-after.png", limit_kb=LIMIT_KB)
 
-    panel.places_panel.fold.expand()
-    panel.accept_panel.fold.expand()
-    wait_until(lambda: panel.places_panel.table.rowCount() > 0)
-    bench.advisor.go_to_next()
-    shoot(viewer, folder / f"{name}-next.png", limit_kb=LIMIT_KB)
+    if name == "em":  # once is enough for the pages
+        panel.places_panel.fold.expand()
+        panel.accept_panel.fold.expand()
+        wait_until(lambda: panel.places_panel.table.rowCount() > 0)
+        bench.advisor.go_to_next()
+        shoot(viewer, folder / f"{name}-next.png", limit_kb=LIMIT_KB)
     panel.shut_down()
     viewer.close()
 
