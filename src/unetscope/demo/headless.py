@@ -77,6 +77,7 @@ def write_demo(picture: DemoPicture, result: DemoResult, folder: Path) -> list[P
     OutputError
         If the folder cannot be written.
     """
+    from unetscope.images.claims import REPORT
     from unetscope.images.files import write_labels
     from unetscope.images.writing import replacing
 
@@ -97,10 +98,10 @@ def write_demo(picture: DemoPicture, result: DemoResult, folder: Path) -> list[P
     if picture.truth is not None:
         drawings["truth.png"] = coloured(_plane(picture.truth, z), picture.classes)
     for name, drawing in drawings.items():
-        with replacing(folder / name) as temporary:
+        with replacing(folder / name, REPORT) as temporary:
             temporary.write_bytes(_png(drawing))
     write_labels(result.trained, folder / "prediction.tif", like=picture.image)
-    with replacing(folder / "metrics.csv") as temporary:
+    with replacing(folder / "metrics.csv", REPORT) as temporary:
         temporary.write_bytes(_csv(metrics_rows(picture, result)))
     return [folder / name for name in (*drawings, "prediction.tif", "metrics.csv")]
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetscope.errors import ImageError, LabelError, OutputError
+from unetscope.images.claims import IMAGE, LABELS, Claim
 from unetscope.images.micrograph import Micrograph
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -53,11 +54,14 @@ def read_micrograph(path: str | os.PathLike[str], axes: str | None = None) -> Mi
     return read_ome_zarr(path, axes)
 
 
-def write_micrograph(micrograph: Micrograph, path: str | os.PathLike[str]) -> None:
+def write_micrograph(
+    micrograph: Micrograph, path: str | os.PathLike[str], claim: Claim = IMAGE
+) -> None:
     """Write ``micrograph`` in the format of the suffix; the file appears only when it is complete.
 
     ``.ome.tif`` gives OME-TIFF, ``.tif`` TIFF for ImageJ, ``.zarr`` OME-Zarr 0.5, all with pixel
-    size and unit; ``.png``, ``.jpg`` and ``.bmp`` hold pixels alone.
+    size and unit; ``.png``, ``.jpg`` and ``.bmp`` hold pixels alone. ``claim`` says what the image
+    is, what it was made of, and whether another file may be replaced.
 
     Raises
     ------
@@ -69,15 +73,15 @@ def write_micrograph(micrograph: Micrograph, path: str | os.PathLike[str]) -> No
     if kind == "tiff":
         from unetscope.images.tiff import write_tiff
 
-        write_tiff(micrograph, path)
+        write_tiff(micrograph, path, claim)
     elif kind == "picture":
         from unetscope.images.pictures import write_picture
 
-        write_picture(micrograph, path)
+        write_picture(micrograph, path, claim)
     else:
         from unetscope.images.ome_zarr import write_ome_zarr
 
-        write_ome_zarr(micrograph, path)
+        write_ome_zarr(micrograph, path, claim)
 
 
 def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
@@ -149,7 +153,10 @@ def whole_labels(values: NDArray[Any], where: str) -> NDArray[Any]:
 
 
 def write_labels(
-    labels: NDArray[Any], path: str | os.PathLike[str], like: Micrograph | None = None
+    labels: NDArray[Any],
+    path: str | os.PathLike[str],
+    like: Micrograph | None = None,
+    claim: Claim = LABELS,
 ) -> None:
     """Write labels (y, x) or (z, y, x) without loss, in the smallest dtype that holds them.
 
@@ -161,6 +168,8 @@ def write_labels(
         TIFF, PNG, BMP or OME-Zarr; JPEG would change the values and is refused.
     like
         The image they belong to, whose pixel size and unit are written along.
+    claim
+        What the labels are and were made of, and whether another file may be replaced.
 
     Raises
     ------
@@ -180,7 +189,7 @@ def write_labels(
     size = like.pixel_size[-values.ndim :] if like and like.pixel_size and fits else None
     unit = like.unit if like and fits else None
     name = f"{like.name} labels" if like and like.name else "labels"
-    write_micrograph(Micrograph(values, axes, size, unit, name), path)
+    write_micrograph(Micrograph(values, axes, size, unit, name), path, claim)
 
 
 def _kind(path: Path, error: type[ImageError] | type[OutputError]) -> str:

@@ -43,6 +43,9 @@ class Micrograph:
         "nm", "µm", ...; None when unknown.
     name
         What the image is called on screen.
+    notes
+        What a person should know about the reading: what was left out, guessed or turned. They
+        reach the window, the command line and the metadata of results.
 
     Raises
     ------
@@ -55,6 +58,7 @@ class Micrograph:
     pixel_size: tuple[float, ...] | None = None
     unit: str | None = None
     name: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_axes(self.axes, tuple(self.pixels.shape))

@@ -13,6 +13,7 @@ import numpy as np
 import zarr
 
 from unetscope.errors import ImageError, OutputError
+from unetscope.images.claims import IMAGE, MARK, Claim
 from unetscope.images.damage import translated_errors
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.units import NGFF_WORDS
@@ -112,7 +113,7 @@ def _named(
     return as_micrograph(pixels, chosen, pixel_size, units.pop() if known else None, name)
 
 
-def write_ome_zarr(micrograph: Micrograph, path: Path) -> None:
+def write_ome_zarr(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None:
     """Write OME-Zarr 0.5 with scale and unit, piece by piece: lazy pixels are never read whole.
 
     Raises
@@ -136,11 +137,12 @@ def write_ome_zarr(micrograph: Micrograph, path: Path) -> None:
     dataset = v05.Dataset(path="0", coordinateTransformations=[scale])
     named = micrograph.name or path.name.removesuffix(".zarr").removesuffix(".ome")
     image = v05.Image(multiscales=[v05.Multiscale(name=named, axes=axes, datasets=[dataset])])
-    with replacing(path) as temporary:
+    with replacing(path, claim) as temporary:
         try:
             write_image(temporary, image, _ordered(micrograph, order), writer="zarr")
         except (ValueError, TypeError) as error:
             raise OutputError(f"{path} cannot be written as OME-Zarr: {error}") from error
+        zarr.open_group(str(temporary), mode="r+").attrs[MARK] = {"role": str(claim.role)}
 
 
 def _ordered(micrograph: Micrograph, order: list[int]) -> Any:

@@ -10,8 +10,10 @@ import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from unetscope.errors import ImageError, OutputError
+from unetscope.images.claims import IMAGE, Claim, mark_text
 from unetscope.images.damage import check_file, translated_errors
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.writing import replacing
@@ -77,7 +79,7 @@ def _decoded(path: Path, *, palette_index: bool) -> NDArray[Any]:
             return np.array(image)
 
 
-def write_picture(micrograph: Micrograph, path: Path) -> None:
+def write_picture(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None:
     """Write PNG (8 or 16 bit grey, 8 bit colour), JPEG or BMP (8 bit); the pixel size is lost.
 
     Raises
@@ -100,6 +102,14 @@ def write_picture(micrograph: Micrograph, path: Path) -> None:
         )
     if micrograph.is_rgb and suffix != ".png":
         pixels = pixels[..., :3]
-    with replacing(path) as temporary:
+    with replacing(path, claim) as temporary:
         extension = ".jpg" if suffix == ".jpeg" else suffix
-        temporary.write_bytes(iio.imwrite("<bytes>", pixels, extension=extension))
+        marked: dict[str, Any] = {"pnginfo": _mark(claim)} if suffix == ".png" else {}
+        content = iio.imwrite("<bytes>", pixels, extension=extension, **marked)
+        temporary.write_bytes(content)
+
+
+def _mark(claim: Claim) -> PngInfo:
+    words = PngInfo()
+    words.add_text("Software", mark_text(claim.role))
+    return words

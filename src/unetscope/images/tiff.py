@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from unetscope.errors import ImageError, OutputError
+from unetscope.images.claims import IMAGE, Claim, mark_text
 from unetscope.images.damage import check_claimed_bytes, check_file, translated_errors
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.tiff_sizes import tiff_pixel_size
@@ -110,7 +111,7 @@ def _named_axes(path: Path, pixels: Any, stored: str, axes: str | None) -> tuple
     return pixels, stored.replace("S", "C").lower()
 
 
-def write_tiff(micrograph: Micrograph, path: Path) -> None:
+def write_tiff(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None:
     """Write OME-TIFF (name ends in .ome.tif) or TIFF that ImageJ reads, with the pixel size.
 
     What ImageJ's dialect cannot hold (other dtypes, over 4 GB) is written as OME-TIFF under the
@@ -136,8 +137,9 @@ def write_tiff(micrograph: Micrograph, path: Path) -> None:
     options = _imagej_options(micrograph) if imagej else _ome_options(micrograph)
     options["metadata"]["axes"] = axes
     photometric = "rgb" if "S" in axes else "minisblack"
-    with replacing(path) as temporary:
-        tifffile.imwrite(temporary, pixels, photometric=photometric, **options)
+    with replacing(path, claim) as temporary:
+        mark = mark_text(claim.role)
+        tifffile.imwrite(temporary, pixels, photometric=photometric, software=mark, **options)
 
 
 def _in_tiff_order(micrograph: Micrograph) -> tuple[NDArray[Any], str]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unetscope.errors import OutputError
+from unetscope.images.claims import Claim
 
 # Windows refuses to replace a file that another program has open for a moment.
 _WINDOWS_BUSY = (5, 32, 33)
@@ -18,8 +19,11 @@ _RETRY_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 0.95)
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], claim: Claim) -> Iterator[Path]:
     """Hand out a temporary sibling of ``path`` to write to; on success it takes the place of it.
+
+    ``claim`` says what is written and out of what; where it may not replace what lies there,
+    nothing is written.
 
     The temporary file or directory is synced to disk first and removed if anything fails, so
     that ``path`` holds either all of the old content or all of the new.
@@ -27,9 +31,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        If the folder is missing or not writable, the disk is full, or the like.
+        If something lies there that is not the writer's to replace, the folder is missing or not
+        writable, the disk is full, or the like.
     """
     path = Path(path)
+    claim.check(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         if not path.parent.is_dir():

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import ModelError
+from unetscope.images.claims import REPORT
 from unetscope.images.writing import replacing
 from unetscope.inspecting.model import Network, Subject
 
@@ -68,7 +69,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([[_cell(value) for value in row] for row in rows])
-    with replacing(path) as temporary:
+    with replacing(path, REPORT) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
     return path
 
@@ -76,14 +77,14 @@ def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]
 def write_json(path: Path, record: Mapping[str, Any]) -> Path:
     """Write plain values, indented."""
     text = json.dumps(record, indent=2, default=_plain) + "\n"
-    with replacing(path) as temporary:
+    with replacing(path, REPORT) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
 
 
 def write_bytes(path: Path, content: bytes) -> Path:
     """Write a picture or a page."""
-    with replacing(path) as temporary:
+    with replacing(path, REPORT) as temporary:
         temporary.write_bytes(content)
     return path
 

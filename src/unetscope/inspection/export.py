@@ -16,6 +16,7 @@ from torch import nn
 
 import unetscope
 from unetscope.errors import OutputError
+from unetscope.images.claims import REPORT
 from unetscope.images.writing import replacing
 from unetscope.inspection.pictures import drawn
 from unetscope.inspection.reproduction import (
@@ -59,7 +60,7 @@ def export_view(view: ExportedView, folder: str | Path) -> list[Path]:
     folder = Path(folder)
     written = []
     for name, write in _files(view):
-        with replacing(folder / name) as temporary:
+        with replacing(folder / name, REPORT) as temporary:
             write(temporary)
         written.append(folder / name)
     return written

@@ -23,6 +23,7 @@ from unetscope.images.annotations.values import (
     color_of,
     color_parts,
 )
+from unetscope.images.claims import LABELS, Claim
 
 
 def read_coco(
@@ -137,7 +138,9 @@ def _mask(outline: Any, plane_shape: tuple[int, int]) -> Placed:
     return mask_of(runs, plane_shape)
 
 
-def write_coco(annotations: Annotations, path: Path, *, run_lengths: bool = False) -> None:
+def write_coco(
+    annotations: Annotations, path: Path, claim: Claim = LABELS, *, run_lengths: bool = False
+) -> None:
     """Write COCO JSON: polygons along pixel edges, run lengths where a region has holes.
 
     Polygons of this format cannot have holes. With ``run_lengths`` all regions are written as
@@ -171,7 +174,7 @@ def write_coco(annotations: Annotations, path: Path, *, run_lengths: bool = Fals
             for number, region in enumerate(regions_of(annotations), start=1)
         ],
     }
-    write_json(content, path)
+    write_json(content, path, claim)
 
 
 def _described(

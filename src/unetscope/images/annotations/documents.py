@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from unetscope.errors import AnnotationError, ImageError, LabelError, OutputError
+from unetscope.images.claims import LABELS, MARK, Claim
 from unetscope.images.damage import check_file, translated_errors
 from unetscope.images.writing import replacing
 
@@ -46,13 +47,14 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
 
 
-def write_json(content: Any, path: Path) -> None:
+def write_json(content: Any, path: Path, claim: Claim = LABELS) -> None:
     """Write a JSON file that appears only when it is complete."""
     try:
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        marked = {MARK: str(claim.role), **content} if isinstance(content, dict) else content
+        text = json.dumps(marked, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
         raise OutputError(f"{path} cannot be written: {error}") from error
-    with replacing(path) as temporary:
+    with replacing(path, claim) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

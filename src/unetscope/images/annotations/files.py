@@ -34,6 +34,7 @@ from unetscope.images.annotations.masks import (
     write_mask,
 )
 from unetscope.images.annotations.values import Annotations, ClassLike
+from unetscope.images.claims import LABELS, Claim
 
 _BY_SUFFIX = {
     ".zip": "imagej",
@@ -95,14 +96,20 @@ def read_annotations(
 
 
 def write_annotations(
-    annotations: Annotations, path: str | os.PathLike[str], format: str | None = None
+    annotations: Annotations,
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    claim: Claim = LABELS,
 ) -> None:
     """Write ``annotations`` in ``format``, or the one that the suffix of ``path`` stands for.
+
+    ``claim`` says what the labels were made of, and whether another file may be replaced.
 
     Raises
     ------
     OutputError
-        If the format is not known or cannot hold the labels, or the file cannot be written there.
+        If the format is not known or cannot hold the labels, what lies there is not to be replaced,
+        or the file cannot be written there.
     """
     path = Path(path)
     wanted = format or _BY_SUFFIX.get(path.suffix.lower(), "")
@@ -122,7 +129,7 @@ def write_annotations(
         from unetscope.images.annotations.ome_labels import write_ome_labels
 
         writers[wanted] = write_ome_labels
-    writers[wanted](annotations, path)
+    writers[wanted](annotations, path, claim)
 
 
 def _kind_to_read(path: Path) -> str:

@@ -19,6 +19,7 @@ from unetscope.images.annotations.documents import annotation_errors, read_json,
 from unetscope.images.annotations.edges import Placed, Polygon, filled, polygons_of, union
 from unetscope.images.annotations.regions import Region, painted, regions_of
 from unetscope.images.annotations.values import Annotations, ClassLike, color_of, color_parts
+from unetscope.images.claims import LABELS, Claim
 
 # What our own files say besides; QuPath keeps it and shows it with the object.
 _VALUE, _NUMBER = "label value", "object"
@@ -117,7 +118,7 @@ def _classification(said: dict[str, Any]) -> tuple[str | None, str | None]:
     return name, None
 
 
-def write_geojson(annotations: Annotations, path: Path) -> None:
+def write_geojson(annotations: Annotations, path: Path, claim: Claim = LABELS) -> None:
     """Write a collection of QuPath annotations, with polygons along pixel edges.
 
     Raises
@@ -128,7 +129,7 @@ def write_geojson(annotations: Annotations, path: Path) -> None:
     features = [
         _feature(region, place, path.stem) for place, region in enumerate(regions_of(annotations))
     ]
-    write_json({"type": "FeatureCollection", "features": features}, path)
+    write_json({"type": "FeatureCollection", "features": features}, path, claim)
 
 
 def _feature(region: Region, place: int, name: str) -> dict[str, Any]:

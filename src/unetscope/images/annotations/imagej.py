@@ -22,6 +22,7 @@ from unetscope.images.annotations.documents import MOST_BYTES, annotation_errors
 from unetscope.images.annotations.edges import Placed, filled, polygons_of
 from unetscope.images.annotations.regions import Region, painted, regions_of
 from unetscope.images.annotations.values import Annotations, ClassLike, color_of, color_parts
+from unetscope.images.claims import LABELS, Claim, mark_text
 from unetscope.images.writing import replacing
 
 _MOST_ROIS = 100_000
@@ -155,7 +156,7 @@ def _oval(
     return first, down**2 + along**2 <= 1
 
 
-def write_rois(annotations: Annotations, path: Path) -> None:
+def write_rois(annotations: Annotations, path: Path, claim: Claim = LABELS) -> None:
     """Write a zip for ImageJ's ROI manager: traced outlines, composites where there are holes.
 
     The class is the group, the colour of the outline and the beginning of the name.
@@ -172,9 +173,10 @@ def write_rois(annotations: Annotations, path: Path) -> None:
         )
     stack = annotations.labels.ndim == 3
     with (
-        replacing(path) as temporary,
+        replacing(path, claim) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
+        archive.comment = mark_text(claim.role).encode()
         for place, region in enumerate(regions_of(annotations), start=1):
             called = f"{_plain(region.name or '')} {place:04d}"
             roi = _traced(region, called, stack=stack)

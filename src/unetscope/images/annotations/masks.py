@@ -22,6 +22,7 @@ from unetscope.images.annotations.values import (
     default_color,
     value_counts,
 )
+from unetscope.images.claims import LABELS, Claim
 from unetscope.images.files import read_labels, write_labels
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
@@ -234,7 +235,7 @@ def _mapped(
     return mapped
 
 
-def write_mask(annotations: Annotations, path: Path) -> None:
+def write_mask(annotations: Annotations, path: Path, claim: Claim = LABELS) -> None:
     """Write the labels as TIFF, PNG or BMP; names, colours and objects have no place there.
 
     Raises
@@ -242,7 +243,7 @@ def write_mask(annotations: Annotations, path: Path) -> None:
     OutputError
         If the format cannot hold the labels, or the file cannot be written.
     """
-    write_labels(annotations.labels, path)
+    write_labels(annotations.labels, path, claim=claim)
 
 
 def _listed(files: Sequence[Path]) -> str:

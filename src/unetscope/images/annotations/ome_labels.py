@@ -27,6 +27,7 @@ from unetscope.images.annotations.values import (
     color_of,
     color_parts,
 )
+from unetscope.images.claims import LABELS, MARK, STATE, Claim
 from unetscope.images.files import read_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.ome_zarr import is_zarr, read_ome_zarr
@@ -127,7 +128,7 @@ def _renumbered(labels: Any, values: dict[int, int]) -> Any:
     return table[labels]
 
 
-def write_ome_labels(annotations: Annotations, path: Path) -> None:
+def write_ome_labels(annotations: Annotations, path: Path, claim: Claim = LABELS) -> None:
     """Write labels into the OME-Zarr image at ``path``, or where there is none a label image.
 
     Raises
@@ -145,15 +146,15 @@ def write_ome_labels(annotations: Annotations, path: Path) -> None:
             image = read_ome_zarr(path)
             fitted(annotations.labels, image.spatial_shape)
         form = _Form(annotations.labels.ndim, image, 2 if (path / ".zgroup").is_file() else 3)
-        _add_labels(path, _CLASSES, annotations.labels, form, annotations)
+        _add_labels(path, _CLASSES, annotations.labels, form, annotations, claim)
         if annotations.instances is not None:
-            _add_labels(path, _INSTANCES, annotations.instances, form, None)
+            _add_labels(path, _INSTANCES, annotations.instances, form, None, claim)
         return
     form = _Form(annotations.labels.ndim, None, 3)
-    with replacing(path) as temporary:
-        _write_image(temporary, annotations.labels, form, annotations)
+    with replacing(path, claim) as temporary:
+        _write_image(temporary, annotations.labels, form, annotations, claim)
         if annotations.instances is not None:
-            _add_labels(temporary, _INSTANCES, annotations.instances, form, None)
+            _add_labels(temporary, _INSTANCES, annotations.instances, form, None, claim)
 
 
 class _Form:
@@ -184,28 +185,35 @@ class _Form:
 
 
 def _add_labels(
-    root: Path, name: str, pixels: Any, form: _Form, annotations: Annotations | None
+    root: Path,
+    name: str,
+    pixels: Any,
+    form: _Form,
+    annotations: Annotations | None,
+    claim: Claim,
 ) -> None:
     """Write the label image ``name`` into ``root`` and list it there once it is complete."""
     group = root / "labels"
     group.mkdir(exist_ok=True)
-    with replacing(group / name) as temporary:
-        _write_image(temporary, pixels, form, annotations)
+    with replacing(group / name, claim) as temporary:
+        _write_image(temporary, pixels, form, annotations, claim)
     listed = group / (".zattrs" if form.zarr_format == 2 else "zarr.json")
     content = json.loads(listed.read_bytes()) if listed.is_file() else {}
     if form.zarr_format == 2:
         holder = content
-        with replacing(group / ".zgroup") as temporary:
+        with replacing(group / ".zgroup", STATE) as temporary:
             temporary.write_text(json.dumps({"zarr_format": 2}))
     else:
         content = {"zarr_format": 3, "node_type": "group", **content}
         holder = content.setdefault("attributes", {}).setdefault("ome", {"version": "0.5"})
     holder["labels"] = [*(n for n in holder.get("labels", ()) if n != name), name]
-    with replacing(listed) as temporary:
+    with replacing(listed, STATE) as temporary:
         temporary.write_text(json.dumps(content, indent=2))
 
 
-def _write_image(folder: Path, pixels: Any, form: _Form, annotations: Annotations | None) -> None:
+def _write_image(
+    folder: Path, pixels: Any, form: _Form, annotations: Annotations | None, claim: Claim
+) -> None:
     """One label image, with names and colours of the classes where there are ``annotations``."""
     group = zarr.open_group(str(folder), mode="w", zarr_format=form.zarr_format)
     chunks = tuple(map(min, _CHUNK[-pixels.ndim :], pixels.shape))
@@ -225,4 +233,5 @@ def _write_image(folder: Path, pixels: Any, form: _Form, annotations: Annotation
         told["properties"] = [{"label-value": c.value, "name": c.name} for c in annotations.classes]
     name = _INSTANCES if annotations is None else _CLASSES
     ome: dict[str, Any] = {"multiscales": form.multiscales(name), "image-label": told}
+    group.attrs[MARK] = {"role": str(claim.role)}
     group.attrs.update(ome if form.zarr_format == 2 else {"ome": {"version": "0.5", **ome}})

@@ -61,6 +61,7 @@ def write_report(
     path: Path,
 ) -> Iterator[Any]:
     """Write the HTML report; yields progress and, at the end, a sentence."""
+    from unetscope.images.claims import REPORT
     from unetscope.images.writing import replacing
     from unetscope.inspection.report import report
 
@@ -79,7 +80,7 @@ def write_report(
         unit=image.unit,
         effective=() if effective is None else (effective,),
     )
-    with replacing(path) as temporary:
+    with replacing(path, REPORT) as temporary:
         temporary.write_text(page, encoding="utf-8")
     yield f"The report is in {path}."
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from unetscope.errors import ProjectError
+from unetscope.images.claims import STATE
 from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.writing import replacing
@@ -116,7 +117,7 @@ class Project:
                 f"{self.folder} was saved by another window since it was opened here; open it again"
             )
         saved = replace(self.record, saved_at=_now(), revision=self.record.revision + 1)
-        with replacing(file) as temporary:
+        with replacing(file, STATE) as temporary:
             temporary.write_text(record_text(saved), encoding="utf-8")
         self.record = saved
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import ImageError, LabelError, ProjectError
+from unetscope.images.claims import STATE
 from unetscope.images.files import read_labels, read_micrograph, whole_labels, write_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.writing import replacing
@@ -85,7 +86,7 @@ def _write_pieces(file: Path, image: ImageEntry, labels: Any) -> int:
     shape = tuple(labels.shape)
     chunks = (1, band, band)[-len(shape) :]
     painted = 0
-    with replacing(file) as temporary:
+    with replacing(file, STATE) as temporary:
         dtype = labels.dtype if np.dtype(labels.dtype).kind == "u" else np.uint32
         written = zarr.create_array(str(temporary), shape=shape, chunks=chunks, dtype=dtype)
         planes = [(z,) for z in range(shape[0])] if len(shape) == 3 else [()]

@@ -11,6 +11,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from unetscope.errors import OutputError
+from unetscope.images.claims import STATE
 from unetscope.images.writing import replacing
 
 MOST_RECENT = 12
@@ -58,7 +59,7 @@ def _listed(file: Path) -> list[Path]:
 def _write(folders: list[Path], file: Path) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as temporary:
+        with replacing(file, STATE) as temporary:
             temporary.write_text(json.dumps([str(f) for f in folders], indent=1), encoding="utf-8")
     except (OSError, OutputError) as error:
         _log.warning("the list of recent projects was not saved: %s", error)

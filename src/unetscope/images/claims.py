@@ -1,0 +1,171 @@
+"""Who may replace what: the one rule that every writer asks before a file takes its place.
+
+What unetscope writes says so, and what it is (:class:`Role`), in a place its format has for that.
+A writer states a :class:`Claim`; what lies at its target already is replaced only where
+
+- it is none of the inputs of the work (not even when overwriting was asked for), and
+- unetscope wrote it in the same role, or a person asked to overwrite and it is a single file.
+
+A folder (plate, container, image, anything unknown) that carries no mark is never replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from unetscope.errors import OutputError
+
+#: The word that marks a file as written by unetscope; followed by its role.
+MARK = "unetscope"
+_HEAD_BYTES = 4096
+
+
+class Role(StrEnum):
+    """What a written file is."""
+
+    IMAGE = "image"
+    LABELS = "labels"  # painted or imported by a person
+    PREDICTION = "prediction"
+    PROBABILITIES = "probabilities"
+    REPORT = "report"  # tables, pages and pictures made of results
+    STATE = "state"  # files of unetscope's own folders: projects, lists, models
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a writer wants to write: its role, what the work reads, and whether it may overwrite."""
+
+    role: Role
+    inputs: tuple[Path, ...] = ()
+    overwrite: bool = False
+
+    def check(self, path: str | os.PathLike[str]) -> None:
+        """Refuse a target that may not be replaced; also called before long work.
+
+        Raises
+        ------
+        OutputError
+            With what lies there, and what to do.
+        """
+        path = Path(path)
+        for given in self.inputs:
+            if _same_or_inside(path, given):
+                raise OutputError(
+                    f"{path} is read for this work ({given}), so the result may not replace it; "
+                    "choose another name or folder"
+                )
+        if self.role is Role.STATE or not os.path.lexists(path):
+            return
+        mark = mark_of(path)
+        if mark is self.role:
+            return
+        is_folder = path.is_dir()
+        there = f"{mark} that unetscope wrote" if mark else "not written by unetscope"
+        if is_folder:
+            raise OutputError(
+                f"{path} is there already ({there}) and is a folder with data of its own, which "
+                f"{self.role} may not replace; choose another name"
+            )
+        if not path.is_file():
+            raise OutputError(f"{path} is no ordinary file; choose another name")
+        if not self.overwrite:
+            raise OutputError(
+                f"{path} is there already ({there}); choose another name or folder, or say that "
+                "it may be replaced (--overwrite)"
+            )
+
+
+#: Files of unetscope's own folders, which nobody else writes.
+STATE = Claim(Role.STATE)
+IMAGE = Claim(Role.IMAGE)
+LABELS = Claim(Role.LABELS)
+#: Tables and pages in a folder that a person chose for them.
+REPORT = Claim(Role.REPORT, overwrite=True)
+
+
+def mark_text(role: Role) -> str:
+    """The words that mark a file in formats that have a place for words."""
+    return f"{MARK} {role}"
+
+
+def mark_of(path: Path) -> Role | None:
+    """The role in which unetscope wrote ``path``; None where it does not say so."""
+    with suppress(Exception):  # whatever is wrong with a file, it is not one of ours
+        return _role(_words(path))
+    return None
+
+
+def _role(words: str) -> Role | None:
+    first, _, role = words.strip().partition(" ")
+    return Role(role) if first == MARK and role in set(Role) else None
+
+
+def _words(path: Path) -> str:
+    if path.is_dir():
+        return _zarr_words(path)
+    with open(path, "rb") as opened:
+        head = opened.read(_HEAD_BYTES)
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        import tifffile
+
+        with tifffile.TiffFile(path) as tif:
+            return str(tif.pages.first.tags.valueof(305) or "")
+    if head.startswith(b"\x89PNG"):
+        from PIL import Image
+
+        with Image.open(path) as image:
+            return str(image.info.get("Software", ""))
+    if head.startswith(b"PK"):
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment.decode("utf-8", "replace")
+    if head.lstrip().startswith(b"{"):
+        return _json_words(head)
+    return ""
+
+
+def _json_words(head: bytes) -> str:
+    """The mark is the first member of JSON files that unetscope writes."""
+    start = head.lstrip()[1:].lstrip()
+    key = f'"{MARK}":"'.encode()
+    if not start.startswith(key):
+        return ""
+    return f"{MARK} " + start[len(key) :].split(b'"', 1)[0].decode("utf-8", "replace")
+
+
+def _zarr_words(folder: Path) -> str:
+    for name, keys in (("zarr.json", ("attributes", MARK)), (".zattrs", (MARK,))):
+        file = folder / name
+        if file.is_file():
+            content = json.loads(file.read_bytes())
+            for key in keys:
+                content = content[key]
+            return f"{MARK} {content['role']}"
+    return ""
+
+
+def _same_or_inside(path: Path, given: Path) -> bool:
+    """Whether writing ``path`` would replace ``given``: it is that, or a folder around it."""
+    target, source = Path(os.path.realpath(path)), Path(os.path.realpath(given))
+    if target == source or target in source.parents:
+        return True
+    with suppress(OSError):
+        return os.path.samefile(target, source)
+    return False
+
+
+def inputs_of(*paths: str | os.PathLike[str] | None) -> tuple[Path, ...]:
+    """The paths that were given, as :attr:`Claim.inputs` wants them."""
+    return tuple(Path(path) for path in paths if path is not None)
+
+
+def checked_targets(claim: Claim, targets: Iterable[Path]) -> None:
+    """Check all targets of a work before it begins."""
+    for target in targets:
+        claim.check(target)

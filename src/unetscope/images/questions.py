@@ -1,0 +1,104 @@
+"""What a file does not say and a person has to: the question, and the answers that are remembered.
+
+A reader that finds several readings raises :class:`Undecided` with the :class:`Question`. The
+window shows its choices, the command line names the option that answers it, a script gives the
+answer as a parameter: all end in one :class:`Answers`, which a project keeps for its other files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal
+
+from unetscope.errors import AnnotationError, ImageError, LabelError
+
+#: What can be asked: the field of :class:`Answers` that holds the answer.
+About = Literal["axes", "series", "label_image", "values", "zero"]
+_OPTIONS: dict[str, str] = {
+    "axes": "--axes",
+    "series": "--series",
+    "label_image": "--label-image",
+    "values": "--values",
+    "zero": "--zero",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer: ``value`` is what :class:`Answers` keeps, ``label`` what a person reads."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is not known of ``name``; the likeliest of ``choices`` stands first."""
+
+    about: About
+    name: str
+    text: str
+    choices: tuple[Choice, ...]
+
+    @property
+    def option(self) -> str:
+        """The option of the command line that answers it."""
+        return _OPTIONS[self.about]
+
+    def __str__(self) -> str:
+        told = "; ".join(f"{self.option} {c.value}: {c.label}" for c in self.choices)
+        return f"{self.text} ({told})"
+
+
+class Undecided(ImageError, AnnotationError, LabelError):
+    """A file can be read in several ways; ``question`` asks which one is meant."""
+
+    def __init__(self, question: Question) -> None:
+        super().__init__(str(question))
+        self.question = question
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a person said of files that do not say it; None where nobody was asked.
+
+    Attributes
+    ----------
+    axes
+        One letter per array axis out of c, z, y, x.
+    series
+        Which image of a file with several (TIFF series, zarr container): its number from 0, or
+        its name.
+    label_image
+        Which label image of an OME-Zarr.
+    values
+        What the numbers of a mask are: "classes" or "objects" (each number one object).
+    zero
+        What 0 of a two-valued mask (0/1, 0/255) means: "unlabelled" or "background".
+    """
+
+    axes: str | None = None
+    series: str | None = None
+    label_image: str | None = None
+    values: str | None = None
+    zero: str | None = None
+
+    def with_answer(self, question: Question, value: str) -> Answers:
+        """These answers and one more."""
+        return replace(self, **{question.about: value})
+
+    def over(self, other: Answers | None) -> Answers:
+        """These answers, and those of ``other`` where nothing was said here."""
+        mine = {k: v for k, v in asdict(self).items() if v is not None}
+        return replace(other or Answers(), **mine)
+
+    def as_record(self) -> dict[str, str]:
+        """Plain values for a project file; what was not asked is left out."""
+        return {k: v for k, v in asdict(self).items() if v is not None}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Answers:
+        """Answers of :meth:`as_record`; what is unknown or no text is left out."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in record.items() if k in known and isinstance(v, str)})
