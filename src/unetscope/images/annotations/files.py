@@ -35,6 +35,7 @@ from unetscope.images.annotations.masks import (
 )
 from unetscope.images.annotations.values import Annotations, ClassLike
 from unetscope.images.claims import LABELS, Claim
+from unetscope.images.questions import Answers
 
 _BY_SUFFIX = {
     ".zip": "imagej",
@@ -54,6 +55,8 @@ def read_annotations(
     classes: Iterable[ClassLike] | None = None,
     *,
     image_name: str | None = None,
+    channels: int = 1,
+    answers: Answers | None = None,
 ) -> Annotations:
     """Read the annotations of one image from a file or folder of any of the formats.
 
@@ -68,9 +71,15 @@ def read_annotations(
         The class table: names are looked up in it, and those it lacks get new values.
     image_name
         Chooses the image, where a folder or a file holds the annotations of several.
+    channels
+        How many channels the image has, which positions in ImageJ's hyperstacks count as well.
+    answers
+        What a person said of the numbers of masks and of several label images.
 
     Raises
     ------
+    Undecided
+        If the file does not say what its numbers mean, or which label image is meant.
     AnnotationError
         If the file is missing, damaged, too large, of another kind or for another image.
     """
@@ -79,10 +88,10 @@ def read_annotations(
     if len(shape) not in (2, 3) or min(shape) < 1:
         raise AnnotationError(f"the image shape {shape} is neither (y, x) nor (z, y, x)")
     if path.is_dir() and path.suffix.lower() != ".zarr" and not _is_zarr(path):
-        return read_mask(_mask_of(path, image_name), shape, table)
+        return read_mask(_mask_of(path, image_name), shape, table, answers=answers)
     match _kind_to_read(path):
         case "mask":
-            return read_mask(path, shape, table)
+            return read_mask(path, shape, table, answers=answers)
         case "imagej":
             return read_rois(path, shape, table, image_name)
         case "geojson":
@@ -92,7 +101,7 @@ def read_annotations(
         case _:
             from unetscope.images.annotations.ome_labels import read_ome_labels
 
-            return read_ome_labels(path, shape, table, image_name)
+            return read_ome_labels(path, shape, table, image_name, answers)
 
 
 def write_annotations(

@@ -24,6 +24,7 @@ from unetscope.images.annotations.values import (
 )
 from unetscope.images.claims import LABELS, Claim
 from unetscope.images.files import read_labels, write_labels
+from unetscope.images.questions import Answers
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
 #: A mask with more values than this numbers its objects, not its classes.
@@ -148,6 +149,7 @@ def read_mask(
     image_shape: tuple[int, ...],
     classes: Iterable[ClassLike] | None = None,
     meanings: Mapping[int, int] | None = None,
+    answers: Answers | None = None,
 ) -> Annotations:
     """A mask file as labels.
 
@@ -163,19 +165,24 @@ def read_mask(
         Class value of each value of the mask, 0 for unlabelled (see :func:`propose_classes`).
         Without it the numbers are taken as they are; if there are more than 32 kinds, or one is
         too large, they are objects of one class.
+    answers
+        ``values`` says whether the numbers are classes or objects, ``zero`` what 0 of a mask of
+        two values means; ``meanings`` goes before both.
 
     Raises
     ------
     AnnotationError
         If the file cannot be read, is no mask, or has another shape than the image.
     """
+    said = answers or Answers()
     with annotation_errors(path, "mask"):
         values = fitted(read_labels(path), image_shape)
         kinds, _ = _kinds(values)
         if meanings is not None:
             return as_annotations(_mapped(values, kinds, meanings), classes or ())
         known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in classes or ()}
-        if not _numbers_objects(kinds, known):
+        objects = said.values == "objects" or _numbers_objects(kinds, known)
+        if said.values == "classes" or not objects:
             return as_annotations(values, known.values())
         thing = _object_class(known)
         labels = np.where(values > 0, np.uint16(thing.value), np.uint16(0))

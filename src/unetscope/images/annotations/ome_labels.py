@@ -31,6 +31,7 @@ from unetscope.images.claims import LABELS, MARK, STATE, Claim
 from unetscope.images.files import read_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.ome_zarr import is_zarr, read_ome_zarr
+from unetscope.images.questions import Answers
 from unetscope.images.units import NGFF_WORDS
 from unetscope.images.writing import replacing
 
@@ -43,6 +44,7 @@ def read_ome_labels(
     image_shape: tuple[int, ...],
     classes: Iterable[ClassLike] | None = None,
     image_name: str | None = None,
+    answers: Answers | None = None,
 ) -> Annotations:
     """Labels of an OME-Zarr: of an image, of its group ``labels``, or one label image.
 
@@ -58,7 +60,7 @@ def read_ome_labels(
         said = _attributes(chosen).get("image-label")
         named = _named_classes(said) if isinstance(said, dict) else []
         if not named:
-            return read_mask(chosen, image_shape, classes)
+            return read_mask(chosen, image_shape, classes, answers=answers)
         labels = fitted(read_labels(chosen), image_shape)
         table = ClassTable(classes)
         values = {c.value: table.value_of(c.name, c.color, c.value) for c in named}
