@@ -17,6 +17,7 @@ from unetscope.errors import ImageError, LabelError, OutputError
 from unetscope.images import tiff
 from unetscope.images.files import read_labels, read_micrograph, write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.images.questions import Answers
 
 SHAPES = {
     "yx": (21, 33),
@@ -305,3 +306,11 @@ def test_a_failing_write_leaves_the_old_file_whole(
         write_micrograph(as_micrograph(np.full((9, 9), 8, np.uint8)), path)
     assert (read_micrograph(path).plane() == 7).all()
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_axes_that_are_given_win_over_remembered_answers(tmp_path: Path) -> None:
+    path = tmp_path / "pages.tif"
+    tifffile.imwrite(path, np.zeros((12, 20, 20), "u1"), photometric="minisblack", metadata=None)
+    assert read_micrograph(path, answers=Answers(axes="cyx")).axes == "cyx"
+    assert read_micrograph(path, "zyx", Answers(axes="cyx")).axes == "zyx"
+    assert read_labels(path, Answers(axes="cyx")).shape == (12, 20, 20)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,16 @@ from numpy.typing import NDArray
 from unetscope.errors import ImageError, LabelError, OutputError
 from unetscope.images.claims import IMAGE, LABELS, Claim
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
 
 
-def read_micrograph(path: str | os.PathLike[str], axes: str | None = None) -> Micrograph:
+def read_micrograph(
+    path: str | os.PathLike[str], axes: str | None = None, answers: Answers | None = None
+) -> Micrograph:
     """Read TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG, BMP or OME-Zarr, with the pixel size it tells.
 
     Parameters
@@ -27,6 +31,8 @@ def read_micrograph(path: str | os.PathLike[str], axes: str | None = None) -> Mi
         A file, or an OME-Zarr folder.
     axes
         Needed where the file does not say them (a multi-page TIFF without metadata).
+    answers
+        What a person said of files that leave something open; ``axes`` wins over its axes.
 
     Returns
     -------
@@ -39,6 +45,8 @@ def read_micrograph(path: str | os.PathLike[str], axes: str | None = None) -> Mi
         If the file is missing, empty, damaged, of an unknown kind, or its axes are ambiguous.
     """
     path = Path(path)
+    answers = Answers(axes=axes).over(answers)
+    axes = answers.axes
     kind = _kind(path, ImageError)
     # Each reader is imported when it is needed: zarr alone takes a quarter of a second.
     if kind == "tiff":
@@ -84,11 +92,12 @@ def write_micrograph(
         write_ome_zarr(micrograph, path, claim)
 
 
-def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
+def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) -> NDArray[Any]:
     """Read label values (y, x) or (z, y, x) as unsigned integers; 0 means unlabelled.
 
     Of a picture with a palette the numbers count, not the colours; a picture whose three colours
-    are equal is read as grey.
+    are equal is read as grey. ``answers`` are what a person said of files that leave something
+    open; their axes are those of images, which labels do not follow.
 
     Raises
     ------
@@ -105,7 +114,7 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
 
         values = picture_pixels(path, palette_index=True)
     else:
-        values = np.asarray(_read_any_stack(path).pixels)
+        values = np.asarray(_read_any_stack(path, answers).pixels)
     if values.ndim == 3 and path.suffix.lower() in PICTURE_SUFFIXES:
         if not (values[..., :3] == values[..., :1]).all():
             raise LabelError(
@@ -120,13 +129,14 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[Any]:
     return whole_labels(values, str(path))
 
 
-def _read_any_stack(path: Path) -> Micrograph:
+def _read_any_stack(path: Path, answers: Answers | None) -> Micrograph:
     """Labels have no channels: a stack that does not say its axes is one of z planes."""
+    answers = replace(answers or Answers(), axes=None)
     try:
-        return read_micrograph(path)
+        return read_micrograph(path, answers=answers)
     except ImageError as first:
         try:
-            return read_micrograph(path, axes="zyx")
+            return read_micrograph(path, axes="zyx", answers=answers)
         except ImageError:
             raise first from None  # of what was given, and not of the guess
 
