@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from learning.small_scenes import CONTEXT_RECIPE, blobs, small_model, stack
@@ -129,3 +130,49 @@ def test_a_cache_has_one_precision_for_strokes_and_answers() -> None:
     assert not torch.equal(rounded[1], exact[1])
     cache = FeatureCache(precision="bf16")
     assert cache.asked(model).backbone is cache.asked(model).backbone is not model.backbone
+
+
+def test_pixels_changed_in_place_are_looked_at_anew() -> None:
+    model, cache = small_model(), FeatureCache()
+    pixels = picture()
+    image = as_micrograph(pixels)
+    (tile,) = grid(model, image)
+    before = cache.levels(model, image, 0, tile, "cpu")[1].clone()
+    assert not cache.look(image)
+    pixels[...] = 40 * picture(3) + 100
+    assert cache.look(image)
+    fresh = FeatureCache()
+    for found, wanted in (
+        (
+            cache.levels(model, image, 0, tile, "cpu")[1],
+            fresh.levels(model, image, 0, tile, "cpu")[1],
+        ),
+        (
+            cache.lattice(model, image, 0, tile, "cpu"),
+            fresh.lattice(model, image, 0, tile, "cpu"),
+        ),
+    ):
+        assert torch.equal(found, wanted)
+    assert cache.normalisation(model, image) == fresh.normalisation(model, image)
+    assert not torch.equal(cache.levels(model, image, 0, tile, "cpu")[1], before)
+    assert cache.used_bytes == fresh.used_bytes
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_single_changed_pixel_is_noticed(dtype) -> None:
+    pixels = (10 * picture()).astype(dtype)
+    image, cache = as_micrograph(pixels), FeatureCache()
+    cache.look(image)
+    pixels[17, 31] += 1
+    assert cache.look(image) and not cache.look(image)
+
+
+def test_pixels_that_lie_elsewhere_are_not_read_to_see_whether_they_changed() -> None:
+    class Remote:
+        shape, dtype = (64, 64), np.dtype(np.uint8)
+
+        def __getitem__(self, index: object) -> np.ndarray:
+            raise AssertionError("read")
+
+    cache = FeatureCache()
+    assert not cache.look(as_micrograph(Remote()))

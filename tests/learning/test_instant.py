@@ -273,3 +273,24 @@ def test_too_few_classes_are_refused_in_plain_words(value) -> None:
     lone = replace(painted, labels=np.full((24, 24), value, np.uint8))
     with pytest.raises(LabelError, match="paint"):
         fit_instant(small_model(), [lone])
+
+
+def test_strokes_and_answers_follow_an_image_that_is_changed_in_place() -> None:
+    pixels, labels = blobs((72, 88))
+    other, other_labels = blobs((72, 88), seed=5)
+    cache, image = FeatureCache(), as_micrograph(pixels)
+    painted = Sample(image, strokes(labels), "a")
+    predict_labels(fit_instant(small_model(), [painted], cache=cache), image, cache=cache)
+    pixels[...] = 30 * other  # as a program does that writes into the layer's data
+    painted = Sample(image, strokes(other_labels), "a")
+    fitted = fit_instant(small_model(), [painted], cache=cache)
+    found = predict_probabilities(fitted, image, cache=cache)
+    fresh = as_micrograph(pixels.copy())
+    anew = fit_instant(small_model(), [Sample(fresh, painted.labels, "a")])
+    assert np.array_equal(found, predict_probabilities(anew, fresh))
+    again = 30 * pixels[::-1]
+    pixels[...] = again
+    assert np.array_equal(
+        predict_probabilities(fitted, image, cache=cache),
+        predict_probabilities(fitted, as_micrograph(again)),
+    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
+import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,6 +30,8 @@ from unetscope.network.fingerprint import network_fingerprint
 
 GRID_PX = 512
 _LATTICE_PX = 8
+_SEEN_IMAGES = 256
+_CHECKED_PX = 1024**2  # images up to this size are checked as a whole, in less than 1 ms
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +42,18 @@ class _Kept:
     size: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    image: Micrograph  # holds the image alive, so that its id stays its own
+    pixels: int  # a checksum of them
+    range: Normalisation | None = None
+
+
 class FeatureCache:
     """The most recently used feature tiles of any images, up to ``max_bytes``; thread-safe.
+
+    Arrays can be changed in place. What asks for an answer therefore calls :meth:`look` first,
+    which drops what was computed from other pixels.
 
     Parameters
     ----------
@@ -52,7 +65,7 @@ class FeatureCache:
     def __init__(self, max_bytes: int = 1_500_000_000, precision: str | None = None) -> None:
         self.max_bytes, self.precision = max_bytes, precision
         self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
-        self._ranges: OrderedDict[int, tuple[Micrograph, Normalisation]] = OrderedDict()
+        self._seen: OrderedDict[int, _Seen] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -69,7 +82,8 @@ class FeatureCache:
         return self._tile(model, image, z, tile, device).lattice
 
     def _tile(self, model: PixelModel, image: Micrograph, z: int, tile: Tile, device: str) -> _Kept:
-        key = (id(image), z, str(tile), device, features_key(model))
+        pixels = self._known(image).pixels
+        key = (id(image), pixels, z, str(tile), device, features_key(model))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -96,15 +110,42 @@ class FeatureCache:
         """The grey range ``image`` is seen in: its own, or the one stored in the model."""
         if not model.own_normalisation and model.normalisation is not None:
             return model.normalisation
+        seen = self._known(image)
+        if seen.range is None:
+            seen = replace(seen, range=fit_normalisation(image))
+            with self._lock:
+                known = self._seen.get(id(image))
+                if known is not None and known.pixels == seen.pixels:
+                    self._seen[id(image)] = seen
+        assert seen.range is not None
+        return seen.range
+
+    def look(self, image: Micrograph) -> bool:
+        """Forget what is known of ``image`` where its pixels are others by now; say whether.
+
+        A fixed sample of at most about a million pixels is compared (one or two milliseconds).
+        """
+        pixels = _checksum(image)
         with self._lock:
-            if id(image) in self._ranges:
-                return self._ranges[id(image)][1]
-        found = fit_normalisation(image)
+            known = self._seen.get(id(image))
+        if known is not None and known.pixels == pixels:
+            return False
+        self.forget(image)
+        self._note(_Seen(image, pixels))
+        return known is not None
+
+    def _known(self, image: Micrograph) -> _Seen:
         with self._lock:
-            self._ranges[id(image)] = (image, found)
-            while len(self._ranges) > 256:
-                self._ranges.popitem(last=False)
-        return found
+            if id(image) in self._seen:
+                return self._seen[id(image)]
+        return self._note(_Seen(image, _checksum(image)))
+
+    def _note(self, seen: _Seen) -> _Seen:
+        with self._lock:
+            self._seen[id(seen.image)] = seen
+            while len(self._seen) > _SEEN_IMAGES:
+                self._seen.popitem(last=False)
+        return seen
 
     def forget(self, image: Micrograph | None = None) -> None:
         """Drop the tiles of one image, or of all."""
@@ -112,14 +153,24 @@ class FeatureCache:
             for key in [k for k in self._kept if image is None or self._kept[k].image is image]:
                 self._bytes -= self._kept.pop(key).size
             if image is None:
-                self._ranges.clear()
+                self._seen.clear()
             else:
-                self._ranges.pop(id(image), None)
+                self._seen.pop(id(image), None)
 
     @property
     def used_bytes(self) -> int:
         """Memory held by tiles."""
         return self._bytes
+
+
+def _checksum(image: Micrograph) -> int:
+    """Of a fixed sample of the pixels; 0 for arrays that are read from elsewhere.
+
+    Those (dask, zarr) may have to be read from a disk, and are not changed in place.
+    """
+    if not isinstance(image.pixels, np.ndarray):
+        return 0
+    return zlib.crc32(np.ascontiguousarray(image.sample_pixels(_CHECKED_PX)).data)
 
 
 def features_key(model: PixelModel) -> str:

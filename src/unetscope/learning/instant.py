@@ -172,7 +172,12 @@ def recipe_gains(model: PixelModel) -> torch.Tensor:
 
 
 def prepared(model: PixelModel, samples: Sequence[Sample], cache: FeatureCache) -> PixelModel:
-    """The model for the samples' channels, with grey range and pixel size of the first image."""
+    """The model for the samples' channels, with grey range and pixel size of the first image.
+
+    What ``cache`` knows of pixels that have been changed since is dropped here.
+    """
+    for sample in samples:
+        cache.look(sample.image)
     first = samples[0].image
     if model.channels != first.channels and model.network is None:
         model = replace(model, head=None, forest=None)
@@ -200,6 +205,8 @@ def labelled_rows(
     limit: int = HEAD_ROWS,
 ) -> LabelledRows:
     """Features of (at most ``limit``) labelled pixels of all samples."""
+    for sample in samples:
+        cache.look(sample.image)
     places = [place for index in range(len(samples)) for place in _labelled_places(samples, index)]
     if not places:
         raise LabelError("nothing is painted yet; paint a few strokes of at least two classes.")

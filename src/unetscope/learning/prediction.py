@@ -75,6 +75,7 @@ def predict_tiles(
     height, width = image.spatial_shape[-2:]
     region = options.region or (slice(0, height), slice(0, width))
     scales = cache or FeatureCache(max_bytes=0)
+    scales.look(image)
     asked = _Asked(model, image, options, region)
     todo = _plan(model, image, planes, region, tile_px)
     done = 0
