@@ -264,7 +264,9 @@ def test_the_card_says_the_layer_in_a_line(shown: Callable[..., Any]) -> None:
     card = shown(LayerCard(tints()))
     card.show_layer(row("enc2.conv2"), pixel_size=4.6, unit="nm")
     said = card.label.accessibleDescription()
-    assert said == ("enc2.conv2 · 32 × 64 × 64 · 9,248 parameters · field 14 px (64 nm) · stride 2")
+    assert said == (
+        "enc2.conv2 · 32 × 64 × 64 · 9,248 parameters · field 14 px (64.4 nm) · stride 2"
+    )
     assert card.kind.text() == "EXACT" and "Exact" in card.kind.toolTip()
     assert not card.skip.isVisible()
     card.show_layer(row("enc2.conv2"), kind="empirical")
@@ -297,7 +299,7 @@ def test_structural_and_odd_rows(shown: Callable[..., Any]) -> None:
     assert card.kind.text() == "STRUCTURAL" and "statistics" in card.kind.toolTip()
     card.show_layer(row("output", architecture(teaching_network("lenet5"), (32, 32))))
     assert "stride" not in card.label.text()  # a vector has none
-    assert field_text((3, 14, 14), (30.0, 4.6, 4.6), "nm") == "3 × 14 × 14 px (90 × 64 × 64 nm)"
+    assert field_text((3, 14, 14), (30.0, 4.6, 4.6), "nm") == "3 × 14 × 14 px (90 × 64.4 × 64.4 nm)"
     assert field_text((14, 14), (4.6,), "nm") == "14 px"
     assert stride_text((1.0, 2.0, 2.0)) == "1 × 2 × 2" and stride_text(None) == ""
 

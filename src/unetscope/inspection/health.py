@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from unetscope.errors import ImageError, LabelError
+from unetscope.images.units import length_in_words
 from unetscope.inspection.health_activations import LayerHealth, layer_health
 from unetscope.inspection.health_objects import ObjectSize, object_sizes
 from unetscope.inspection.joins import skip_connections
@@ -255,7 +256,7 @@ def _counted(count: int, what: str) -> str:
 
 def _size_text(pixels: float, physical: float | None, unit: str | None) -> str:
     """ "44 px (220 nm)"."""
-    more = "" if physical is None else f"{physical:.3g} {unit or ''}".strip()
+    more = "" if physical is None else length_in_words(physical, unit)
     return f"{pixels:.3g} px ({more})" if more else f"{pixels:.3g} px"
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 import unetscope
+from unetscope.images.units import lengths_in_words
 from unetscope.inspection.asked import checked_pixel
 from unetscope.inspection.colours import field_colour
 from unetscope.inspection.diagram import diagram
@@ -203,7 +204,7 @@ def _fields(
             {
                 "layer": field.layer,
                 "size": size_text(field.size),
-                "physical": " × ".join(f"{n:.3g}" for n in physical) + f" {unit or ''}",
+                "physical": lengths_in_words(physical, unit) if physical else "",
                 "kind": field.kind.value,
                 "colour": field_colour(number),
             }
@@ -271,8 +272,7 @@ def _row(row: LayerRow) -> dict[str, str]:
 def _size_text(pixel_size: Sequence[float] | None, unit: str | None) -> str:
     if not pixel_size:
         return ""
-    sizes = list(dict.fromkeys(f"{size:.4g}" for size in pixel_size))
-    return f"{' × '.join(sizes)} {unit or ''} a pixel".replace("  ", " ")
+    return f"{lengths_in_words(pixel_size, unit, digits=4)} a pixel"
 
 
 def _bytes(count: int) -> str:

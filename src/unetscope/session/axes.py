@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from unetscope.errors import ImageError
+from unetscope.images.units import length_in_words, lengths_in_words
 from unetscope.session.values import ImageSummary
 
 MAX_LIKELY_CHANNELS = 4
@@ -93,10 +94,10 @@ def pixel_size_in_words(image: ImageSummary) -> str:
     """ "4.6 nm/px", with z apart where it differs; "" when unknown."""
     if image.pixel_size is None or image.unit is None:
         return ""
-    lateral = image.pixel_size[-1]
-    text = f"{lateral:.3g} {image.unit}/px"
-    if len(image.pixel_size) == 3 and abs(image.pixel_size[0] / lateral - 1) > 0.01:
-        text += f", z {image.pixel_size[0]:.3g} {image.unit}"
+    *before, high, wide = image.pixel_size
+    text = f"{lengths_in_words([wide, high], image.unit)}/px"
+    if before and abs(before[0] / wide - 1) > 0.01:
+        text += f", z {length_in_words(before[0], image.unit)}"
     return text
 
 

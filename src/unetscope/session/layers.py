@@ -86,7 +86,7 @@ class OpenLayers:
         self._holding = True
         try:
             yield
-            if active is not None:
+            if active is not None and active in self.viewer.layers:
                 self.viewer.layers.selection.active = active
         finally:
             self._holding = False

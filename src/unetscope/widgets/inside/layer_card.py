@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 from superqt.utils import QFlowLayout
 
+from unetscope.images.units import lengths_in_words
 from unetscope.widgets.looks import Tints, quiet
 
 if TYPE_CHECKING:
@@ -240,15 +241,8 @@ def field_text(
     sizes = tuple(pixel_size or ())[-len(field) :]
     if len(sizes) != len(field) or not unit or not all(size > 0 for size in sizes):
         return pixels
-    lengths = [length_text(n * size) for n, size in zip(field, sizes, strict=True)]
-    return f"{pixels} ({_once(lengths)} {unit})"
-
-
-def length_text(value: float) -> str:
-    """A length with two or three digits that mean something: ``64``, ``1,240``, ``0.35``."""
-    if value >= 10:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+    lengths = [n * size for n, size in zip(field, sizes, strict=True)]
+    return f"{pixels} ({lengths_in_words(lengths, unit)})"
 
 
 def _once(texts: Sequence[str]) -> str:
