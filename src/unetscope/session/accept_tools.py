@@ -15,7 +15,8 @@ from unetscope.session.connections import Connections
 from unetscope.session.inside.placing import on_plane as lines_on_plane
 from unetscope.session.layer_facts import ROLE, layer_key, spatial_axes
 from unetscope.session.layers import OpenLayers
-from unetscope.session.placement import placement
+from unetscope.session.placement import to_pixel, unit_steps
+from unetscope.session.screen import shows_planes
 
 if TYPE_CHECKING:
     from unetscope.learning.advice.accepting import Region
@@ -44,12 +45,16 @@ class Gesture:
 class AcceptTools:
     """One tool at a time takes the mouse on the strokes layer of an image.
 
-    Signals: ``drawn(Gesture)`` when the mouse is let go of, ``changed(tool or None)``. A tool is
-    put away by choosing any of napari's own tools or another layer; a class is chosen as ever.
+    Signals: ``drawn(Gesture)`` when the mouse is let go of, ``changed(tool or None)``,
+    ``refused(why)`` when a tool can do nothing in this view, ``lost(tool)`` when the tool was put
+    away by something else than its button. That is choosing any of napari's own tools or another
+    layer, or deleting the layer that is painted on; a class is chosen as ever.
     """
 
     drawn = Signal(object)
     changed = Signal(object)
+    refused = Signal(str)
+    lost = Signal(object)
 
     def __init__(self, layers: OpenLayers) -> None:
         self._layers, self._viewer = layers, layers.viewer
@@ -78,6 +83,7 @@ class AcceptTools:
         connect(strokes.events.mode, self._put_away)
         connect(strokes.events.brush_size, self._brush_resized)
         connect(self._viewer.layers.selection.events.active, self._active_changed)
+        connect(self._viewer.layers.events.removed, self._layer_removed)
         self.tool = tool
         self._dress()
         self.changed.emit(tool)
@@ -86,10 +92,7 @@ class AcceptTools:
         """Put the tool away and give the brush back."""
         if self.tool is None:
             return
-        strokes = self._strokes
-        self._let_go()
-        if layer_key(strokes) in {layer_key(layer) for layer in self._viewer.layers}:
-            strokes.mode = "paint"
+        self._give_brush_back()
         self.changed.emit(None)
 
     # ---- taking and letting go
@@ -109,19 +112,41 @@ class AcceptTools:
                 self._viewer.layers.remove(trail)
         self._strokes = None
 
+    def _give_brush_back(self) -> None:
+        strokes = self._strokes
+        self._let_go()
+        if self._layers.layer(layer_key(strokes)) is not None:
+            strokes.mode = "paint"
+
     def _put_away(self, event: Any = None) -> None:
         """Another tool or class was chosen: that stands."""
         if self.tool is not None:
+            tool = self.tool
             self._let_go()
             self.changed.emit(None)
+            self.lost.emit(tool)
 
     def _active_changed(self, event: Any) -> None:
+        # A callback that was let go of is called once more by the emission that is under way.
+        if self.tool is None or self._layers.holding:
+            return
         active = self._viewer.layers.selection.active
         if active is not None and layer_key(active) not in (
             layer_key(self._strokes),
             self._trail,
         ):
-            self._put_away()
+            self._lose()
+
+    def _layer_removed(self, event: Any) -> None:
+        if self.tool is not None and event.value is self._strokes:
+            self._lose()
+
+    def _lose(self) -> None:
+        """The layer is no longer the one that is painted on; its brush is ready for later."""
+        tool = self.tool
+        self._give_brush_back()
+        self.changed.emit(None)
+        self.lost.emit(tool)
 
     def _hold(self) -> None:
         self._strokes.mouse_pan = False
@@ -139,7 +164,8 @@ class AcceptTools:
         brush = self.tool is Tool.BRUSH
         self._strokes.cursor = "circle" if brush else "cross"
         if brush:
-            scale = float(np.abs(np.asarray(self._strokes.scale)[-2:]).mean())
+            steps = unit_steps(self._viewer, self._strokes) * np.abs(self._strokes.scale)
+            scale = float(steps[-2:].mean())
             self._strokes.cursor_size = max(1, round(self.brush_px * scale))
 
     def _brush_resized(self, event: Any) -> None:
@@ -153,20 +179,26 @@ class AcceptTools:
     def _pressed(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         if event.button not in (1, None) or self._panning or viewer.dims.ndisplay != 2:
             return
-        tool, path = self.tool, [self._pixel(event.position)]
+        if self._strokes.ndim > 2 and not shows_planes(viewer, self._strokes, (1, 2)):
+            self.refused.emit(
+                "This view cuts through the planes; turn it back (napari's button that changes "
+                "the order of the axes) to use the tools, which work on whole planes."
+            )
+            return
+        tool, strokes, path = self.tool, self._strokes, [self._pixel(event.position)]
         shift = any("shift" in str(key).lower() for key in event.modifiers or ())
         yield
-        while event.type == "mouse_move":
+        while event.type == "mouse_move" and self._strokes is strokes:
             path.append(self._pixel(event.position))
             if tool in (Tool.BRUSH, Tool.LASSO):
                 self._draw(np.asarray(path))
             yield
         self._draw(np.zeros((0, len(path[0]))))
-        if tool is not None and tool is self.tool:
+        if tool is not None and tool is self.tool and self._strokes is strokes:
             self.drawn.emit(Gesture(tool, np.asarray(path), shift))
 
     def _pixel(self, position: Any) -> tuple[float, ...]:
-        return tuple(float(i) for i in self._strokes.world_to_data(position))
+        return tuple(float(i) for i in to_pixel(self._viewer, self._strokes, position))
 
     # ---- the trail
 
@@ -183,7 +215,7 @@ class AcceptTools:
                 length=1,
                 opacity=0.5,
                 metadata={ROLE: {"role": "hint", "image": key}},
-                **placement(image, axes),
+                **self._layers.place_over(key),
             )
             self._trail = layer_key(layer)
 

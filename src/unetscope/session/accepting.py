@@ -63,6 +63,10 @@ class Accepting:
         after = fill_region(before, region.mask, value, overwrite=True)
         return self.write(key, region.box, after, Kind.FILL if value else Kind.ERASE)
 
+    def is_predicted(self, key: str, region: Region) -> bool:
+        """Whether the present prediction says anything in a region."""
+        return bool(np.asarray(self._prediction(key)[region.box])[region.mask].any())
+
     def predicted_at(self, key: str, point: Sequence[int]) -> Region | None:
         """The connected region of the predicted class at ``point`` ((z,) y, x), on its plane.
 

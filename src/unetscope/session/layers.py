@@ -20,6 +20,7 @@ from unetscope.learning.classes import LabelClass
 from unetscope.learning.samples import Sample
 from unetscope.session.big_labels import blank_labels
 from unetscope.session.connections import Connections
+from unetscope.session.following import Following
 from unetscope.session.layer_facts import (
     ROLE,
     brush_size_px,
@@ -29,11 +30,13 @@ from unetscope.session.layer_facts import (
     role_of,
     spatial_axes,
 )
-from unetscope.session.placement import pixel_size, placement
+from unetscope.session.placement import pixel_size, placement, to_pixel, world_units
+from unetscope.session.screen import box_on_screen
 from unetscope.session.snapshots import Snapshots
 from unetscope.session.values import ImageSummary
 
 Box = tuple[slice, slice]
+_ON_IMAGE = ("strokes", "result", "hint")  # roles of layers over the spatial axes of an image
 
 
 class OpenLayers:
@@ -70,11 +73,13 @@ class OpenLayers:
         camera = viewer.scene.camera
         for emitter in (camera.events.center, camera.events.zoom):
             self._connections.connect(emitter, self._camera_moved)
+        self._following = Following(viewer, self._place_of)
         self._layers_changed()
 
     def close(self) -> None:
         """Let go of the viewer and of every layer."""
         self._connections.close()
+        self._following.close()
         for owned in self._owned.values():
             owned.close()
         self._owned.clear()
@@ -83,13 +88,18 @@ class OpenLayers:
     def same_active(self) -> Iterator[None]:
         """Give the active layer (and the brush) back after a result layer was added."""
         active = self.viewer.layers.selection.active
-        self._holding = True
+        before, self._holding = self._holding, True
         try:
             yield
             if active is not None and active in self.viewer.layers:
                 self.viewer.layers.selection.active = active
         finally:
-            self._holding = False
+            self._holding = before
+
+    @property
+    def holding(self) -> bool:
+        """Whether layers are being added or removed by us: no choice of a person's."""
+        return self._holding
 
     # ---- images
 
@@ -134,16 +144,19 @@ class OpenLayers:
         shape = layer.data[0].shape if layer.multiscale else layer.data.shape
         z = 0
         if len(spatial) == 3:
-            at = layer.world_to_data(self.viewer.dims.point)[spatial[0]]
+            at = to_pixel(self.viewer, layer, self.viewer.dims.point)[spatial[0]]
             z = int(np.clip(round(float(at)), 0, shape[spatial[0]] - 1))
-        if self.viewer.dims.ndisplay != 2:
-            return z, None
-        low, high = (np.asarray(corner)[spatial[-2:]] for corner in layer.corner_pixels)
-        size = np.array([shape[i] for i in spatial[-2:]])
-        low, high = np.clip(low, 0, size), np.clip(high + 1, 0, size)
-        if (high - low < 2).any() or ((low == 0) & (high == size)).all():
-            return z, None  # all of it, or a canvas that has not been drawn yet
-        return z, (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
+        return z, box_on_screen(self.viewer, layer, spatial[-2:], [shape[i] for i in spatial[-2:]])
+
+    def place_over(self, key: str) -> dict[str, Any]:
+        """Where a layer over the spatial axes of an image lies (:func:`placement`).
+
+        It is told in the unit of the world, in which alone napari's brush hits the right pixel.
+        """
+        layer = self.layer(key)
+        own = [one for one in self.viewer.layers if role_of(one) or self._is_strokes(one)]
+        world = world_units(self.viewer, without=own)
+        return placement(layer, spatial_axes(self._reading(layer)), world)
 
     # ---- strokes
 
@@ -272,6 +285,16 @@ class OpenLayers:
             return owner or (layer.metadata.get(ROLE) or {}).get("image")
         return key if isinstance(layer, Image) else None
 
+    def _is_strokes(self, layer: Any) -> bool:
+        return layer_key(layer) in self._strokes.values()
+
+    def _place_of(self, layer: Any) -> dict[str, Any] | None:
+        """Where a layer of an image lies; what is looked at inside a network has a place apart."""
+        if not (role_of(layer) in _ON_IMAGE or self._is_strokes(layer)):
+            return None
+        key = self._image_of(layer)
+        return self.place_over(key) if key is not None and self.layer(key) is not None else None
+
     def _new_strokes(self, key: str, classes: Sequence[LabelClass]) -> Any:
         image, layer = self.micrograph(key), self.layer(key)
         strokes = self.viewer.add_labels(
@@ -280,7 +303,7 @@ class OpenLayers:
             colormap=class_colormap(classes),
             opacity=1.0,
             metadata={ROLE: {"role": "strokes", "image": key}},
-            **placement(layer, spatial_axes(image.axes)),
+            **self.place_over(key),
         )
         strokes.brush_size = brush_size_px(image.spatial_shape)
         self._own_strokes(key, strokes)
@@ -295,6 +318,7 @@ class OpenLayers:
         for emitter in (strokes.events.paint, strokes.events.data, strokes.events.set_data):
             owned.connect(emitter, self._strokes_touched)
         owned.connect(strokes.events.selected_label, self._label_picked)
+        self._following.settle()  # labels that are adopted may lie elsewhere
         self.strokes_made.emit(strokes)
         self.painted.emit(key)
 

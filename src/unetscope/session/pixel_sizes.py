@@ -19,7 +19,7 @@ from unetscope.images.told_sizes import ToldSize, told_pixel_size
 from unetscope.images.units import METRES, normalise_unit
 from unetscope.session.layer_facts import ROLE, layer_key, spatial_axes
 from unetscope.session.layers import OpenLayers
-from unetscope.session.placement import placement, to_pixel, to_world
+from unetscope.session.placement import to_pixel, to_world
 
 SCALE_BAR = "scale bar"
 #: What the units are called where napari's registry does not know our spelling.
@@ -112,15 +112,13 @@ class PixelSizes:
     def start_line(self, key: str) -> Any:
         """Let a person draw a line over the image's scale bar; the layer it is drawn in."""
         self.drop_line()
-        image = self._layers.layer(key)
-        axes = spatial_axes(self._layers.micrograph(key).axes)
         layer = self._viewer.add_shapes(
-            ndim=len(axes),
+            ndim=len(spatial_axes(self._layers.micrograph(key).axes)),
             name=SCALE_BAR,
             edge_color="#FFD400",
             edge_width=2,
             metadata={ROLE: {"role": "hint", "image": key}},
-            **placement(image, axes),
+            **self._layers.place_over(key),
         )
         self._line = layer_key(layer)
         self._viewer.layers.selection.active = layer

@@ -12,7 +12,7 @@ from unetscope.session.inside.lines import box
 from unetscope.session.inside.placing import on_plane
 from unetscope.session.layer_facts import ROLE, layer_key, spatial_axes
 from unetscope.session.layers import OpenLayers
-from unetscope.session.placement import placement
+from unetscope.session.placement import to_pixel, to_world, unit_steps
 
 SHOWN_PX = 200  # of the image, along the shorter side of the canvas
 _KEPT_ZOOM = 2.0  # a zoom this many times off is left as a person has set it
@@ -56,17 +56,17 @@ class PlaceMarker:
     def _move_camera(self, image: Any, axes: Sequence[int], centre: Sequence[int]) -> None:
         viewer = self._layers.viewer
         skipped = viewer.dims.ndim - image.ndim  # napari aligns the last axes
-        at = [float(viewer.dims.point[skipped + axis]) for axis in range(image.ndim)]
-        pixel = list(image.world_to_data(at))
+        pixel = list(to_pixel(viewer, image, viewer.dims.point))
         for axis, place in zip(axes, centre, strict=True):
             pixel[axis] = float(place)
-        world = image.data_to_world(pixel)
+        world = to_world(viewer, image, pixel)
         if len(axes) == 3:
             viewer.dims.set_point(skipped + axes[0], world[axes[0]])
         camera = viewer.scene.camera
         shown = [world[axis - skipped] for axis in viewer.dims.displayed if axis >= skipped]
         camera.center = (*(0.0,) * (3 - len(shown)), *shown)
-        scale = float(np.abs(np.asarray(image.scale)[list(axes[-2:])]).max())
+        steps = unit_steps(viewer, image) * np.abs(image.scale)
+        scale = float(steps[list(axes[-2:])].max())
         wanted = min(viewer.canvas.size) / (SHOWN_PX * scale)
         if not wanted / _KEPT_ZOOM < camera.zoom < wanted * _KEPT_ZOOM:
             camera.zoom = wanted
@@ -86,13 +86,14 @@ class PlaceMarker:
                 length=1,
                 opacity=0.7,
                 metadata={ROLE: {"role": "hint", "image": layer_key(image)}},
-                **placement(image, axes),
+                **self._layers.place_over(layer_key(image)),
             )
             self._marker = layer_key(layer)
 
     def _line_width(self, layer: Any) -> float:
         """Width of the lines in pixels of the image, at the present zoom."""
-        zoom = float(self._layers.viewer.scene.camera.zoom) * abs(float(layer.scale[-1]))
+        step = float(unit_steps(self._layers.viewer, layer)[-1]) * abs(float(layer.scale[-1]))
+        zoom = float(self._layers.viewer.scene.camera.zoom) * step
         return _LINE_PX / max(zoom, 1e-9)
 
     def _zoomed(self, event: Any) -> None:

@@ -15,9 +15,8 @@ import numpy as np
 from napari.utils.colormaps import Colormap
 
 from unetscope.learning.classes import LabelClass
-from unetscope.session.layer_facts import ROLE, class_colormap, layer_key, spatial_axes
+from unetscope.session.layer_facts import ROLE, class_colormap, layer_key
 from unetscope.session.layers import OpenLayers
-from unetscope.session.placement import placement
 from unetscope.session.requests import TileShown
 from unetscope.session.values import Show
 
@@ -115,14 +114,14 @@ class ResultLayers:
         return self._added(key, kind, look, dtype)
 
     def _added(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
-        viewer, image = self._layers.viewer, self._layers.layer(key)
+        viewer = self._layers.viewer
         micrograph = self._layers.micrograph(key)
         common = {
             "name": _name(kind, look),
             "opacity": look.opacity,
             "visible": kind is look.show and not self._hidden,
             "metadata": self._metadata(key, kind, look),
-            **placement(image, spatial_axes(micrograph.axes)),
+            **self._layers.place_over(key),
         }
         values = np.zeros(micrograph.spatial_shape, dtype=dtype)
         with self._layers.same_active():

@@ -11,9 +11,9 @@ from unetscope.errors import LabelError
 from unetscope.learning.classes import LabelClass
 from unetscope.session.accepting import Accepting, Box
 from unetscope.session.journal.history import Kind
-from unetscope.session.layer_facts import ROLE, class_colormap, layer_key, spatial_axes
+from unetscope.session.layer_facts import ROLE, class_colormap, layer_key
 from unetscope.session.layers import OpenLayers
-from unetscope.session.placement import placement
+from unetscope.session.placement import to_pixel, to_world
 
 
 class ThroughZ:
@@ -74,8 +74,9 @@ class ThroughZ:
     def turn_to(self, key: str, z: int) -> None:
         """Show plane ``z`` of the stack."""
         viewer, strokes = self._layers.viewer, self._layers.strokes_layer(key)
-        world = strokes.data_to_world((z, 0, 0))
-        viewer.dims.set_point(viewer.dims.ndim - strokes.ndim, world[0])
+        axis = viewer.dims.ndim - strokes.ndim
+        pixel = to_pixel(viewer, strokes, viewer.dims.point)  # where one is, on another plane
+        viewer.dims.set_point(axis, float(to_world(viewer, strokes, (z, *pixel[1:]))[0]))
 
     # ---- what the model proposes
 
@@ -133,7 +134,7 @@ class ThroughZ:
                 colormap=class_colormap(classes),
                 opacity=0.7,
                 metadata={ROLE: {"role": "result", "kind": "proposal", "image": key}},
-                **placement(self._layers.layer(key), spatial_axes(image.axes)),
+                **self._layers.place_over(key),
             )
             self._proposal = layer_key(layer)
         return layer

@@ -39,6 +39,8 @@ class Accepter(QObject):
         self._connections = Connections()
         self._connections.connect(self.tools.drawn, self._drawn)
         self._connections.connect(self.tools.changed, self.tool_changed.emit)
+        self._connections.connect(self.tools.refused, self.told.emit)
+        self._connections.connect(self.tools.lost, self._lost)
         self._connections.connect(bench.session.events.current_class, self._class_changed)
         self._connections.connect(bench.session.events.image, self._image_changed)
 
@@ -78,6 +80,8 @@ class Accepter(QObject):
             painted = self.accepting.fill(key, region, session.current_class)
             found = session.class_of(session.current_class)
             return _said(painted, f"painted as {found.name if found else session.current_class}")
+        if not self.accepting.is_predicted(key, region):
+            return "Nothing is predicted there."
         return _said(self.accepting.accept(key, region), "taken over as predicted")
 
     def _region(self, key: str, gesture: Gesture) -> Region | None:
@@ -103,6 +107,14 @@ class Accepter(QObject):
         if self.tools.tool is not None:
             self._again = self.tools.tool
             self._take_again.start()
+
+    def _lost(self, tool: Tool) -> None:
+        """Say why a tool is no longer in the hand, unless it comes back at once."""
+        if self._again is not tool:
+            self.told.emit(
+                f"“{tool.value}” was put away, for something else was chosen or its layer is gone; "
+                "click it to take it again."
+            )
 
     def _back_to_it(self) -> None:
         tool, self._again = self._again, None

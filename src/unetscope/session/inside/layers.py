@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from unetscope.session.inside.making import GROUP, limits_of, made, renew
 from unetscope.session.inside.placing import expanded, image_axes, on_plane, placed
 from unetscope.session.layer_facts import ROLE, layer_key, role_of, spatial_axes
 from unetscope.session.layers import OpenLayers
-from unetscope.session.placement import placement
+from unetscope.session.placement import PLACE, placement, put, to_pixel, to_world, unit_steps
 
 FIELD, EFFECTIVE = "receptive field", "effective field"
 _LINES = {FIELD: "#FFD400", EFFECTIVE: "#00E5FF"}
@@ -86,7 +86,7 @@ class InsideLayers:
             if fits:
                 renew(found, picture, values)
                 layer = found
-                _put(layer, place)
+                put(layer, place)
             else:
                 if found is not None:
                     self._viewer.layers.remove(found)
@@ -207,8 +207,8 @@ class InsideLayers:
             closed = [corners for kind, corners in kinds if kind in ("polygon", "rectangle")]
             if closed and image is not None:
                 axes = spatial_axes(self._layers.micrograph(image_key).axes)
-                world = [layer.data_to_world(corner) for corner in closed[-1]]
-                return np.array([np.asarray(image.world_to_data(at))[axes] for at in world])
+                world = [to_world(self._viewer, layer, corner) for corner in closed[-1]]
+                return np.array([to_pixel(self._viewer, image, at)[axes] for at in world])
         return None
 
     # ---- inside
@@ -252,14 +252,15 @@ class InsideLayers:
 
     def _line_px(self, image: Any) -> float:
         """About two screen pixels, in data pixels of the image."""
-        zoom = float(self._viewer.scene.camera.zoom) * abs(float(image.scale[-1]))
+        step = float(unit_steps(self._viewer, image)[-1]) * abs(float(image.scale[-1]))
+        zoom = float(self._viewer.scene.camera.zoom) * step
         return float(np.clip(2.0 / max(zoom, 1e-9), 0.05, 64.0))
 
     def _follow(self, image_key: str, image: Any) -> None:
         if image_key in self._image_connections:
             return
         owned = self._image_connections[image_key] = Connections()
-        for name in ("scale", "translate", "rotate", "shear", "affine", "units"):
+        for name in PLACE:
             owned.connect(getattr(image.events, name), self._image_moved)
 
     def _image_moved(self, event: Any) -> None:
@@ -270,10 +271,10 @@ class InsideLayers:
                 continue
             if kept.picture is not None:
                 axes = image_axes(self._layers.micrograph(key).axes, event.source)
-                _put(layer, placed(kept.picture, event.source, axes, kept.z))
+                put(layer, placed(kept.picture, event.source, axes, kept.z))
             else:
                 spatial = spatial_axes(self._layers.micrograph(key).axes)
-                _put(layer, placement(event.source, spatial))
+                put(layer, placement(event.source, spatial))
 
     def _stepped(self, event: Any) -> None:
         kept, layer = self._kept.get("maps"), self.find("maps")
@@ -292,18 +293,3 @@ class InsideLayers:
             self._kept.pop(role)
         if key in self._image_connections:
             self._image_connections.pop(key).close()
-
-
-def _put(layer: Any, place: Mapping[str, Any]) -> None:
-    """Set what differs; every change makes napari work."""
-    for name, value in place.items():
-        old = getattr(layer, name)
-        old = getattr(old, "affine_matrix", old)
-        same = tuple(map(str, old)) == tuple(map(str, value)) if name in _WORDS else None
-        if same is None:
-            same = np.shape(old) == np.shape(value) and np.allclose(old, value, rtol=0, atol=1e-12)
-        if not same:
-            setattr(layer, name, value)
-
-
-_WORDS = ("units", "axis_labels")

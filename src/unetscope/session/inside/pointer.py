@@ -9,6 +9,7 @@ from psygnal import Signal
 
 from unetscope.session.layer_facts import spatial_axes
 from unetscope.session.layers import OpenLayers
+from unetscope.session.placement import to_pixel
 
 DRAG_PX = 4.0  # of screen: a press that moves farther is a drag
 
@@ -67,7 +68,8 @@ class Pointer:
         if image is None:
             return None
         axes = spatial_axes(self._layers.micrograph(self._image).axes)
-        at = [float(image.world_to_data(position)[i]) for i in axes]
+        pixel = to_pixel(self._viewer, image, position)
+        at = [float(pixel[i]) for i in axes]
         shape = self._layers.micrograph(self._image).spatial_shape
         inside = all(-0.5 <= a < n - 0.5 for a, n in zip(at, shape, strict=True))
         return tuple(at) if inside else None
