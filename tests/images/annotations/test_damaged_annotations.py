@@ -131,8 +131,8 @@ def test_polygons_and_files_that_would_take_minutes_are_refused(
         read_annotations(path, (4000, 10))
     whole = polygon([[0, 0], [1000, 0], [1000, 1000], [0, 1000]])
     path.write_text(json.dumps([whole] * 4))
-    monkeypatch.setattr("unetscope.images.annotations.regions._MOST_PIXELS", 2**20)
-    monkeypatch.setattr("unetscope.images.annotations.regions._MOST_PIXELS_PER_IMAGE", 2)
+    monkeypatch.setattr("unetscope.images.annotations.entries._MOST_PIXELS", 2**20)
+    monkeypatch.setattr("unetscope.images.annotations.entries._MOST_PER_PIXEL", 2)
     with pytest.raises(AnnotationError, match="many times"):
         read_annotations(path, (1000, 1000))
     monkeypatch.setattr(documents, "MOST_BYTES", 100)

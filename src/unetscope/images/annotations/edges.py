@@ -8,7 +8,7 @@ mean this. A pixel belongs to a polygon if its centre does.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -166,16 +166,58 @@ def _bounded(places: NDArray[Any], most: int) -> NDArray[np.int64]:
     return np.minimum(np.maximum(places, 0), most).astype(np.int64)
 
 
-def union(parts: Sequence[Placed]) -> Placed:
-    """One mask of all pixels that any of ``parts`` has."""
-    kept = [part for part in parts if part[1].size]
-    if len(kept) < 2:
-        return kept[0] if kept else ((0, 0), np.zeros((0, 0), bool))
-    top = min(corner[0] for corner, _ in kept)
-    left = min(corner[1] for corner, _ in kept)
-    bottom = max(corner[0] + mask.shape[0] for corner, mask in kept)
-    right = max(corner[1] + mask.shape[1] for corner, mask in kept)
-    joined = np.zeros((bottom - top, right - left), bool)
-    for (y, x), mask in kept:
-        joined[y - top : y - top + mask.shape[0], x - left : x - left + mask.shape[1]] |= mask
-    return (top, left), joined
+def drawn(polygons: Iterable[Sequence[Ring]], plane_shape: tuple[int, int]) -> tuple[Placed, bool]:
+    """All pixels inside any of ``polygons``, and whether some of them lie beyond the plane.
+
+    Raises
+    ------
+    AnnotationError
+        As :func:`filled`.
+    """
+    joined, beyond = Joined(), False
+    for rings in polygons:
+        joined.add(filled(rings, plane_shape))
+        beyond |= any(_reaches_beyond(ring, plane_shape) for ring in rings)
+    return joined.placed, beyond
+
+
+def _reaches_beyond(ring: Ring, plane_shape: tuple[int, int]) -> bool:
+    """Whether a ring spans the centre of a pixel that the plane does not have."""
+    corners = np.asarray(ring, np.float64).reshape(-1, 2)
+    if len(corners) < 3:
+        return False
+    furthest = np.array(plane_shape[::-1]) + 0.5
+    return bool((corners.min(axis=0) < -0.5).any() or (corners.max(axis=0) > furthest).any())
+
+
+class Joined:
+    """One mask of all pixels that any of the masks given so far has."""
+
+    def __init__(self) -> None:
+        self.placed: Placed = ((0, 0), np.zeros((0, 0), bool))
+
+    def add(self, other: Placed) -> None:
+        """Take ``other`` in; only the mask so far and this one are held."""
+        if not other[1].size:
+            return
+        (y, x), mask = self.placed
+        (top, left), added = other
+        if not mask.size:
+            self.placed = other
+            return
+        first = min(y, top), min(x, left)
+        bottom = max(y + mask.shape[0], top + added.shape[0])
+        right = max(x + mask.shape[1], left + added.shape[1])
+        if (bottom - first[0], right - first[1]) == mask.shape:
+            whole = mask
+        else:
+            whole = np.zeros((bottom - first[0], right - first[1]), bool)
+            whole[_window(self.placed, first)] = mask
+        whole[_window(other, first)] |= added
+        self.placed = first, whole
+
+
+def _window(placed: Placed, first: tuple[int, int]) -> tuple[slice, slice]:
+    top, left = placed[0][0] - first[0], placed[0][1] - first[1]
+    height, width = placed[1].shape
+    return slice(top, top + height), slice(left, left + width)

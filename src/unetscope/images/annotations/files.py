@@ -17,15 +17,20 @@ All of them give back the pixels that were written. A stack keeps its planes in 
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unetscope.errors import AnnotationError, OutputError
-from unetscope.images.annotations.coco import read_coco, write_coco
-from unetscope.images.annotations.documents import annotation_errors
-from unetscope.images.annotations.geojson import read_geojson, write_geojson
+from unetscope.images.annotations.coco import annotations_of_coco, is_coco, write_coco
+from unetscope.images.annotations.documents import annotation_errors, json_members, read_json
+from unetscope.images.annotations.geojson import (
+    annotations_of_geojson,
+    is_geojson,
+    write_geojson,
+)
 from unetscope.images.annotations.imagej import read_rois, write_rois
 from unetscope.images.annotations.masks import (
     MASK_SUFFIXES,
@@ -45,7 +50,15 @@ _BY_SUFFIX = {
     ".zarr": "ome-zarr",
     **dict.fromkeys(MASK_SUFFIXES, "mask"),
 }
-_HEAD_BYTES = 2**16
+# Keys by which JSON of other programs is known.
+_FOREIGN = {
+    "LabelMe": {"shapes", "imagePath"},
+    "the VGG Image Annotator": {"_via_img_metadata"},
+    "Label Studio": {"data", "annotations"},
+    "Labelbox": {"data_row", "projects"},
+    "Supervisely": {"objects", "size"},
+    "Darwin (V7)": {"item", "annotations"},
+}
 FORMATS = ("mask", "imagej", "coco", "coco-rle", "geojson", "ome-zarr")
 
 
@@ -93,15 +106,40 @@ def read_annotations(
         case "mask":
             return read_mask(path, shape, table, answers=answers)
         case "imagej":
-            return read_rois(path, shape, table, image_name)
-        case "geojson":
-            return read_geojson(path, shape, table, image_name)
-        case "coco":
-            return read_coco(path, shape, table, image_name)
+            return read_rois(path, shape, table, image_name, channels)
+        case "json":
+            return _read_json(path, shape, table, image_name)
         case _:
             from unetscope.images.annotations.ome_labels import read_ome_labels
 
             return read_ome_labels(path, shape, table, image_name, answers)
+
+
+def _read_json(
+    path: Path,
+    shape: tuple[int, ...],
+    table: tuple[ClassLike, ...] | None,
+    image_name: str | None,
+) -> Annotations:
+    """GeoJSON or COCO, whichever it is, whatever the suffix says."""
+    with annotation_errors(path, "JSON"):
+        content = read_json(path)
+        if is_geojson(content):
+            return annotations_of_geojson(content, shape, table)
+        if is_coco(content):
+            return annotations_of_coco(content, shape, table, image_name)
+        raise AnnotationError(_foreign(content))
+
+
+def _foreign(content: Any) -> str:
+    """What a JSON file is that is neither GeoJSON nor COCO, and what to do."""
+    keys = content[0] if isinstance(content, list) and content else content
+    known = keys if isinstance(keys, dict) else {}
+    program = next((name for name, mark in _FOREIGN.items() if mark <= known.keys()), None)
+    if program is None and any(isinstance(v, dict) and "regions" in v for v in known.values()):
+        program = "the VGG Image Annotator"
+    told = f"it is JSON of {program}" if program else "it is neither GeoJSON nor COCO"
+    return f"{told}; export COCO or GeoJSON from the program, and choose that"
 
 
 def write_annotations(
@@ -142,20 +180,30 @@ def write_annotations(
 
 
 def _kind_to_read(path: Path) -> str:
-    suffix = path.suffix.lower()
+    name = path.name.lower()
     if not path.exists():
         raise AnnotationError(f"{path} is not there; check the name and the folder")
     if path.is_dir():
         return "ome-zarr"
-    if suffix == ".json":
-        with annotation_errors(path, "JSON"), open(path, "rb") as opened:
-            return "geojson" if b'"Feature' in opened.read(_HEAD_BYTES) else "coco"
-    if suffix not in _BY_SUFFIX:
+    if not path.is_file():
+        raise AnnotationError(f"{path} is no ordinary file; choose a file of annotations")
+    if name.endswith((".json", ".geojson", ".json.gz", ".geojson.gz")):
+        return "json"
+    if name.endswith(".zip") and _is_zipped_json(path):
+        return "json"
+    if path.suffix.lower() not in _BY_SUFFIX:
         raise AnnotationError(
-            f"{path} has the suffix {suffix!r}, which is no format of annotations that is known; "
-            f"use one of {', '.join(sorted(_BY_SUFFIX))}"
+            f"{path} has the suffix {path.suffix!r}, which is no format of annotations that is "
+            f"known; use one of {', '.join(sorted(_BY_SUFFIX))}"
         )
-    return _BY_SUFFIX[suffix]
+    return _BY_SUFFIX[path.suffix.lower()]
+
+
+def _is_zipped_json(path: Path) -> bool:
+    """Whether a zip holds JSON and no ROIs."""
+    with annotation_errors(path, "ImageJ ROIs"), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        return bool(json_members(archive)) and not any(n.lower().endswith(".roi") for n in names)
 
 
 def _is_zarr(path: Path) -> bool:

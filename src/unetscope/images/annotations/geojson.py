@@ -6,8 +6,9 @@ pixels from the upper left corner of the image; the plane of a stack is in ``geo
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -16,14 +17,41 @@ import numpy as np
 
 from unetscope.errors import AnnotationError
 from unetscope.images.annotations.documents import annotation_errors, read_json, write_json
-from unetscope.images.annotations.edges import Placed, Polygon, filled, polygons_of, union
+from unetscope.images.annotations.edges import Polygon, Ring, drawn, polygons_of
+from unetscope.images.annotations.entries import Entries, Entry, Remark
 from unetscope.images.annotations.regions import Region, painted, regions_of
-from unetscope.images.annotations.values import Annotations, ClassLike, color_of, color_parts
+from unetscope.images.annotations.values import (
+    Annotations,
+    ClassLike,
+    color_of,
+    color_parts,
+    plain_text,
+    told_color,
+    whole,
+)
 from unetscope.images.claims import LABELS, Claim
 
 # What our own files say besides; QuPath keeps it and shows it with the object.
 _VALUE, _NUMBER = "label value", "object"
 _DEEPEST = 8
+_FEW_PX = 16
+_KINDS = (
+    "Polygon",
+    "MultiPolygon",
+    "GeometryCollection",
+    "Point",
+    "MultiPoint",
+    "LineString",
+    "MultiLineString",
+)
+#: Properties, without blanks and in lower case, that other programs use for the class.
+_CLASS_KEYS = frozenset(
+    ("class", "classname", "classification", "label", "category", "celltype", "annotationclass")
+)
+_NUCLEUS: Remark = (
+    "is a cell whose nucleus has an outline of its own, which was left out",
+    "are cells whose nuclei have outlines of their own, which were left out",
+)
 
 
 def read_geojson(
@@ -42,80 +70,184 @@ def read_geojson(
         If the file is damaged or nothing in it lies inside the image.
     """
     with annotation_errors(path, "GeoJSON"):
-        skipped: Counter[str] = Counter()
-        regions = list(_regions(_features(read_json(path)), image_shape[-2:], skipped))
-        notes = [
-            f"{count} objects of the kind {kind} have no area and were left out"
-            for kind, count in skipped.items()
-        ]
-        return painted(regions, image_shape, classes, notes)
+        return annotations_of_geojson(read_json(path), image_shape, classes)
 
 
-def _features(content: Any) -> list[dict[str, Any]]:
-    """The features of a collection, a list of them, or one that stands alone."""
+def is_geojson(content: Any) -> bool:
+    """Whether the content of a JSON file is GeoJSON, by its types."""
+    first = content[0] if isinstance(content, list) and content else content
+    return isinstance(first, dict) and (
+        first.get("type") in (*_KINDS, "FeatureCollection", "Feature") or "geometry" in first
+    )
+
+
+def annotations_of_geojson(
+    content: Any, image_shape: tuple[int, ...], classes: Iterable[ClassLike] | None = None
+) -> Annotations:
+    """As :func:`read_geojson`, of the content of a file."""
+    entries = Entries("feature", "features", image_shape)
+    read = partial(_region, image_shape=image_shape, entries=entries)
+    regions = entries.regions(_features(content), read)
+    notes = [*entries.notes(), *_hint_of_units(regions, image_shape)]
+    return painted(regions, image_shape, classes, notes)
+
+
+def _features(content: Any) -> Iterator[Entry[Any]]:
+    """The features of a collection, a list of them, one that stands alone, or a bare geometry."""
     if isinstance(content, dict):
         content = content.get("features", [content])
-    if not isinstance(content, list) or not all("geometry" in feature for feature in content):
+    if not isinstance(content, list):
         raise AnnotationError("there are no features in it; choose a GeoJSON file of annotations")
-    return content
+    flat: list[Any] = []
+    for one in content:  # several collections, one a line
+        inner = one.get("features") if isinstance(one, dict) else None
+        flat += inner if isinstance(inner, list) else [one]
+    if flat and not any(isinstance(one, dict) and _is_feature(one) for one in flat):
+        raise AnnotationError("there are no features in it; choose a GeoJSON file of annotations")
+    for place, feature in enumerate(flat, start=1):
+        yield Entry(f"feature {place}", feature)
 
 
-def _regions(
-    features: list[dict[str, Any]], plane_shape: tuple[int, ...], skipped: Counter[str]
-) -> Iterator[Region]:
-    for feature in features:
-        geometry, said = feature.get("geometry") or {}, feature.get("properties") or {}
-        polygons = list(_polygons(geometry))
-        if not polygons:
-            skipped[str(geometry.get("type"))] += 1
-            continue
-        corner, mask = _mask(polygons, (plane_shape[0], plane_shape[1]))
-        name, color = _classification(said)
-        metadata = said.get("metadata") or {}
-        yield Region(
-            name=name,
-            corner=corner,
-            mask=mask,
-            z=int((geometry.get("plane") or {}).get("z", 0)),
-            color=color,
-            value=int(metadata[_VALUE]) if _VALUE in metadata else None,
-            number=int(metadata[_NUMBER]) if _NUMBER in metadata else None,
-        )
+def _is_feature(one: dict[str, Any]) -> bool:
+    return "geometry" in one or one.get("type") in (*_KINDS, "Feature")
+
+
+def _region(entry: Entry[Any], *, image_shape: tuple[int, ...], entries: Entries) -> Region:
+    """One feature as a region; AnnotationError with the reason if it has no pixels."""
+    feature = entry.content
+    if not isinstance(feature, dict) or not _is_feature(feature):
+        raise AnnotationError("no feature")
+    said = _dict(feature.get("properties"))
+    if isinstance(said.get("name"), str) and said["name"].strip():
+        entry.name = said["name"]
+    geometry = _dict(feature.get("geometry", feature))
+    polygons = list(_polygons(geometry))
+    if not polygons:
+        raise AnnotationError(f"no area: {plain_text(str(geometry.get('type')))[:40]}")
+    placed, beyond = drawn(polygons, (image_shape[-2], image_shape[-1]))
+    if feature.get("nucleusGeometry"):
+        entries.remark(_NUCLEUS, entry.name)
+    name, color, value = _classification(said, entry.name, entries)
+    metadata = _dict(said.get("metadata"))
+    own = whole(metadata.get(_VALUE))
+    return Region(
+        name=name,
+        corner=placed[0],
+        mask=placed[1],
+        z=_plane(geometry),
+        color=color,
+        value=value if own is None else own,
+        number=whole(metadata.get(_NUMBER)),
+        beyond=beyond,
+    )
+
+
+def _dict(said: Any) -> dict[str, Any]:
+    return said if isinstance(said, dict) else {}
+
+
+def _plane(geometry: dict[str, Any]) -> int:
+    """The z plane, from 0; the plane may be named, or a list of channel, z and time."""
+    plane = geometry.get("plane")
+    if isinstance(plane, list):
+        plane = dict(zip(("c", "z", "t"), plane, strict=False))
+    told = _dict(plane)
+    time = whole(told.get("t")) or 0
+    if time > 0:
+        raise AnnotationError(f"of time point {time + 1}, while the image has one")
+    return whole(told.get("z")) or 0
 
 
 def _polygons(geometry: dict[str, Any], depth: int = 0) -> Iterator[Polygon]:
     """The polygons of a geometry, each as rings of (x, y); other kinds have none."""
     kind = geometry.get("type")
     if kind == "Polygon":
-        yield [_ring(ring) for ring in geometry["coordinates"]]
+        yield _rings(geometry.get("coordinates"))
     elif kind == "MultiPolygon":
-        for rings in geometry["coordinates"]:
-            yield [_ring(ring) for ring in rings]
+        for rings in _list(geometry.get("coordinates")):
+            yield _rings(rings)
     elif kind == "GeometryCollection" and depth < _DEEPEST:
-        for part in geometry["geometries"]:
-            yield from _polygons(part, depth + 1)
+        for part in _list(geometry.get("geometries")):
+            yield from _polygons(_dict(part), depth + 1)
 
 
-def _ring(positions: Any) -> Any:
+def _rings(rings: Any) -> Polygon:
+    """Rings of (x, y); one ring that is not in a list of rings is plain enough."""
+    found = _list(rings)
+    if found and all(_is_position(corner) for corner in found):
+        found = [found]
+    return [_ring(ring) for ring in found]
+
+
+def _is_position(corner: Any) -> bool:
+    return (
+        isinstance(corner, list)
+        and len(corner) >= 2
+        and all(isinstance(part, (int, float)) for part in corner)
+    )
+
+
+def _ring(positions: Any) -> Ring:
+    if not all(_is_position(position) for position in _list(positions)):
+        raise AnnotationError("coordinates that are no pairs of numbers")
     return np.array([position[:2] for position in positions], np.float64).reshape(-1, 2)
 
 
-def _mask(polygons: list[Polygon], plane_shape: tuple[int, int]) -> Placed:
-    return union([filled(rings, plane_shape) for rings in polygons])
+def _list(said: Any) -> list[Any]:
+    if not isinstance(said, list):
+        raise AnnotationError("coordinates that are no list")
+    return said
 
 
-def _classification(said: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Class name and colour, as they are since version 0.3 and as they were before."""
-    told = said.get("classification") or {}
-    names = told.get("names")
-    name = ": ".join(str(part) for part in names) if names else told.get("name")
-    color = told.get("color")
-    if isinstance(color, list):
-        return name, color_of(color)
-    packed = told.get("colorRGB")
-    if isinstance(packed, int):  # a signed number of 32 bits: opacity, red, green, blue
-        return name, color_of((packed >> 16 & 255, packed >> 8 & 255, packed & 255))
-    return name, None
+def _classification(
+    said: dict[str, Any], feature: str, entries: Entries
+) -> tuple[str | None, str | None, int | None]:
+    """Class name, colour and value: QuPath's since version 0.3, before it, or another property."""
+    told = said.get("classification")
+    named = _dict(told)
+    name = _name_in(named.get("names")) or _name_in(named.get("name")) or _name_in(told)
+    if name is not None:
+        return name, _color(named), None
+    for key, found in said.items():
+        if re.sub(r"[\W_]", "", key).lower() in _CLASS_KEYS:
+            name = _name_in(found)
+            if name is not None and whole(name) is None:
+                entries.remark(
+                    (f"has its class from {key!r}", f"have their class from {key!r}"), feature
+                )
+                return name, None, None
+    return None, None, None
+
+
+def _name_in(said: Any) -> str | None:
+    """A name as text or number, or the joined parts of one; None where there is none."""
+    if isinstance(said, list) and said and all(isinstance(part, (str, int)) for part in said):
+        return ": ".join(str(part) for part in said)
+    if isinstance(said, (str, int, float)) and not isinstance(said, bool):
+        return str(said).strip() or None
+    return None
+
+
+def _color(named: dict[str, Any]) -> str | None:
+    color = told_color(named.get("color"))
+    packed = named.get("colorRGB")
+    if color is None and isinstance(packed, int):  # 32 bits: opacity, red, green, blue
+        return color_of((packed >> 16 & 255, packed >> 8 & 255, packed & 255))
+    return color
+
+
+def _hint_of_units(regions: list[Region], image_shape: tuple[int, ...]) -> list[str]:
+    """A hint where all regions together fill so small a corner that they are hardly in pixels."""
+    height, width = image_shape[-2:]
+    down = max((r.corner[0] + r.mask.shape[0] for r in regions), default=height)
+    across = max((r.corner[1] + r.mask.shape[1] for r in regions), default=width)
+    few = len(regions) == 1 and np.count_nonzero(regions[0].mask) >= _FEW_PX
+    if few or down * 4 > height or across * 4 > width:
+        return []
+    return [
+        "all features lie in the upper left corner of the image; if their coordinates are in µm, "
+        "export them in pixels"
+    ]
 
 
 def write_geojson(annotations: Annotations, path: Path, claim: Claim = LABELS) -> None:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unetscope.errors import AnnotationError
 from unetscope.images.annotations.edges import Placed
 from unetscope.images.annotations.values import (
+    UNNAMED,
     AnnotatedClass,
     Annotations,
     ClassLike,
     ClassTable,
     as_annotations,
+    harmless,
 )
-
-_MOST_PIXELS = 2**30
-_MOST_PIXELS_PER_IMAGE = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +28,8 @@ class Region:
 
     ``mask`` (y, x) is cut to the region, whose first pixel is ``corner`` (y, x) on plane ``z``.
     ``value`` is the label value a file proposes for its class; ``number`` tells the object, 0 where
-    it is none, and None where the file says nothing about it.
+    it is none, and None where the file says nothing about it. ``beyond`` tells that more of it lies
+    outside of the plane.
     """
 
     name: str | None
@@ -39,6 +39,7 @@ class Region:
     color: str | None = None
     value: int | None = None
     number: int | None = None
+    beyond: bool = False
 
     @property
     def placed(self) -> Placed:
@@ -48,7 +49,7 @@ class Region:
     @classmethod
     def of(cls, named: AnnotatedClass, placed: Placed, z: int, number: int | None) -> Region:
         """A region of the class ``named``."""
-        return cls(named.name, placed[0], placed[1], z, named.color, named.value, number)
+        return cls(harmless(named.name), placed[0], placed[1], z, named.color, named.value, number)
 
 
 def regions_of(annotations: Annotations) -> Iterator[Region]:
@@ -94,7 +95,7 @@ def _objects(numbers: NDArray[Any]) -> Iterator[tuple[int, Placed]]:
 
 
 def painted(
-    regions: Iterable[Region],
+    regions: Sequence[Region],
     image_shape: tuple[int, ...],
     classes: Iterable[ClassLike] | None = None,
     notes: Iterable[str] = (),
@@ -104,51 +105,30 @@ def painted(
     Parameters
     ----------
     regions
-        Parts outside the image are cut off.
+        Inside the image, on planes that it has.
     image_shape
         (y, x) or (z, y, x).
     classes
         The class table that names are looked up in; names it lacks are added.
     notes
         What is to be told besides.
-
-    Raises
-    ------
-    AnnotationError
-        If nothing lies inside the image, or the regions are so large that memory would not do.
     """
     shape = image_shape if len(image_shape) == 3 else (1, *image_shape)
     canvas = _Canvas(shape, ClassTable(classes))
-    kept = _bounded(regions, shape)
-    for number, region in enumerate(sorted(kept, key=lambda r: -int(r.mask.sum())), start=1):
-        canvas.paint(region, number)
-    if kept and not canvas.painted:
-        raise AnnotationError(
-            f"none of the {len(kept)} regions lies inside the image, whose shape is "
-            f"{tuple(image_shape)}; choose the annotations of this image"
-        )
+    canvas.table.expect(region.name for region in regions)
+    told_numbers = {region.number for region in regions}
+    free = (number for number in count(1) if number not in told_numbers)
+    for region in sorted(regions, key=lambda region: -np.count_nonzero(region.mask)):
+        canvas.paint(region, next(free) if region.number is None else region.number)
+    nameless = sum(region.name is None and not region.value for region in regions)
+    say = "says no class and is" if nameless == 1 else "say no class and are"
+    told = [f"{nameless:,} of {len(regions):,} {say} {UNNAMED!r}"] * bool(nameless)
     return as_annotations(
         canvas.labels.reshape(image_shape),
         canvas.table.classes,
         canvas.objects.reshape(image_shape),
-        [*notes, *canvas.notes()],
+        [*notes, *told, *canvas.notes()],
     )
-
-
-def _bounded(regions: Iterable[Region], shape: tuple[int, ...]) -> list[Region]:
-    """All regions as a list, unless they hold more pixels than memory should."""
-    most = max(_MOST_PIXELS, _MOST_PIXELS_PER_IMAGE * int(np.prod(shape)))
-    kept: list[Region] = []
-    total = 0
-    for region in regions:
-        total += region.mask.size
-        if total > most:
-            raise AnnotationError(
-                f"the first {len(kept) + 1} regions span {total} pixels of an image of shape "
-                f"{shape}, as they cover it many times; export fewer of them"
-            )
-        kept.append(region)
-    return kept
 
 
 class _Canvas:
@@ -158,35 +138,26 @@ class _Canvas:
         self.labels = np.zeros(shape, np.uint16)
         self.objects = np.zeros(shape, np.uint32)
         self.table = table
-        self.painted = self._cut = self._overlapping = 0
+        self._overlapping = self._count = 0
 
     def paint(self, region: Region, number: int) -> None:
-        depth, height, width = self.labels.shape
-        top, left = region.corner
-        y, x = max(0, top), max(0, left)
-        bottom = min(height, top + region.mask.shape[0])
-        right = min(width, left + region.mask.shape[1])
-        inside = region.mask[y - top : max(y, bottom) - top, x - left : max(x, right) - left]
-        if not 0 <= region.z < depth:
-            inside = inside[:0]
-        self._cut += int(inside.sum()) < int(region.mask.sum())
-        if not inside.any():
-            return
-        self.painted += 1
-        place = (region.z, slice(y, bottom), slice(x, right))
+        (top, left), (height, width) = region.corner, region.mask.shape
+        place = (region.z, slice(top, top + height), slice(left, left + width))
         value = self.table.value_of(region.name, region.color, region.value)
-        self._overlapping += bool((self.labels[place][inside] != 0).any())
-        self.labels[place][inside] = value
-        self.objects[place][inside] = number if region.number is None else region.number
+        labels, inside = self.labels[place], region.mask
+        self._count += 1
+        self._overlapping += bool((labels.astype(bool) & inside).any())
+        np.copyto(labels, value, where=inside)
+        np.copyto(self.objects[place], np.uint32(number), where=inside)
 
     def notes(self) -> list[str]:
         """What happened while painting, in words."""
         said = []
-        if self._cut:
-            said.append(f"{self._cut} regions reach beyond the image and were cut off there")
         if self._overlapping:
-            said.append(f"{self._overlapping} regions overlap larger ones and lie on top of them")
-        if self.table.added:
-            named = ", ".join(self.table.added[:10]) + (" …" if len(self.table.added) > 10 else "")
-            said.append(f"{len(self.table.added)} classes are new: {named}")
-        return said
+            overlap = (
+                "overlaps a larger one and lies"
+                if self._overlapping == 1
+                else ("overlap larger ones and lie")
+            )
+            said.append(f"{self._overlapping:,} of {self._count:,} regions {overlap} on top")
+        return [*said, *self.table.notes()]

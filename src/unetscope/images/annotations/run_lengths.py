@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from unetscope.errors import AnnotationError
 from unetscope.images.annotations.edges import Placed
 
+#: More runs than that are no outline; they take a few hundred MiB while they are unpacked.
+_MOST_RUNS = 2**21
+_MOST_LETTERS = 8  # of one run
+
 
 def runs_of(placed: Placed, plane_shape: tuple[int, int]) -> list[int]:
     """Run lengths of a mask placed in a plane (y, x); they begin with pixels outside."""
@@ -25,6 +29,30 @@ def runs_of(placed: Placed, plane_shape: tuple[int, int]) -> list[int]:
     changes = np.flatnonzero(np.diff(columns.ravel(), prepend=False, append=False))
     runs = np.diff(changes + left * height, prepend=0, append=height * width)
     return [int(n) for n in (runs if runs[-1] else runs[:-1])]
+
+
+def listed_runs(counts: Any, plane_shape: tuple[int, int]) -> NDArray[np.int64]:
+    """The runs of a list of whole numbers.
+
+    Raises
+    ------
+    AnnotationError
+        If it is no such list, or longer than a mask of the plane (y, x) can be.
+    """
+    if not isinstance(counts, list):
+        raise AnnotationError("run lengths that are neither text nor a list of numbers")
+    _check_length(len(counts), plane_shape)
+    runs = np.array(counts)
+    if runs.size and runs.dtype.kind not in "iu" and not (runs == np.rint(runs)).all():
+        raise AnnotationError("run lengths that are no whole numbers")
+    return runs.astype(np.int64)
+
+
+def _check_length(runs: int, plane_shape: tuple[int, int]) -> None:
+    """Refuse more runs than pixels and, before memory is taken, more than any outline has."""
+    pixels = plane_shape[0] * plane_shape[1]
+    if runs > min(pixels + 1, _MOST_RUNS):
+        raise AnnotationError(f"a mask of {runs:,} run lengths for an image of {pixels:,} pixels")
 
 
 def mask_of(runs: NDArray[np.int64], plane_shape: tuple[int, int]) -> Placed:
@@ -38,8 +66,7 @@ def mask_of(runs: NDArray[np.int64], plane_shape: tuple[int, int]) -> Placed:
     height, width = plane_shape
     if (runs < 0).any() or (runs > height * width).any() or int(runs.sum()) != height * width:
         raise AnnotationError(
-            f"a run-length mask has {int(runs.sum())} pixels, the image {height} × {width}; "
-            "export it again"
+            f"run lengths of {int(runs.sum())} pixels for an image of {height} × {width}"
         )
     stops = np.cumsum(runs)
     first, last = stops[:-1:2], stops[1::2]  # of each run inside, in pixels column by column
@@ -67,21 +94,27 @@ def compressed(runs: list[int]) -> str:
     return "".join(letters)
 
 
-def expanded(text: str) -> NDArray[np.int64]:
+def expanded(text: str, plane_shape: tuple[int, int] | None = None) -> NDArray[np.int64]:
     """The runs of a text of the COCO API.
 
     Raises
     ------
     AnnotationError
-        If it holds other letters, ends in the middle of a number, or has a number too large.
+        If it holds other letters, ends in the middle of a number, has a number too large, or more
+        numbers than a mask of the plane (y, x) can have.
     """
-    letters = np.frombuffer(text.encode("utf-8"), np.uint8).astype(np.int64) - 48
+    if plane_shape is not None:
+        _check_length(len(text) // _MOST_LETTERS, plane_shape)
+    letters = np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
     ends = np.flatnonzero(letters & 32 == 0)
     lengths = np.diff(ends, prepend=-1)
-    if not len(ends) or ends[-1] != len(letters) - 1 or lengths.max() > 8 or _foreign(letters):
-        raise AnnotationError(
-            f"the compressed mask {text[:20]!r}… is not one of the COCO format; export it again"
-        )
+    if (
+        not len(ends)
+        or ends[-1] != len(letters) - 1
+        or lengths.max() > _MOST_LETTERS
+        or _foreign(letters)
+    ):
+        raise AnnotationError(f"a compressed mask {text[:20]!r}… that is none of the COCO format")
     place = np.arange(len(letters)) - np.repeat(ends - lengths + 1, lengths)
     runs = np.add.reduceat((letters & 31) << (5 * place), ends - lengths + 1)
     runs -= np.where(letters[ends] & 16, np.int64(1) << (5 * lengths), 0)

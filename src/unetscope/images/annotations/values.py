@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,7 +18,21 @@ from unetscope.errors import AnnotationError
 MOST_CLASSES = 65535
 #: Okabe and Ito's colours, which stay apart for colour-blind people.
 _COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999999")
-_UNNAMED = "unclassified"
+#: The class of what says none.
+UNNAMED = "unclassified"
+_LONGEST_NAME = 120
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and movements of a terminal
+    r"|(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # titles, links
+    r"|\x1b[ -/]*[0-~]?"
+)
+_UNSEEN = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
+# Marks that turn the reading direction, and letters without width that only deceive.
+_TURNING = frozenset(map(chr, (0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F))))
+_TURNING |= frozenset(map(chr, range(0x2066, 0x206A)))
+_TAG = re.compile(r"<(/?[A-Za-z!?][^<>]*)>?")
+_UNTAGGED = "\u2039\\1\u203a"  # single guillemets
+_FORMULA = re.compile(r"[=@]|[-+].*[(|!=*/+]")
 
 
 class ClassLike(Protocol):
@@ -122,17 +139,31 @@ def value_counts(labels: NDArray[Any]) -> NDArray[np.int64]:
 
 
 class ClassTable:
-    """The classes met so far, and the value that a name of a file gets among them."""
+    """The classes met so far, and the value that a name of a file gets among them.
+
+    A name is first looked up as it is, then without regard to upper and lower case; two names of
+    one file that differ in case only stay two classes. Composed and decomposed letters are one.
+    """
 
     def __init__(self, known: Iterable[ClassLike] | None = None) -> None:
         self._known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in known or ()}
-        self._by_name = {_folded(c.name): c.value for c in self._known.values()}
+        self._by_name = {harmless(c.name): c.value for c in reversed(self._known.values())}
+        self._alike: dict[str, list[str]] = {}
+        for name in self._by_name:
+            self._alike.setdefault(name.casefold(), []).append(name)
+        self._expected: set[str] = set()
+        self._taken: set[int] = set()
         self.added: list[str] = []
+        self.by_number: dict[int, str] = {}
 
     @property
     def classes(self) -> tuple[AnnotatedClass, ...]:
         """All classes in increasing order of value."""
         return tuple(self._known[value] for value in sorted(self._known))
+
+    def expect(self, names: Iterable[str | None]) -> None:
+        """All names of a file, so that one in another case takes no other one's class."""
+        self._expected |= {harmless(name) for name in names if name is not None}
 
     def value_of(
         self, name: str | None, color: str | None = None, proposed: int | None = None
@@ -140,13 +171,15 @@ class ClassTable:
         """The value of the class called ``name``; a name that is new becomes a new class.
 
         It gets the ``proposed`` value where that is free. Without a name the proposed value alone
-        decides. Upper and lower case are the same.
+        decides.
         """
         if name is None and proposed is not None and proposed in self._known:
+            self.by_number[proposed] = self._known[proposed].name
             return proposed
-        called = (name or "").strip() or (f"class {proposed}" if proposed else _UNNAMED)
-        if _folded(called) in self._by_name:
-            return self._by_name[_folded(called)]
+        called = harmless(name or "") or (f"class {proposed}" if proposed else UNNAMED)
+        found = self._found(called)
+        if found is not None:
+            return found
         value = proposed if proposed and self._is_free(proposed) else self._next_free()
         self._add(AnnotatedClass(value, called, color or default_color(value)))
         self.added.append(called)
@@ -157,9 +190,37 @@ class ClassTable:
         if value and value not in self._known:
             self._add(AnnotatedClass(value, f"class {value}", default_color(value)))
 
+    def notes(self) -> list[str]:
+        """Which classes are new, and which were found by their number alone, in words."""
+        said = []
+        if self.by_number:
+            met = ", ".join(
+                f"{value} is {name!r}" for value, name in sorted(self.by_number.items())
+            )
+            said.append(f"what has no name got the class of its number in the table: {met}")
+        if self.added:
+            named = ", ".join(self.added[:10]) + (", …" if len(self.added) > 10 else "")
+            are = "is" if len(self.added) == 1 else "are"
+            said.append(f"{counted(len(self.added), 'class', 'classes')} {are} new: {named}")
+        return said
+
+    def _found(self, called: str) -> int | None:
+        """The class of this name, or the one of the table that differs in case and is not taken."""
+        if called not in self._by_name:
+            alike = [
+                self._by_name[name]
+                for name in self._alike.get(called.casefold(), ())
+                if name not in self._expected and self._by_name[name] not in self._taken
+            ]
+            if not alike:
+                return None
+            self._taken.add(alike[0])
+            self._by_name[called] = alike[0]
+        return self._by_name[called]
+
     def _add(self, new: AnnotatedClass) -> None:
         self._known[new.value] = new
-        self._by_name[_folded(new.name)] = new.value
+        self._by_name[harmless(new.name)] = new.value
 
     def _is_free(self, value: int) -> bool:
         return 0 < value <= MOST_CLASSES and value not in self._known
@@ -186,6 +247,69 @@ def color_of(red_green_blue: Sequence[Any]) -> str:
     return f"#{red:02X}{green:02X}{blue:02X}"
 
 
+def told_color(said: Any) -> str | None:
+    """``#RRGGBB`` of three numbers or of such text in a file; None where it is no colour."""
+    if isinstance(said, str) and re.fullmatch(r"#[0-9A-Fa-f]{6}", said):
+        return said.upper()
+    if isinstance(said, (list, tuple)) and len(said) >= 3:
+        with suppress(TypeError, ValueError, OverflowError):
+            return color_of(said)
+    return None
+
+
+def whole(said: Any) -> int | None:
+    """The number from 0 to 4294967295 that a file tells as number or text; None for all else."""
+    if isinstance(said, bool) or not isinstance(said, (int, float, str)):
+        return None
+    try:
+        number = int(said) if isinstance(said, int) else int(float(said))
+        same = float(said) == number
+    except (ValueError, OverflowError):
+        return None
+    return number if same and 0 <= number < 2**32 else None
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """``1 class``, ``2 classes``."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
+def turned_hint(found: Sequence[Any], wanted: Sequence[Any]) -> str:
+    """A hint, to be put behind an error, where labels would fit a picture that is turned."""
+    if tuple(found) == tuple(wanted)[::-1] and len(wanted) == 2:
+        return (
+            "; they would fit if it were turned by 90°: other programs turn a picture by its "
+            "EXIF orientation, so export image and labels with one orientation"
+        )
+    return ""
+
+
+def plain_text(text: str) -> str:
+    """``text`` as one line without what would command a terminal or turn the reading direction.
+
+    Escape sequences, control characters and invisible marks go, every blank becomes one space,
+    and letters are composed (NFC), so that names which look the same are the same.
+    """
+    text = _ESCAPES.sub("", text)
+    text = "".join(" " if c.isspace() else c for c in text)
+    kept = (c for c in text if unicodedata.category(c) not in _UNSEEN and c not in _TURNING)
+    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+
+
+def harmless(name: str) -> str:
+    """A name of a file as it may be shown, logged and exported.
+
+    Besides what :func:`plain_text` takes away: the brackets of tags such as ``<b>`` become single
+    quotation marks of the same shape, which no window takes for markup; a name that a spreadsheet
+    would take for a formula begins with an apostrophe; and it ends after 120 characters. Other
+    names stay as they are.
+    """
+    plain = _TAG.sub(_UNTAGGED, plain_text(name))
+    if _FORMULA.match(plain):
+        plain = "'" + plain
+    return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1].rstrip() + "…"
+
+
 def color_parts(color: str) -> tuple[int, int, int]:
     """Red, green and blue from 0 to 255 of ``#RRGGBB``; grey where it is written otherwise."""
     try:
@@ -193,7 +317,3 @@ def color_parts(color: str) -> tuple[int, int, int]:
     except ValueError:
         number = 0x999999
     return number >> 16 & 255, number >> 8 & 255, number & 255
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()
