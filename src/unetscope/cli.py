@@ -15,20 +15,22 @@ from typer.core import TyperGroup
 
 from unetscope import __version__
 from unetscope.commands import (
+    Batch,
+    Conversion,
     Pretraining,
     Training,
     checked_model_path,
     class_names,
-    convert_labels,
     demo_headless,
     images_of,
-    predict_one,
     prediction_targets,
+    training_samples,
     usable_folder,
 )
 from unetscope.errors import LabelError, UnetscopeError
+from unetscope.images.questions import Answers
 from unetscope.inspecting import options as asked
-from unetscope.terminal import say_error, say_outcome
+from unetscope.terminal import Asker, say_error, say_notes, say_outcome
 
 
 class _PlainErrors(TyperGroup):
@@ -83,6 +85,27 @@ AllowDownload = Annotated[
 ]
 
 
+Axes = Annotated[str | None, typer.Option(help="Axes of the images, e.g. zyx.")]
+Series = Annotated[
+    str | None, typer.Option(help="Which image of a file that holds several: its number from 0.")
+]
+LabelImage = Annotated[
+    str | None, typer.Option(help="Which label image of an OME-Zarr that holds several.")
+]
+Values = Annotated[
+    str | None, typer.Option(help="What the numbers of a mask are: classes or objects.")
+]
+Zero = Annotated[
+    str | None,
+    typer.Option(help="What 0 means in a mask of two values: unlabelled or background."),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files that unetscope did not write; never inputs."),
+]
+_PASSED = ("passed over, as masks or results of other images; give one alone to predict it",)
+
+
 def main() -> None:
     """Run the command line; the entry point ``unetscope``."""
     app()
@@ -126,7 +149,7 @@ def demo(
     if labels is not None and image is None:
         raise LabelError("--labels belong to an image; give --image FILE, too.")
     if image is not None:
-        picture = pictures.own(image, labels, guess=not with_screen)
+        picture = pictures.own(image, labels, Asker(Answers()), guess=not with_screen)
     elif sample is not None:
         picture = pictures.synthetic(sample, seed)
     else:
@@ -152,7 +175,11 @@ def train(
     class_name: Annotated[
         list[str] | None, typer.Option(help='Name a class, e.g. "1=background"; repeat.')
     ] = None,
-    axes: Annotated[str | None, typer.Option(help="Axes of the images, e.g. zyx.")] = None,
+    axes: Axes = None,
+    series: Series = None,
+    label_image: LabelImage = None,
+    values: Values = None,
+    zero: Zero = None,
     model: StartModel = "general",
     allow_download: AllowDownload = False,
     device: Device = "auto",
@@ -166,16 +193,12 @@ def train(
         )
     checked_model_path(out)
 
-    from unetscope.images.files import read_labels, read_micrograph
     from unetscope.learning.persistence import save_model
-    from unetscope.learning.samples import check_samples, make_samples
 
-    samples = make_samples(
-        [read_micrograph(path, axes=axes) for path in image],
-        [read_labels(path) for path in labels],
-        names=[str(path) for path in image],
-    )
-    check_samples(samples)
+    asker = Asker(Answers(axes, series, label_image, values, zero))
+    samples, told = training_samples(image, labels, asker)
+    given = {one.value for one in names}
+    names = (*names, *(one for one in told if one.value not in given))
     training = Training(model, seconds, device, seed, allow_download)
     learned, outcome = training.run(samples, names)
     save_model(learned, out)
@@ -195,7 +218,9 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write NAME_probabilities.tif (float32), too.")
     ] = False,
-    axes: Annotated[str | None, typer.Option(help="Axes of the images, e.g. zyx.")] = None,
+    axes: Axes = None,
+    series: Series = None,
+    overwrite: Overwrite = False,
     tile: Annotated[
         int, typer.Option(min=64, help="Tile size (px); the result is the same.")
     ] = 512,
@@ -214,22 +239,29 @@ def predict(
     ] = "fp32",
     allow_download: AllowDownload = False,
 ) -> None:
-    """Segment images of any size with a trained model; sizes of pixels are kept."""
-    from unetscope.images.files import read_micrograph
+    """Segment images of any size with a trained model; sizes of pixels are kept.
+
+    An image that cannot be read or predicted does not keep the others from it: what failed is
+    named, and the exit code is 1.
+    """
     from unetscope.learning.inference import Engine
     from unetscope.learning.persistence import load_model
     from unetscope.learning.prediction import PredictOptions
 
-    targets = prediction_targets(images_of(images), out)
+    found, passed = images_of(images)
+    say_notes(", ".join(path.name for path in passed), _PASSED[: len(passed)])
+    targets = prediction_targets(found, out)
     computing = Engine(engine, precision)
     trained = load_model(model, allow_download=allow_download)
     usable_folder(out)
     options = PredictOptions(probabilities=probabilities, device=device, tile_px=tile)
-    for path, target in targets.items():
-        micrograph = read_micrograph(path, axes=axes)
-        trained.check_image(micrograph)
-        for written in predict_one(trained, micrograph, target, options, computing):
-            typer.echo(str(written))
+    asker = Asker(Answers(axes=axes, series=series))
+    inputs = (*found, *passed, model)
+    batch = Batch(trained, options, computing, inputs, asker, overwrite)
+    failed = batch.run(targets, lambda written: typer.echo(str(written)))
+    if failed:
+        say_error(f"{len(failed)} of {len(targets)} images were not predicted, as said above.")
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -252,7 +284,11 @@ def inspect(
     method: asked.Method = "seg_grad_cam",
     polygon: asked.Polygon = None,
     weights: asked.Weights = None,
-    axes: asked.Axes = None,
+    axes: Axes = None,
+    series: Series = None,
+    label_image: LabelImage = None,
+    values: Values = None,
+    zero: Zero = None,
     seed: Seed = 0,
 ) -> None:
     """Look inside a model: a report, or maps, kernels, fields and what they do to the answer."""
@@ -260,7 +296,8 @@ def inspect(
     from unetscope.inspecting.files import Wanted
 
     wanted = Wanted(layer, channel, part, mode, target=target, method=method, seed=seed)
-    files = Files(model, image, out, labels, against, weights, axes)
+    answers = Answers(axes, series, label_image, values, zero)
+    files = Files(model, image, out, labels, against, weights, answers)
     inspection = Inspection(files, tuple(do or ()), wanted, point, shift, kernel, polygon)
     for path in inspection.run():
         typer.echo(str(path))
@@ -284,10 +321,16 @@ def convert(
         str | None,
         typer.Option(help="mask, imagej, coco, coco-rle, geojson or ome-zarr; else by the suffix."),
     ] = None,
-    axes: Annotated[str | None, typer.Option(help="Axes of the image, e.g. zyx.")] = None,
+    axes: Axes = None,
+    series: Series = None,
+    label_image: LabelImage = None,
+    values: Values = None,
+    zero: Zero = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write labels of one image in another format; what cannot be kept is said."""
-    for note in convert_labels(source, target, image, axes=axes, format=format):
+    asker = Asker(Answers(axes, series, label_image, values, zero))
+    for note in Conversion(source, target, image, format, overwrite).run(asker):
         typer.echo(note, err=True)
     typer.echo(str(target))
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from unetscope.errors import ImageError, LabelError, OutputError, UnetscopeError
+from unetscope.images.claims import Claim, Role, mark_of
 from unetscope.learning.classes import PALETTE, LabelClass
 from unetscope.terminal import (
+    Asker,
     TrainingOutcome,
+    image_at,
+    labels_at,
     messages,
+    say_error,
+    say_notes,
     say_outcome,
     say_table,
     watch_prediction,
@@ -24,7 +31,6 @@ from unetscope.terminal import (
 
 if TYPE_CHECKING:
     from unetscope.demo.pictures import DemoPicture
-    from unetscope.images.micrograph import Micrograph
     from unetscope.learning.inference import Engine
     from unetscope.learning.pixel_model import PixelModel
     from unetscope.learning.prediction import PredictOptions
@@ -95,27 +101,59 @@ def demo_headless(picture: DemoPicture, out: Path, training: Training) -> list[P
     return write_demo(picture, result, out)
 
 
-def predict_one(
-    model: PixelModel,
-    image: Micrograph,
-    target: Path,
-    options: PredictOptions,
-    engine: Engine,
-) -> Iterator[Path]:
-    """Predict one image; write and name ``target`` and, if wanted, its probabilities."""
-    from unetscope.learning.inference import made_ready
-    from unetscope.learning.precision import choose_device
-    from unetscope.scaling.predicting import Target, predict_to
+@dataclass(frozen=True)
+class Batch:
+    """A prediction of many images: what one of them cannot have does not keep it from the others.
 
-    made_ready(model, choose_device(options.device), engine)  # refuse before a bar is drawn
-    beside = target.with_name(target.name.replace("_labels.tif", "_probabilities.tif"))
-    goal = Target(target, beside if options.probabilities else None)
-    events = predict_to(model, image, goal, options, engine=engine)
-    for _ in watch_prediction(events, messages(), title=image.name or target.stem):
-        pass
-    yield target
-    if options.probabilities:
-        yield beside
+    ``inputs`` are all files that are read, which no result may replace.
+    """
+
+    model: PixelModel
+    options: PredictOptions
+    engine: Engine
+    inputs: tuple[Path, ...]
+    asker: Asker
+    overwrite: bool = False
+
+    def run(self, targets: Mapping[Path, Path], written: Callable[[Path], object]) -> list[str]:
+        """Predict each image to its target; tell of each file written; what failed, in words."""
+        failed = []
+        for path, target in targets.items():
+            try:
+                for file in self._one(path, target):
+                    written(file)
+            except (UnetscopeError, OSError) as error:
+                if len(targets) == 1:
+                    raise
+                failed.append(_named(path, error))
+                say_error(failed[-1])
+        return failed
+
+    def _one(self, path: Path, target: Path) -> Iterator[Path]:
+        from unetscope.learning.inference import made_ready
+        from unetscope.learning.precision import choose_device
+        from unetscope.scaling.predicting import Target, predict_to
+
+        beside = target.with_name(target.name.replace("_labels.tif", "_probabilities.tif"))
+        wanted = beside if self.options.probabilities else None
+        goal = Target(target, wanted, self.inputs, self.overwrite)
+        goal.check()  # refuse before a bar is drawn
+        image = self.asker.read(partial(image_at, path))
+        say_notes(path.name, image.notes)
+        self.model.check_image(image)
+        made_ready(self.model, choose_device(self.options.device), self.engine)
+        events = predict_to(self.model, image, goal, self.options, engine=self.engine)
+        for _ in watch_prediction(events, messages(), title=image.name or target.stem):
+            pass
+        yield target
+        if wanted is not None:
+            yield wanted
+
+
+def _named(path: Path, error: Exception) -> str:
+    """What went wrong, with the name of the file it went wrong with."""
+    told = str(error)
+    return told if str(path) in told or path.name in told else f"{path}: {told}"
 
 
 @dataclass(frozen=True)
@@ -179,34 +217,47 @@ def checked_model_path(path: Path) -> None:
     usable_folder(path.absolute().parent)
 
 
-def images_of(paths: Sequence[Path]) -> list[Path]:
-    """``paths`` with every folder replaced by the images in it, by name; OME-Zarr stays one image.
+def images_of(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The images meant by ``paths``, and what was passed over as a result or mask of one of them.
+
+    Every folder is replaced by the images in it, by name; OME-Zarr stays one image. A path that
+    stands alone is meant, whatever it is called.
 
     Raises
     ------
     ImageError
-        If a folder holds no image.
+        If a folder holds no image, or a path is not there.
     """
     from unetscope.images.files import SUFFIXES
 
-    images: list[Path] = []
+    found: list[Path] = []
     for path in paths:
         marks = (path / name for name in ("zarr.json", ".zgroup", ".zarray"))
         if not path.is_dir() or path.suffix == ".zarr" or any(mark.is_file() for mark in marks):
-            images.append(path)
+            found.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
         inside = [p for p in inside if not p.name.startswith(".")]
         if not inside:
             raise ImageError(f"{path} holds no image; they end in {', '.join(SUFFIXES)}.")
-        images.extend(inside)
-    return images
+        found.extend(inside)
+    found = list(dict.fromkeys(found))
+    passed = [path for path in found if len(found) > 1 and is_result(path, found)]
+    return [path for path in found if path not in passed], passed
+
+
+def is_result(path: Path, among: Sequence[Path]) -> bool:
+    """Whether a file is the answer or the mask of another image ``among`` these."""
+    from unetscope.images.annotations.masks import looks_like_labels
+
+    results = (Role.PREDICTION, Role.PROBABILITIES, Role.LABELS)
+    return mark_of(path) in results or looks_like_labels(path, among)
 
 
 def prediction_targets(images: Sequence[Path], folder: Path) -> dict[Path, Path]:
     """Input → NAME_labels.tif in ``folder``; two inputs of one name are refused."""
     targets: dict[Path, Path] = {}
-    taken: dict[Path, Path] = {}
+    taken: dict[str, Path] = {}
     for path in images:
         name = path.name
         for suffix in (".ome.tif", ".ome.tiff", ".ome.zarr", path.suffix):
@@ -214,27 +265,66 @@ def prediction_targets(images: Sequence[Path], folder: Path) -> dict[Path, Path]
                 name = name[: -len(suffix)]
                 break
         target = folder / f"{name}_labels.tif"
-        if target in taken:
+        same = target.name.casefold()  # Windows and macOS tell no capitals apart
+        if same in taken:
             raise OutputError(
-                f"{taken[target]} and {path} would both become {target}; predict them into two "
+                f"{taken[same]} and {path} would both become {target}; predict them into two "
                 "folders, or rename one."
             )
         targets[path] = target
-        taken[target] = path
+        taken[same] = path
     return targets
 
 
-def convert_labels(
-    source: Path, target: Path, image: Path, *, axes: str | None, format: str | None
-) -> tuple[str, ...]:
-    """Write the labels of ``image`` in ``source`` to ``target``; what a person should know."""
-    from unetscope.images.annotations.files import read_annotations, write_annotations
-    from unetscope.images.files import read_micrograph
+@dataclass(frozen=True)
+class Conversion:
+    """Labels of ``image`` in ``source``, to be written to ``target``."""
 
-    shape = read_micrograph(image, axes=axes).spatial_shape
-    read = read_annotations(source, shape, image_name=image.name)
-    write_annotations(read, target, format)
-    return read.notes
+    source: Path
+    target: Path
+    image: Path
+    format: str | None = None
+    overwrite: bool = False
+
+    def run(self, asker: Asker) -> tuple[str, ...]:
+        """Read and write; what a person should know."""
+        from unetscope.images.annotations.files import write_annotations
+
+        claim = Claim(Role.LABELS, (self.source, self.image), self.overwrite)
+        shown = asker.read(partial(image_at, self.image))
+        say_notes(self.image.name, shown.notes)
+        read = asker.read(partial(labels_at, self.source, shown, self.image.name, ()))
+        write_annotations(read, self.target, self.format, claim)
+        return read.notes
+
+
+def training_samples(
+    images: Sequence[Path], labels: Sequence[Path], asker: Asker
+) -> tuple[list[Sample], tuple[LabelClass, ...]]:
+    """Images and labels of files as what is learned from, and the classes that the labels name.
+
+    Raises
+    ------
+    UnetscopeError
+        If a file cannot be read, or an image was given as its own labels.
+    """
+    from unetscope.learning.samples import check_samples, make_samples
+
+    read, painted = [], []
+    classes: tuple[LabelClass, ...] = ()
+    for path, file in zip(images, labels, strict=True):
+        if path.is_file() and file.is_file() and path.samefile(file):
+            raise LabelError(f"{path} was given as image and as labels; give the painted labels.")
+        image = asker.read(partial(image_at, path))
+        found = asker.read(partial(labels_at, file, image, path.name, classes))
+        say_notes(path.name, image.notes)
+        say_notes(file.name, found.notes)
+        read.append(image)
+        painted.append(found.labels)
+        classes = tuple(LabelClass(c.value, c.name, c.color) for c in found.classes)
+    samples = make_samples(read, painted, names=[str(path) for path in images])
+    used = check_samples(samples)
+    return samples, tuple(one for one in classes if one.value in used)
 
 
 def class_names(texts: Sequence[str]) -> tuple[LabelClass, ...]:

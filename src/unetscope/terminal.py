@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
@@ -28,7 +32,13 @@ from unetscope.learning.events import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from unetscope.images.annotations.values import Annotations
+    from unetscope.images.micrograph import Micrograph
     from unetscope.learning.pixel_model import PixelModel
+
+T = TypeVar("T")
 
 _REASONS = {
     "time": "the time budget is used up",
@@ -195,6 +205,76 @@ def watch_prediction(
 def messages() -> Console:
     """Where messages and progress go: stderr, so that stdout holds the files written."""
     return Console(stderr=True)
+
+
+class Asker:
+    """Asks once what files do not say, and remembers it for the other files of the command.
+
+    ``answers`` begin with what the options say. Where nobody sits at the terminal nothing is asked:
+    the error then names the option.
+    """
+
+    def __init__(self, answers: Answers, *, may_ask: bool | None = None) -> None:
+        self.answers = answers
+        self._may_ask = sys.stdin.isatty() if may_ask is None else may_ask
+
+    def read(self, reader: Callable[[Answers], T]) -> T:
+        """What ``reader`` makes of the answers there are, and of those that it needs.
+
+        Raises
+        ------
+        Undecided
+            If a question is open and nobody can be asked, or the answer does not settle it.
+        """
+        asked: set[str] = set()
+        while True:
+            try:
+                return reader(self.answers)
+            except Undecided as undecided:
+                question = undecided.question
+                if not self._may_ask or question.about in asked:
+                    raise
+                asked.add(question.about)
+                self.answers = self.answers.with_answer(question, _asked(question))
+
+
+def _asked(question: Question) -> str:
+    """The value of the choice whose number was typed."""
+    console = messages()
+    console.print(escape(question.text), soft_wrap=True, highlight=False)
+    for number, choice in enumerate(question.choices, start=1):
+        told = f"  {number}  {choice.label} ({question.option} {choice.value})"
+        console.print(escape(told), soft_wrap=True, highlight=False)
+    most = len(question.choices)
+    number = typer.prompt("Number", default=1, type=click.IntRange(1, most), err=True)
+    return question.choices[number - 1].value
+
+
+def image_at(path: Path, answers: Answers) -> Micrograph:
+    """The image of a file, for :meth:`~unetscope.terminal.Asker.read`."""
+    from unetscope.images.files import read_micrograph
+
+    return read_micrograph(path, answers=answers)
+
+
+def labels_at(
+    source: Path,
+    image: Micrograph,
+    name: str,
+    classes: Sequence[LabelClass],
+    answers: Answers,
+) -> Annotations:
+    """The labels of the image ``name`` in a file of any kind, for :meth:`Asker.read`."""
+    from unetscope.images.annotations.files import read_annotations
+
+    shape = image.spatial_shape
+    return read_annotations(source, shape, classes or None, image_name=name, answers=answers)
+
+
+def say_notes(name: str, notes: Iterable[str]) -> None:
+    """What a person should know about the reading of a file, a line each on stderr."""
+    for note in notes:
+        messages().print(escape(f"{name}: {note}"), soft_wrap=True, highlight=False)
 
 
 def say_error(text: str) -> None:

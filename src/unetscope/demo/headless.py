@@ -77,7 +77,7 @@ def write_demo(picture: DemoPicture, result: DemoResult, folder: Path) -> list[P
     OutputError
         If the folder cannot be written.
     """
-    from unetscope.images.claims import REPORT
+    from unetscope.images.claims import REPORT, Claim, Role
     from unetscope.images.files import write_labels
     from unetscope.images.writing import replacing
 
@@ -100,7 +100,7 @@ def write_demo(picture: DemoPicture, result: DemoResult, folder: Path) -> list[P
     for name, drawing in drawings.items():
         with replacing(folder / name, REPORT) as temporary:
             temporary.write_bytes(_png(drawing))
-    write_labels(result.trained, folder / "prediction.tif", like=picture.image)
+    write_labels(result.trained, folder / "prediction.tif", picture.image, Claim(Role.PREDICTION))
     with replacing(folder / "metrics.csv", REPORT) as temporary:
         temporary.write_bytes(_csv(metrics_rows(picture, result)))
     return [folder / name for name in (*drawings, "prediction.tif", "metrics.csv")]

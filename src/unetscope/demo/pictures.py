@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from unetscope.demo.strokes import (
 )
 from unetscope.errors import ImageError, LabelError
 from unetscope.images.micrograph import Micrograph, as_micrograph
-from unetscope.learning.classes import PALETTE, LabelClass, default_classes
+from unetscope.learning.classes import PALETTE, LabelClass
+from unetscope.terminal import Asker, image_at, labels_at, say_notes
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,7 @@ def synthetic(name: str, seed: int = 0) -> DemoPicture:
     return DemoPicture(made.image, simulate_strokes(truth, seed=seed), classes, truth)
 
 
-def own(image_path: Path, labels_path: Path | None, *, guess: bool) -> DemoPicture:
+def own(image_path: Path, labels_path: Path | None, asker: Asker, *, guess: bool) -> DemoPicture:
     """One's own image: with the labels of a file, else with guessed strokes or none.
 
     Raises
@@ -68,14 +70,17 @@ def own(image_path: Path, labels_path: Path | None, *, guess: bool) -> DemoPictu
     UnetscopeError
         If a file cannot be read or the two do not fit together.
     """
-    from unetscope.images.files import read_labels, read_micrograph
-    from unetscope.learning.samples import check_samples, checked_labels, make_samples
+    from unetscope.learning.samples import check_samples, make_samples
 
-    image = read_micrograph(image_path)
+    image = asker.read(partial(image_at, image_path))
+    say_notes(image_path.name, image.notes)
     if labels_path is not None:
-        labels = checked_labels(read_labels(labels_path), image, labels_path.name)
-        counts = check_samples(make_samples([image], [labels]))
-        return DemoPicture(image, labels, default_classes(counts))
+        found = asker.read(partial(labels_at, labels_path, image, image_path.name, ()))
+        say_notes(labels_path.name, found.notes)
+        counts = check_samples(make_samples([image], [found.labels]))
+        used = (one for one in found.classes if one.value in counts)
+        classes = tuple(LabelClass(one.value, one.name, one.color) for one in used)
+        return DemoPicture(image, found.labels, classes)
     if not guess:
         return DemoPicture(image, np.zeros(image.spatial_shape, np.uint8), ())
     labels = guessed_strokes(image)

@@ -1,7 +1,9 @@
 """Who may replace what: the one rule that every writer asks before a file takes its place.
 
-What unetscope writes says so, and what it is (:class:`Role`), in a place its format has for that.
-A writer states a :class:`Claim`; what lies at its target already is replaced only where
+What unetscope writes says so, and what it is (:class:`Role`), in a place its format has for that;
+of formats without one (CSV, SVG, JPEG) a receipt in the folder says it, as long as the file is
+what was written. A writer states a :class:`Claim`; what lies at its target already is replaced only
+where
 
 - it is none of the inputs of the work (not even when overwriting was asked for), and
 - unetscope wrote it in the same role, or a person asked to overwrite and it is a single file.
@@ -11,6 +13,7 @@ A folder (plate, container, image, anything unknown) that carries no mark is nev
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import zipfile
@@ -22,6 +25,8 @@ from pathlib import Path
 
 from unetscope.errors import OutputError
 
+#: Lists, in the folder where they lie, files that cannot say themselves who wrote them.
+RECEIPTS = ".unetscope-files.json"
 #: The word that marks a file as written by unetscope; followed by its role.
 MARK = "unetscope"
 _HEAD_BYTES = 4096
@@ -76,9 +81,10 @@ class Claim:
         if not path.is_file():
             raise OutputError(f"{path} is no ordinary file; choose another name")
         if not self.overwrite:
+            allow = "" if self.role is Role.REPORT else ", or allow it with --overwrite"
             raise OutputError(
-                f"{path} is there already ({there}); choose another name or folder, or say that "
-                "it may be replaced (--overwrite)"
+                f"{path} is there already ({there}) and is not replaced; choose another name or "
+                f"folder{allow}"
             )
 
 
@@ -86,8 +92,7 @@ class Claim:
 STATE = Claim(Role.STATE)
 IMAGE = Claim(Role.IMAGE)
 LABELS = Claim(Role.LABELS)
-#: Tables and pages in a folder that a person chose for them.
-REPORT = Claim(Role.REPORT, overwrite=True)
+REPORT = Claim(Role.REPORT)
 
 
 def mark_text(role: Role) -> str:
@@ -98,8 +103,35 @@ def mark_text(role: Role) -> str:
 def mark_of(path: Path) -> Role | None:
     """The role in which unetscope wrote ``path``; None where it does not say so."""
     with suppress(Exception):  # whatever is wrong with a file, it is not one of ours
-        return _role(_words(path))
+        return _role(_words(path)) or _role(_receipt(path))
     return None
+
+
+def receipt_of(path: Path, role: Role) -> tuple[Path, str] | None:
+    """The list of receipts that says of ``path`` who wrote it, and its new content.
+
+    None where the file says so itself, or belongs to a folder of unetscope's own.
+    """
+    if role is Role.STATE or mark_of(path) is role:
+        return None
+    entry = {"words": mark_text(role), "sha256": _sha256(path)}
+    listed = {**_receipts(path.parent), path.name: entry}
+    return path.parent / RECEIPTS, json.dumps(listed, indent=1, sort_keys=True)
+
+
+def _receipt(path: Path) -> str:
+    """The words of the receipt of ``path``, if it is still what was written."""
+    entry = _receipts(path.parent).get(path.name, {})
+    return entry["words"] if entry.get("sha256") == _sha256(path) else ""
+
+
+def _receipts(folder: Path) -> dict[str, dict[str, str]]:
+    file = folder / RECEIPTS
+    with suppress(OSError, ValueError):
+        listed = json.loads(file.read_bytes())
+        if isinstance(listed, dict):
+            return listed
+    return {}
 
 
 def _role(words: str) -> Role | None:
@@ -128,6 +160,13 @@ def _words(path: Path) -> str:
     if head.lstrip().startswith(b"{"):
         return _json_words(head)
     return ""
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _json_words(head: bytes) -> str:

@@ -142,7 +142,10 @@ def write_ome_zarr(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> 
             write_image(temporary, image, _ordered(micrograph, order), writer="zarr")
         except (ValueError, TypeError) as error:
             raise OutputError(f"{path} cannot be written as OME-Zarr: {error}") from error
-        zarr.open_group(str(temporary), mode="r+").attrs[MARK] = {"role": str(claim.role)}
+        zarr.open_group(str(temporary), mode="r+").attrs[MARK] = {
+            "role": str(claim.role),
+            "notes": list(micrograph.notes),
+        }
 
 
 def _ordered(micrograph: Micrograph, order: list[int]) -> Any:

@@ -162,6 +162,8 @@ def _imagej_options(micrograph: Micrograph) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     options: dict[str, Any] = {"imagej": True, "metadata": metadata}
     sizes = _sizes_by_axis(micrograph)
+    if micrograph.notes:
+        metadata["Info"] = "\n".join(micrograph.notes)
     if sizes and micrograph.unit:
         options["resolution"] = (_ratio(1 / sizes["x"]), _ratio(1 / sizes["y"]))
         # ImageJ escapes letters that are not ASCII; "um" is what it writes itself.
@@ -173,6 +175,8 @@ def _imagej_options(micrograph: Micrograph) -> dict[str, Any]:
 
 def _ome_options(micrograph: Micrograph) -> dict[str, Any]:
     metadata: dict[str, Any] = {"Name": micrograph.name or "image"}
+    if micrograph.notes:
+        metadata["Description"] = "\n".join(micrograph.notes)
     sizes = _sizes_by_axis(micrograph)
     if sizes and micrograph.unit:
         for axis, size in sizes.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import time
@@ -11,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from unetscope.errors import OutputError
-from unetscope.images.claims import Claim
+from unetscope.images.claims import Claim, receipt_of
 
 # Windows refuses to replace a file that another program has open for a moment.
 _WINDOWS_BUSY = (5, 32, 33)
@@ -36,7 +37,7 @@ def replacing(path: str | os.PathLike[str], claim: Claim) -> Iterator[Path]:
     """
     path = Path(path)
     claim.check(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _beside(path, "tmp")
     try:
         if not path.parent.is_dir():
             raise OutputError(
@@ -46,11 +47,18 @@ def replacing(path: str | os.PathLike[str], claim: Claim) -> Iterator[Path]:
         yield temporary
         _sync(temporary)
         _take_place(temporary, path)
+        _leave_receipt(path, claim)
         _sync_folder(path.parent)
     except OSError as error:
         raise OutputError(_reason(path, error)) from error
     finally:
         _remove(temporary)
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """A hidden sibling, whose name is short, for names may be as long as the disk takes them."""
+    digest = hashlib.sha1(path.name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return path.with_name(f".unetscope-{digest}.{os.getpid()}.{kind}")
 
 
 def _reason(path: Path, error: OSError) -> str:
@@ -65,7 +73,22 @@ def _reason(path: Path, error: OSError) -> str:
             f"{path} cannot be written: no permission to write in {path.parent}; "
             "choose another folder"
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{path.name[:60]}… cannot be written: the name is too long; choose a shorter one"
     return f"{path} cannot be written: {error}; choose another name or folder"
+
+
+def _leave_receipt(path: Path, claim: Claim) -> None:
+    """Note who wrote a file that has no place for it; a lost note only makes us ask later."""
+    receipt = receipt_of(path, claim.role)
+    if receipt is None:
+        return
+    file, text = receipt
+    draft = _beside(file, "tmp")
+    with suppress(OSError):
+        draft.write_text(text, encoding="utf-8")
+        _sync(draft)
+        os.replace(draft, file)
 
 
 def _take_place(temporary: Path, path: Path) -> None:
@@ -84,7 +107,7 @@ def _take_place(temporary: Path, path: Path) -> None:
 
 def _replace_directory(temporary: Path, path: Path) -> None:
     """A directory cannot replace a full one at once, so the old one steps aside first."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.old")
+    aside = _beside(path, "old")
     _remove(aside)
     if path.exists():
         os.rename(path, aside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.markup import escape
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from unetscope.commands import usable_folder
 from unetscope.errors import ModelError
+from unetscope.images.questions import Answers
 from unetscope.inspecting.answers import (
     answer_convolution,
     answer_field,
@@ -36,7 +38,7 @@ from unetscope.inspecting.questions import (
     answer_maximise,
     answer_pca,
 )
-from unetscope.terminal import messages
+from unetscope.terminal import Asker, image_at, labels_at, messages, say_notes
 
 QUESTIONS: dict[str, Callable[[Subject, Wanted, Path], Answer]] = {
     "report": answer_report,
@@ -58,6 +60,7 @@ QUESTIONS: dict[str, Callable[[Subject, Wanted, Path], Answer]] = {
 }
 _SHOWN_ROWS = 20
 _NOTHING = Wanted()
+_UNASKED = Answers()
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Files:
     labels: Path | None = None
     against: str | None = None
     weights: Path | None = None
-    axes: str | None = None
+    answers: Answers = _UNASKED
 
 
 @dataclass(frozen=True)
@@ -122,12 +125,16 @@ class Inspection:
             yield from answer.files
 
     def _subject(self) -> tuple[Subject, Network | None]:
-        from unetscope.images.files import read_labels, read_micrograph
-
         files, seed = self.files, self.wanted.seed
         point = None if self.point is None else whole_numbers(self.point, "--point")
-        image = read_micrograph(files.image, axes=files.axes)
-        labels = None if files.labels is None else read_labels(files.labels)
+        asker = Asker(files.answers)
+        image = asker.read(partial(image_at, files.image))
+        say_notes(files.image.name, image.notes)
+        labels = None
+        if files.labels is not None:
+            found = asker.read(partial(labels_at, files.labels, image, files.image.name, ()))
+            say_notes(files.labels.name, found.notes)
+            labels = found.labels
         network = load_network(
             files.model, channels=image.channels, seed=seed, weights=files.weights
         )

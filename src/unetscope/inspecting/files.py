@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import ModelError
-from unetscope.images.claims import REPORT
+from unetscope.images.claims import REPORT, Claim, Role
 from unetscope.images.writing import replacing
 from unetscope.inspecting.model import Network, Subject
 
@@ -98,7 +98,7 @@ def write_labels_like(path: Path, values: np.ndarray, subject: Subject) -> Path:
         values = values[tuple(slice(n) for n in subject.seen)]
     axes = "zyx"[-values.ndim :]
     like = as_micrograph(values, axes, subject.pixel_size, subject.unit)
-    write_labels(values, path, like=like)
+    write_labels(values, path, like, Claim(Role.PREDICTION))
     return path
 
 

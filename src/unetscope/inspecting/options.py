@@ -52,4 +52,3 @@ Polygon = Annotated[
 Weights = Annotated[
     Path | None, typer.Option(help="Weights of your own network, NAME.safetensors.")
 ]
-Axes = Annotated[str | None, typer.Option(help="Axes of the image, e.g. zyx.")]

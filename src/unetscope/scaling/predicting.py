@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import OutputError
+from unetscope.images.claims import Claim, Role
 from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
@@ -27,16 +28,42 @@ from unetscope.scaling.scratch import Scratch, scratch
 
 @dataclass(frozen=True)
 class Target:
-    """Where an answer goes: ``labels`` and, if wanted, ``probabilities``; .tif or .zarr."""
+    """Where an answer goes: ``labels`` and, if wanted, ``probabilities``; .tif or .zarr.
+
+    Attributes
+    ----------
+    inputs
+        What the answer is made of, which it may not replace.
+    overwrite
+        Whether files that unetscope did not predict may be replaced.
+    """
 
     labels: Path
     probabilities: Path | None = None
+    inputs: tuple[Path, ...] = ()
+    overwrite: bool = False
 
     def __post_init__(self) -> None:
         if self.probabilities == self.labels:
             raise OutputError(
                 f"labels and probabilities would both become {self.labels}; name two files."
             )
+
+    def claim(self, role: Role) -> Claim:
+        """What the writer of one of the two files wants."""
+        return Claim(role, self.inputs, self.overwrite)
+
+    def check(self) -> None:
+        """Refuse, before any work, what may not be replaced.
+
+        Raises
+        ------
+        OutputError
+            If something lies there that is an input or was not predicted by unetscope.
+        """
+        self.claim(Role.PREDICTION).check(self.labels)
+        if self.probabilities is not None:
+            self.claim(Role.PROBABILITIES).check(self.probabilities)
 
 
 def predict_to(
@@ -61,10 +88,11 @@ def predict_to(
     Raises
     ------
     OutputError
-        If a file cannot be written.
+        If a file cannot be written, or may not be replaced.
     ModelError
         If the model cannot answer such an image.
     """
+    target.check()
     model.check_image(image)
     options = options or PredictOptions()
     keep_freed_memory()
@@ -77,10 +105,12 @@ def predict_to(
             chances = stack.enter_context(scratch(target.probabilities, shape, np.float32))
         ready = made_ready(model, choose_device(options.device), engine or Engine())
         yield from predict_into(ready, image, labels, options, probabilities=chances)
-        axes, name = image.spatial_axes, image.name or "image"
-        _write(labels, axes, f"{name} labels", image, target.labels)
+        axes = image.spatial_axes
+        told = replace(image, notes=(*image.notes, f"predicted by {_called(model)}"))
+        _write(labels, axes, told, target.labels, target.claim(Role.PREDICTION))
         if chances is not None and target.probabilities is not None:
-            _write(chances, "c" + axes, f"{name} probabilities", image, target.probabilities)
+            claim = target.claim(Role.PROBABILITIES)
+            _write(chances, "c" + axes, told, target.probabilities, claim)
 
 
 def predict_into(
@@ -156,6 +186,13 @@ def _bands(model: PixelModel, image: Micrograph, tile_px: int) -> tuple[Sequence
     return planes, len(tiles) // len(rows)
 
 
-def _write(found: Scratch, axes: str, name: str, image: Micrograph, path: Path) -> None:
-    size = image.pixel_size
-    write_micrograph(Micrograph(found.read(), axes, size, image.unit, name), path)
+def _write(found: Scratch, axes: str, image: Micrograph, path: Path, claim: Claim) -> None:
+    what = "labels" if claim.role is Role.PREDICTION else str(claim.role)
+    name = f"{image.name or 'image'} {what}"
+    pixels = found.read()
+    answer = Micrograph(pixels, axes, image.pixel_size, image.unit, name, image.notes)
+    write_micrograph(answer, path, claim)
+
+
+def _called(model: PixelModel) -> str:
+    return f"the model {model.name!r}, version {model.version}"
