@@ -272,7 +272,7 @@ def test_the_headless_demo_writes_pictures_and_figures(
     if arguments:
         assert all(0 <= float(row["dice"]) <= 1 for row in classes)
         assert (tmp_path / "demo" / "truth.png").exists()
-    assert not list((tmp_path / "demo").glob(".*"))
+    assert not list((tmp_path / "demo").glob(".*.tmp"))
 
 
 @pytest.mark.usefixtures("small_model")

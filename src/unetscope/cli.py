@@ -22,6 +22,7 @@ from unetscope.commands import (
     checked_model_path,
     class_names,
     demo_headless,
+    foreign,
     images_of,
     prediction_targets,
     training_samples,
@@ -256,7 +257,7 @@ def predict(
     usable_folder(out)
     options = PredictOptions(probabilities=probabilities, device=device, tile_px=tile)
     asker = Asker(Answers(axes=axes, series=series))
-    inputs = (*found, *passed, model)
+    inputs = (*found, *foreign(passed), model)
     batch = Batch(trained, options, computing, inputs, asker, overwrite)
     failed = batch.run(targets, lambda written: typer.echo(str(written)))
     if failed:

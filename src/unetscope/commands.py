@@ -246,6 +246,11 @@ def images_of(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return [path for path in found if path not in passed], passed
 
 
+def foreign(paths: Sequence[Path]) -> list[Path]:
+    """Those of ``paths`` that unetscope did not predict."""
+    return [path for path in paths if mark_of(path) not in (Role.PREDICTION, Role.PROBABILITIES)]
+
+
 def is_result(path: Path, among: Sequence[Path]) -> bool:
     """Whether a file is the answer or the mask of another image ``among`` these."""
     from unetscope.images.annotations.masks import looks_like_labels
@@ -324,7 +329,8 @@ def training_samples(
         classes = tuple(LabelClass(c.value, c.name, c.color) for c in found.classes)
     samples = make_samples(read, painted, names=[str(path) for path in images])
     used = check_samples(samples)
-    return samples, tuple(one for one in classes if one.value in used)
+    named = (one for one in classes if one.name != f"class {one.value}")
+    return samples, tuple(one for one in named if one.value in used)
 
 
 def class_names(texts: Sequence[str]) -> tuple[LabelClass, ...]:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.prompt import IntPrompt
 from rich.table import Table
 
 from unetscope.images.questions import Answers, Question, Undecided
@@ -245,8 +244,8 @@ def _asked(question: Question) -> str:
     for number, choice in enumerate(question.choices, start=1):
         told = f"  {number}  {choice.label} ({question.option} {choice.value})"
         console.print(escape(told), soft_wrap=True, highlight=False)
-    most = len(question.choices)
-    number = typer.prompt("Number", default=1, type=click.IntRange(1, most), err=True)
+    numbers = [str(number) for number, _ in enumerate(question.choices, start=1)]
+    number = IntPrompt.ask("Number", console=console, choices=numbers, default=1)
     return question.choices[number - 1].value
 
 

@@ -16,7 +16,7 @@ from unetscope.errors import OutputError
 from unetscope.images.annotations.files import write_annotations
 from unetscope.images.annotations.values import as_annotations
 from unetscope.images.claims import REPORT, Claim, Role, mark_of
-from unetscope.images.files import read_labels, write_labels, write_micrograph
+from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.writing import replacing
 
@@ -60,16 +60,6 @@ def an_unknown_folder(path: Path) -> Path:
     path.mkdir()
     (path / "notes.txt").write_text("mine")
     return path
-
-
-@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.png", "a.bmp", "a.zarr"])
-def test_labels_of_ours_are_replaced_and_say_so_themselves_or_in_a_receipt(
-    name: str, tmp_path: Path
-) -> None:
-    write_labels(LABELS, tmp_path / name)
-    assert mark_of(tmp_path / name) is Role.LABELS
-    write_labels(LABELS * 2, tmp_path / name)
-    assert read_labels(tmp_path / name).max() == 2
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.json", "a.geojson", "a.zarr", "a.tif"])
@@ -128,33 +118,6 @@ def test_an_input_is_never_replaced_even_through_a_link_or_a_folder_around_it(
     np.testing.assert_array_equal(tifffile.imread(image), GREY)
 
 
-def test_a_prediction_does_not_replace_labels_that_were_painted(tmp_path: Path) -> None:
-    write_labels(LABELS, tmp_path / "a_labels.tif")
-    with pytest.raises(OutputError, match="labels that unetscope wrote"):
-        write_labels(LABELS, tmp_path / "a_labels.tif", claim=Claim(Role.PREDICTION))
-    write_labels(LABELS, tmp_path / "b.tif", claim=Claim(Role.PREDICTION))
-    write_labels(LABELS * 2, tmp_path / "b.tif", claim=Claim(Role.PREDICTION))
-    assert read_labels(tmp_path / "b.tif").max() == 2
-
-
-def test_a_table_is_replaced_while_it_is_what_was_written_and_not_once_it_was_edited(
-    tmp_path: Path,
-) -> None:
-    table = tmp_path / "table.csv"
-
-    def write(text: str) -> None:
-        with replacing(table, REPORT) as temporary:
-            temporary.write_text(text)
-
-    write("a\n1\n")
-    write("a\n2\n")
-    assert table.read_text() == "a\n2\n"
-    table.write_text("a,comment\n2,mine\n")
-    with pytest.raises(OutputError, match="not written by unetscope"):
-        write("a\n3\n")
-    assert table.read_text() == "a,comment\n2,mine\n"
-
-
 def test_a_copied_receipt_does_not_make_a_file_of_others_ours(tmp_path: Path) -> None:
     with replacing(tmp_path / "table.csv", REPORT) as temporary:
         temporary.write_text("a\n1\n")
@@ -163,14 +126,6 @@ def test_a_copied_receipt_does_not_make_a_file_of_others_ours(tmp_path: Path) ->
     (other / ".unetscope-files.json").write_bytes((tmp_path / ".unetscope-files.json").read_bytes())
     (other / "table.csv").write_text("my own\n")
     assert mark_of(other / "table.csv") is None
-
-
-def test_a_name_as_long_as_the_disk_takes_can_be_written(tmp_path: Path) -> None:
-    name = "n" * 251 + ".tif"
-    write_labels(LABELS, tmp_path / name)
-    assert read_labels(tmp_path / name).max() == 1
-    with pytest.raises(OutputError, match="too long"):
-        write_labels(LABELS, tmp_path / ("n" * 300 + ".tif"))
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:

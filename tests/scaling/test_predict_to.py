@@ -157,6 +157,7 @@ def test_out_of_memory_in_a_band_is_survived(model, monkeypatch) -> None:
 
 def test_a_stopped_prediction_leaves_nothing(model, tmp_path) -> None:
     image, target = as_micrograph(blobs((200, 130), 3)[0]), Target(tmp_path / "labels.tif")
+    target = replace(target, overwrite=True)
     target.labels.write_bytes(b"old")
     events = predict_to(model, image, target, SMALL)
     next(events)
@@ -191,7 +192,7 @@ def test_what_cannot_be_is_refused(model, tmp_path) -> None:
 def test_large_labels_are_never_whole_in_memory(model, tmp_path, monkeypatch) -> None:
     """What is handed to the writer is mapped from disk, and a band is all that is held."""
     written: list[Micrograph] = []
-    monkeypatch.setattr(predicting, "write_micrograph", lambda image, path: written.append(image))
+    monkeypatch.setattr(predicting, "write_micrograph", lambda image, *_: written.append(image))
     image = as_micrograph(blobs((200, 130), 3)[0])
     list(predict_to(model, image, Target(tmp_path / "labels.tif"), SMALL))
     assert isinstance(written[0].pixels, np.memmap)

@@ -32,7 +32,7 @@ _MOST_CLASS_VALUES = 32
 # What is written before or behind an image's name to say "this is its mask".
 _MASK_WORDS = (
     "annotations?|annotated|cp[-_ ]?masks?|gt|ground[-_ ]?truth|labels?|labell?ed|masks?|"
-    "seg|segmentation|strokes|truth"
+    "predictions?|probabilities|seg|segmentation|strokes|truth"
 )
 _BEHIND = re.compile(rf"(?:[-_. ]+(?:{_MASK_WORDS}))+$")
 _BEFORE = re.compile(rf"^(?:(?:{_MASK_WORDS})[-_. ]+)+")
@@ -107,6 +107,16 @@ def match_masks(images: Sequence[str | Path], folder: str | Path) -> MaskMatches
         tuple(mask for mask in masks if mask not in taken),
         tuple((image, tuple(masks)) for image, masks in found.items() if len(masks) > 1),
     )
+
+
+def looks_like_labels(path: Path, siblings: Iterable[Path]) -> bool:
+    """Whether ``path`` is named like the mask or result of an image among ``siblings``.
+
+    A file that is merely called mask.tif, without an image that it could belong to, is an image.
+    """
+    own, bare = _ENDINGS.sub("", path.name.lower()), _bare_name(path.name)
+    images = {_ENDINGS.sub("", one.name.lower()) for one in siblings if one != path}
+    return bare != own and bare in images
 
 
 def _bare_name(name: str) -> str:
