@@ -72,3 +72,33 @@ def open_window(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[
     yield make
     for window in made:
         window.shut_down()
+
+
+@pytest.fixture
+def show_window(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[..., Opened]]:
+    """The window on its own, visible and active, so that keys and focus are real ones."""
+    from napari._qt.qt_resources import get_stylesheet
+
+    from unetscope.widgets.paint_train_predict import PaintTrainPredict
+
+    made: list[Any] = []
+
+    def make(image: Any = None, theme: str = "dark", width: int = 340, **how: Any) -> Opened:
+        viewer = make_napari_viewer_proxy()
+        viewer.theme = theme
+        viewer.add_image(halves() if image is None else image, **how)
+        jobs = FakeJobs()
+        window = PaintTrainPredict(viewer, jobs)
+        made.append(window)
+        qtbot.addWidget(window)
+        window.setStyleSheet(get_stylesheet(theme))
+        window.resize(width, 900)
+        window.show()
+        qtbot.waitExposed(window)
+        window.activateWindow()
+        qtbot.waitUntil(lambda: window.isActiveWindow() and window.session.model is not None)
+        return Opened(viewer, window, jobs)
+
+    yield make
+    for window in made:
+        window.shut_down()

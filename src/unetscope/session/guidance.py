@@ -68,7 +68,7 @@ def controls(session: Session) -> Controls:
         change_model=idle and not session.opening_model,
         save=_can_answer(session),
         paint=session.image is not None,
-        delete_class=len(session.classes) > 1,
+        delete_class=len(session.classes) > 1 and session.brush_label == session.current_class,
     )
 
 

@@ -43,8 +43,9 @@ from unetscope.session.versions import Versions
 if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
 
+BACKGROUND = "background"  # a class of this name covers most of an image and is left clear
 STARTING_CLASSES = (
-    LabelClass(1, "background", PALETTE[0]),
+    LabelClass(1, BACKGROUND, PALETTE[0]),
     LabelClass(2, "object", PALETTE[1]),
 )
 
@@ -63,7 +64,9 @@ class Session:
     image: ImageSummary | None = None
     classes: tuple[LabelClass, ...] = STARTING_CLASSES
     removed_classes: Mapping[int, LabelClass] = field(default_factory=dict)
-    current_class: int = 1
+    current_class: int = 1  # the class chosen last
+    brush_label: int = 1  # what the brush paints: that class, 0 for an eraser, or no class yet
+    eyes: Mapping[int, bool] = field(default_factory=dict)  # class value -> shown, as chosen
     painted: Mapping[int, int] = field(default_factory=dict)
     live: bool = True
     answering: bool = False
@@ -197,7 +200,7 @@ class Session:
             kept = [c for c in self.classes if c.value not in own and self.painted.get(c.value)]
             self.classes = tuple(sorted((*model.classes, *kept), key=lambda c: c.value))
             if self.class_of(self.current_class) is None:
-                self.current_class = self.classes[0].value
+                self.choose_class(self.classes[0].value)
         self.use_model(model, title)
         self.keep_version(f"opened {title}")
 
@@ -222,6 +225,25 @@ class Session:
     def class_of(self, value: int) -> LabelClass | None:
         """The class with this label value, or None."""
         return next((c for c in self.classes if c.value == value), None)
+
+    @property
+    def hidden_classes(self) -> frozenset[int]:
+        """Values of the classes that an answer leaves clear: the background, unless chosen."""
+        return frozenset(
+            c.value
+            for c in self.classes
+            if not self.eyes.get(c.value, c.name.strip().lower() != BACKGROUND)
+        )
+
+    def switch_eye(self, value: int) -> None:
+        """Hide a class in the answer, or show it again."""
+        self.eyes = {**self.eyes, value: value in self.hidden_classes}
+
+    def choose_class(self, label: int) -> None:
+        """The brush paints ``label`` from now on; 0 erases, and a label may become a class yet."""
+        self.brush_label = label
+        if self.class_of(label) is not None:
+            self.current_class = label
 
     def add_class(self, name: str | None = None, value: int | None = None) -> LabelClass:
         """Add a class with the next free value (or ``value``) and a colour of its own.
@@ -259,4 +281,4 @@ class Session:
             self.removed_classes = {**self.removed_classes, value: removed}
         self.classes = tuple(c for c in self.classes if c.value != value)
         if self.current_class == value and self.classes:
-            self.current_class = self.classes[0].value
+            self.choose_class(self.classes[0].value)

@@ -17,6 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from unetscope.widgets.focus_ring import FocusRing
+from unetscope.widgets.panel_watch import PanelWatch
+
 
 class DockedPanel(QWidget):
     """A dock widget's content; subclasses end their work in :meth:`shut_down`.
@@ -65,6 +68,7 @@ class DockedPanel(QWidget):
         framed.addWidget(fixed)
         layout.addLayout(framed)
         layout.addWidget(scroll, 1)
+        self._watch = PanelWatch(self, FocusRing(self, body))
 
     def bring_into_view(self, panel: QWidget) -> None:
         """Scroll to a panel once it has its size."""

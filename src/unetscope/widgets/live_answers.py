@@ -105,6 +105,8 @@ class LiveAnswers(QObject):
         for value in painted:
             if session.class_of(value) is None:
                 session.add_class(value=value)
+        if session.brush_label != session.current_class:
+            session.choose_class(session.brush_label)  # a label of napari's became a class
         if painted != session.painted:
             session.painted = painted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
@@ -19,6 +19,17 @@ from qtpy.QtWidgets import (
 )
 
 LARGE_PX = 24  # lines higher than this: a font so large that indents cost too much
+_COLOR_WORDS = {
+    "#0072B2": "blue",
+    "#E69F00": "orange",
+    "#009E73": "green",
+    "#CC79A7": "pink",
+    "#F0E442": "yellow",
+    "#56B4E9": "light blue",
+    "#D55E00": "red orange",
+    "#882255": "wine",
+    "#FFFFFF": "white",
+}
 _Widget = TypeVar("_Widget", bound=QWidget)
 
 
@@ -70,6 +81,33 @@ def swatch(color: str, size_px: int, *, ringed: bool = False) -> QIcon:
     icon = QIcon(picture)
     icon.addPixmap(picture, QIcon.Mode.Selected)  # or the selected row's would be bleached
     return icon
+
+
+def eye(color: str, size_px: int, *, shut: bool) -> QIcon:
+    """An eye in the colour of text; struck through where it is shut."""
+    picture = QPixmap(size_px, size_px)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setOpacity(0.5 if shut else 1.0)
+    painter.setPen(QPen(QColor(color), max(1.0, size_px / 12)))
+    middle, wide = size_px / 2, size_px * 0.42
+    painter.drawEllipse(QPointF(middle, middle), wide, wide * 0.6)
+    painter.setBrush(QColor(color))
+    painter.drawEllipse(QPointF(middle, middle), wide * 0.28, wide * 0.28)
+    if shut:
+        painter.drawLine(
+            QPointF(middle - wide, middle + wide * 0.8), QPointF(middle + wide, middle - wide * 0.8)
+        )
+    painter.end()
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon
+
+
+def color_words(color: str) -> str:
+    """A colour of the palette as people call it; ``#RRGGBB`` for any other."""
+    return _COLOR_WORDS.get(color.upper(), color)
 
 
 def line_px(widget: QWidget) -> int:

@@ -129,6 +129,7 @@ class PaintTrainPredict(DockedPanel):
         self.classes_panel.recoloured.connect(lambda v, color: bench.change_class(v, color=color))
         self.classes_panel.added.connect(bench.add_class)
         self.classes_panel.deleted.connect(bench.delete_class)
+        self.classes_panel.eyed.connect(bench.switch_eye)
         self.view_panel.live_switched.connect(bench.set_live)
         self.view_panel.show_changed.connect(bench.restyle)
         self.view_panel.opacity_changed.connect(bench.set_opacity)
@@ -310,7 +311,9 @@ _SHOWN_BY = {
     "image": frozenset({StatusCard, ImagePanel, TrainingPanel, PredictionPanel}),
     "classes": frozenset({StatusCard, ClassesPanel, BalanceLine, PlotPanel}),
     "removed_classes": frozenset[type](),
+    "eyes": frozenset({ClassesPanel}),
     "current_class": frozenset({ClassesPanel}),
+    "brush_label": frozenset({ClassesPanel}),
     "painted": frozenset({StatusCard, ClassesPanel, BalanceLine, TrainingPanel, PredictionPanel}),
     "live": frozenset({StatusCard, ViewPanel}),
     "answering": frozenset[type](),

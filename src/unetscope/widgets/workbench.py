@@ -170,14 +170,21 @@ class Workbench(QObject):
         if session.class_of(value) is None:
             return
         changed = session.current_class != value
-        session.current_class = value
+        session.choose_class(value)
         if session.image is not None:
             try:
-                self.layers.paint_with(session.image.key, value, session.classes)
+                self._take_brush(session.image.key, value)
             except UnetscopeError as error:
                 self.bench.tell(error, "Painting")
         if changed and session.image is not None:
             self.restyle()
+
+    def _take_brush(self, key: str, value: int) -> None:
+        strokes = self.layers.strokes_layer(key)
+        if strokes is not None:  # strokes that cannot be seen or changed cannot be painted
+            strokes.visible = True
+            strokes.editable = True
+        self.layers.paint_with(key, value, self.session.classes)
 
     def choose_place(self, place: int) -> None:
         """Put the class at a place of the table (from 1) into the brush."""
@@ -206,9 +213,16 @@ class Workbench(QObject):
         self.layers.erase_class(value)
         self.paint_with(self.session.current_class)
 
+    def switch_eye(self, value: int) -> None:
+        """Hide a class in the answers, or show it again."""
+        self.session.switch_eye(value)
+        self.restyle()
+
     def _class_picked(self, value: int) -> None:
-        if self.session.class_of(value) is not None and value != self.session.current_class:
-            self.session.current_class = value
+        """A label was chosen in napari's own controls: 0 erases, a new one is not a class yet."""
+        before = self.session.current_class
+        self.session.choose_class(value)
+        if self.session.current_class != before:
             self.restyle()
 
     def resize_brush(self, *, larger: bool) -> None:

@@ -33,6 +33,7 @@ class KernelGrid(QWidget):
     """One (y, x) plane of numbers, coloured about 0; ``edited()`` after each change by hand."""
 
     edited = Signal()
+    changes_by_wheel = True  # so a panel keeps the wheel from it until it was clicked
 
     def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
