@@ -156,6 +156,13 @@ def test_the_background_is_left_clear_until_its_eye_is_opened(
         panel.view.clicked.emit(panel.table.index(row, EYE))
         assert opened.session.hidden_classes == hidden
     assert opened.session.brush_label == 1, "an eye is no choice of a class"
+    opened.paint_both()
+    qtbot.waitUntil(lambda: opened.layer("prediction") is not None)
+    opened.window.bench.switch_eye(2)
+    alpha = {value: opened.layer("prediction").get_color(value)[3] for value in (1, 2)}
+    assert alpha == {1: 0, 2: 1}
+    assert opened.strokes.get_color(1)[3] == 1, "strokes stay to be seen"
+    opened.window.bench.switch_eye(2)
     panel.table.setData(panel.table.index(0, NAME), "matrix")
     assert opened.session.hidden_classes == {1, 2}, "what was chosen stays"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,13 @@ def role_of(layer: Any) -> str:
     return str(note.get("role", "")) if isinstance(note, dict) else ""
 
 
-def class_colormap(classes: Sequence[LabelClass]) -> DirectLabelColormap:
-    """The colours of the classes; unlabelled is clear, unknown values are grey."""
+def class_colormap(
+    classes: Sequence[LabelClass], hidden: Collection[int] = ()
+) -> DirectLabelColormap:
+    """The colours of the classes; unlabelled and ``hidden`` are clear, unknown values are grey."""
     colors: dict[int | None, Any] = {None: "#808080", 0: (0, 0, 0, 0)}
     colors.update({c.value: c.color for c in classes})
+    colors.update({value: (0, 0, 0, 0) for value in hidden})
     return DirectLabelColormap(color_dict=colors)
 
 

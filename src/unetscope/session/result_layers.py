@@ -32,6 +32,7 @@ class Look:
     classes: tuple[LabelClass, ...]
     color_class: LabelClass | None
     version: int
+    hidden: frozenset[int] = frozenset()  # values of the classes that a mask leaves clear
 
 
 class ResultLayers:
@@ -79,8 +80,8 @@ class ResultLayers:
             if before is None or (before.version, before.classes) != (look.version, look.classes):
                 layer.metadata = self._metadata(key, kind, look)
             layer.name = _name(kind, look)
-            if kind is Show.MASK and (before is None or before.classes != look.classes):
-                layer.colormap = class_colormap(look.classes)
+            if kind is Show.MASK and (before is None or _colors(before) != _colors(look)):
+                layer.colormap = class_colormap(*_colors(look))
             elif kind is Show.PROBABILITY:
                 layer.colormap = _ramp(look.color_class)
 
@@ -126,7 +127,7 @@ class ResultLayers:
         values = np.zeros(micrograph.spatial_shape, dtype=dtype)
         with self._layers.same_active():
             if kind is Show.MASK:
-                layer = viewer.add_labels(values, colormap=class_colormap(look.classes), **common)
+                layer = viewer.add_labels(values, colormap=class_colormap(*_colors(look)), **common)
                 layer.contour = self._contour_px(values.shape)
             else:
                 ramp = _ramp(look.color_class) if kind is Show.PROBABILITY else "inferno"
@@ -163,6 +164,10 @@ class ResultLayers:
                 "classes": {c.value: c.name for c in look.classes},
             }
         }
+
+
+def _colors(look: Look) -> tuple[tuple[LabelClass, ...], frozenset[int]]:
+    return look.classes, look.hidden
 
 
 def _name(kind: Show, look: Look) -> str:

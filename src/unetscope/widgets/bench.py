@@ -31,6 +31,7 @@ class Bench:
             session.classes,
             classes_shown(session.classes, session.current_class),
             current.number if current else 1,
+            session.hidden_classes,
         )
 
     def target(self, key: str) -> Target:
