@@ -244,3 +244,151 @@ def test_other_images_have_other_journals(window: Window, tmp_path: Path) -> Non
 )
 def test_the_offer_is_a_question(strokes: int, ago_s: float, words: str) -> None:
     assert RestoreOffer(1, strokes, 9, NOW - ago_s).words(NOW) == words
+
+
+def stack(seed: int = 4) -> np.ndarray:
+    return np.random.default_rng(seed).random((4, 60, 70), dtype=np.float32)
+
+
+def with_image(folder: Path, pixels: np.ndarray, **how: Any) -> Window:
+    viewer = ViewerModel()
+    viewer.add_image(pixels, **how)
+    return Window(folder, viewer)
+
+
+def restored(window: Window) -> np.ndarray:
+    assert window.status.offer is not None
+    window.layers.paint_with(window.key, 1, STARTING_CLASSES)
+    window.keeper.restore(window.key)
+    return window.strokes.data.copy()
+
+
+def test_each_reading_of_a_stack_keeps_its_own_strokes(tmp_path: Path) -> None:
+    first = with_image(tmp_path, stack())
+    first.paint(1, (20, 20))
+    channels = first.strokes.data.copy()
+    first.layers.read_as(first.key, "zyx")
+    first.paint(2, (2, 30, 30))
+    slices = first.strokes.data.copy()
+    assert (first.status.keeping, first.status.banner) == (
+        Keeping.KEPT,
+        "Strokes painted on this image read as channels are kept with that reading.",
+    )
+    killed(first.keeper)
+    second = with_image(tmp_path, stack())
+    assert "z-stack" in second.status.banner
+    assert np.array_equal(restored(second), channels)
+    second.layers.read_as(second.key, "zyx")
+    assert np.array_equal(restored(second), slices)
+    second.keeper.close()
+
+
+def test_readings_whose_labels_have_one_shape_are_not_mixed(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(5).random((3, 3, 40, 50), dtype=np.float32)
+    window = with_image(tmp_path, pixels)
+    window.paint(1, (1, 20, 20))
+    window.layers.read_as(window.key, "zcyx")
+    assert window.status.offer is None
+    assert window.strokes is None
+    window.keeper.close()
+
+
+def test_equal_pixels_twice_are_kept_apart_and_come_back_apart(tmp_path: Path) -> None:
+    first = Window(tmp_path)
+    copy = layer_key(first.viewer.add_image(PIXELS.copy(), name="copy"))
+    first.keeper.open(copy)
+    keys = {"image": first.key, "copy": copy}
+    painted: dict[str, np.ndarray] = {}
+    for row, name in ((30, "image"), (150, "copy"), (60, "image"), (180, "copy"), (90, "image")):
+        first.key = keys[name]
+        first.paint(1, (row, 50), 9)
+        painted[name] = first.strokes.data.copy()
+    first.key = keys["image"]
+    first.keeper.undo(keys["image"])
+    painted["image"] = first.strokes.data.copy()
+    assert {first.keeper.status(key).keeping for key in keys.values()} == {Keeping.KEPT}
+    killed(first.keeper)
+    second = Window(tmp_path)
+    copy = layer_key(second.viewer.add_image(PIXELS.copy(), name="copy"))
+    second.keeper.open(copy)
+    for name, key in (("copy", copy), ("image", second.key)):
+        second.key = key
+        assert np.array_equal(restored(second), painted[name])
+    second.keeper.close()
+
+
+def test_strokes_of_a_copy_that_is_not_open_are_offered_in_their_turn(tmp_path: Path) -> None:
+    first = Window(tmp_path)
+    first.paint(1, (30, 50))
+    own = first.strokes.data.copy()
+    first.key = layer_key(first.viewer.add_image(PIXELS.copy(), name="copy"))
+    first.keeper.open(first.key)
+    first.paint(2, (90, 50))
+    both = own + first.strokes.data
+    killed(first.keeper)
+    second = Window(tmp_path)
+    assert np.array_equal(restored(second), own)
+    assert "on a copy of this image" in second.status.offer.words(NOW)
+    second.keeper.restore(second.key)
+    assert np.array_equal(second.strokes.data, both)
+    assert second.status.offer is None
+    second.keeper.close()
+    third = Window(tmp_path)
+    assert np.array_equal(restored(third), both)
+    assert third.status.offer is None, "what was taken over is not offered again"
+    third.keeper.close()
+
+
+def test_pixels_that_are_replaced_keep_their_strokes_and_so_do_the_new_ones(
+    tmp_path: Path,
+) -> None:
+    window = Window(tmp_path)
+    window.paint(1, (30, 50))
+    before = window.strokes.data.copy()
+    window.viewer.layers[0].data = PIXELS[::-1].copy()
+    window.paint(2, (90, 50))
+    after = window.strokes.data.copy()
+    assert window.status.keeping is Keeping.KEPT
+    window.keeper.close()
+    assert np.array_equal(on_disk(tmp_path), before)
+    assert np.array_equal(on_disk(tmp_path, PIXELS[::-1].copy()), after)
+
+
+def test_pixels_that_a_script_changes_in_place_find_the_strokes_again(tmp_path: Path) -> None:
+    window = Window(tmp_path)
+    window.paint(1, (30, 50))
+    painted = window.strokes.data.copy()
+    window.viewer.layers[0].data[:50] = 0
+    window.keeper.close()
+    changed = PIXELS.copy()
+    changed[:50] = 0
+    assert np.array_equal(on_disk(tmp_path), painted)
+    assert np.array_equal(on_disk(tmp_path, changed), painted)
+
+
+def test_offered_strokes_of_other_pixels_do_not_move_to_new_ones(tmp_path: Path) -> None:
+    first = Window(tmp_path)
+    first.paint(1, (30, 50))
+    first.keeper.close()
+    second = Window(tmp_path)
+    assert second.status.offer is not None
+    second.viewer.layers[0].data = PIXELS[::-1].copy()
+    assert second.status.offer is None
+    second.keeper.close()
+
+
+def test_labels_adopted_while_strokes_are_offered_do_not_end_the_offer(tmp_path: Path) -> None:
+    first = Window(tmp_path)
+    first.paint(1, (30, 50))
+    first.keeper.close()
+    second = Window(tmp_path)
+    labels = np.zeros(PIXELS.shape, np.uint8)
+    labels[200:210] = 2
+    second.layers.adopt(second.key, layer_key(second.viewer.add_labels(labels)))
+    assert second.status.offer is not None
+    second.keeper.restore(second.key)
+    assert {1, 2} <= set(np.unique(second.strokes.data))
+    second.keeper.close()
+    third = Window(tmp_path)
+    assert third.status.offer is not None, "adopted labels are offered back as well"
+    third.keeper.close()

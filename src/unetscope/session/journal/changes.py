@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetscope.session.journal.faults import JournalError
+from unetscope.session.journal.faults import DamagedJournal
 
 TILE_PX = 256
 _TILE_PIXELS = TILE_PX * TILE_PX
@@ -73,6 +73,21 @@ class Tiling:
             for row in rows
             for column in columns
         }
+
+    def holds(
+        self,
+        bands: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        places: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+    ) -> bool:
+        """Whether runs from ``places`` in tiles stay within the labels; all are ``(run,)``."""
+        high = np.minimum(self.shape[-2] - bands % self._rows * TILE_PX, TILE_PX)
+        wide = np.minimum(self.shape[-1] - columns * TILE_PX, TILE_PX)
+        y, x = np.divmod(places, TILE_PX)
+        last = (places + lengths - 1) // TILE_PX
+        in_one_row = (y == last) & (x + lengths <= wide)
+        return bool(((last < high) & (in_one_row | (wide == TILE_PX))).all())
 
     def read(self, labels: Any, tile: int) -> NDArray[Any]:
         """A copy of one tile, ``(256, 256)``, padded with zeros at the far borders."""
@@ -134,23 +149,61 @@ class Change:
         return zlib.compress(_HEADER.pack(_MAGIC, len(self.starts)) + body, 1)
 
     @classmethod
-    def decode(cls, packed: bytes) -> Change:
-        """Read what :meth:`encode` wrote; anything else is a :class:`JournalError`."""
-        try:
-            body = zlib.decompress(packed)
-            magic, count = _HEADER.unpack_from(body)
-        except (zlib.error, struct.error) as error:
-            raise JournalError(f"an edit in the journal cannot be read: {error}.") from error
+    def decode(cls, packed: bytes, shape: Sequence[int] | None = None) -> Change:
+        """Read what :meth:`encode` wrote.
+
+        ``shape`` is that of the labels: with it no more is unpacked than an edit of them can take,
+        and every run must lie on them.
+
+        Raises
+        ------
+        DamagedJournal
+            If it is anything else.
+        """
+        most = _HEADER.size + 4 * _COLUMN.itemsize * math.prod(shape) if shape is not None else 0
+        body = _unpacked(packed, most)
+        magic, count = _HEADER.unpack_from(body)
         columns = np.frombuffer(body, _COLUMN, offset=_HEADER.size) if len(body) % 8 == 4 else ()
         if magic != _MAGIC or len(columns) != 4 * count:
-            raise JournalError(
+            raise DamagedJournal(
                 f"an edit in the journal holds {len(columns)} numbers instead of {4 * count}."
             )
         steps, lengths, old, new = np.asarray(columns).reshape(4, count)
-        return cls(np.cumsum(steps), lengths, old, new)
+        change = cls(np.cumsum(steps), lengths, old, new)
+        if shape is not None and not change.lies_on(Tiling(tuple(shape))):
+            raise DamagedJournal("an edit in the journal lies beside the image.")
+        return change
+
+    def lies_on(self, tiling: Tiling) -> bool:
+        """Whether the runs are in order, within their tiles, and on the labels."""
+        starts, lengths = self.starts, self.lengths
+        most = tiling.bands * tiling.columns * _TILE_PIXELS
+        if not starts.size:
+            return True
+        if starts.min() < 0 or starts.max() >= most or lengths.min() < 1:
+            return False
+        places, numbers = starts % _TILE_PIXELS, starts // _TILE_PIXELS
+        if (lengths > _TILE_PIXELS - places).any() or (np.diff(starts) < lengths[:-1]).any():
+            return False
+        band, column = np.divmod(numbers, tiling.columns)
+        return tiling.holds(band, column, places, lengths)
 
     def _columns(self) -> tuple[NDArray[np.int64], ...]:
         return self.starts, self.lengths, self.old, self.new
+
+
+def _unpacked(packed: bytes, most: int) -> bytes:
+    """The inflated bytes of an edit; those of more than ``most`` bytes (0: any) are refused."""
+    try:
+        unpacker = zlib.decompressobj()
+        body = unpacker.decompress(packed, most and most + 1)
+        if not unpacker.eof or unpacker.unused_data:
+            raise DamagedJournal("an edit in the journal cannot be read: it has no right end.")
+    except (zlib.error, TypeError) as error:
+        raise DamagedJournal(f"an edit in the journal cannot be read: {error}.") from error
+    if len(body) < _HEADER.size:
+        raise DamagedJournal("an edit in the journal cannot be read: it is cut off.")
+    return body
 
 
 def joined(parts: Iterable[Change]) -> Change:

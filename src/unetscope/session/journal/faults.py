@@ -7,3 +7,7 @@ from unetscope.errors import UnetscopeError
 
 class JournalError(UnetscopeError):
     """A stroke journal cannot be read or written; painting goes on without it."""
+
+
+class DamagedJournal(JournalError):
+    """A journal holds what no journal can hold; what is good of it can be saved."""

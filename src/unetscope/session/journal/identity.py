@@ -20,8 +20,10 @@ _PLANES = 8
 class ImageIdentity:
     """An image as a journal knows it.
 
-    ``content`` is a hash of pixels, shape and type; ``path`` is "" for an image that came from no
-    file; ``pixel_size`` runs along the axes of ``shape``, which is that of the labels.
+    ``content`` is a hash of pixels, shape and type; ``axes`` is how its axes are read, for the
+    same pixels can be slices or channels, "" where that is not known; ``path`` is "" for an image
+    that came from no file; ``pixel_size`` runs along the axes of ``shape``, which is that of the
+    labels.
     """
 
     content: str
@@ -30,6 +32,11 @@ class ImageIdentity:
     name: str = ""
     pixel_size: tuple[float, ...] | None = None
     unit: str | None = None
+    axes: str = ""
+
+    def same_reading(self, shape: tuple[int, ...], axes: str) -> bool:
+        """Whether labels of ``shape`` on an image read as ``axes`` are labels of this one."""
+        return shape == self.shape and (axes == self.axes or not axes or not self.axes)
 
 
 def content_hash(pixels: Any) -> str:

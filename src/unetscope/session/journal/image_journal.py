@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
 from unetscope.learning.classes import LabelClass
+from unetscope.session.axes import choice_in_words
 from unetscope.session.journal.changes import Change
-from unetscope.session.journal.faults import JournalError
+from unetscope.session.journal.faults import DamagedJournal, JournalError
 from unetscope.session.journal.history import Entry, History, Kind
 from unetscope.session.journal.identity import ImageIdentity
 from unetscope.session.journal.mirror import Mirror
 from unetscope.session.journal.places import JournalFiles
 from unetscope.session.journal.replaying import replayed
+from unetscope.session.journal.rows import Edit
 from unetscope.session.journal.status import JournalStatus, Keeping, RestoreOffer
-from unetscope.session.journal.storage import Edit, JournalFile
+from unetscope.session.journal.storage import JournalFile
 
 _FIRST_RETRY_S = 1.0
 _LATEST_RETRY_S = 30.0
@@ -66,6 +70,9 @@ class ImageJournal:
         self._file: JournalFile | None = None
         self._row: int | None = None
         self._read_only = False
+        self._other_readings = ""
+        self.late_offer: RestoreOffer | None = None  # found after painting had begun
+        self._generation = 0  # of the file, when it was last compared
         self._reason = ""
         self._wait_s, self._next_try = _FIRST_RETRY_S, 0.0
         if path.exists():
@@ -93,16 +100,20 @@ class ImageJournal:
             waiting=len(self._waiting),
             can_undo=bool(self.history.undoable),
             can_redo=bool(self.history.redoable),
+            note=self._note(),
         )
+
+    def _note(self) -> str:
+        if self._file is None:
+            return ""
+        warned = f"Note: {self._file.warning}." if self._file.warning else ""
+        others = self._other_readings
+        return " ".join(filter(None, (self._file.note, warned, others)))
 
     @property
     def offer(self) -> RestoreOffer | None:
         """The present labels as something to bring back; None without any."""
-        standing = self.history.standing()
-        if not len(self.mirror) or not standing:
-            return None
-        pixels = sum(int((tile != 0).sum()) for _, tile in self.mirror.tiles())
-        return RestoreOffer(self._newest, len(standing), pixels, standing[-1].made_at)
+        return _offered(self.mirror, self.history, self._newest)
 
     def classes(self) -> tuple[LabelClass, ...]:
         """The class table as it was last kept; empty where there is none.
@@ -123,6 +134,47 @@ class ImageJournal:
         kept = () if self._file is None or self._row is None else self._file.changes(self._row)
         changes = chain(kept, (edit.change for edit in self._waiting))
         return replayed(self.image.shape, islice(changes, sequence))
+
+    # ---- equal pixels elsewhere
+
+    def others(self) -> list[RestoreOffer]:
+        """Strokes in this file on the same pixels and reading that no open image has."""
+        file = self._file
+        if file is None or self._row is None:
+            return []
+        known = {self._row, *self._files.taken(file)}
+        rows = [row for row in file.images(self.image.content) if row.is_of(self.image)]
+        found = []
+        for row in rows:
+            if row.id not in known and row.taken_into is None:
+                entries, history = file.entries(row.id), History()
+                for entry in entries:
+                    history.enter(entry)
+                labels = replayed(self.image.shape, file.changes(row.id))
+                offer = _offered(labels, history, len(entries))
+                found += [replace(offer, row=row.id)] if offer else []
+        return found
+
+    def labels_of(self, row: int) -> Mirror:
+        """The labels of another image of this file; :class:`JournalError` if it cannot be read."""
+        if self._file is None:
+            raise JournalError(f"{self.path} cannot be read now.")
+        return replayed(self.image.shape, self._file.changes(row))
+
+    def took(self, row: int) -> None:
+        """The strokes of another image of this file have been taken over here."""
+        if self._file is not None and self._row is not None and not self._read_only:
+            with suppress(JournalError):
+                self._file.take_into(self._row, row)
+
+    def _readings_of_others(self, file: JournalFile) -> str:
+        """What to say of strokes on the same pixels that belong to another reading."""
+        rows = [row for row in file.images(self.image.content) if not row.is_of(self.image)]
+        ways = sorted({row.axes for row in rows if row.axes and file.entries(row.id)})
+        if not ways:
+            return ""
+        read = " and ".join(choice_in_words(axes) for axes in ways)
+        return f"Strokes painted on this image read as {read} are kept with that reading."
 
     def step(self, *, back: bool) -> tuple[Entry, Change] | None:
         """The next edit to undo (or redo) and the change that does it; None without any.
@@ -203,12 +255,11 @@ class ImageJournal:
             self._reason = ""
             return
         try:
-            file, row = self._connected()
-            if self._waiting and not self._read_only:
-                file.append(row, self._waiting)
-                self._last_kept = self._waiting[-1].entry
-            if self._classes is not None and not self._read_only:
-                file.keep_classes(self._classes)
+            try:
+                self._write()
+            except DamagedJournal:
+                self._renew()
+                self._write()
         except JournalError as error:
             self._failed(error)
             return
@@ -219,6 +270,21 @@ class ImageJournal:
             self._reason = ""
 
     # ---- the file
+
+    def _write(self) -> None:
+        """Commit what waits, and the classes."""
+        file, row = self._connected()
+        if self._waiting and not self._read_only:
+            file.append(row, self._waiting)
+            self._last_kept = self._waiting[-1].entry
+        if self._classes is not None and not self._read_only:
+            file.keep_classes(self._classes)
+
+    def _renew(self) -> None:
+        """The file is damaged: go on in a new one, with what is good of it and known here."""
+        if self._file is None or self._file.read_only:
+            raise DamagedJournal(f"{self.path}: this journal is damaged.")
+        self._file.renew()
 
     def _failed(self, error: JournalError) -> None:
         self._reason = str(error)
@@ -236,16 +302,28 @@ class ImageJournal:
             if self._file.read_only:
                 self._only_read(self._file)
                 return self._file, self._row or 0
-            self._row = self._file.enter(self.image)
-            self._agree(self._file, self._row)
+            self._enter(self._file)
+        elif self._generation != self._file.generation:
+            self._enter(self._file)
         elif self._reason:  # the last commit failed, or seemed to
             self._agree(self._file, self._row)
-        return self._file, self._row
+        return self._file, self._row or 0
+
+    def _enter(self, file: JournalFile) -> None:
+        """Take a row of its own in the file, and compare it with what is known here."""
+        taken = self._files.taken(file)
+        taken.discard(self._row or 0)
+        self._row = file.enter(self.image, taken)
+        taken.add(self._row)
+        self._agree(file, self._row)
+        self._generation = file.generation
+        self._other_readings = self._readings_of_others(file)
 
     def _let_go(self) -> None:
         file, self._file = self._file, None
+        row, self._row = self._row, None
         if file is not None:
-            self._files.close(file)
+            self._files.close(file, row)
 
     def _made_folder(self) -> None:
         try:
@@ -274,6 +352,9 @@ class ImageJournal:
             self._last_kept = last
             return
         on_disk = replayed(self.image.shape, file.changes(row))
+        if self._last_kept is None and entries:
+            self._follow(on_disk, entries)
+            return
         change = on_disk.to_mirror(self.mirror)
         self._take_history(entries)
         self._last_kept = last
@@ -282,6 +363,26 @@ class ImageJournal:
         self._waiting = [Edit(entry, change.encode())]
         self._remember(self._waiting[0])
         self.history.enter(entry)
+
+    def _follow(self, on_disk: Mirror, entries: list[Entry]) -> None:
+        """The file could not be read before painting began: that comes after what is in it."""
+        waiting, self._last_kept = self._waiting, entries[-1]
+        self._take_history(entries)
+        self.late_offer = _offered(on_disk, self.history, self._newest)
+        self._waiting = []
+        empty = on_disk.to_mirror(Mirror(on_disk.tiling))
+        begin = Entry(self._newest + 1, Kind.BEGIN, time.time(), empty.pixels)
+        behind = begin.sequence
+        moved = [Edit(begin, empty.encode())]
+        for edit in waiting:
+            entry, of = edit.entry, edit.entry.of
+            of = None if of is None else of + behind
+            moved.append(Edit(replace(entry, sequence=entry.sequence + behind, of=of), edit.runs))
+        for edit in moved:
+            self._newest = edit.entry.sequence
+            self._remember(edit)
+            self._waiting.append(edit)
+            self.history.enter(edit.entry)
 
     def _load(self, file: JournalFile, row: int, entries: list[Entry]) -> None:
         self.mirror = replayed(self.image.shape, file.changes(row))
@@ -310,3 +411,13 @@ class ImageJournal:
         if self._file is None or self._row is None:
             raise JournalError(f"edit {sequence} is in {self.path}, which cannot be read now.")
         return self._file.runs(self._row, sequence)
+
+
+def _offered(labels: Mirror, history: History, sequence: int) -> RestoreOffer | None:
+    """Labels as something to bring back; None without any."""
+    if not len(labels) or not history.undoable:
+        return None
+    standing = history.standing()
+    pixels = sum(int((tile != 0).sum()) for _, tile in labels.tiles())
+    last = (standing or history.undoable)[-1].made_at
+    return RestoreOffer(sequence, max(len(standing), 1), pixels, last)

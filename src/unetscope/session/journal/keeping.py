@@ -6,13 +6,16 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from platformdirs import user_data_path
 from psygnal import Signal
 
+from unetscope.errors import UnetscopeError
+from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.session.connections import Connections
 from unetscope.session.journal.faults import JournalError
@@ -33,12 +36,18 @@ _SLICE_S = 0.02
 
 @dataclass
 class _Kept:
-    """One image: its journal, the layer that is watched, what is offered back."""
+    """One image: its journal, the layer that is watched, what is offered back.
+
+    ``image`` are its pixels as the journal was opened for them; ``asked`` are rows of the journal
+    that were offered and need not be again.
+    """
 
     journal: ImageJournal
+    image: Micrograph
     watched: WatchedLabels | None = None
     offer: RestoreOffer | None = None
     classes: tuple[LabelClass, ...] = ()  # as they were with the strokes that are offered
+    asked: set[int] = field(default_factory=set)
 
 
 class StrokeKeeper:
@@ -95,13 +104,22 @@ class StrokeKeeper:
         self._keep(key, self._journal(key))
 
     def _keep(self, key: str, journal: ImageJournal) -> None:
-        kept = self._kept[key] = _Kept(journal, offer=journal.offer)
+        image = self._layers.micrograph(key)
+        kept = self._kept[key] = _Kept(journal, image, offer=journal.offer)
         with suppress(JournalError):  # names and colours; the strokes come without them, too
             kept.classes = journal.classes()
         layer = self._layers.strokes_layer(key)
         if layer is not None:
             self._watch(key, layer)
+        if kept.offer is None:
+            self._offer_others(kept)
         self.changed.emit()
+
+    def _offer_others(self, kept: _Kept) -> None:
+        """Offer strokes that another layer of equal pixels had, where nobody has them now."""
+        with suppress(JournalError):
+            found = (offer for offer in kept.journal.others() if offer.row not in kept.asked)
+            kept.offer = next(found, None)
 
     def move(self, key: str) -> None:
         """The place of an image is another one now: its journal goes on there, edit by edit.
@@ -112,17 +130,24 @@ class StrokeKeeper:
             If the pixels of the image cannot be read.
         """
         if key in self._kept:
-            journal, left = self._journal(key), self._kept[key]
-            self._unwatch(left)
+            self._go_on(key, take_along=True)
+
+    def _go_on(self, key: str, *, take_along: bool) -> None:
+        """Open another journal for an image, which takes the edits of the one before along."""
+        journal, left = self._journal(key), self._kept[key]
+        self._unwatch(left)
+        if take_along:
             journal.go_on_from(left.journal)
-            left.journal.close()
-            self._keep(key, journal)
+        left.journal.close()
+        self._keep(key, journal)
 
     def status(self, key: str) -> JournalStatus:
         """What the window shows about the journal of an image."""
         kept = self._kept.get(key)
         if kept is None:
             return JournalStatus()
+        if kept.journal.late_offer is not None:
+            kept.offer, kept.journal.late_offer = kept.journal.late_offer, None
         status = replace(kept.journal.status, offer=kept.offer)
         return status if kept.watched else replace(status, can_undo=False, can_redo=False)
 
@@ -183,18 +208,29 @@ class StrokeKeeper:
             If the journal cannot be read.
         """
         kept = self._kept[key]
-        if kept.offer is None or kept.watched is None:
+        offer, watched = kept.offer, kept.watched
+        if offer is None or watched is None:
             return ()
-        kept.watched.restore(kept.journal.labels_at(kept.offer.sequence))
-        kept.offer = None
-        self.changed.emit()
+        if offer.row is None:
+            watched.restore(kept.journal.labels_at(offer.sequence))
+        else:
+            watched.restore(kept.journal.labels_of(offer.row), elsewhere=True)
+            kept.journal.took(offer.row)
+        self._answered(kept)
         return kept.classes
 
     def decline(self, key: str) -> None:
         """Offer it no more in this window; it stays in the journal."""
         if key in self._kept:
-            self._kept[key].offer = None
-            self.changed.emit()
+            self._answered(self._kept[key])
+
+    def _answered(self, kept: _Kept) -> None:
+        """The offer was answered: there may be another one."""
+        if kept.offer is not None and kept.offer.row is not None:
+            kept.asked.add(kept.offer.row)
+        kept.offer = None
+        self._offer_others(kept)
+        self.changed.emit()
 
     # ---- inside
 
@@ -203,7 +239,7 @@ class StrokeKeeper:
         if place is not None:
             known = replace(image, path=place.image)
             return ImageJournal(place.journal, known, files=self._files)
-        path = self._folder / f"{image.content}.sqlite3"
+        path = self._folder / _file_name(image.content)
         return ImageJournal(path, image, make_folder=True, files=self._files)
 
     def _identity(self, key: str) -> ImageIdentity:
@@ -216,6 +252,7 @@ class StrokeKeeper:
             name=str(layer.name),
             pixel_size=image.pixel_size,
             unit=image.unit,
+            axes=image.axes,
         )
 
     def _watched(self) -> Iterator[WatchedLabels]:
@@ -240,7 +277,8 @@ class StrokeKeeper:
             self._unwatch(kept)
         kept.watched = WatchedLabels(layer, kept.journal)
         kept.watched.recorded.connect(self.changed.emit)
-        if kept.journal.status.can_undo and not kept.watched.apart:
+        own = kept.offer is None or kept.offer.row is None
+        if own and not kept.watched.apart and not kept.watched.began_anew:
             kept.offer = None  # these labels are on screen
         self.changed.emit()
 
@@ -256,22 +294,69 @@ class StrokeKeeper:
                 kept.classes = kept.journal.classes()
 
     def _layers_changed(self) -> None:
-        """Close the journals of images that are gone or are read with other axes now."""
+        """Follow images that are gone, are read with other axes, or have other pixels now."""
         for key, kept in list(self._kept.items()):
-            if self._layers.layer(key) is None:
+            try:
+                image = self._layers.micrograph(key)
+            except UnetscopeError:  # gone, or nothing that can be painted on any more
                 self._let_go(key)
-            elif self._layers.micrograph(key).spatial_shape != kept.journal.image.shape:
-                self._let_go(key)
-                self.open(key)
+                continue
+            if image is not kept.image:
+                self._renewed(key, kept, image)
             elif kept.watched is not None and self._layers.strokes_layer(key) is None:
                 self._unwatch(kept)
                 self.changed.emit()
 
+    def _renewed(self, key: str, kept: _Kept, image: Micrograph) -> None:
+        """Another reading has a journal of its own; for other pixels the strokes are kept as well.
+
+        What was painted on the pixels of before stays in their journal.
+        """
+        known = kept.journal.image
+        if not known.same_reading(image.spatial_shape, image.axes):
+            self._let_go(key)
+            with suppress(UnetscopeError, OSError):
+                self.open(key)
+            return
+        if image.pixels is not kept.image.pixels and content_hash(image.pixels) != known.content:
+            self._go_on(key, take_along=kept.watched is not None and not kept.watched.apart)
+        elif kept.watched is not None and self._layers.strokes_layer(key) is None:
+            self._unwatch(kept)
+        if key in self._kept:
+            self._kept[key].image = image
+        self.changed.emit()
+
     def _let_go(self, key: str) -> None:
         kept = self._kept.pop(key)
         self._unwatch(kept)
+        with suppress(UnetscopeError, OSError):
+            self._keep_for_changed_pixels(kept)
         kept.journal.close()
         self.changed.emit()
+
+    def _keep_for_changed_pixels(self, kept: _Kept) -> None:
+        """Keep the strokes for pixels that a script has changed in place, too.
+
+        No event tells of that, and which stroke came before it is not known. So both have all.
+        """
+        pixels, journal = kept.image.pixels, kept.journal
+        if type(pixels) is not np.ndarray or not journal.status.can_undo:
+            return
+        content = content_hash(pixels)
+        if content == journal.image.content:
+            return
+        path = journal.path
+        if path.name == _file_name(journal.image.content):
+            path = path.with_name(_file_name(content))
+        changed = replace(journal.image, content=content)
+        other = ImageJournal(path, changed, files=self._files)
+        other.go_on_from(journal)
+        other.close()
+
+
+def _file_name(content: str) -> str:
+    """The file of an image without a place of its own."""
+    return f"{content}.sqlite3"
 
 
 def journal_folder() -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from unetscope.session.journal.storage import JournalFile
@@ -22,6 +22,7 @@ class _Shared:
 
     file: JournalFile
     users: int = 1
+    rows: set[int] = field(default_factory=set)  # of images that are open
 
 
 class JournalFiles:
@@ -47,12 +48,18 @@ class JournalFiles:
             self._shared[path] = _Shared(file)
         return file
 
-    def close(self, file: JournalFile) -> None:
-        """Let go of a file for one image."""
+    def taken(self, file: JournalFile) -> set[int]:
+        """The rows of open images in a file: no other layer may take them."""
+        known = self._shared.get(file.path)
+        return known.rows if known is not None and known.file is file else set()
+
+    def close(self, file: JournalFile, row: int | None = None) -> None:
+        """Let go of a file for one image, which has this row in it."""
         known = self._shared.get(file.path)
         if known is None or known.file is not file:
             file.close()
             return
+        known.rows.discard(row or 0)
         known.users -= 1
         if not known.users:
             self._shared.pop(file.path).file.close()

@@ -20,22 +20,28 @@ class RestoreOffer:
     """Strokes of an image that are in its journal and not in the window.
 
     ``sequence`` is the last edit that is meant, ``painted_at`` its time in seconds since 1970.
+    Strokes painted on another layer of equal pixels have the ``row`` of that one.
     """
 
     sequence: int
     strokes: int
     pixels: int
     painted_at: float
+    row: int | None = None
 
     def words(self, now: float) -> str:
         """The question, e.g. "Restore 34 strokes painted 10 minutes ago?"."""
         count = "1 stroke" if self.strokes == 1 else f"{self.strokes:,} strokes"
-        return f"Restore {count} painted {spoken_ago(now - self.painted_at)}?"
+        where = "" if self.row is None else " on a copy of this image"
+        return f"Restore {count} painted{where} {spoken_ago(now - self.painted_at)}?"
 
 
 @dataclass(frozen=True)
 class JournalStatus:
-    """What the window shows: ``waiting`` edits are in memory alone, for the ``reason``."""
+    """What the window shows: ``waiting`` edits are in memory alone, for the ``reason``.
+
+    ``note`` is what else a person should know of the journal.
+    """
 
     keeping: Keeping = Keeping.NOTHING_YET
     reason: str = ""
@@ -43,6 +49,7 @@ class JournalStatus:
     can_undo: bool = False
     can_redo: bool = False
     offer: RestoreOffer | None = None
+    note: str = ""
 
     @property
     def banner(self) -> str:
@@ -60,7 +67,7 @@ class JournalStatus:
                 f"{edits} in memory only: {self.reason.rstrip('.')}. You can go on painting; "
                 "writing is tried again and again. Make room, or bring the folder back."
             )
-        return ""
+        return self.note
 
 
 def spoken_ago(seconds: float) -> str:

@@ -51,6 +51,7 @@ class WatchedLabels:
         self._suspect = False  # something may have changed that no event told of
         self._band = 0  # where the sweep goes on
         self._own_edit = False
+        self.began_anew = False  # whether other labels of the journal gave way to the layer's
         self._connections = Connections()
         self._connections.connect(layer.events.paint, self._painted)
         self._connections.connect(layer.events.set_data, self._redrawn)
@@ -132,9 +133,14 @@ class WatchedLabels:
         """Do the newest undone edit again, as a new edit; say whether there was one."""
         return self._step(back=False)
 
-    def restore(self, labels: Mirror) -> None:
-        """Put labels of the journal where the layer has none; what is painted there stays."""
+    def restore(self, labels: Mirror, *, elsewhere: bool = False) -> None:
+        """Put labels of the journal where the layer has none; what is painted there stays.
+
+        ``elsewhere``: they are of another image's part of the journal, so that is an edit here.
+        """
         self.commit()
+        if elsewhere:
+            self._begin()
         layer, tiling = self.layer, self._seen.tiling
         pieces = []
         for number, tile in labels.tiles():
@@ -168,7 +174,9 @@ class WatchedLabels:
             return
         change = self.journal.mirror.to_mirror(self._seen)
         if change.pixels:
-            self.journal.record(Kind.BEGIN, change)
+            goes_on = len(self.journal.mirror) > 0 and not change.old.any()
+            self.began_anew = bool(change.old.any())
+            self.journal.record(Kind.CONSOLE if goes_on else Kind.BEGIN, change)
         self._seen = self.journal.mirror
         if change.pixels:
             self.recorded.emit()
