@@ -1,11 +1,14 @@
-"""OME-Zarr: read 0.4 and 0.5 with scale and unit, write 0.5; pixels stay on disk until asked for.
+"""OME-Zarr: read 0.1 to 0.6 with scale and unit, write 0.5; pixels stay on disk until asked for.
 
-Metadata follow https://ngff.openmicroscopy.org/0.4/ and /0.5/ (multiscales, axes,
-coordinateTransformations).
+Axes that are told are taken, whatever the shape looks like; of containers and plates the only image
+opens, and several are asked about.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,101 +19,219 @@ from unetscope.errors import ImageError, OutputError
 from unetscope.images.claims import IMAGE, MARK, Claim
 from unetscope.images.damage import translated_errors
 from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.images.ngff import Axis, Multiscale, axes_of_names, multiscales_of, pixel_size
+from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.units import NGFF_WORDS
 from unetscope.images.writing import replacing
+from unetscope.images.zarr_axes import arrangement
+from unetscope.images.zarr_folder import is_zarr, title_of
+from unetscope.images.zarr_store import images_inside, opened, stored_note
+
+#: Of at most so many images the names are read to be shown in a choice.
+_MOST_NAMED = 48
+#: The numbers of a transformation are at most so many.
+_MOST_NUMBERS = 64
 
 
-def is_zarr(path: Path) -> bool:
-    """True if ``path`` is a folder with zarr metadata of version 2 or 3."""
-    return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
-
-
-def read_ome_zarr(path: Path, axes: str | None = None) -> Micrograph:
+def read_ome_zarr(
+    path: Path, axes: str | None = None, answers: Answers | None = None
+) -> Micrograph:
     """The full-resolution level of an OME-Zarr image, or a bare zarr array.
+
+    Parameters
+    ----------
+    path
+        A folder or a zip archive: an image, an array, a container, a plate or one of its wells.
+    axes
+        What the array axes are, over what the metadata say.
+    answers
+        ``series`` chooses among several images, ``axes`` is as above.
 
     Raises
     ------
     ImageError
-        If the folder is no zarr, holds no image, or does not say what its axes are.
+        If it is no zarr, holds no image, or does not say what its axes are.
+    Undecided
+        If it holds several images, or its axes have names that are not known.
     """
-    if not path.is_dir() or not is_zarr(path):
-        raise ImageError(
-            f"{path} is no OME-Zarr folder (it has no zarr.json, .zgroup or "
-            ".zarray); choose the folder that holds one of these"
-        )
+    answers = answers or Answers()
     with translated_errors(path, "OME-Zarr"):
-        node = zarr.open(str(path), mode="r")
+        return micrograph_of(image_in(path, answers), answers.axes if axes is None else axes)
+
+
+@dataclass(frozen=True, eq=False)
+class ZarrImage:
+    """One image of a zarr: its array, and its metadata where it has OME metadata.
+
+    Attributes
+    ----------
+    where
+        The file that was given, and behind it the path inside that leads to the image.
+    group
+        The group that holds the levels; None of a bare array.
+    array
+        The pixels in full resolution.
+    """
+
+    where: Path
+    title: str
+    group: Any
+    array: Any
+    multiscale: Multiscale | None
+    notes: tuple[str, ...] = ()
+
+
+def image_in(path: Path, answers: Answers) -> ZarrImage:
+    """The image that is meant at ``path``.
+
+    Raises
+    ------
+    ImageError
+        If there is none, or its pixels are not where its metadata say.
+    Undecided
+        If there are several.
+    """
+    node, where = opened(path), path
+    if isinstance(node, zarr.Array):
+        return ZarrImage(where, title_of(path), None, node, None)
+    images = multiscales_of(dict(node.attrs))
+    title = title_of(path)
+    if not images:
+        inside = images_inside(node)
+        chosen = _chosen_inside(path, node, inside, answers)
+        node, where = node[chosen], path / chosen
+        title = title if len(inside) == 1 else f"{title} {chosen.replace('/', '-')}"
         if isinstance(node, zarr.Array):
-            return as_micrograph(node, axes, name=path.stem)
-        multiscale = _multiscale(path, node)
-        dataset = multiscale["datasets"][0]
-        pixels = node[dataset["path"]]
-        if not isinstance(pixels, zarr.Array):
-            raise ImageError(
-                f"{path} names {dataset['path']!r} as its image, which is a group; export it again"
+            return ZarrImage(where, title, None, node, None)
+        images = multiscales_of(dict(node.attrs))[:1]
+    image = _chosen_multiscale(path, images, answers)
+    array = _full_resolution(where, node, image)
+    return ZarrImage(where, title, node, array, image, _level_notes(node, image, array))
+
+
+def _chosen_inside(path: Path, group: Any, inside: list[str], answers: Answers) -> str:
+    """Which of the images in a container or plate is meant."""
+    if not inside:
+        there = ", ".join(sorted(map(str, group.keys()))[:5]) or "nothing"
+        raise ImageError(f"{path} is a zarr group that holds no image ({there}); choose another")
+    if len(inside) == 1:
+        return inside[0]
+    chosen = _answered(answers.series, inside)
+    if chosen is not None:
+        return chosen
+    named = len(inside) <= _MOST_NAMED
+    choices = [Choice(one, _described(group, one) if named else one) for one in inside]
+    text = f"{path.name} holds {len(inside)} images; which one is meant?"
+    raise Undecided(Question("series", path.name, text, tuple(choices)))
+
+
+def _answered(series: str | None, names: Sequence[str]) -> str | None:
+    """The one of ``names`` that is meant by its name or its number from 0."""
+    if series is None or series in names:
+        return series
+    number = int(series) if series.isdecimal() else len(names)
+    return names[number] if number < len(names) else None
+
+
+def _described(group: Any, inside: str) -> str:
+    node = group[inside]
+    if isinstance(node, zarr.Array):
+        return f"{inside}, an array of the shape {node.shape}"
+    named = [one.name for one in multiscales_of(dict(node.attrs)) if _is_name(one.name)]
+    return f"{inside} ({named[0]})" if named else inside
+
+
+def _is_name(name: str) -> bool:
+    """Whether a name says more than a place: "0" and "/" are none."""
+    return bool(name.strip("/. ")) and not name.replace("/", "").isdecimal()
+
+
+def _chosen_multiscale(path: Path, images: list[Multiscale], answers: Answers) -> Multiscale:
+    """Which of the images that one group describes is meant."""
+    if len({one.datasets[0] for one in images}) == 1:
+        return images[0]
+    numbers = [str(number) for number in range(len(images))]
+    names = [one.name for one in images]
+    if answers.series in names and names.count(answers.series) == 1:
+        return images[names.index(answers.series)]
+    chosen = _answered(answers.series, numbers)
+    if chosen is not None:
+        return images[int(chosen)]
+    choices = tuple(
+        Choice(number, one.name or one.datasets[0])
+        for number, one in zip(numbers, images, strict=True)
+    )
+    text = f"{path.name} describes {len(images)} images; which one is meant?"
+    raise Undecided(Question("series", path.name, text, choices))
+
+
+def _full_resolution(where: Path, group: Any, image: Multiscale) -> Any:
+    """The first array of an image; a smaller one is never taken in its place."""
+    first = image.datasets[0]
+    try:
+        array = group[first]
+    except (KeyError, ValueError) as error:
+        there = ", ".join(sorted(map(str, group.array_keys()))[:8]) or "none"
+        raise ImageError(
+            f"{where} names the array {first!r} as its full resolution, which is not there (there "
+            f"are: {there}); copy or export it again"
+        ) from error
+    if not isinstance(array, zarr.Array):
+        raise ImageError(f"{where} names {first!r} as its image, which is a group; export it again")
+    return array
+
+
+def _level_notes(group: Any, image: Multiscale, array: Any) -> tuple[str, ...]:
+    """What to know of the levels: a later one that is larger, pixels that are not stored."""
+    notes = []
+    for path in image.datasets[1:]:
+        level = group.get(path)
+        if isinstance(level, zarr.Array) and np.prod(level.shape) > np.prod(array.shape):
+            notes.append(
+                f"the first level {array.shape} was read, though the level {path} is larger "
+                f"{level.shape}"
             )
-        sizes = _scale(multiscale, dataset, len(pixels.shape))
-        return _named(path, pixels, multiscale, sizes, axes)
+    return tuple(notes)
 
 
-def _multiscale(path: Path, group: Any) -> dict[str, Any]:
-    """The first image's metadata, from ``ome`` (0.5) or the root of the attributes (0.4)."""
-    attributes = dict(group.attrs)
-    ome = attributes.get("ome", attributes)
-    found = ome.get("multiscales") if isinstance(ome, dict) else None
-    if not found:
-        inside = ", ".join(sorted(group.group_keys())[:5]) or "no groups"
-        raise ImageError(
-            f"{path} is a zarr group without an OME image; choose one of the "
-            f"groups inside it ({inside})"
-        )
-    first: dict[str, Any] = found[0]
-    return first
+def micrograph_of(image: ZarrImage, axes: str | None) -> Micrograph:
+    """The micrograph of an image: its axes in order, without those of length 1 but y and x."""
+    array, told = image.array, image.multiscale
+    if np.dtype(array.dtype).kind not in "uifb" or 0 in array.shape:
+        return as_micrograph(array, "yx")  # says what is wrong with it
+    named = _axes_of(image)
+    found = arrangement(array.shape, np.dtype(array.dtype), named, axes, image.title)
+    notes = [*image.notes, *found.notes]
+    missing = stored_note(array)
+    notes += [missing] if missing else []
+    sizes, unit = None, None
+    if told is not None and len(told.axes or ()) == len(array.shape):
+        size = pixel_size(told, told.axes or (), found.spatial, partial(_numbers, image.group))
+        sizes, unit = size.sizes, size.unit
+        notes += size.notes
+    name = told.name if told is not None and _is_name(told.name) else image.title
+    return Micrograph(found.of(array), found.axes, sizes, unit, name, tuple(notes))
 
 
-def _scale(multiscale: dict[str, Any], dataset: dict[str, Any], axes: int) -> np.ndarray[Any, Any]:
-    """Pixel size per array axis: the dataset's scale times the scale of the whole image."""
-    total = np.ones(axes)
-    for holder in (dataset, multiscale):
-        for transform in holder.get("coordinateTransformations") or ():
-            if transform.get("type") == "scale":
-                total = total * np.asarray(transform["scale"], float)
-    return total
+def _axes_of(image: ZarrImage) -> Sequence[Axis] | None:
+    """The axes as OME metadata, zarr or xarray name them; None where nobody does."""
+    rank = len(image.array.shape)
+    told = image.multiscale.axes if image.multiscale is not None else None
+    if told is not None and len(told) == rank:
+        return told
+    metadata = image.array.metadata
+    by_zarr = axes_of_names(getattr(metadata, "dimension_names", None))
+    by_xarray = axes_of_names(dict(image.array.attrs).get("_ARRAY_DIMENSIONS"))
+    own = next((axes for axes in (by_zarr, by_xarray) if axes and len(axes) == rank), None)
+    return own or told
 
 
-def _named(
-    path: Path,
-    pixels: Any,
-    multiscale: dict[str, Any],
-    sizes: np.ndarray[Any, Any],
-    axes: str | None,
-) -> Micrograph:
-    """The micrograph, without axes of length 1 that are neither y nor x."""
-    told = [
-        axis if isinstance(axis, dict) else {"name": axis} for axis in multiscale.get("axes") or ()
-    ]
-    names = [str(axis.get("name", "")).lower() for axis in told]
-    name = str(multiscale.get("name") or path.name.removesuffix(".zarr").removesuffix(".ome"))
-    if len(names) != len(pixels.shape):
-        return as_micrograph(pixels, axes, name=name)
-    kept = [i for i, n in enumerate(pixels.shape) if n > 1 or names[i] in ("y", "x")]
-    if len(kept) < len(names):
-        import dask.array as da
-
-        pixels = da.from_zarr(pixels)[
-            tuple(slice(None) if i in kept else 0 for i in range(len(names)))
-        ]
-    if axes is None and "t" in (names[i] for i in kept):
-        raise ImageError(
-            f"{path} holds {pixels.shape[names.index('t')]} time points; save one "
-            "of them as an image of its own"
-        )
-    spatial = [i for i in kept if names[i] in ("z", "y", "x")]
-    units = {told[i].get("unit") for i in spatial}
-    chosen = axes if axes is not None else "".join(names[i] for i in kept)
-    known = len(units) == 1 and units != {None} and len(spatial) == len(chosen.replace("c", ""))
-    pixel_size = tuple(float(sizes[i]) for i in spatial) if known else None
-    return as_micrograph(pixels, chosen, pixel_size, units.pop() if known else None, name)
+def _numbers(group: Any, path: str) -> Any:
+    """The numbers of a transformation that lie in a small array."""
+    array = group[path]
+    if not isinstance(array, zarr.Array) or np.prod(array.shape) > _MOST_NUMBERS:
+        raise ImageError(f"{path} holds no numbers of a transformation")
+    return np.asarray(array[...])
 
 
 def write_ome_zarr(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None:
