@@ -70,6 +70,7 @@ class Claim:
             return
         mark = mark_of(path)
         if mark is self.role:
+            _refuse_strangers(path, self.role)
             return
         is_folder = path.is_dir()
         there = f"{mark} that unetscope wrote" if mark else "not written by unetscope"
@@ -187,6 +188,25 @@ def _zarr_words(folder: Path) -> str:
                 content = content[key]
             return f"{MARK} {content['role']}"
     return ""
+
+
+def _refuse_strangers(folder: Path, role: Role) -> None:
+    """A zarr that unetscope wrote is not replaced with what others put into it: labels, files."""
+    if not folder.is_dir():
+        return
+    strangers = [entry.name for entry in folder.iterdir() if not _is_own(entry, role)]
+    if strangers:
+        raise OutputError(
+            f"{folder} holds more than what unetscope wrote there ({', '.join(strangers[:5])}), "
+            f"which {role} may not replace; choose another name"
+        )
+
+
+def _is_own(entry: Path, role: Role) -> bool:
+    if entry.name == "labels":
+        images = [inside for inside in entry.iterdir() if inside.is_dir()]
+        return all(mark_of(image) is role for image in images)
+    return entry.name.startswith(".") or entry.name == "zarr.json" or entry.name.isdecimal()
 
 
 def _same_or_inside(path: Path, given: Path) -> bool:

@@ -59,7 +59,7 @@ def read_micrograph(
         return read_picture(path, axes)
     from unetscope.images.ome_zarr import read_ome_zarr
 
-    return read_ome_zarr(path, axes)
+    return read_ome_zarr(path, axes, answers)
 
 
 def write_micrograph(
@@ -96,8 +96,9 @@ def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) ->
     """Read label values (y, x) or (z, y, x) as unsigned integers; 0 means unlabelled.
 
     Of a picture with a palette the numbers count, not the colours; a picture whose three colours
-    are equal is read as grey. ``answers`` are what a person said of files that leave something
-    open; their axes are those of images, which labels do not follow.
+    are equal is read as grey. Of an OME-Zarr image the labels in it are taken. ``answers`` are
+    what a person said of files that leave something open; their axes are those of images, which
+    labels do not follow.
 
     Raises
     ------
@@ -109,7 +110,12 @@ def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) ->
     path = Path(path)
     if path.suffix.lower() in (".jpg", ".jpeg"):
         raise LabelError(f"{path}: JPEG changes label values; export labels as .tif or .png")
-    if _kind(path, ImageError) == "picture":
+    kind = _kind(path, ImageError)
+    if kind == "zarr":
+        from unetscope.images.annotations.label_images import read_label_values
+
+        return read_label_values(path, answers)
+    if kind == "picture":
         from unetscope.images.pictures import picture_pixels
 
         values = picture_pixels(path, palette_index=True)

@@ -19,7 +19,14 @@ from unetscope.errors import ImageError, OutputError
 from unetscope.images.claims import IMAGE, MARK, Claim
 from unetscope.images.damage import translated_errors
 from unetscope.images.micrograph import Micrograph, as_micrograph
-from unetscope.images.ngff import Axis, Multiscale, axes_of_names, multiscales_of, pixel_size
+from unetscope.images.ngff import (
+    Axis,
+    Multiscale,
+    axes_of_names,
+    is_known,
+    multiscales_of,
+    pixel_size,
+)
 from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.units import NGFF_WORDS
 from unetscope.images.writing import replacing
@@ -94,31 +101,47 @@ def image_in(path: Path, answers: Answers) -> ZarrImage:
     node, where = opened(path), path
     if isinstance(node, zarr.Array):
         return ZarrImage(where, title_of(path), None, node, None)
-    images = multiscales_of(dict(node.attrs))
+    images = images_of(path, node)
     title = title_of(path)
     if not images:
-        inside = images_inside(node)
-        chosen = _chosen_inside(path, node, inside, answers)
+        chosen, several = inside_chosen(path, node, answers)
         node, where = node[chosen], path / chosen
-        title = title if len(inside) == 1 else f"{title} {chosen.replace('/', '-')}"
+        title = f"{title} {chosen.replace('/', '-')}" if several else title
         if isinstance(node, zarr.Array):
             return ZarrImage(where, title, None, node, None)
-        images = multiscales_of(dict(node.attrs))[:1]
+        images = images_of(where, node)[:1]
     image = _chosen_multiscale(path, images, answers)
     array = _full_resolution(where, node, image)
     return ZarrImage(where, title, node, array, image, _level_notes(node, image, array))
 
 
-def _chosen_inside(path: Path, group: Any, inside: list[str], answers: Answers) -> str:
-    """Which of the images in a container or plate is meant."""
+def images_of(path: Path, group: Any) -> list[Multiscale]:
+    """The images that a group describes; an error names ``path``."""
+    try:
+        return multiscales_of(dict(group.attrs))
+    except ImageError as error:
+        raise ImageError(f"{path} cannot be read as OME-Zarr: {error}") from error
+
+
+def inside_chosen(path: Path, group: Any, answers: Answers) -> tuple[str, bool]:
+    """Which of the images in a container or plate is meant, and whether there are several.
+
+    Raises
+    ------
+    ImageError
+        If there is none.
+    Undecided
+        If there are several and none was chosen.
+    """
+    inside = images_inside(group)
     if not inside:
         there = ", ".join(sorted(map(str, group.keys()))[:5]) or "nothing"
         raise ImageError(f"{path} is a zarr group that holds no image ({there}); choose another")
     if len(inside) == 1:
-        return inside[0]
+        return inside[0], False
     chosen = _answered(answers.series, inside)
     if chosen is not None:
-        return chosen
+        return chosen, True
     named = len(inside) <= _MOST_NAMED
     choices = [Choice(one, _described(group, one) if named else one) for one in inside]
     text = f"{path.name} holds {len(inside)} images; which one is meant?"
@@ -129,15 +152,15 @@ def _answered(series: str | None, names: Sequence[str]) -> str | None:
     """The one of ``names`` that is meant by its name or its number from 0."""
     if series is None or series in names:
         return series
-    number = int(series) if series.isdecimal() else len(names)
-    return names[number] if number < len(names) else None
+    wanted = int(series) if series.isdecimal() else len(names)
+    return names[wanted] if wanted < len(names) else None
 
 
 def _described(group: Any, inside: str) -> str:
     node = group[inside]
     if isinstance(node, zarr.Array):
         return f"{inside}, an array of the shape {node.shape}"
-    named = [one.name for one in multiscales_of(dict(node.attrs)) if _is_name(one.name)]
+    named = [one.name for one in images_of(Path(inside), node) if _is_name(one.name)]
     return f"{inside} ({named[0]})" if named else inside
 
 
@@ -200,8 +223,10 @@ def micrograph_of(image: ZarrImage, axes: str | None) -> Micrograph:
     if np.dtype(array.dtype).kind not in "uifb" or 0 in array.shape:
         return as_micrograph(array, "yx")  # says what is wrong with it
     named = _axes_of(image)
-    found = arrangement(array.shape, np.dtype(array.dtype), named, axes, image.title)
+    found = arrangement(array.shape, np.dtype(array.dtype), named, axes, str(image.where))
     notes = [*image.notes, *found.notes]
+    if told is not None and told.version and not is_known(told.version):
+        notes.append(f"its version {told.version} is not known; it was read as 0.5")
     missing = stored_note(array)
     notes += [missing] if missing else []
     sizes, unit = None, None

@@ -14,7 +14,7 @@ import zarr
 from zarr.storage import ZipStore
 
 from unetscope.errors import ImageError
-from unetscope.images.ngff import multiscales_of, ome_part
+from unetscope.images.ngff import ome_part
 from unetscope.images.zarr_folder import METADATA, is_zarr
 
 #: How many images of a container or plate are looked for.
@@ -99,7 +99,7 @@ def _found(group: Any, levels: int) -> Iterator[str]:
         if name in ("labels", "OME"):
             continue
         node = group[name]
-        if isinstance(node, zarr.Array) or multiscales_of(dict(node.attrs)):
+        if isinstance(node, zarr.Array) or "multiscales" in ome_part(dict(node.attrs)):
             yield name
         elif levels > 1:
             yield from (f"{name}/{inner}" for inner in _found(node, levels - 1))

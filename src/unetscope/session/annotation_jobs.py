@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from unetscope.images.annotations.masks import (
 )
 from unetscope.images.annotations.values import AnnotatedClass, Annotations, as_annotations
 from unetscope.images.files import read_labels
+from unetscope.images.zarr_folder import is_zarr
 from unetscope.learning.classes import LabelClass
 
 
@@ -115,11 +115,7 @@ def new_classes(
 def _mask(request: ImportRequest) -> Path | None:
     """The mask file that is meant, or None where the source is of another kind."""
     source = request.source
-    if source.is_dir() and source.suffix.lower() != ".zarr" and not _holds_zarr(source):
+    if source.is_dir() and source.suffix.lower() != ".zarr" and not is_zarr(source):
         matched = match_masks([request.image_name], source)
         return matched.pairs[0][1] if matched.pairs else None  # the reader says what is wrong
     return source if source.suffix.lower() in MASK_SUFFIXES else None
-
-
-def _holds_zarr(folder: Path) -> Any:
-    return any((folder / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))

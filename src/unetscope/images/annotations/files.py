@@ -41,6 +41,7 @@ from unetscope.images.annotations.masks import (
 from unetscope.images.annotations.values import Annotations, ClassLike
 from unetscope.images.claims import LABELS, Claim
 from unetscope.images.questions import Answers
+from unetscope.images.zarr_folder import is_zarr
 
 _BY_SUFFIX = {
     ".zip": "imagej",
@@ -100,7 +101,7 @@ def read_annotations(
     shape = tuple(int(n) for n in image_shape)
     if len(shape) not in (2, 3) or min(shape) < 1:
         raise AnnotationError(f"the image shape {shape} is neither (y, x) nor (z, y, x)")
-    if path.is_dir() and path.suffix.lower() != ".zarr" and not _is_zarr(path):
+    if path.is_dir() and path.suffix.lower() != ".zarr" and not is_zarr(path):
         return read_mask(_mask_of(path, image_name), shape, table, answers=answers)
     match _kind_to_read(path):
         case "mask":
@@ -159,7 +160,8 @@ def write_annotations(
         or the file cannot be written there.
     """
     path = Path(path)
-    wanted = format or _BY_SUFFIX.get(path.suffix.lower(), "")
+    inferred = "ome-zarr" if is_zarr(path) else _BY_SUFFIX.get(path.suffix.lower(), "")
+    wanted = format or inferred
     if wanted not in FORMATS:
         raise OutputError(
             f"{path}: {wanted or path.suffix!r} is no format of annotations that is known; use one "
@@ -173,7 +175,7 @@ def write_annotations(
         "geojson": write_geojson,
     }
     if wanted == "ome-zarr":
-        from unetscope.images.annotations.ome_labels import write_ome_labels
+        from unetscope.images.annotations.ome_label_writer import write_ome_labels
 
         writers[wanted] = write_ome_labels
     writers[wanted](annotations, path, claim)
@@ -204,10 +206,6 @@ def _is_zipped_json(path: Path) -> bool:
     with annotation_errors(path, "ImageJ ROIs"), zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         return bool(json_members(archive)) and not any(n.lower().endswith(".roi") for n in names)
-
-
-def _is_zarr(path: Path) -> bool:
-    return any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
 
 
 def _mask_of(folder: Path, image_name: str | None) -> Path:

@@ -28,7 +28,7 @@ from unetscope.images.questions import Answers
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
 #: A mask with more values than this numbers its objects, not its classes.
-_MOST_CLASS_VALUES = 32
+MOST_CLASS_VALUES = 32
 # What is written before or behind an image's name to say "this is its mask".
 _MASK_WORDS = (
     "annotations?|annotated|cp[-_ ]?masks?|gt|ground[-_ ]?truth|labels?|labell?ed|masks?|"
@@ -124,6 +124,12 @@ def _bare_name(name: str) -> str:
     return _BEFORE.sub("", _BEHIND.sub("", stem)) or stem
 
 
+def is_called_mask(name: str) -> bool:
+    """Whether a name says that what it names is a mask: "a_labels.zarr", "mask"."""
+    stem = _ENDINGS.sub("", name.strip().lower())
+    return _bare_name(name) != stem or re.fullmatch(_MASK_WORDS, stem) is not None
+
+
 def propose_classes(
     labels: NDArray[Any], classes: Iterable[ClassLike] = ()
 ) -> tuple[ValueProposal, ...]:
@@ -213,7 +219,7 @@ def _kinds(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def _numbers_objects(kinds: NDArray[Any], known: Mapping[int, AnnotatedClass]) -> bool:
     """True if so many values, or so large ones, cannot be classes."""
     classes = known.keys() >= set(kinds[kinds > 0].tolist())
-    return bool(kinds[-1] > MOST_CLASSES or (len(kinds) > _MOST_CLASS_VALUES and not classes))
+    return bool(kinds[-1] > MOST_CLASSES or (len(kinds) > MOST_CLASS_VALUES and not classes))
 
 
 def _object_class(known: Mapping[int, AnnotatedClass]) -> AnnotatedClass:

@@ -1,42 +1,39 @@
-"""OME-Zarr labels: the group ``labels`` of an image, with names and colours, both ways.
+"""OME-Zarr labels as annotations: names, colours and objects of a label image.
 
-Version 0.5 (zarr 3), or 0.4 (zarr 2) beside an image of that version;
-https://ngff.openmicroscopy.org/0.5/#labels-md. Classes are the label image ``classes``, objects the
-label image ``instances``.
+https://ngff.openmicroscopy.org/0.5/#labels-md. Numbers that share a class are objects of it.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
+from numpy.typing import NDArray
 
-from unetscope.errors import AnnotationError, OutputError
 from unetscope.images.annotations.documents import annotation_errors
-from unetscope.images.annotations.masks import fitted, read_mask
+from unetscope.images.annotations.label_images import (
+    LabelImage,
+    label_image_at,
+    shape_of,
+    values_of,
+)
+from unetscope.images.annotations.masks import MOST_CLASS_VALUES, fitted, read_mask
 from unetscope.images.annotations.values import (
+    MOST_CLASSES,
     AnnotatedClass,
     Annotations,
     ClassLike,
     ClassTable,
     as_annotations,
     color_of,
-    color_parts,
 )
-from unetscope.images.claims import LABELS, MARK, STATE, Claim
-from unetscope.images.files import read_labels
-from unetscope.images.micrograph import Micrograph
-from unetscope.images.ome_zarr import is_zarr, read_ome_zarr
 from unetscope.images.questions import Answers
-from unetscope.images.units import NGFF_WORDS
-from unetscope.images.writing import replacing
+from unetscope.images.zarr_folder import is_zarr
 
-_CLASSES, _INSTANCES = "classes", "instances"
-_CHUNK = (64, 1024, 1024)
+_LARGEST = 2**32 - 1
 
 
 def read_ome_labels(
@@ -48,192 +45,179 @@ def read_ome_labels(
 ) -> Annotations:
     """Labels of an OME-Zarr: of an image, of its group ``labels``, or one label image.
 
-    ``image_name`` chooses among several label images.
+    Parameters
+    ----------
+    path, image_shape, classes
+        As in :func:`unetscope.images.annotations.files.read_annotations`.
+    image_name
+        Chooses among several label images, where one is called so.
+    answers
+        ``label_image`` chooses among several, ``series`` among the images of a container, and
+        ``values`` says whether numbers are classes or objects.
 
     Raises
     ------
     AnnotationError
-        If there are none, several without a choice, or they do not fit the image.
+        If there are no labels, or they do not fit the image.
+    Undecided
+        If there are several label images or images.
     """
+    said = answers or Answers()
     with annotation_errors(path, "OME-Zarr labels"):
-        chosen = _label_image(path, image_name)
-        said = _attributes(chosen).get("image-label")
-        named = _named_classes(said) if isinstance(said, dict) else []
-        if not named:
-            return read_mask(chosen, image_shape, classes, answers=answers)
-        labels = fitted(read_labels(chosen), image_shape)
-        table = ClassTable(classes)
-        values = {c.value: table.value_of(c.name, c.color, c.value) for c in named}
-        objects = chosen.parent / _INSTANCES
-        if chosen.name != _CLASSES:
-            objects = chosen / "labels" / _INSTANCES
-        instances = fitted(read_labels(objects), image_shape) if is_zarr(objects) else None
-        new = [f"{len(table.added)} classes are new: {', '.join(table.added)}"] * bool(table.added)
-        return as_annotations(_renumbered(labels, values), table.classes, instances, new)
+        found = label_image_at(path, said, image_name)
+        _check_shape(found, image_shape)
+        entries = _entries_of(found.said)
+        notes = [*found.notes, *entries.notes]
+        if not entries.classes:
+            zero = "unlabelled" if found.said and said.zero is None else said.zero
+            read = read_mask(found.where, image_shape, classes, answers=replace(said, zero=zero))
+        else:
+            values = fitted(values_of(found), image_shape)
+            table = ClassTable(classes)
+            if _number_objects(values, entries, found, table, said.values):
+                read = _as_objects(values, entries, table)
+            else:
+                read = _as_classes(values, entries, table)
+        read = _with_objects(read, found, image_shape)
+        return replace(read, notes=(*notes, *read.notes))
 
 
-def _label_image(path: Path, name: str | None) -> Path:
-    """The folder of the label image that is meant."""
-    if not path.is_dir():
-        raise AnnotationError("it is no OME-Zarr folder; choose the folder that ends in .zarr")
-    if "image-label" in _attributes(path) or (path / ".zarray").is_file():
-        return path
-    group = path if path.name == "labels" else path / "labels"
-    if not is_zarr(group):
-        return path
-    found = [str(label) for label in _attributes(group).get("labels") or ()]
-    preferred = [label for label in found if label == (name or _CLASSES)]
-    if len(found) != 1 and not preferred:
-        raise AnnotationError(
-            f"it holds {len(found)} label images ({', '.join(found[:8])}); choose the folder of one"
-        )
-    chosen = (group / (preferred or found)[0]).resolve()
-    if group.resolve() not in chosen.parents:
-        raise AnnotationError(f"it names the label image {chosen}, which lies outside; remove it")
-    return chosen
+def _check_shape(found: LabelImage, image_shape: tuple[int, ...]) -> None:
+    """Before a number is read, as what claims to be far larger does not belong to the image."""
+    shape = shape_of(found)
+    if sorted(n for n in shape if n > 1) != sorted(n for n in image_shape if n > 1):
+        fitted(np.broadcast_to(np.uint8(0), shape), image_shape)
 
 
-def _attributes(path: Path) -> dict[str, Any]:
-    """OME attributes of a zarr group, of version 0.5 or before; none where there are none."""
-    if not is_zarr(path):
-        return {}
-    attributes = dict(zarr.open(str(path), mode="r").attrs)
-    ome = attributes.get("ome")
-    return ome if isinstance(ome, dict) else attributes
+@dataclass(frozen=True)
+class _Entries:
+    """What a label image says of its numbers; what could not be read is in ``notes``."""
+
+    classes: dict[int, AnnotatedClass]
+    notes: tuple[str, ...]
 
 
-def _named_classes(said: dict[str, Any]) -> list[AnnotatedClass]:
-    """The classes that have a name in the metadata of a label image."""
-    colors = {
-        int(entry["label-value"]): color_of(entry["rgba"])
-        for entry in said.get("colors") or ()
-        if entry.get("rgba")
+def _entries_of(said: Mapping[str, Any]) -> _Entries:
+    """Names and colours by number; an odd entry is left out and counted, and the rest is kept."""
+    colors: dict[int, str] = {}
+    classes: dict[int, AnnotatedClass] = {}
+    odd: list[str] = []
+    for entry in _listed(said.get("colors")):
+        value, color = _value(entry), _color(entry)
+        if value is None or color is None:
+            odd.append("colors")
+        else:
+            colors.setdefault(value, color)
+    for entry in _listed(said.get("properties")):
+        value, name = _value(entry), _name(entry)
+        if value is None:
+            odd.append("properties")
+        elif name and value:
+            classes.setdefault(value, AnnotatedClass(value, name, colors.get(value, "")))
+    several = "entries" if len(odd) > 1 else "entry"
+    note = f"{len(odd)} {several} of the label metadata ({', '.join(dict.fromkeys(odd))}) left out"
+    return _Entries(classes, (f"{note}: no usable number or colour",) if odd else ())
+
+
+def _listed(told: Any) -> list[Any]:
+    return told if isinstance(told, list) else [] if told is None else [told]
+
+
+def _value(entry: Any) -> int | None:
+    """The number an entry is about; None if there is no whole one from 0 on."""
+    told = entry.get("label-value") if isinstance(entry, Mapping) else None
+    if isinstance(told, str) and told.strip().isdecimal():
+        told = int(told)
+    if isinstance(told, bool) or not isinstance(told, int | float) or told != told:
+        return None
+    return int(told) if 0 <= told <= _LARGEST and told == int(told) else None
+
+
+def _color(entry: Any) -> str | None:
+    parts = entry.get("rgba") if isinstance(entry, Mapping) else None
+    if not isinstance(parts, list) or len(parts) < 3:
+        return None
+    numbers = [part for part in parts[:3] if isinstance(part, int | float) and abs(part) < 1e6]
+    if len(numbers) < 3:
+        return None
+    shares = any(isinstance(part, float) and not part.is_integer() for part in numbers)
+    return color_of([part * 255 if shares and max(numbers) <= 1 else part for part in numbers])
+
+
+def _name(entry: Any) -> str:
+    """The class of an entry, or what it is called where no class is said."""
+    for key in ("class", "name"):
+        told = entry.get(key)
+        if isinstance(told, str | int | float) and not isinstance(told, bool):
+            return str(told).strip()
+    return ""
+
+
+def _number_objects(
+    values: NDArray[Any],
+    entries: _Entries,
+    found: LabelImage,
+    known: ClassTable,
+    answer: str | None,
+) -> bool:
+    """Whether the numbers are objects: several share a class, or there are too many for classes."""
+    if answer in ("classes", "objects"):
+        return answer == "objects"
+    names = [entry.name.casefold() for entry in entries.classes.values()]
+    if found.holds_classes or {one.name.casefold() for one in known.classes} >= set(names):
+        return False
+    large = bool(values.size) and int(values.max()) > MOST_CLASSES
+    return large or len(set(names)) < len(names) or len(names) > MOST_CLASS_VALUES
+
+
+def _as_objects(values: NDArray[Any], entries: _Entries, table: ClassTable) -> Annotations:
+    """Each number one object, of the class that its entry names."""
+    kinds = np.unique(values)
+    names = {entry.name.casefold() for entry in entries.classes.values()}
+    single = len(names) == len(entries.classes) > MOST_CLASS_VALUES
+    notes = [f"the numbers up to {int(kinds[-1])} were taken as objects"]
+    if single:
+        notes.append(f"the names of {len(names)} single objects have no place and were left out")
+    meant = [
+        0 if kind == 0 else _class_of(int(kind), entries, table, named=not single) for kind in kinds
+    ]
+    labels = np.asarray(meant, np.uint16)[np.searchsorted(kinds, values)]
+    return as_annotations(labels, table.classes, values, [*notes, *_new(table)])
+
+
+def _class_of(kind: int, entries: _Entries, table: ClassTable, named: bool) -> int:
+    entry = entries.classes.get(kind)
+    if entry is None or not named:
+        return table.value_of("object")
+    return table.value_of(entry.name, entry.color)
+
+
+def _as_classes(values: NDArray[Any], entries: _Entries, table: ClassTable) -> Annotations:
+    """Each number a class; those without an entry keep theirs."""
+    meant = {
+        value: table.value_of(entry.name, entry.color, value)
+        for value, entry in entries.classes.items()
     }
-    named = []
-    for entry in said.get("properties") or ():
-        value = int(entry["label-value"])
-        called = entry.get("name", entry.get("class"))
-        if called and value:
-            named.append(AnnotatedClass(value, str(called), colors.get(value, "")))
-    return named
+    if any(value != number for value, number in meant.items()):
+        kinds = np.unique(values)
+        numbers = np.asarray([meant.get(int(kind), int(kind)) for kind in kinds])
+        values = numbers[np.searchsorted(kinds, values)]
+    return as_annotations(values, table.classes, None, _new(table))
 
 
-def _renumbered(labels: Any, values: dict[int, int]) -> Any:
-    """``labels`` with the values of the class table; those without a name stay as they are."""
-    if all(old == new for old, new in values.items()):
-        return labels
-    if labels.dtype.itemsize > 2:
-        labels = as_annotations(labels).labels
-    table = np.arange(2**16)
-    for old, new in values.items():
-        table[old] = new
-    return table[labels]
+def _new(table: ClassTable) -> list[str]:
+    count = len(table.added)
+    classes = "class is" if count == 1 else "classes are"
+    return [f"{count} {classes} new: {', '.join(table.added)}"] if count else []
 
 
-def write_ome_labels(annotations: Annotations, path: Path, claim: Claim = LABELS) -> None:
-    """Write labels into the OME-Zarr image at ``path``, or where there is none a label image.
-
-    Raises
-    ------
-    AnnotationError
-        If the image at ``path`` has another shape than the labels.
-    OutputError
-        If ``path`` is something else than OME-Zarr, or cannot be written.
-    """
-    if path.exists() and not is_zarr(path):
-        raise OutputError(f"{path} is there already and is no OME-Zarr folder; choose another name")
-    attributes = _attributes(path) if path.exists() else {}
-    if "multiscales" in attributes and "image-label" not in attributes:
-        with annotation_errors(path, "OME-Zarr"):
-            image = read_ome_zarr(path)
-            fitted(annotations.labels, image.spatial_shape)
-        form = _Form(annotations.labels.ndim, image, 2 if (path / ".zgroup").is_file() else 3)
-        _add_labels(path, _CLASSES, annotations.labels, form, annotations, claim)
-        if annotations.instances is not None:
-            _add_labels(path, _INSTANCES, annotations.instances, form, None, claim)
-        return
-    form = _Form(annotations.labels.ndim, None, 3)
-    with replacing(path, claim) as temporary:
-        _write_image(temporary, annotations.labels, form, annotations, claim)
-        if annotations.instances is not None:
-            _add_labels(temporary, _INSTANCES, annotations.instances, form, None, claim)
-
-
-class _Form:
-    """How label images are written: their axes, pixel size and version."""
-
-    def __init__(self, ndim: int, image: Micrograph | None, zarr_format: int) -> None:
-        self.zarr_format: Any = zarr_format
-        self.version = "0.4" if zarr_format == 2 else "0.5"
-        self.names = list("zyx"[-ndim:])
-        self.scale, unit = [1.0] * ndim, None
-        if image is not None and image.pixel_size is not None:
-            sizes = dict(zip(image.spatial_axes, image.pixel_size, strict=True))
-            self.scale = [sizes.get(name, 1.0) for name in self.names]
-            unit = NGFF_WORDS.get(image.unit or "")
-        self._unit = {} if unit is None else {"unit": unit}
-
-    def multiscales(self, name: str) -> list[dict[str, Any]]:
-        """The metadata of an image of one resolution."""
-        scale = {"type": "scale", "scale": self.scale}
-        return [
-            {
-                **({"version": "0.4"} if self.zarr_format == 2 else {}),
-                "name": name,
-                "axes": [{"name": n, "type": "space", **self._unit} for n in self.names],
-                "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
-            }
-        ]
-
-
-def _add_labels(
-    root: Path,
-    name: str,
-    pixels: Any,
-    form: _Form,
-    annotations: Annotations | None,
-    claim: Claim,
-) -> None:
-    """Write the label image ``name`` into ``root`` and list it there once it is complete."""
-    group = root / "labels"
-    group.mkdir(exist_ok=True)
-    with replacing(group / name, claim) as temporary:
-        _write_image(temporary, pixels, form, annotations, claim)
-    listed = group / (".zattrs" if form.zarr_format == 2 else "zarr.json")
-    content = json.loads(listed.read_bytes()) if listed.is_file() else {}
-    if form.zarr_format == 2:
-        holder = content
-        with replacing(group / ".zgroup", STATE) as temporary:
-            temporary.write_text(json.dumps({"zarr_format": 2}))
-    else:
-        content = {"zarr_format": 3, "node_type": "group", **content}
-        holder = content.setdefault("attributes", {}).setdefault("ome", {"version": "0.5"})
-    holder["labels"] = [*(n for n in holder.get("labels", ()) if n != name), name]
-    with replacing(listed, STATE) as temporary:
-        temporary.write_text(json.dumps(content, indent=2))
-
-
-def _write_image(
-    folder: Path, pixels: Any, form: _Form, annotations: Annotations | None, claim: Claim
-) -> None:
-    """One label image, with names and colours of the classes where there are ``annotations``."""
-    group = zarr.open_group(str(folder), mode="w", zarr_format=form.zarr_format)
-    chunks = tuple(map(min, _CHUNK[-pixels.ndim :], pixels.shape))
-    slashes = {"name": "v2", "separator": "/"}
-    options = (
-        {"chunk_key_encoding": slashes}
-        if form.zarr_format == 2
-        else {"dimension_names": form.names}
-    )
-    group.create_array("0", data=pixels, chunks=chunks, **options)
-    told: dict[str, Any] = {"version": form.version, "source": {"image": "../../"}}
-    if annotations is not None:
-        told["colors"] = [
-            {"label-value": c.value, "rgba": [*color_parts(c.color), 255]}
-            for c in annotations.classes
-        ]
-        told["properties"] = [{"label-value": c.value, "name": c.name} for c in annotations.classes]
-    name = _INSTANCES if annotations is None else _CLASSES
-    ome: dict[str, Any] = {"multiscales": form.multiscales(name), "image-label": told}
-    group.attrs[MARK] = {"role": str(claim.role)}
-    group.attrs.update(ome if form.zarr_format == 2 else {"ome": {"version": "0.5", **ome}})
+def _with_objects(
+    read: Annotations, found: LabelImage, image_shape: tuple[int, ...]
+) -> Annotations:
+    """The objects that unetscope wrote along with these labels."""
+    if found.objects is None or not is_zarr(found.objects):
+        return read
+    objects = LabelImage(found.objects, {})
+    _check_shape(objects, image_shape)
+    values = fitted(values_of(objects), image_shape)
+    return as_annotations(read.labels, read.classes, values, read.notes)

@@ -1,0 +1,641 @@
+"""Zarrs as people have them: what is read, asked, refused. Each is written here, by zarr itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from numpy.typing import NDArray
+
+from corpus.cases import Case, grey
+from unetscope.errors import AnnotationError, ImageError, LabelError
+from unetscope.images.annotations.files import read_annotations
+from unetscope.images.files import read_labels, read_micrograph
+from unetscope.images.questions import Answers, Undecided
+
+PLANE = grey()
+STACK = grey((5, 64, 80), seed=1)
+CHANNELS = grey((2, 64, 80), seed=2)
+LABELS = np.zeros((64, 80), np.uint8)
+LABELS[5:15, 5:30], LABELS[40:60, 40:70] = 1, 2
+
+Make = Callable[[Path], Path]
+
+
+def axes(names: str, *units: str | None) -> list[dict[str, str]]:
+    """Axes of the metadata, with the units of z, y, x in their order; µm for all by default."""
+    left = list(units or ["micrometer"] * 3)
+    told = []
+    for name in names:
+        kind = {"t": "time", "c": "channel"}.get(name, "space")
+        unit = left.pop(0) if kind == "space" and left else None
+        told.append({"name": name, "type": kind, **({"unit": unit} if unit else {})})
+    return told
+
+
+def scaled(*sizes: float) -> list[dict[str, Any]]:
+    return [{"type": "scale", "scale": list(sizes)}]
+
+
+def image(names: Any, transformations: Any = (), **more: Any) -> dict[str, Any]:
+    """The metadata of one image with one level."""
+    told = axes(names) if isinstance(names, str) else names
+    level = {
+        "path": "0",
+        **({"coordinateTransformations": transformations} if transformations else {}),
+    }
+    return {"multiscales": [{"axes": told, "datasets": [level], **more}]}
+
+
+def ngff(
+    path: Path,
+    pixels: NDArray[Any] | None,
+    told: Mapping[str, Any],
+    inside: str = "",
+    version: str = "0.5",
+    **options: Any,
+) -> Path:
+    """A group with metadata of 0.5 and later (zarr 3), or of 0.4 and before (zarr 2)."""
+    old = version < "0.5"
+    group = zarr.open_group(str(path), mode="a", zarr_format=2 if old else 3)
+    group = group.require_group(inside) if inside else group
+    if old:
+        group.attrs.update({k: v for k, v in told.items() if k != "multiscales"})
+        many = told.get("multiscales")
+        group.attrs.update(
+            {"multiscales": [{"version": version, **m} for m in many]} if many else {}
+        )
+    else:
+        group.attrs["ome"] = {"version": version, **told}
+    if pixels is not None:
+        group.create_array("0", data=pixels, **options)
+    return path
+
+
+def made(pixels: NDArray[Any] | None, told: Mapping[str, Any], **options: Any) -> Make:
+    return lambda folder: ngff(folder / "a.zarr", pixels, told, **options)
+
+
+def reads(
+    pixels: NDArray[Any],
+    names: str,
+    size: tuple[float, ...] | None = None,
+    unit: str | None = None,
+    *notes: str,
+    name: str = "a",
+    answers: Answers | None = None,
+) -> Callable[[Path], None]:
+    """The image has these pixels, axes and size, and the notes say these words and no more."""
+
+    def expect(path: Path) -> None:
+        found = read_micrograph(path, answers=answers)
+        assert (found.axes, found.unit, found.name) == (names, unit, name)
+        assert found.pixel_size == (None if size is None else pytest.approx(size, rel=1e-9))
+        np.testing.assert_array_equal(np.asarray(found.pixels), pixels)
+        assert len(found.notes) == len(notes), found.notes
+        for told, word in zip(found.notes, notes, strict=True):
+            assert word in told
+
+    return expect
+
+
+def refuses(*words: str, error: type[Exception] = ImageError) -> Callable[[Path], None]:
+    """Reading the image is refused, with the name of the file and these words."""
+
+    def expect(path: Path) -> None:
+        with pytest.raises(error) as refused:
+            np.asarray(read_micrograph(path).pixels)
+        assert not isinstance(refused.value, Undecided)
+        for word in (path.name, *words):
+            assert word in str(refused.value)
+
+    return expect
+
+
+def asks(
+    about: str, choices: Sequence[str], answered: Mapping[str, Callable[[Path], None]]
+) -> Callable[[Path], None]:
+    """The question has these choices; with an answer the file is read as expected."""
+
+    def expect(path: Path) -> None:
+        with pytest.raises(Undecided) as asked:
+            read_micrograph(path)
+        question = asked.value.question
+        assert question.about == about and path.name in question.text
+        assert [choice.value for choice in question.choices] == list(choices)
+        for reading in answered.values():
+            reading(path)
+
+    return expect
+
+
+def labelled(
+    labels: NDArray[Any],
+    classes: Sequence[tuple[int, str]],
+    *notes: str,
+    objects: NDArray[Any] | None = None,
+    answers: Answers | None = None,
+) -> Callable[[Path], None]:
+    """Annotations with these labels, classes and objects; each of ``notes`` is in some note."""
+
+    def expect(path: Path) -> None:
+        found = read_annotations(path, labels.shape, answers=answers)
+        np.testing.assert_array_equal(found.labels, labels)
+        assert [(c.value, c.name) for c in found.classes] == list(classes)
+        if objects is None:
+            assert found.instances is None
+        else:
+            np.testing.assert_array_equal(found.instances, objects)
+        for word in notes:
+            assert any(word in note for note in found.notes), found.notes
+
+    return expect
+
+
+def no_labels(*words: str) -> Callable[[Path], None]:
+    """Neither door takes the image for labels."""
+
+    def expect(path: Path) -> None:
+        for error, read in (
+            (AnnotationError, lambda: read_annotations(path, (64, 80))),
+            ((LabelError, ImageError), lambda: read_labels(path)),
+        ):
+            with pytest.raises(error) as refused:
+                read()
+            assert not isinstance(refused.value, Undecided)
+            for word in words:
+                assert word in str(refused.value)
+
+    return expect
+
+
+def old(version: str, pixels: NDArray[Any], **told: Any) -> Make:
+    """Zarr 2 of an early version: one image, whose metadata are ``told``."""
+
+    def make(folder: Path) -> Path:
+        level = {"datasets": [{"path": "0"}], **told}
+        return ngff(folder / "a.zarr", pixels, {"multiscales": [level]}, version=version)
+
+    return make
+
+
+def bare(pixels: NDArray[Any], **options: Any) -> Make:
+    def make(folder: Path) -> Path:
+        attributes = options.pop("attributes", None)
+        array = zarr.create_array(str(folder / "a.zarr"), data=pixels, **options)
+        array.attrs.update(attributes or {})
+        return folder / "a.zarr"
+
+    return make
+
+
+def version_6(names: str, transformations: Any, pixels: NDArray[Any], version: str = "0.6") -> Make:
+    system = {"name": "physical", "axes": axes(names)}
+    level = {"path": "0", "coordinateTransformations": transformations}
+    return made(
+        pixels,
+        {"multiscales": [{"coordinateSystems": [system], "datasets": [level]}]},
+        version=version,
+    )
+
+
+def container(*series: NDArray[Any], listed: bool = True, names: Sequence[str] = ()) -> Make:
+    """A bioformats2raw container with images called 0, 1, …"""
+
+    def make(folder: Path) -> Path:
+        path = ngff(folder / "a.zarr", None, {"bioformats2raw.layout": 3})
+        if listed:
+            ngff(path, None, {"series": [str(n) for n in range(len(series))]}, "OME")
+        for number, pixels in enumerate(series):
+            called = {"name": names[number]} if names else {}
+            ngff(path, pixels, image("zyx"[-pixels.ndim :], **called), str(number))
+        return path
+
+    return make
+
+
+def plate(*fields: str, listed: bool = True) -> Make:
+    """A plate with an image per field "A/1/0", each with grey values of its own."""
+
+    def make(folder: Path) -> Path:
+        wells = sorted({field.rpartition("/")[0] for field in fields})
+        told = {"wells": [{"path": well} for well in wells]} if listed else {}
+        path = ngff(folder / "a.zarr", None, {"plate": told})
+        for well in wells if listed else ():
+            names = [f.rpartition("/")[2] for f in fields if f.rpartition("/")[0] == well]
+            ngff(path, None, {"well": {"images": [{"path": name} for name in names]}}, well)
+        for number, field in enumerate(fields):
+            ngff(path, grey(seed=number), image("yx"), field)
+        return path
+
+    return make
+
+
+def inside(make: Make, below: str) -> Make:
+    return lambda folder: make(folder) / below
+
+
+S = scaled
+UM = "µm"
+
+READING = [
+    Case(
+        f"zarr {2 if version < '0.5' else 3}, {names}",
+        "Versions 0.4 and 0.5",
+        made(pixels, image(names, S(*scale)), version=version),
+        reads(pixels, names, scale[-len(names.replace("c", "")) :], UM),
+    )
+    for version in ("0.4", "0.5")
+    for names, pixels, scale in (
+        ("yx", PLANE, (0.2, 0.1)),
+        ("zyx", STACK, (3, 0.2, 0.1)),
+        ("cyx", CHANNELS, (1, 0.2, 0.1)),
+        ("yxc", grey((64, 80, 3)), (0.2, 0.1, 1)),
+        ("zcyx", grey((4, 2, 30, 40)), (3, 1, 0.2, 0.1)),
+    )
+    if names != "yxc" and names != "zcyx"
+] + [
+    Case(
+        "colour, channels last",
+        "Versions 0.4 and 0.5",
+        made(grey((64, 80, 3)), image("yxc", S(0.2, 0.1, 1))),
+        reads(grey((64, 80, 3)), "yxc", (0.2, 0.1), UM),
+    ),
+    Case(
+        "planes of channels",
+        "Versions 0.4 and 0.5",
+        made(grey((4, 2, 30, 40)), image("zcyx", S(3, 1, 0.2, 0.1))),
+        reads(grey((4, 2, 30, 40)), "zcyx", (3, 0.2, 0.1), UM),
+    ),
+    Case(
+        "scales on the level and on the image",
+        "Versions 0.4 and 0.5",
+        made(PLANE, image("yx", S(0.2, 0.1), coordinateTransformations=S(10, 10))),
+        reads(PLANE, "yx", (2, 1), UM),
+    ),
+    Case(
+        "scale and translation",
+        "Versions 0.4 and 0.5",
+        made(PLANE, image("yx", [*S(0.2, 0.1), {"type": "translation", "translation": [7, 9]}])),
+        reads(PLANE, "yx", (0.2, 0.1), UM),
+    ),
+    Case(
+        "a name of its own",
+        "Versions 0.4 and 0.5",
+        made(PLANE, image("yx", name="gold on carbon")),
+        reads(PLANE, "yx", name="gold on carbon"),
+    ),
+    Case(
+        "big-endian, Fortran order",
+        "Versions 0.4 and 0.5",
+        made(PLANE.astype(">u2") * 9, image("yx"), version="0.4", order="F"),
+        reads(PLANE.astype("u2") * 9, "yx"),
+    ),
+    Case(
+        "0.1",
+        "Versions 0.1 and 0.2",
+        old("0.1", STACK[None, None]),
+        reads(STACK, "zyx"),
+    ),
+    Case(
+        "0.2", "Versions 0.1 and 0.2", old("0.2", CHANNELS[None, :, None]), reads(CHANNELS, "cyx")
+    ),
+    Case(
+        "0.2 of another rank",
+        "Versions 0.1 and 0.2",
+        old("0.2", STACK),
+        asks("axes", ["zyx", "cyx", "yxc"], {"zyx": reads(STACK, "zyx", answers=Answers("zyx"))}),
+    ),
+    Case("0.3", "Version 0.3", old("0.3", STACK, axes=["z", "y", "x"]), reads(STACK, "zyx")),
+    Case(
+        "0.3 with channels",
+        "Version 0.3",
+        old("0.3", CHANNELS[None], axes=["t", "c", "y", "x"]),
+        reads(CHANNELS, "cyx"),
+    ),
+    Case(
+        "names of coordinate systems",
+        "Version 0.6",
+        version_6("zyx", [{**S(1, 0.2, 0.1)[0], "input": "0", "output": "physical"}], STACK),
+        reads(STACK, "zyx", (1, 0.2, 0.1), UM),
+    ),
+    Case(
+        "paths and objects",
+        "Version 0.6",
+        version_6(
+            "cyx",
+            [{**S(1, 0.2, 0.1)[0], "input": {"path": "0"}, "output": {"name": "physical"}}],
+            CHANNELS,
+            "0.6.dev2",
+        ),
+        reads(CHANNELS, "cyx", (0.2, 0.1), UM),
+    ),
+    Case(
+        "an unknown version without axes",
+        "A later version",
+        made(STACK, {"multiscales": [{"datasets": [{"path": "0"}], "spaces": []}]}, version="0.9"),
+        refuses("0.9", "0.5"),
+    ),
+    Case(
+        "an unknown version whose axes are told",
+        "A later version",
+        made(STACK, image("zyx", S(1, 0.2, 0.1)), version="0.9"),
+        reads(STACK, "zyx", (1, 0.2, 0.1), UM, "0.9"),
+    ),
+    Case(
+        "dimension names of zarr 3",
+        "Names of dimensions (zarr 3, xarray)",
+        bare(STACK, dimension_names=["z", "y", "x"]),
+        reads(STACK, "zyx"),
+    ),
+    Case(
+        "dimension names in words",
+        "Names of dimensions (zarr 3, xarray)",
+        bare(STACK, dimension_names=["Channel", "Row", "Column"]),
+        reads(STACK, "cyx"),
+    ),
+    Case(
+        "xarray",
+        "Names of dimensions (zarr 3, xarray)",
+        bare(STACK, zarr_format=2, attributes={"_ARRAY_DIMENSIONS": ["z", "y", "x"]}),
+        reads(STACK, "zyx"),
+    ),
+    Case(
+        "names beside OME metadata without axes",
+        "Names of dimensions (zarr 3, xarray)",
+        made(
+            STACK,
+            {"multiscales": [{"datasets": [{"path": "0"}]}]},
+            dimension_names=["z", "y", "x"],
+        ),
+        reads(STACK, "zyx"),
+    ),
+    Case(
+        "xyz",
+        "Axes in another order",
+        made(STACK.transpose(2, 1, 0).copy(), image("xyz", S(0.1, 0.2, 3))),
+        reads(STACK, "zyx", (3, 0.2, 0.1), UM, "turned"),
+    ),
+    Case(
+        "xy",
+        "Axes in another order",
+        made(PLANE.T.copy(), image("xy", S(0.1, 0.2))),
+        reads(PLANE, "yx", (0.2, 0.1), UM, "turned"),
+    ),
+    Case(
+        "upper case",
+        "Axes in another order",
+        made(STACK, image("ZYX", S(3, 0.2, 0.1))),
+        reads(STACK, "zyx", (3, 0.2, 0.1), UM),
+    ),
+    Case(
+        "a phase axis",
+        "Axes that are not known",
+        made(STACK, image("pyx")),
+        asks("axes", ["zyx", "cyx", "yxc"], {"cyx": reads(STACK, "cyx", answers=Answers("cyx"))}),
+    ),
+    Case(
+        "a type says what the name does not",
+        "Axes that are not known",
+        made(STACK, image([{"name": "dye", "type": "channel"}, *axes("yx")])),
+        reads(STACK, "cyx"),
+    ),
+    Case(
+        "no names",
+        "Axes that are not known",
+        made(STACK, image([{"type": "space"}] * 3)),
+        asks("axes", ["zyx", "cyx", "yxc"], {"zyx": reads(STACK, "zyx", answers=Answers("zyx"))}),
+    ),
+    Case(
+        "twice the same name",
+        "Axes that are not known",
+        made(STACK, image("yyx")),
+        asks("axes", ["zyx", "cyx", "yxc"], {"zyx": reads(STACK, "zyx", answers=Answers("zyx"))}),
+    ),
+    Case(
+        "fewer names than axes",
+        "Axes that are not known",
+        made(STACK, image("yx")),
+        asks("axes", ["zyx", "cyx", "yxc"], {"zyx": reads(STACK, "zyx", answers=Answers("zyx"))}),
+    ),
+    Case(
+        "t, c and z of length 1",
+        "Axes of length 1",
+        made(PLANE[None, None, None], image("tczyx", S(1, 1, 3, 0.2, 0.1))),
+        reads(PLANE, "yx", (0.2, 0.1), UM),
+    ),
+    Case(
+        "an unknown axis of length 1",
+        "Axes of length 1",
+        made(PLANE[None], image("pyx")),
+        reads(PLANE, "yx"),
+    ),
+    Case(
+        "one row",
+        "Axes of length 1",
+        made(PLANE[:1], image("yx")),
+        reads(PLANE[:1], "yx"),
+    ),
+    Case(
+        "three points",
+        "Several time points",
+        made(STACK[:3], image("tyx")),
+        refuses("3 time points"),
+    ),
+    Case(
+        "three points of 0.1",
+        "Several time points",
+        old("0.1", STACK[:3][:, None, None]),
+        refuses("3 time points"),
+    ),
+    *(
+        Case(
+            name,
+            "Transformations (sequence, affine, axes exchanged, by dimension)",
+            made(PLANE, image("yx", [told])),
+            reads(PLANE, "yx", size, UM),
+        )
+        for name, told, size in (
+            ("sequence", {"type": "sequence", "transformations": S(0.2, 0.1)}, (0.2, 0.1)),
+            (
+                "two scales in a sequence",
+                {"type": "sequence", "transformations": S(0.2, 0.1) * 2},
+                (0.04, 0.01),
+            ),
+            ("affine", {"type": "affine", "affine": [[0.2, 0, 5], [0, 0.1, 5]]}, (0.2, 0.1)),
+            (
+                "turned affine",
+                {"type": "affine", "affine": [[0, 0.1, 0], [-0.2, 0, 0]]},
+                (0.2, 0.1),
+            ),
+            (
+                "by dimension",
+                {
+                    "type": "byDimension",
+                    "transformations": [
+                        {**S(0.2)[0], "input_axes": ["y"], "output_axes": ["y"]},
+                        {**S(0.1)[0], "input_axes": ["x"], "output_axes": ["x"]},
+                    ],
+                },
+                (0.2, 0.1),
+            ),
+        )
+    ),
+    Case(
+        "numbers in an array",
+        "Transformations (sequence, affine, axes exchanged, by dimension)",
+        lambda folder: _with_numbers(
+            ngff(folder / "a.zarr", PLANE, image("yx", [{"type": "scale", "path": "s"}]))
+        ),
+        reads(PLANE, "yx", (0.2, 0.1), UM),
+    ),
+    *(
+        Case(
+            name,
+            "No usable scale",
+            made(PLANE, image("yx", told)),
+            reads(PLANE, "yx", None, None, *notes),
+        )
+        for name, told, notes in (
+            ("none", (), ()),
+            ("identity", [{"type": "identity"}], ()),
+            ("translation alone", [{"type": "translation", "translation": [3, 4]}], ()),
+            ("zero", S(0, 0.1), ("along y",)),
+            ("negative", S(-0.1, 0.1), ("along y",)),
+            ("not a number", S(float("nan"), 0.1), ("along y",)),
+            ("infinite", S(0.1, float("inf")), ("along x",)),
+            ("too few numbers", S(0.1), ("(1,)",)),
+            ("words", [{"type": "scale", "scale": ["a", "b"]}], ("cannot be read",)),
+            ("a path that is not there", [{"type": "scale", "path": "s"}], ("cannot be read",)),
+            (
+                "an affine that is none",
+                [{"type": "affine", "affine": [[1, 2, 0], [2, 4, 0]]}],
+                ("no mapping",),
+            ),
+            ("displacements", [{"type": "displacements", "path": "d"}], ("displacements",)),
+        )
+    ),
+    Case(
+        "the scale of channels does not count",
+        "No usable scale",
+        made(CHANNELS, image("cyx", S(0, 0.2, 0.1))),
+        reads(CHANNELS, "cyx", (0.2, 0.1), UM),
+    ),
+    Case(
+        "nm and µm",
+        "Units",
+        made(STACK, image(axes("zyx", "micrometer", "nanometer", "nanometer"), S(0.03, 4, 4))),
+        reads(STACK, "zyx", (30, 4, 4), "nm"),
+    ),
+    Case(
+        "a unit for x alone",
+        "Units",
+        made(PLANE, image(axes("yx", None, "nanometer"), S(4, 4))),
+        reads(PLANE, "yx", (4, 4), "nm", "y has no unit"),
+    ),
+    Case(
+        "a scale without a unit",
+        "Units",
+        made(PLANE, image(axes("yx", None, None), S(4, 4))),
+        reads(PLANE, "yx", None, None, "no unit"),
+    ),
+    Case(
+        "a scale of 1 without a unit",
+        "Units",
+        made(PLANE, image(axes("yx", None, None), S(1, 1))),
+        reads(PLANE, "yx"),
+    ),
+    Case(
+        "pixels",
+        "Units",
+        made(PLANE, image(axes("yx", "pixel", "pixel"), S(1, 1))),
+        reads(PLANE, "yx"),
+    ),
+    Case(
+        "a length and a time",
+        "Units",
+        made(PLANE, image(axes("yx", "second", "nanometer"), S(4, 4))),
+        reads(PLANE, "yx", None, None, "not comparable"),
+    ),
+    Case(
+        "a unit that is no word",
+        "Units",
+        made(PLANE, image([{"name": "y", "unit": 3}, {"name": "x", "unit": {}}], S(4, 4))),
+        reads(PLANE, "yx", None, None, "no unit"),
+    ),
+    Case("one series", "bioformats2raw container", container(PLANE), reads(PLANE, "yx")),
+    Case(
+        "one series, not listed",
+        "bioformats2raw container",
+        container(PLANE, listed=False),
+        reads(PLANE, "yx"),
+    ),
+    Case(
+        "three series",
+        "bioformats2raw container",
+        container(PLANE, STACK, PLANE // 2, names=("overview", "detail", "0")),
+        asks(
+            "series",
+            ["0", "1", "2"],
+            {
+                "0": reads(PLANE, "yx", name="overview", answers=Answers(series="0")),
+                "1": reads(STACK, "zyx", name="detail", answers=Answers(series="1")),
+                "2": reads(PLANE // 2, "yx", name="a 2", answers=Answers(series="2")),
+            },
+        ),
+    ),
+    Case(
+        "the folder of a series",
+        "bioformats2raw container",
+        inside(container(PLANE, STACK), "0"),
+        reads(PLANE, "yx", name="a 0"),
+    ),
+    Case(
+        "eleven series are in the order of their numbers",
+        "bioformats2raw container",
+        container(*(PLANE + n for n in range(11)), listed=False),
+        asks(
+            "series",
+            [str(n) for n in range(11)],
+            {"10": reads(PLANE + 10, "yx", name="a 10", answers=Answers(series="10"))},
+        ),
+    ),
+    Case("one field", "Plate", plate("B/03/0"), reads(grey(seed=0), "yx")),
+    Case(
+        "one field, not listed", "Plate", plate("B/03/0", listed=False), reads(grey(seed=0), "yx")
+    ),
+    Case(
+        "three fields",
+        "Plate",
+        plate("A/1/0", "A/1/1", "B/2/0"),
+        asks(
+            "series",
+            ["A/1/0", "A/1/1", "B/2/0"],
+            {
+                "name": reads(grey(seed=1), "yx", name="a A-1-1", answers=Answers(series="A/1/1")),
+                "number": reads(grey(seed=2), "yx", name="a B-2-0", answers=Answers(series="2")),
+            },
+        ),
+    ),
+    Case(
+        "a well of one field",
+        "Plate",
+        inside(plate("A/1/0", "B/2/0"), "B/2"),
+        reads(grey(seed=1), "yx", name="a B-2"),
+    ),
+    Case(
+        "a field",
+        "Plate",
+        inside(plate("A/1/0", "B/2/0"), "B/2/0"),
+        reads(grey(seed=1), "yx", name="a B-2-0"),
+    ),
+]
+
+
+def _with_numbers(path: Path) -> Path:
+    zarr.create_array(f"{path}/s", data=np.array([0.2, 0.1]))
+    return path
