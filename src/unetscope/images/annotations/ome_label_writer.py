@@ -82,9 +82,10 @@ def _refuse_what_holds_images(path: Path, told: Mapping[str, Any]) -> None:
     if inside:
         named = ", ".join(str(path / one) for one in inside[:_MOST_TOLD])
         more = f" and {len(inside) - _MOST_TOLD} more" if len(inside) > _MOST_TOLD else ""
+        what = "one image" if len(inside) == 1 else f"{len(inside)} images"
         raise OutputError(
-            f"{path} holds {len(inside)} images; choose one of them for the labels to be written "
-            f"into ({named}{more}), or another name"
+            f"{path} holds {what} and is not replaced; choose another name, or an image inside it "
+            f"for the labels to be written into ({named}{more})"
         )
 
 
