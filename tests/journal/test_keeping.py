@@ -192,7 +192,7 @@ def test_a_stack_is_kept_plane_by_plane(tmp_path: Path) -> None:
 
 def test_adopted_labels_are_in_the_journal_at_once(window: Window, tmp_path: Path) -> None:
     labels = np.zeros(PIXELS.shape, np.int32)
-    labels[5:9, 5:9] = 70_000
+    labels[5:9, 5:9] = 60_000
     layer = window.viewer.add_labels(labels)
     window.layers.adopt(window.key, layer_key(layer))
     assert np.array_equal(on_disk(tmp_path), labels)

@@ -55,6 +55,11 @@ class TiledLabels:
         """Bytes that are really taken."""
         return sum(tile.nbytes for tile in self._tiles.values())
 
+    def values(self) -> list[int]:
+        """The different values, in order."""
+        found = {0} if self.size else set()
+        return sorted(found.union(*(np.unique(tile).tolist() for tile in self._tiles.values())))
+
     def written_since(self, clock: int) -> set[int]:
         """The tiles written to after ``clock``."""
         return {tile for tile, at in self._written.items() if at > clock}

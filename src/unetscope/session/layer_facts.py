@@ -12,6 +12,8 @@ from unetscope.learning.classes import LabelClass
 from unetscope.session.axes import axes_choices
 
 ROLE = "unetscope"  # key of a layer's metadata: what the layer is for
+LARGEST_SHOWN = 2**16 - 1  # label value that napari can give a colour of its own
+OWN = "layer"  # key of that note: the layer it was written for
 
 
 def layer_key(layer: Any) -> str:
@@ -19,10 +21,23 @@ def layer_key(layer: Any) -> str:
     return str(layer.unique_id)
 
 
-def role_of(layer: Any) -> str:
-    """ "strokes" or "result" for the layers unetscope made, "" for others."""
+def note_of(layer: Any) -> dict[str, Any]:
+    """What we noted of a layer; nothing for a copy of it, for napari copies the metadata along."""
     note = layer.metadata.get(ROLE)
-    return str(note.get("role", "")) if isinstance(note, dict) else ""
+    if not isinstance(note, dict) or note.get(OWN, layer_key(layer)) != layer_key(layer):
+        return {}
+    return note
+
+
+def sign(layer: Any, **noted: Any) -> None:
+    """Note more of a layer, and that the note is of this one alone."""
+    note = {**note_of(layer), **noted, OWN: layer_key(layer)}
+    layer.metadata = {**layer.metadata, ROLE: note}
+
+
+def role_of(layer: Any) -> str:
+    """ "strokes" or "result" for the layers unetscope made, "" for others and for copies."""
+    return str(note_of(layer).get("role", ""))
 
 
 def class_colormap(
@@ -30,8 +45,8 @@ def class_colormap(
 ) -> DirectLabelColormap:
     """The colours of the classes; unlabelled and ``hidden`` are clear, unknown values are grey."""
     colors: dict[int | None, Any] = {None: "#808080", 0: (0, 0, 0, 0)}
-    colors.update({c.value: c.color for c in classes})
-    colors.update({value: (0, 0, 0, 0) for value in hidden})
+    colors.update({c.value: c.color for c in classes if 0 <= c.value <= LARGEST_SHOWN})
+    colors.update({value: (0, 0, 0, 0) for value in hidden if 0 <= value <= LARGEST_SHOWN})
     return DirectLabelColormap(color_dict=colors)
 
 

@@ -16,8 +16,10 @@ from psygnal import Signal
 
 from unetscope.errors import ImageError
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.samples import Sample
+from unetscope.session.adoption import paintable_labels
 from unetscope.session.big_labels import blank_labels
 from unetscope.session.connections import Connections
 from unetscope.session.following import Following
@@ -27,7 +29,9 @@ from unetscope.session.layer_facts import (
     class_colormap,
     layer_axes,
     layer_key,
+    note_of,
     role_of,
+    sign,
     spatial_axes,
 )
 from unetscope.session.placement import pixel_size, placement, to_pixel, world_units
@@ -36,6 +40,7 @@ from unetscope.session.snapshots import Snapshots
 from unetscope.session.values import ImageSummary
 
 Box = tuple[slice, slice]
+Reading = tuple[str, str, tuple[int, ...]]  # image key, axes, shape of the labels
 _ON_IMAGE = ("strokes", "result", "hint")  # roles of layers over the spatial axes of an image
 
 
@@ -45,7 +50,8 @@ class OpenLayers:
     Signals: ``images_changed`` (added, removed, renamed, read differently), ``activated`` (key of
     the image the active layer belongs to), ``painted`` (key of an image whose strokes may have
     changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider),
-    ``panned`` (camera), ``strokes_made`` (a layer to paint on was made or adopted).
+    ``panned`` (camera), ``strokes_made`` (a layer to paint on was made or adopted), ``told`` (what
+    a person should know of what was done to a layer).
     """
 
     images_changed = Signal()
@@ -55,12 +61,15 @@ class OpenLayers:
     moved = Signal()
     panned = Signal()
     strokes_made = Signal(object)
+    told = Signal(str)
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
         self._axes: dict[str, str] = {}  # image key -> reading the user chose
         self._micrographs: dict[str, Micrograph] = {}
         self._strokes: dict[str, str] = {}  # image key -> key of its strokes layer
+        self._parked: dict[Reading, str] = {}  # strokes layers of readings that are not shown
+        self._known: dict[str, Reading] = {}  # image key -> reading as it was looked at last
         self._snapshots = Snapshots()  # image key -> strokes as last read
         self._owned: dict[str, Connections] = {}  # layer key -> its connections
         self._holding = False  # whether a result layer is being added
@@ -74,6 +83,7 @@ class OpenLayers:
         for emitter in (camera.events.center, camera.events.zoom):
             self._connections.connect(emitter, self._camera_moved)
         self._following = Following(viewer, self._place_of)
+        self._take_up_left_behind()
         self._layers_changed()
 
     def close(self) -> None:
@@ -124,12 +134,73 @@ class OpenLayers:
         return self._micrographs[key]
 
     def read_as(self, key: str, axes: str) -> None:
-        """Read an image's axes as the user says (z-stack or channels)."""
+        """Read an image's axes as the user says (z-stack or channels).
+
+        Each reading has strokes of its own: those of the other one are hidden, and come back with
+        it.
+
+        Raises
+        ------
+        ImageError
+            If the reading is fixed (:meth:`fixed_reading`).
+        """
+        if self.fixed_reading(key):
+            raise ImageError(self.fixed_reading(key))
+        layer = self.layer(key)
+        if layer is None or axes == self._reading(layer):
+            return
         self._axes[key] = axes
-        self._forget_pixels(key)
-        self._strokes.pop(key, None)
-        self._snapshots.drop(key)
+        self._follow_reading(layer)
         self.images_changed.emit()
+
+    def fixed_reading(self, key: str) -> str:
+        """Why an image cannot be read in another way; "" where it can."""
+        return ""
+
+    def _follow_reading(self, layer: Any) -> None:
+        """Pixels or reading of an image have changed: strokes of another shape or reading go."""
+        key = layer_key(layer)
+        before = self._known.get(key)
+        self._forget_pixels(key)
+        if self._axes.get(key) not in (None, *_choices(layer)):
+            del self._axes[key]
+        now = self._look(layer)
+        if before is None or before == now:
+            return
+        self._park(before)
+        if now is not None:
+            self._unpark(now)
+        self._snapshots.drop(key)
+        self.painted.emit(key)
+
+    def _look(self, layer: Any) -> Reading | None:
+        """The reading of an image as it is now, which is remembered; None where it has none."""
+        key = layer_key(layer)
+        try:
+            image = self.micrograph(key)
+        except ImageError:
+            self._known.pop(key, None)
+            return None
+        self._known[key] = key, self._reading(layer), image.spatial_shape
+        return self._known[key]
+
+    def _park(self, reading: Reading) -> None:
+        """Put the strokes of a reading out of sight."""
+        own = self._strokes.pop(reading[0], "")
+        strokes = self.layer(own)
+        if own in self._owned:
+            self._owned.pop(own).close()
+        if strokes is not None:
+            self._parked[reading] = own
+            strokes.visible = False
+
+    def _unpark(self, reading: Reading) -> None:
+        """Take the strokes of a reading up again, where it had some."""
+        strokes = self.layer(self._parked.pop(reading, ""))
+        if strokes is not None and tuple(strokes.data.shape) == reading[2]:
+            self._strokes[reading[0]] = layer_key(strokes)
+            self._connect_strokes(strokes)
+            strokes.visible = True
 
     def active_image(self) -> str | None:
         """The key of the image that the active layer is, or belongs to."""
@@ -167,13 +238,33 @@ class OpenLayers:
     def paint_with(self, key: str, value: int, classes: Sequence[LabelClass]) -> Any:
         """Make painting on the image ``key`` with class ``value`` the next thing the mouse does."""
         layer = self.strokes_layer(key) or self._new_strokes(key, classes)
+        if not (layer.visible and layer.editable):
+            layer.visible = layer.editable = True
+            self.told.emit(f"{layer.name} was hidden or locked; it can be seen and painted on now.")
         self.viewer.layers.selection.active = layer
         layer.selected_label = value
         layer.mode = "paint"
         return layer
 
-    def adopt(self, key: str, labels_key: str) -> None:
-        """Paint on (and learn from) a labels layer that is already there."""
+    def adopt(
+        self,
+        key: str,
+        labels_key: str,
+        classes: Sequence[LabelClass] = (),
+        answers: Answers | None = None,
+    ) -> None:
+        """Paint on (and learn from) a labels layer that is already there.
+
+        Labels that cannot be written, or are a person's file, are copied into memory first, which
+        ``told`` says.
+
+        Raises
+        ------
+        Undecided
+            If the numbers may be objects as well as classes, and ``answers`` does not say.
+        ImageError
+            If the labels do not fit the image.
+        """
         image, labels = self.micrograph(key), self.layer(labels_key)
         if labels is None or tuple(labels.data.shape) != image.spatial_shape:
             shape = None if labels is None else tuple(labels.data.shape)
@@ -181,7 +272,16 @@ class OpenLayers:
                 f"labels of shape {shape} do not fit {image.name!r} {image.spatial_shape}; "
                 "choose a labels layer of the image's size."
             )
-        self._own_strokes(key, labels)
+        paintable = paintable_labels(labels.data, str(labels.name), classes, answers)
+        if paintable.anew:
+            self._new_strokes(key, classes, paintable.data)
+            labels.visible = False
+        else:
+            if paintable.data is not labels.data:
+                labels.data = paintable.data
+            self._own_strokes(key, labels)
+        if paintable.note:
+            self.told.emit(paintable.note)
 
     def adoptable(self, key: str) -> list[tuple[str, str]]:
         """(key, name) of the labels layers that fit an image."""
@@ -191,6 +291,7 @@ class OpenLayers:
             for layer in self.viewer.layers
             if isinstance(layer, Labels)
             and role_of(layer) != "result"
+            and layer_key(layer) not in self._parked.values()
             and not layer.multiscale
             and tuple(layer.data.shape) == shape
         ]
@@ -254,6 +355,12 @@ class OpenLayers:
         chosen = self._axes.get(layer_key(layer))
         return chosen or layer_axes(layer)[0]
 
+    def _reading_or_none(self, layer: Any) -> str | None:
+        try:
+            return self._reading(layer)
+        except ImageError:
+            return None
+
     def _summary(self, layer: Any) -> ImageSummary | None:
         try:
             choices = layer_axes(layer)
@@ -274,7 +381,7 @@ class OpenLayers:
 
     @staticmethod
     def _painted_on(layer: Any, key: str) -> bool:
-        return role_of(layer) == "strokes" and layer.metadata[ROLE].get("image") == key
+        return role_of(layer) == "strokes" and note_of(layer).get("image") == key
 
     def _image_of(self, layer: Any) -> str | None:
         if layer is None:
@@ -282,7 +389,7 @@ class OpenLayers:
         key = layer_key(layer)
         if isinstance(layer, Labels) or role_of(layer):
             owner = next((image for image, own in self._strokes.items() if own == key), None)
-            return owner or (layer.metadata.get(ROLE) or {}).get("image")
+            return owner or note_of(layer).get("image")
         return key if isinstance(layer, Image) else None
 
     def _is_strokes(self, layer: Any) -> bool:
@@ -293,12 +400,15 @@ class OpenLayers:
         if not (role_of(layer) in _ON_IMAGE or self._is_strokes(layer)):
             return None
         key = self._image_of(layer)
-        return self.place_over(key) if key is not None and self.layer(key) is not None else None
+        if key is None or self.layer(key) is None:
+            return None
+        place = self.place_over(key)
+        return place if len(place["scale"]) == layer.ndim else None  # else of another reading
 
-    def _new_strokes(self, key: str, classes: Sequence[LabelClass]) -> Any:
+    def _new_strokes(self, key: str, classes: Sequence[LabelClass], labels: Any = None) -> Any:
         image, layer = self.micrograph(key), self.layer(key)
         strokes = self.viewer.add_labels(
-            blank_labels(image.spatial_shape),
+            blank_labels(image.spatial_shape) if labels is None else labels,
             name=f"strokes: {layer.name}",
             colormap=class_colormap(classes),
             opacity=1.0,
@@ -306,6 +416,7 @@ class OpenLayers:
             **self.place_over(key),
         )
         strokes.brush_size = brush_size_px(image.spatial_shape)
+        sign(strokes, axes=self._reading(layer))
         self._own_strokes(key, strokes)
         return strokes
 
@@ -313,14 +424,39 @@ class OpenLayers:
         previous = self._strokes.get(key)
         if previous in self._owned:
             self._owned.pop(previous).close()
-        owned = self._owned[layer_key(strokes)] = Connections()
         self._strokes[key] = layer_key(strokes)
-        for emitter in (strokes.events.paint, strokes.events.data, strokes.events.set_data):
-            owned.connect(emitter, self._strokes_touched)
-        owned.connect(strokes.events.selected_label, self._label_picked)
+        self._connect_strokes(strokes)
         self._following.settle()  # labels that are adopted may lie elsewhere
         self.strokes_made.emit(strokes)
         self.painted.emit(key)
+
+    def _connect_strokes(self, strokes: Any) -> None:
+        owned = self._owned[layer_key(strokes)] = Connections()
+        for emitter in (strokes.events.paint, strokes.events.data, strokes.events.set_data):
+            owned.connect(emitter, self._strokes_touched)
+        owned.connect(strokes.events.selected_label, self._label_picked)
+
+    def _take_up_left_behind(self) -> None:
+        """Strokes layers that a panel before this one made are painted on again.
+
+        What is visible of several readings is meant; the others wait for their reading.
+        """
+        for layer in self._images():
+            key, own = layer_key(layer), []
+            for strokes in self.viewer.layers:
+                axes = note_of(strokes).get("axes", self._reading_or_none(layer))
+                if self._painted_on(strokes, key) and axes in _choices(layer):
+                    own.append((bool(strokes.visible), axes, strokes))
+            for visible, axes, strokes in sorted(own, key=lambda one: not one[0]):
+                if visible and key not in self._strokes and not self.fixed_reading(key):
+                    self._axes[key] = axes
+                    self._forget_pixels(key)
+                reading = self._look(layer)
+                shape = tuple(strokes.data.shape)
+                if reading == (key, axes, shape) and key not in self._strokes:
+                    self._own_strokes(key, strokes)
+                else:
+                    self._parked[key, axes, shape] = layer_key(strokes)
 
     def _strokes_touched(self, event: Any) -> None:
         source = layer_key(event.source)
@@ -341,6 +477,8 @@ class OpenLayers:
         for gone in [key for key in self._micrographs if key not in present]:
             self._forget_pixels(gone)
             self._snapshots.drop(gone)
+            self._known.pop(gone, None)
+        self._parked = {r: own for r, own in self._parked.items() if own in present}
         for layer in self._images():
             if layer_key(layer) not in self._owned:
                 owned = self._owned[layer_key(layer)] = Connections()
@@ -352,11 +490,12 @@ class OpenLayers:
                     layer.events.axis_labels,
                 ):
                     owned.connect(emitter, self._image_changed)
+                self._look(layer)
         self.images_changed.emit()
 
     def _image_changed(self, event: Any) -> None:
         if event.type != "name":
-            self._forget_pixels(layer_key(event.source))
+            self._follow_reading(event.source)
         self.images_changed.emit()
 
     def _forget_pixels(self, key: str) -> None:
@@ -372,3 +511,11 @@ class OpenLayers:
 
     def _camera_moved(self, event: Any) -> None:
         self.panned.emit()
+
+
+def _choices(layer: Any) -> tuple[str, ...]:
+    """The ways an image layer can be read; none for one that cannot be."""
+    try:
+        return layer_axes(layer)
+    except ImageError:
+        return ()

@@ -18,7 +18,14 @@ import numpy as np
 from unetscope.errors import AnnotationError
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.samples import Sample
-from unetscope.session.layer_facts import ROLE, brush_size_px, layer_key, role_of
+from unetscope.session.layer_facts import (
+    ROLE,
+    brush_size_px,
+    layer_key,
+    note_of,
+    role_of,
+    sign,
+)
 from unetscope.session.layers import OpenLayers
 from unetscope.session.project_reader import (
     IMAGE_ID,
@@ -53,11 +60,11 @@ class ProjectLayers(OpenLayers):
     def note(self, key: str) -> Note | None:
         """The project and the image id of an image; None for one without a project."""
         layer = self.layer(key)
-        return None if layer is None else project_note(layer.metadata)
+        return None if layer is None else project_note({ROLE: note_of(layer)})
 
     def noted(self) -> dict[str, Note]:
         """Image key -> project and image id, of all images that have them."""
-        notes = {layer_key(layer): project_note(layer.metadata) for layer in self._images()}
+        notes = {layer_key(layer): project_note({ROLE: note_of(layer)}) for layer in self._images()}
         return {key: note for key, note in notes.items() if note is not None}
 
     def key_of(self, folder: Path, image_id: str) -> str | None:
@@ -67,7 +74,22 @@ class ProjectLayers(OpenLayers):
     def set_note(self, key: str, folder: Path, image_id: str) -> None:
         """An open image has become one of the project in ``folder``."""
         layer = self.layer(key)
-        layer.metadata = {**layer.metadata, ROLE: {PROJECT: str(folder), IMAGE_ID: image_id}}
+        sign(layer, **{PROJECT: str(folder), IMAGE_ID: image_id})
+
+    def settle(self, key: str) -> None:
+        """A project's image was taken up: copies that napari makes of it are ordinary images."""
+        sign(self.layer(key))
+        self.images_changed.emit()
+
+    def fixed_reading(self, key: str) -> str:
+        """The project knows how its images are read."""
+        note = self.note(key)
+        if note is None:
+            return ""
+        return (
+            f"The project {note[0].stem} knows how this image is read, and its labels belong to "
+            "that; duplicate the layer to read it in another way."
+        )
 
     def source(self, key: str) -> Path | None:
         """The file an image was opened from, None where there is none (any more)."""
@@ -90,7 +112,7 @@ class ProjectLayers(OpenLayers):
             for layer in self.viewer.layers
             if layer_key(layer) == key
             or layer is strokes
-            or (role_of(layer) and layer.metadata[ROLE].get("image") == key)
+            or (role_of(layer) and note_of(layer).get("image") == key)
         ]
         for layer in reversed(gone):
             self.viewer.layers.remove(layer)
@@ -99,9 +121,9 @@ class ProjectLayers(OpenLayers):
         """The labels layer that came with a project's image and is not painted on yet, or None."""
         note = self.note(key)
         for layer in self.viewer.layers:
-            if role_of(layer) != "strokes" or "image" in layer.metadata[ROLE]:
+            if role_of(layer) != "strokes" or "image" in note_of(layer):
                 continue
-            if note is not None and project_note(layer.metadata) == note:
+            if note is not None and project_note({ROLE: note_of(layer)}) == note:
                 return layer
         return None
 
@@ -113,7 +135,7 @@ class ProjectLayers(OpenLayers):
                 layer = self.viewer.add_labels(labels[0], **labels[1])
         if layer is None:
             return
-        layer.metadata = {**layer.metadata, ROLE: {**layer.metadata[ROLE], "image": key}}
+        sign(layer, image=key, axes=self.micrograph(key).axes)
         layer.brush_size = brush_size_px(layer.data.shape)
         self.adopt(key, layer_key(layer))
 

@@ -15,7 +15,7 @@ import numpy as np
 from napari.utils.colormaps import Colormap
 
 from unetscope.learning.classes import LabelClass
-from unetscope.session.layer_facts import ROLE, class_colormap, layer_key
+from unetscope.session.layer_facts import ROLE, class_colormap, layer_key, note_of
 from unetscope.session.layers import OpenLayers
 from unetscope.session.requests import TileShown
 from unetscope.session.values import Show
@@ -50,6 +50,8 @@ class ResultLayers:
         """Write one tile into the layers of the image ``key``, made where they are not there."""
         if self._layers.layer(key) is None:
             return  # the image was closed while its answer was under way
+        if not _fits(tile, self._layers.micrograph(key).spatial_shape):
+            return  # it was asked of another reading, or of other pixels
         for kind, values in (
             (Show.MASK, tile.labels),
             (Show.PROBABILITY, tile.probability),
@@ -110,9 +112,20 @@ class ResultLayers:
         shape = self._layers.micrograph(key).spatial_shape
         if found is not None and found.data.shape == shape and found.data.dtype == dtype:
             return found
-        if found is not None:
-            self._layers.viewer.layers.remove(found)
+        for old in (found, *self._left_behind(key, kind)):
+            if old is not None:
+                self._layers.viewer.layers.remove(old)
         return self._added(key, kind, look, dtype)
+
+    def _left_behind(self, key: str, kind: Show) -> list[Any]:
+        """The layers of a panel before this one, which a new answer takes the place of."""
+        told = {"role": "result", "image": key, "kind": kind.value}
+        return [
+            layer
+            for layer in self._layers.viewer.layers
+            if told.items() <= note_of(layer).items()
+            and layer_key(layer) not in self._made.values()
+        ]
 
     def _added(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
         viewer = self._layers.viewer
@@ -168,6 +181,13 @@ class ResultLayers:
 
 def _colors(look: Look) -> tuple[tuple[LabelClass, ...], frozenset[int]]:
     return look.classes, look.hidden
+
+
+def _fits(tile: TileShown, shape: Sequence[int]) -> bool:
+    """Whether a tile lies within an image of this shape."""
+    if len(tile.region) != len(shape):
+        return False
+    return all(part.stop <= n for part, n in zip(tile.region, shape, strict=True))
 
 
 def _name(kind: Show, look: Look) -> str:

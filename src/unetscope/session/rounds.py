@@ -59,6 +59,8 @@ class Rounds:
         layer = self._results.find(key, Show.MASK)
         if layer is None or not layer.visible or self._labels is None:
             return
+        if layer.data.shape != self._labels.shape:
+            return  # the image is read in another way now: nothing was answered to it yet
         z, view = self._layers.visible(key)
         plane = (z,) if layer.data.ndim == 3 else ()
         box: tuple[Any, ...] = (*plane, *_thinned(view, layer.data.shape[-2:]))
@@ -69,9 +71,9 @@ class Rounds:
 
         It does where an answer was to be seen below what was painted.
         """
-        begun = self._begun
+        begun, before = self._begun, self._labels
         self.look(labels)
-        if begun is None:
+        if begun is None or before is None or before.shape != labels.shape:
             return False
         after = labels[begun.box]
         painted = (after != begun.labels) & (after > 0) & (begun.answer > 0)

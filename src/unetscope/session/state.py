@@ -49,6 +49,8 @@ STARTING_CLASSES = (
     LabelClass(2, "object", PALETTE[1]),
 )
 
+MOST_FOUND = 32  # label values that become classes at a time
+
 
 @dataclass
 class Session:
@@ -63,6 +65,7 @@ class Session:
     images: tuple[ImageSummary, ...] = ()
     image: ImageSummary | None = None
     classes: tuple[LabelClass, ...] = STARTING_CLASSES
+    found_classes: tuple[LabelClass, ...] = ()  # made for labels that had none
     removed_classes: Mapping[int, LabelClass] = field(default_factory=dict)
     current_class: int = 1  # the class chosen last
     brush_label: int = 1  # what the brush paints: that class, 0 for an eraser, or no class yet
@@ -262,6 +265,35 @@ class Session:
         added = LabelClass(value, name or f"class {value}", color)
         self.classes = tuple(sorted((*self.classes, added), key=lambda c: c.value))
         return added
+
+    def find_classes(self, painted: Mapping[int, int]) -> None:
+        """Labels without a class become classes, all in one change of the table.
+
+        Those that were found so and are painted no more go again, unless they were renamed.
+        """
+        known = {c.value for c in self.classes}
+        new = [value for value in painted if value not in known]
+        gone = {c.value for c in self.classes if c in self.found_classes and c.value not in painted}
+        if not new and not gone:
+            return
+        used = {c.color.lower() for c in self.classes}
+        free = [color for color in PALETTE if color.lower() not in used]
+        added = []
+        for value in new[:MOST_FOUND]:
+            color = free.pop(0) if free else PALETTE[(value - 1) % len(PALETTE)]
+            added.append(
+                self.removed_classes.get(value) or LabelClass(value, f"class {value}", color)
+            )
+        kept = [c for c in self.classes if c.value not in gone]
+        if self.current_class in gone and kept:
+            self.current_class = kept[-1].value
+        self.found_classes = (*(c for c in self.found_classes if c.value not in gone), *added)
+        self.classes = tuple(sorted((*kept, *added), key=lambda c: c.value))
+        if len(new) > MOST_FOUND:
+            self.message = Message(
+                f"{len(new):,} label values have no class; the first {MOST_FOUND} became classes. "
+                "Numbers of objects belong on a layer of their own."
+            )
 
     def change_class(
         self, value: int, *, name: str | None = None, color: str | None = None

@@ -102,9 +102,7 @@ class LiveAnswers(QObject):
         if session.image is None:
             return
         painted = self._bench.layers.painted_pixels(session.image.channels)
-        for value in painted:
-            if session.class_of(value) is None:
-                session.add_class(value=value)
+        session.find_classes(painted)
         if session.brush_label != session.current_class:
             session.choose_class(session.brush_label)  # a label of napari's became a class
         if painted != session.painted:

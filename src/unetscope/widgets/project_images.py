@@ -101,6 +101,7 @@ class ProjectImages(QObject):
     def _settle(self, key: str, labels: LayerData | None, saved_at: float) -> None:
         """Work on an image with its saved labels, or with newer ones that its journal holds."""
         self._settled.add(key)
+        self._layers.settle(key)
         self._work.choose_image(key)
         offer = self._work.strokes.keeper.status(key).offer
         newer = offer is not None and offer.painted_at > saved_at
@@ -153,7 +154,7 @@ class ProjectImages(QObject):
         if opened is None:
             return
         labels = self._keep_labels(key, image_id)
-        if labels is not None:
+        if labels is not None and labels.shape == self._layers.micrograph(key).spatial_shape:
             name = sample_key(opened.folder, image_id)
             sample = Sample(self._layers.micrograph(key), labels, name)
             self._layers.stored[image_id] = ClosedImage(sample, self._layers.painted_on(key))
@@ -167,9 +168,14 @@ class ProjectImages(QObject):
             return None  # strokes whose layer was deleted are in the journal
         self._work.strokes.keeper.sweep()
         labels = self._layers.painted_labels(key)
+        project = opened.project
+        entry = project.image(image_id)
+        own = tuple(n for n, axis in zip(entry.shape, entry.axes, strict=True) if axis != "c")
+        if self._layers.micrograph(key).spatial_shape != own:
+            return labels  # other pixels were put into the layer: those strokes are in the journal
         if key in self._touched and not opened.cannot_write:
             self._touched.discard(key)
-            project, values = opened.project, labels
+            values = labels
             if values is None and project.image(image_id).labels is not None:
                 values = np.zeros(self._layers.micrograph(key).spatial_shape, np.uint8)
             if values is not None:

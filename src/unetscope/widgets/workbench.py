@@ -5,21 +5,26 @@ No pixel is drawn here; the panels are in the window (:mod:`unetscope.widgets.pa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QWidget
 
 from unetscope.errors import UnetscopeError
+from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.session.brush import Brush
 from unetscope.session.connections import Connections
 from unetscope.session.project_layers import ProjectLayers
 from unetscope.session.requests import Jobs
 from unetscope.session.result_layers import ResultLayers
 from unetscope.session.state import Session
-from unetscope.session.values import Scope
+from unetscope.session.values import Message, Scope
 from unetscope.widgets.accepter import Accepter
 from unetscope.widgets.advisor import Advisor
+from unetscope.widgets.asking import ask
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.forgetting_guard import ForgettingGuard
 from unetscope.widgets.kept_strokes import KeptStrokes
@@ -63,6 +68,9 @@ class Workbench(QObject):
         self.guard = ForgettingGuard(self)
         workers = (self.answers, self.trainer, self.predictor, self.shelf)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
+        self.answer: Callable[[Question], str | None] = partial(
+            ask, parent if isinstance(parent, QWidget) else None
+        )
         self._default_model = default_model
         self._connections = Connections()
         self._closed = False
@@ -79,6 +87,7 @@ class Workbench(QObject):
         connect(self.layers.activated, self.choose_image)
         connect(self.layers.painted, self.answers.touched)
         connect(self.layers.class_picked, self._class_picked)
+        connect(self.layers.told, self._told)
         connect(self.layers.moved, self._moved)
         connect(self.layers.panned, self._panned)
         self.answers.strokes_read.connect(self._strokes_read)
@@ -131,17 +140,30 @@ class Workbench(QObject):
 
     def read_as(self, key: str, axes: str) -> None:
         """Read a stack of planes as slices or as channels."""
-        self.layers.read_as(key, axes)
+        try:
+            self.layers.read_as(key, axes)
+        except UnetscopeError as error:
+            self.bench.tell(error, "Reading it in another way")
 
     def adopt(self, labels_key: str) -> None:
         """Paint on a labels layer that is there already."""
-        if self.session.image is None:
+        image, session = self.session.image, self.session
+        if image is None:
             return
-        try:
-            self.layers.adopt(self.session.image.key, labels_key)
-            self.layers.colour(self.session.classes)
-        except UnetscopeError as error:
-            self.bench.tell(error, "Painting on this layer")
+        answers = Answers()
+        while True:
+            try:
+                self.layers.adopt(image.key, labels_key, session.classes, answers)
+                break
+            except Undecided as undecided:
+                said = self.answer(undecided.question)
+                if said is None:
+                    return
+                answers = answers.with_answer(undecided.question, said)
+            except UnetscopeError as error:
+                self.bench.tell(error, "Painting on this layer")
+                return
+        self.layers.colour(session.classes)
 
     def _images_changed(self) -> None:
         session = self.session
@@ -217,6 +239,9 @@ class Workbench(QObject):
         """Hide a class in the answers, or show it again."""
         self.session.switch_eye(value)
         self.restyle()
+
+    def _told(self, text: str) -> None:
+        self.session.message = Message(text)
 
     def _class_picked(self, value: int) -> None:
         """A label was chosen in napari's own controls: 0 erases, a new one is not a class yet."""
