@@ -210,10 +210,13 @@ def _shipped_config(name: str) -> Path:
 
 def checked_model_path(path: Path) -> None:
     """Refuse before the training what could not be saved after it."""
+    from unetscope.images.claims import MODEL
+
     if path.suffix != MODEL_SUFFIX:
         raise OutputError(
             f"a model file is called NAME{MODEL_SUFFIX}; use --out {path.with_suffix(MODEL_SUFFIX)}"
         )
+    MODEL.check(path)
     usable_folder(path.absolute().parent)
 
 

@@ -30,6 +30,7 @@ RECEIPTS = ".unetscope-files.json"
 #: The word that marks a file as written by unetscope; followed by its role.
 MARK = "unetscope"
 _HEAD_BYTES = 4096
+_MODEL_HEADER_BYTES = 1 << 20
 
 
 class Role(StrEnum):
@@ -40,7 +41,8 @@ class Role(StrEnum):
     PREDICTION = "prediction"
     PROBABILITIES = "probabilities"
     REPORT = "report"  # tables, pages and pictures made of results
-    STATE = "state"  # files of unetscope's own folders: projects, lists, models
+    MODEL = "model"
+    STATE = "state"  # files of unetscope's own folders: projects, lists
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class Claim:
 STATE = Claim(Role.STATE)
 IMAGE = Claim(Role.IMAGE)
 LABELS = Claim(Role.LABELS)
+MODEL = Claim(Role.MODEL)
 REPORT = Claim(Role.REPORT)
 
 
@@ -160,7 +163,16 @@ def _words(path: Path) -> str:
             return archive.comment.decode("utf-8", "replace")
     if head.lstrip().startswith(b"{"):
         return _json_words(head)
-    return ""
+    return _model_words(path)
+
+
+def _model_words(path: Path) -> str:
+    """A model file says itself what it is: the schema in the header of its safetensors."""
+    with open(path, "rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        header = opened.read(length) if 2 <= length <= _MODEL_HEADER_BYTES else b""
+    ours = header.startswith(b"{") and b'"manifest"' in header and b"unetscope.model/" in header
+    return mark_text(Role.MODEL) if ours else ""
 
 
 def _sha256(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,6 +22,11 @@ PALETTE = (
     "#FFFFFF",
 )
 
+MOST_CLASSES = 255
+_MOST_LETTERS = 200
+# What a spreadsheet takes for a formula at the beginning of a cell, and how it is written instead.
+_FORMULA = str.maketrans({"=": "＝", "@": "＠", "+": "＋", "-": "−"})  # noqa: RUF001
+
 
 @dataclass(frozen=True)
 class LabelClass:
@@ -37,3 +44,29 @@ def default_classes(values: Iterable[int]) -> tuple[LabelClass, ...]:
     """
     kept = sorted({int(v) for v in values if int(v) != 0})
     return tuple(LabelClass(v, f"class {v}", PALETTE[(v - 1) % len(PALETTE)]) for v in kept)
+
+
+def harmless_class(value: int, name: str, color: str) -> LabelClass:
+    """A class as a file names it, so that it can be shown and exported everywhere.
+
+    Neither control characters nor markup nor a formula is left of the name, and it can be read as
+    before. A name that is empty then, and a colour that is none, are the default ones.
+    """
+    (default,) = default_classes([value])
+    known = re.fullmatch("#[0-9a-fA-F]{6}", color)
+    return LabelClass(value, harmless(name) or default.name, color if known else default.color)
+
+
+def harmless(name: str) -> str:
+    """``name`` on one line, without what a terminal, rich text or a spreadsheet would obey."""
+    name = re.sub(r"\x1b\[[0-9;?]*[ -/]*[@-~]", "", name)  # colours of a terminal
+    kept = "".join(" " if c.isspace() else c for c in name if _is_seen(c))
+    kept = " ".join(kept.split())[:_MOST_LETTERS].rstrip()
+    kept = re.sub(r"<(?=[A-Za-z/!?])", "‹", kept)  # noqa: RUF001
+    if kept[:1] in ("=", "@") or (kept[:1] in ("+", "-") and re.search(r"[(|!=]", kept)):
+        return kept[0].translate(_FORMULA) + kept[1:]
+    return kept
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isspace() or not unicodedata.category(letter).startswith("C")

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.classes import LabelClass
+from unetscope.learning.classes import harmless, harmless_class
 from unetscope.learning.features import Recipe, classical_count
 from unetscope.learning.forest import PixelForest
+from unetscope.learning.manifest import CHECK_PX
 from unetscope.learning.pixel_model import PixelModel, RidgeHead
 from unetscope.learning.placement import settled
 from unetscope.learning.sources.catalogue import open_backbone
@@ -22,21 +23,17 @@ from unetscope.learning.sources.source import feature_columns
 from unetscope.learning.sources.timm_backbone import BackboneOptions, TimmBackbone
 from unetscope.network.unet import UNet, UNetConfig
 
-CHECK_PX = 64  # side of the picture that every file answers
-
 
 def model_of(
     manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], *, allow_download: bool
 ) -> PixelModel:
-    """What manifest and tensors describe; a part that is missing or does not fit is an error."""
+    """What manifest and tensors describe, once ``check_manifest`` has let them pass."""
     architecture = manifest["architecture"]
     backbone = _network_of("backbone", architecture["backbone"], tensors)
     network = None
     if architecture["network"] is not None:
         network = _network_of("network", architecture["network"], tensors)
-    classes = tuple(
-        LabelClass(int(c["value"]), str(c["name"]), str(c["color"])) for c in manifest["classes"]
-    )
+    classes = tuple(harmless_class(c["value"], c["name"], c["color"]) for c in manifest["classes"])
     channels = int(manifest["channels"])
     stored_sources = manifest.get("sources", [])  # earlier releases know none
     _check_keys(tensors, has_network=network is not None, sources=len(stored_sources))
@@ -50,7 +47,7 @@ def model_of(
         )
     stored = manifest["normalisation"]
     model = PixelModel(
-        name=str(manifest["name"]),
+        name=harmless(manifest["name"]),
         backbone=backbone,
         recipe=Recipe.from_dict(manifest["recipe"]),
         channels=channels,
@@ -68,7 +65,7 @@ def model_of(
         own_normalisation=bool(manifest["own_normalisation"]),
         normalisation=Normalisation.from_dict(stored) if stored else None,
         pixel_size=tuple(manifest["pixel_size"]) if manifest["pixel_size"] else None,
-        unit=manifest["unit"],
+        unit=harmless(manifest["unit"]) if manifest["unit"] else None,
         seed=int(manifest["seed"]),
         version=int(manifest["version"]),
         record=dict(manifest["record"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,19 @@ from torch import Tensor
 
 import unetscope
 from unetscope.errors import ModelError, ModelFileError
+from unetscope.images.claims import MODEL, Claim
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.features import Recipe
-from unetscope.learning.model_parts import CHECK_PX, check_fit, model_of
+from unetscope.learning.manifest import CHECK_PX, MAX_SEED, check_manifest
+from unetscope.learning.memory import is_out_of_memory
+from unetscope.learning.model_parts import check_fit, model_of
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import settled
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.timm_backbone import PREFIX, TimmBackbone
 from unetscope.network.catalogue import load_bundled, resolve_name
-from unetscope.network.model_file import load_model_file, save_model_file
+from unetscope.network.model_file import StoredTensor, load_model_file, save_model_file, shown
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 _KIND = "pixel model"
@@ -49,8 +54,10 @@ def start_model(
     Raises
     ------
     ModelError
-        If there are no such weights, or timm is missing.
+        If there are no such weights, timm is missing, or ``seed`` is not from 0 to 2³² - 1.
     """
+    if not 0 <= seed <= MAX_SEED:
+        raise ModelError(f"the seed is {seed}; give a whole number from 0 to {MAX_SEED}.")
     if name is None:
         net = initialise(UNet(UNetConfig(norm="none")), seed)
         model = PixelModel("random", settled(net), Recipe(), seed=seed)
@@ -65,11 +72,21 @@ def start_model(
     return model.for_channels(channels)
 
 
-def save_model(model: PixelModel, path: str | Path) -> str:
+def save_model(model: PixelModel, path: str | Path, claim: Claim = MODEL) -> str:
     """Write ``model`` to one ``.unetscope`` file and return its SHA-256.
 
     A picture of noise and the model's answer to it travel along; loading must reproduce it.
+
+    Parameters
+    ----------
+    claim : what is read for it, and whether a file that is no model may be replaced.
+
+    Raises
+    ------
+    OutputError
+        Something else than a model is there, or the file cannot be written.
     """
+    claim.check(path)
     if not model.can_answer:
         raise ModelError("this model has learned no classes yet; train it before saving it.")
     tensors = _tensors_of(model)
@@ -85,29 +102,46 @@ def load_model(path: str | Path, *, allow_download: bool = False) -> PixelModel:
     ----------
     allow_download : fetch the weights of a backbone it needs that are not on this computer.
     """
-    loaded = load_model_file(path)
+    name = Path(path).name
+
+    def check(manifest: Mapping[str, Any], stored: Mapping[str, StoredTensor]) -> None:
+        if manifest.get("kind") != _KIND:
+            raise ModelFileError(
+                f"it holds {shown(manifest.get('kind', 'something else'))}, not a trained model; "
+                "choose a file that was saved with Save model."
+            )
+        with _refusing(name, "does not fit together"):
+            check_manifest(manifest, stored)
+
+    loaded = load_model_file(path, check)
     manifest, tensors = loaded.manifest, loaded.tensors
-    if manifest.get("kind") != _KIND:
-        raise ModelFileError(
-            f"{Path(path).name} holds {manifest.get('kind', 'something else')!r}, not a trained "
-            "model; choose a file that was saved with Save model."
-        )
-    try:
+    with _refusing(name, "does not fit together"):
         model = model_of(manifest, tensors, allow_download=allow_download)
         check_fit(model, tensors)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(f"{Path(path).name} does not fit together: {error}") from error
     model = replace(model, parent=loaded.sha256)
-    answer = _answer_to(model, tensors["check.image"])
+    with _refusing(name, "cannot answer its test image"):
+        answer = _answer_to(model, tensors["check.image"])
     gap = float((answer - tensors["check.answer"]).abs().max())
     if not gap <= (_CHECK_TOLERANCE_OTHERS if model.sources else _CHECK_TOLERANCE):
         raise ModelFileError(
-            f"{Path(path).name} answers its test image differently here (by {gap:.2g}); it was "
-            f"saved with {manifest.get('versions')}."
+            f"{name} answers its test image differently here (by {gap:.2g}); it was "
+            f"saved with {shown(manifest.get('versions'))}."
         )
     return model
+
+
+@contextmanager
+def _refusing(name: str, what: str) -> Iterator[None]:
+    """Whatever goes wrong with the content of a file is an error of that file."""
+    try:
+        yield
+    except ModelFileError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise ModelFileError(f"{name} {what}: {error}") from error
+    except (RuntimeError, MemoryError) as error:
+        reason = "there is not enough memory for it" if is_out_of_memory(error) else str(error)
+        raise ModelFileError(f"{name} {what}: {reason}") from error
 
 
 def _manifest_of(model: PixelModel) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import re
 import stat
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,23 @@ class ModelFile:
     manifest: dict[str, Any]
     tensors: dict[str, torch.Tensor]
     sha256: str
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """What a file says of a tensor before it is read: its type as safetensors writes it, shape."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """How many it takes."""
+        return math.prod(self.shape) * _DTYPES[self.dtype].itemsize
+
+
+Check = Callable[[Mapping[str, Any], Mapping[str, StoredTensor]], None]
+"""Refuses a manifest, or tensors that do not go with it, by a ModelFileError."""
 
 
 def save_model_file(
@@ -100,8 +117,12 @@ def save_model_file(
     return digest
 
 
-def load_model_file(path: str | os.PathLike[str]) -> ModelFile:
+def load_model_file(path: str | os.PathLike[str], check: Check | None = None) -> ModelFile:
     """Read a model file and check all of it: layout, schema, hash, finite values.
+
+    Parameters
+    ----------
+    check : asked with the manifest and what the file says of its tensors, before they are read.
 
     Raises
     ------
@@ -110,13 +131,23 @@ def load_model_file(path: str | os.PathLike[str]) -> ModelFile:
     """
     place = Path(path)
     try:
-        if not stat.S_ISREG(place.stat().st_mode):
+        found = place.stat()
+        if not stat.S_ISREG(found.st_mode):
             raise ModelFileError(f"{place} is not a file; choose a file ending in {MODEL_SUFFIX}.")
         with place.open("rb") as stream:
-            content = stream.read(MAX_FILE_BYTES + 1)
+            head = stream.read(8)
+            head += stream.read(_header_bytes(head, found.st_size, str(place)))
+            _described(head, found.st_size, str(place), check)
+            content = head + stream.read(MAX_FILE_BYTES + 1 - len(head))
     except OSError as error:
         raise ModelFileError(f"cannot read {place}: {error.strerror or error}.") from error
     return _parsed(content, str(place))
+
+
+def shown(value: object) -> str:
+    """A value of a file as an error names it: short, and on one line."""
+    text = ascii(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _checked_target(path: str | os.PathLike[str]) -> Path:
@@ -189,60 +220,92 @@ def _digest(manifest: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) ->
 
 def _parsed(content: bytes, source: str) -> ModelFile:
     """The checked content of a model file; ``source`` names it in errors."""
-
-    def refuse(reason: str, cause: Exception | None = None) -> NoReturn:
-        raise ModelFileError(
-            f"{source} is not a usable model file: {reason}. Take it from its source again, "
-            "or choose another file."
-        ) from cause
-
-    if len(content) > MAX_FILE_BYTES:
-        refuse(f"it is larger than {MAX_FILE_BYTES} bytes")
-    header_bytes = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or not 2 <= header_bytes <= min(MAX_HEADER_BYTES, len(content) - 8):
-        refuse("its beginning is damaged or it is another kind of file")
-    try:
-        header = _strict_json(content[8 : 8 + header_bytes].decode())
-        manifest = _manifest_of(header)
-    except ModelFileError as error:  # of another version: it says itself what to do
-        raise ModelFileError(f"{source}: {error}") from error
-    except (ValueError, RecursionError) as error:
-        refuse(f"its description cannot be read ({error})", error)
+    manifest = _described(content, len(content), source)
     try:
         # Cloned, so that every tensor owns aligned, writable memory.
         tensors = {name: t.clone() for name, t in tensors_from_bytes(content).items()}
     except (SafetensorError, ValueError, RuntimeError, KeyError) as error:
-        refuse(f"its weights cannot be read ({error})", error)
+        _refuse(source, f"its weights cannot be read ({error})", error)
     digest = manifest.pop("sha256", None)
     if digest != _digest(manifest, tensors):
-        refuse("its content does not match its checksum, so it is damaged or was changed")
+        _refuse(source, "its content does not match its checksum, so it is damaged or was changed")
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
-            refuse(f"the weights {name!r} are not finite")
+            _refuse(source, f"the weights {shown(name)} are not finite")
     return ModelFile(manifest, tensors, digest)
 
 
-def _manifest_of(header: Any) -> dict[str, Any]:
-    """The manifest in a safetensors header whose every entry has been checked."""
+def _refuse(source: str, reason: str, cause: Exception | None = None) -> NoReturn:
+    raise ModelFileError(
+        f"{source} is not a usable model file: {reason}. Take it from its source again, "
+        "or choose another file."
+    ) from cause
+
+
+def _header_bytes(head: bytes, size: int, source: str) -> int:
+    """How long the header is that follows the first eight bytes of a file of ``size`` bytes."""
+    if size > MAX_FILE_BYTES:
+        _refuse(source, f"it is larger than {MAX_FILE_BYTES} bytes")
+    length = int.from_bytes(head[:8], "little")
+    if len(head) < 8 or not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
+        _refuse(source, "its beginning is damaged or it is another kind of file")
+    return length
+
+
+def _described(
+    content: bytes, size: int, source: str, check: Check | None = None
+) -> dict[str, Any]:
+    """The manifest at the beginning of a file of ``size`` bytes, once all it says was checked."""
+    length = _header_bytes(content, size, source)
+    try:
+        header = _strict_json(content[8 : 8 + length].decode())
+        stored, manifest = _tensors_in(header), _manifest_of(header)
+        taken = sum(tensor.bytes for tensor in stored.values())
+        if taken != size - 8 - length:
+            raise ValueError(f"{taken} bytes of weights in a file of {size}")
+        if check is not None:
+            check(manifest, stored)
+    except ModelFileError as error:  # of another version or content: it says itself what to do
+        raise ModelFileError(f"{source}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        _refuse(source, f"its description cannot be read ({error})", error)
+    return manifest
+
+
+def _tensors_in(header: Any) -> dict[str, StoredTensor]:
+    """What a safetensors header says of its tensors, by name."""
     if not isinstance(header, dict):
         raise ValueError("no description of tensors")
+    return {name: _stored(name, e) for name, e in header.items() if name != "__metadata__"}
+
+
+def _stored(name: str, entry: Any) -> StoredTensor:
+    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"tensor {shown(name)} is described in an unknown way")
+    dtype, shape = entry["dtype"], entry["shape"]
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
+        raise ValueError(f"tensor {shown(name)} has the unsupported type {shown(dtype)}")
+    if not isinstance(shape, list) or len(shape) > 8 or not all(map(_is_length, shape)):
+        raise ValueError(f"tensor {shown(name)} has no shape that can be")
+    return StoredTensor(dtype, tuple(shape))
+
+
+def _is_length(side: Any) -> bool:
+    return isinstance(side, int) and not isinstance(side, bool) and 0 <= side <= MAX_FILE_BYTES
+
+
+def _manifest_of(header: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest in a safetensors header."""
     metadata = header.get("__metadata__")
     if not isinstance(metadata, dict) or set(metadata) != {"manifest"}:
         raise ValueError("no unetscope manifest")
-    for name, entry in header.items():
-        if name == "__metadata__":
-            continue
-        if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-            raise ValueError(f"tensor {name!r} is described in an unknown way")
-        if entry["dtype"] not in _DTYPES:
-            raise ValueError(f"tensor {name!r} has the unsupported type {entry['dtype']!r}")
     manifest = _strict_json(metadata["manifest"])
     if not isinstance(manifest, dict):
         raise ValueError("the manifest is no dictionary")
     schema = manifest.get("schema")
     match = re.fullmatch(r"([a-z.]+)/(\d{1,6})", schema) if isinstance(schema, str) else None
     if match is None or match[1] != _SCHEMA_NAME:
-        raise ValueError(f"unknown schema {schema!r}, expected {MODEL_SCHEMA!r}")
+        raise ValueError(f"unknown schema {shown(schema)}, expected {MODEL_SCHEMA!r}")
     if int(match[2]) != _SCHEMA_MAJOR:
         raise ModelFileError(
             f"the model file has the version {schema!r}, this unetscope reads {MODEL_SCHEMA!r}; "

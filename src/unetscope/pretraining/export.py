@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from unetscope.images.claims import MODEL
 from unetscope.learning.features import CONTEXT
 from unetscope.network.folding import fold_batch_norm
 from unetscope.network.model_file import save_model_file
@@ -53,7 +54,9 @@ def export_weights(
         "data": [f"{d.name} ({d.licence})" for d in DATASETS if d.may_train] + ["synthetic scenes"],
     }
     half = {name: tensor.to(torch.float16) for name, tensor in folded.state_dict().items()}
-    digest = save_model_file(out_dir / f"{config.name}.unetscope", manifest, half)
+    path = out_dir / f"{config.name}.unetscope"
+    MODEL.check(path)
+    digest = save_model_file(path, manifest, half)
     (out_dir / f"{config.name}.md").write_text(_card(config, log, manifest, digest))
     return digest
 
