@@ -90,7 +90,9 @@ def test_figures_leave_painted_pixels_out() -> None:
     labels = np.array([[1, 0, 0, 2]])
     image = as_micrograph(np.zeros((1, 4), np.uint8))
     picture = pictures.DemoPicture(image, labels, CLASSES, truth)
-    validation = Validation({1: 0.5, 2: 0.75}, {1: 0.4, 2: 0.6}, 0.1, 12, "block")
+    validation = Validation(
+        {1: 0.5, 2: 0.75}, {1: 0.4, 2: 0.6}, 0.1, 120, "block", {1: 3, 2: 4}, {1: 60, 2: 60}
+    )
     result = DemoResult(np.array([[1, 2, 1, 2]]), np.array([[1, 1, 1, 2]]), validation)
     first, second, mean = metrics_rows(picture, result)
     assert (first["name"], first["painted_px"], first["predicted_px"]) == ("a", "1", "3")

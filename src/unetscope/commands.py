@@ -64,6 +64,8 @@ class Training:
         outcome = watch_training(events, messages(), max_seconds=self.seconds)
         if outcome.model is None:
             raise UnetscopeError("stopped before anything was learned; nothing was saved.")
+        if outcome.model.fingerprint == start.fingerprint:  # nothing was learned
+            return replace(outcome.model, version=start.version), outcome
         return replace(outcome.model, version=start.version + 1), outcome
 
     def _start(self) -> PixelModel:

@@ -40,10 +40,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REASONS = {
-    "time": "the time budget is used up",
-    "plateau": "it stopped improving",
+    "time": "the time was up",
+    "plateau": "nothing got better any more",
     "steps": "all epochs are done",
-    "stopped": "stopped",
+    "stopped": "you stopped it",
+    "memory": "memory ran out",
 }
 
 
@@ -137,23 +138,20 @@ def told_line(event: LearningEvent) -> str | None:
     if isinstance(event, Notice):
         return event.text
     if isinstance(event, EpochDone):
-        dice = f", Dice {event.validation.mean_dice:.3f}" if event.validation else ""
-        return f"epoch {event.epoch}, loss {event.train_loss:.3f}{dice}"
+        held = event.validation
+        score = f", {held.mean_dice:.2f} on {held.witnesses}" if held and held.told else ""
+        return f"epoch {event.epoch}, loss {event.train_loss:.3f}{score}"
     if isinstance(event, Finished):
         return _REASONS.get(event.reason, event.reason)
     return None
 
 
 def held_back_line(validation: Validation | None, classes: Iterable[LabelClass]) -> str | None:
-    """The honest figure in words: Dice per class on pixels no training pixel could see."""
+    """Scores by class on strokes no training pixel could see; not those of the segmentation."""
     if validation is None or not validation.dice:
         return None
     names = {c.value: c.name for c in classes}
-    scores = " · ".join(
-        f"{names.get(value, f'class {value}')} {dice:.2f}"
-        for value, dice in validation.dice.items()
-    )
-    return f"{scores} (Dice on {validation.pixels:,} held-back pixels)"
+    return validation.said(lambda value: names.get(value, f"class {value}"))
 
 
 def watch_pretraining(
@@ -282,10 +280,11 @@ def say_error(text: str) -> None:
 
 
 def say_outcome(model: PixelModel, outcome: TrainingOutcome) -> None:
-    """The honest figure of a training, where there is one."""
+    """Why a training ended, and what held-back strokes say of it."""
+    ended = _REASONS.get(outcome.reason, outcome.reason)
     line = held_back_line(outcome.validation, model.classes)
-    if line is not None:
-        messages().print(escape(line), soft_wrap=True)
+    said = f"training ended, {ended}" + (f": {line}" if line is not None else "")
+    messages().print(escape(said), soft_wrap=True)
 
 
 def say_table(rows: Sequence[dict[str, str]]) -> None:

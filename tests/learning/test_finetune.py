@@ -14,7 +14,7 @@ import torch
 from learning.small_scenes import blobs, sample, small_model, stack, strokes
 from unetscope.errors import LabelError
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning import optimiser_steps
+from unetscope.learning import optimiser_steps, training_run
 from unetscope.learning.augmentation import AugmentOptions
 from unetscope.learning.events import (
     EpochDone,
@@ -35,6 +35,7 @@ from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.learning.samples import Sample
+from unetscope.learning.training_run import TrainingRun
 from unetscope.network.channels import with_classes
 from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet, initialise
@@ -244,6 +245,55 @@ def test_training_says_why_it_ends(change, reason) -> None:
     assert finished.model.record["reason"] == reason
     if reason == "plateau":
         assert len(of_kind(events, EpochDone)) == 2
+
+
+class Slow:
+    """A clock by which every look takes a second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def test_the_budget_begins_with_the_first_step_and_reaches_a_check(monkeypatch) -> None:
+    monkeypatch.setattr(training_run, "time", Slow())
+    start = TrainingRun.start
+
+    def slow(self, *given):
+        found = yield from start(self, *given)
+        training_run.time.now += 1000.0  # a busy machine: getting ready takes many minutes
+        return found
+
+    monkeypatch.setattr(TrainingRun, "start", slow)
+    options = replace(QUICK, max_seconds=4.0, max_epochs=50, steps_per_epoch=100)
+    events = events_of(small_model(), [sample()], options)
+    epochs, finished = of_kind(events, EpochDone), events[-1]
+    assert isinstance(finished, Finished) and finished.reason == "time"
+    assert len(epochs) == 1 and len(of_kind(events, StepDone)) == 4  # in the midst of an epoch
+    assert finished.seconds < 10
+
+
+def test_a_budget_of_one_moment_still_reaches_a_check(monkeypatch) -> None:
+    monkeypatch.setattr(training_run, "time", Slow())
+    options = replace(QUICK, max_seconds=1e-9, max_epochs=50)
+    events = events_of(small_model(), [sample()], options)
+    assert [type(e) for e in events[-3:]] == [StepDone, EpochDone, Finished]
+    assert len(of_kind(events, StepDone)) == 1
+
+
+def test_strokes_that_come_late_do_not_keep_a_check_from_coming(monkeypatch) -> None:
+    monkeypatch.setattr(training_run, "time", Slow())
+    options = replace(QUICK, max_seconds=6.0, max_epochs=50, steps_per_epoch=100)
+    run = fine_tune(small_model(), [sample()], options)
+    events = [next(run)]
+    while not isinstance(events[-1], StepDone):
+        events.append(next(run))
+    events += [run.send([sample()]), *run]
+    assert [type(e) for e in events[-2:]] == [EpochDone, Finished]
+    assert events[-1].reason == "time"
 
 
 def test_the_best_weights_are_kept_when_training_ruins_them() -> None:

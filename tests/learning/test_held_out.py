@@ -10,6 +10,7 @@ import torch
 
 from learning.small_scenes import blobs, small_model, strokes
 from unetscope.images.micrograph import as_micrograph
+from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.held_out import SHARES, HeldOut
 from unetscope.learning.partition import Partition
@@ -17,6 +18,7 @@ from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.learning.samples import Sample
+from unetscope.learning.stroke_map import stroke_map
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet, initialise
 
@@ -168,3 +170,33 @@ def test_very_many_held_pixels_are_judged_in_some_windows(monkeypatch) -> None:
     assert 0 < len(judge) < np.count_nonzero(sample.labels[80:])
     assert len(judge._windows) == 3
     assert sorted(np.concatenate([w.rows for w in judge._windows])) == list(range(len(judge)))
+
+
+def test_strokes_and_pixels_that_judge_are_counted_by_class() -> None:
+    judge, _, dense, _ = judged_by()
+    held = strokes(dense)
+    held[:80] = 0
+    validation = judge.judge(Oracle(judge, 8.0, right=True), "fp32").validation
+    assert validation is not None
+    found = stroke_map(held)
+    assert validation.class_pixels == {v: int((held == v).sum()) for v in (1, 2)}
+    assert validation.strokes == {v: int((found.stroke_values() == v).sum()) for v in (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("strokes", "pixels", "told"),
+    [(3, 50, True), (2, 9_999, False), (3, 49, False), (1, 10_000, True), (0, 0, False)],
+)
+def test_a_class_is_scored_by_enough_strokes_or_dense_labels(strokes, pixels, told) -> None:
+    held = Validation({1: 0.5, 2: 1.0}, {}, 0.1, 9, "block", {1: strokes, 2: 3}, {1: pixels, 2: 60})
+    assert (1 in held.told) == told and held.told[2] == 1.0
+    assert held.mean_dice == (0.75 if told else 1.0)
+    words = held.said(lambda value: "ab"[value - 1])
+    assert ("a: too few held-back strokes to say" in words) != told
+    assert "Dice" not in words and ("a 0.50 · b 1.00" in words) == told
+
+
+def test_without_any_judge_no_score_is_said() -> None:
+    held = Validation({1: 0.0}, {}, 0.1, 9, "block")
+    assert held.told == {} and np.isnan(held.mean_dice)
+    assert held.said(str) == "too few held-back strokes to say a score"

@@ -19,7 +19,9 @@ from unetscope.session.state import Session
 from unetscope.session.values import Phase
 from widgets.fake_engine import FakeModel
 
-HELD = Validation({1: 0.9, 2: 0.7}, {1: 0.8, 2: 0.6}, 0.3, 500, "block")
+HELD = Validation(
+    {1: 0.9, 2: 0.7}, {1: 0.8, 2: 0.6}, 0.3, 500, "block", {1: 3, 2: 5}, {1: 250, 2: 250}
+)
 
 
 def epoch(number: int, model: Any, *, improved: bool = True) -> EpochDone:
@@ -135,3 +137,47 @@ def test_notices_are_shown_and_unknown_events_refused() -> None:
     assert session.message.text == "Out of memory: smaller tiles."
     with pytest.raises(TypeError, match="object"):
         session.apply(object())
+
+
+def ended_without_change(session: Session) -> None:
+    same: Any = session.model.model if session.model else None
+    session.begin_training()
+    session.apply(epoch(1, same, improved=False))
+    session.apply(Finished("time", same, 0, 2.0, HELD))
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_training_that_changed_nothing_makes_no_version(live: bool) -> None:
+    session = Session(live=live)
+    session.take_model(FakeModel(head={1: 0.0}), "steel", loaded=False)  # type: ignore[arg-type]
+    ended_without_change(session)
+    assert session.versions.last_number == session.training.version == 1
+    trained(session, FakeModel(head={1: 0.0}, network=1, network_weight=0.2))
+    assert session.versions.last_number == session.training.version == 2
+    ended_without_change(session)
+    assert session.versions.last_number == 2
+
+
+def test_a_training_stopped_before_it_got_better_makes_no_version() -> None:
+    session = Session()
+    model: Any = FakeModel(head={1: 0.0})
+    session.take_model(model, "steel", loaded=False)
+    session.begin_training()
+    session.apply(epoch(1, session.model.model if session.model else model, improved=False))
+    session.set_phase(Phase.STOPPING)
+    session.end_training()
+    assert session.versions.last_number == 1 and session.training.reason == "stopped"
+
+
+def test_the_first_answer_of_a_training_is_a_version() -> None:
+    session = Session(live=False)
+    session.take_model(FakeModel(), "General", loaded=False)  # type: ignore[arg-type]
+    session.begin_training()
+    session.apply(Finished("plateau", FakeModel(head={1: 0.0}), 0, 2.0, None))  # type: ignore[arg-type]
+    assert session.versions.last_number == 2
+
+
+def test_curves_leave_out_what_too_few_strokes_say() -> None:
+    held = Validation({1: 0.9, 2: 0.0}, {}, 0.3, 500, "block", {1: 3, 2: 1}, {1: 250, 2: 250})
+    curves = Curves().with_epoch(EpochDone(1, 2.0, 0.5, held, 0.5, True, FakeModel()))  # type: ignore[arg-type]
+    assert curves.dice == ((2.0, {1: 0.9}),)

@@ -60,6 +60,13 @@ class FakeModel:
     def class_values(self) -> tuple[int, ...]:
         return tuple(c.value for c in self.classes)
 
+    @property
+    def fingerprint(self) -> str:
+        return repr((self.head, self.network, self.network_weight))
+
+    def same_network(self, other: FakeModel) -> bool:
+        return (self.network, self.network_weight) == (other.network, other.network_weight)
+
     def with_head_of(self, other: FakeModel) -> FakeModel:
         return replace(self, head=other.head, classes=other.classes, channels=other.channels)
 
@@ -161,7 +168,8 @@ class FakeJobs:
         if not self.validated:
             return None
         dice = {value: 1 - 0.6 / (epoch + value) for value in pixels}
-        return Validation(dice, dice, 0.8 / epoch, 900, "block")
+        strokes, shown = dict.fromkeys(pixels, 4), dict.fromkeys(pixels, 450)
+        return Validation(dice, dice, 0.8 / epoch, 900, "block", strokes, shown)
 
     def _fitted(self, request: AnswerRequest | TrainRequest) -> Any:
         sums: dict[int, list[float]] = {}

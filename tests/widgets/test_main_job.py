@@ -100,7 +100,7 @@ def test_training_runs_shows_its_curves_and_keeps_a_version(open_window: Open, q
     assert request.seconds == BUDGETS[2].seconds == 60
     assert len(opened.session.curves.dice) == opened.jobs.epochs
     assert opened.window.plot_panel.isVisibleTo(opened.window)
-    assert "held-back pixels" in opened.window.status.label.text()
+    assert "held-back strokes" in opened.window.status.label.text()
     assert opened.session.versions.last_number == 2
     qtbot.waitUntil(lambda: opened.layer("prediction v2") is not None)
 

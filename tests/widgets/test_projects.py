@@ -130,7 +130,10 @@ def test_training_learns_from_every_image_and_its_model_and_history_stay(
     back = Project.open(folder)
     (training,) = back.record.history
     assert training.images == ("0001", "0002") and training.epochs == 3
-    assert set(training.scores) == {"Dice of background", "Dice of object"}
+    assert set(training.scores) == {
+        "background on held-back strokes",
+        "object on held-back strokes",
+    }
     assert back.model_path().read_bytes() == b"model"
 
 

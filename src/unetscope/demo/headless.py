@@ -47,7 +47,7 @@ def metrics_rows(picture: DemoPicture, result: DemoResult) -> list[dict[str, str
     dice = {} if truth is None else dice_per_class(truth, result.trained)
     iou = {} if truth is None else iou_per_class(truth, result.trained)
     instant = {} if truth is None else dice_per_class(truth, result.instant)
-    held_back = result.validation.dice if result.validation else {}
+    held_back = result.validation.told if result.validation else {}
     rows = []
     for one in picture.classes:
         predicted = int(np.count_nonzero(result.trained == one.value))

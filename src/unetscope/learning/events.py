@@ -6,6 +6,7 @@ in an event are fresh and belong to whoever receives it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,21 @@ if TYPE_CHECKING:
     from unetscope.network.unet import UNet
 
 
+# A class is judged by at least so many held-back strokes and pixels; of dense labels, which are
+# few strokes, by so many pixels.
+LEAST_STROKES, LEAST_PX, DENSE_PX = 3, 50, 10_000
+
+
 @dataclass(frozen=True)
 class Validation:
-    """An honest figure: scores on held-back pixels no training pixel could see.
+    """Scores on held-back strokes, which no training pixel could see.
 
-    ``dice`` and ``iou`` map class value to score. ``kind`` is ``"image"`` (whole images held back)
-    or ``"block"`` (places at least a receptive field away from every training stroke).
+    They say how often held-back pixels are answered as they are painted, not how good the
+    segmentation is: strokes lie inside of regions, and are few.
+
+    ``dice`` and ``iou`` map class value to score, ``strokes`` and ``class_pixels`` to the number of
+    held-back strokes (connected pieces) and pixels. ``kind`` is ``"image"`` (whole images held
+    back) or ``"block"`` (places at least a receptive field away from every training stroke).
     """
 
     dice: dict[int, float]
@@ -29,11 +39,50 @@ class Validation:
     loss: float
     pixels: int
     kind: str
+    strokes: dict[int, int] = field(default_factory=dict)
+    class_pixels: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def told(self) -> dict[int, float]:
+        """Dice of the classes with enough held-back strokes to say one."""
+        return {value: dice for value, dice in self.dice.items() if self._is_told(value)}
+
+    @property
+    def told_strokes(self) -> int:
+        """How many held-back strokes stand behind :attr:`told`."""
+        return sum(self.strokes[value] for value in self.told)
 
     @property
     def mean_dice(self) -> float:
-        """Unweighted mean over the classes present."""
-        return float(np.mean(list(self.dice.values()))) if self.dice else float("nan")
+        """Unweighted mean of :attr:`told`; NaN where there is none."""
+        return float(np.mean(list(self.told.values()))) if self.told else float("nan")
+
+    def said(self, name: Callable[[int], str], most_named: int = 9) -> str:
+        """The scores in words, ``name(value)`` being what a class is called."""
+        told = self.told
+        if not told:
+            return "too few held-back strokes to say a score"
+        if len(self.dice) > most_named:
+            figures = f"{self.mean_dice:.2f} in the mean"
+        else:
+            figures = " · ".join(f"{name(value)} {dice:.2f}" for value, dice in told.items())
+        text = f"{figures} on {self.witnesses}"
+        if hidden := [name(value) for value in self.dice if value not in told]:
+            text += f"; {', '.join(hidden)}: too few held-back strokes to say"
+        return text
+
+    @property
+    def witnesses(self) -> str:
+        """How much stands behind :attr:`told`, in words: "9 held-back strokes"."""
+        strokes = self.told_strokes
+        words = f"{strokes} held-back stroke{'s' * (strokes != 1)}"
+        if strokes >= LEAST_STROKES * len(self.told):
+            return words
+        return f"{words} ({sum(self.class_pixels[value] for value in self.told):,} px)"
+
+    def _is_told(self, value: int) -> bool:
+        strokes, pixels = self.strokes.get(value, 0), self.class_pixels.get(value, 0)
+        return (strokes >= LEAST_STROKES and pixels >= LEAST_PX) or pixels >= DENSE_PX
 
 
 @dataclass(frozen=True)
@@ -63,7 +112,7 @@ class StepDone:
 
     step: int
     loss: float
-    seconds: float  # since training began, pauses not counted
+    seconds: float  # since the first step began, pauses not counted
 
 
 @dataclass(frozen=True)
@@ -94,7 +143,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Finished:
-    """Training ended; ``reason`` is ``"time"``, ``"plateau"``, ``"stopped"`` or ``"steps"``."""
+    """Training ended; ``reason``: ``"time"``, ``"plateau"``, ``"steps"`` or ``"memory"``."""
 
     reason: str
     model: PixelModel

@@ -30,6 +30,7 @@ from unetscope.network.fingerprint import network_fingerprint
 
 GRID_PX = 512
 _LATTICE_PX = 8
+_SMALLEST_TILE_PX = 128
 _SEEN_IMAGES = 256
 _CHECKED_PX = 1024**2  # images up to this size are checked as a whole, in less than 1 ms
 
@@ -64,6 +65,7 @@ class FeatureCache:
 
     def __init__(self, max_bytes: int = 1_500_000_000, precision: str | None = None) -> None:
         self.max_bytes, self.precision = max_bytes, precision
+        self.tile_px = GRID_PX
         self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
         self._seen: OrderedDict[int, _Seen] = OrderedDict()
         self._bytes = 0
@@ -156,6 +158,16 @@ class FeatureCache:
                 self._seen.clear()
             else:
                 self._seen.pop(id(image), None)
+
+    def use_smaller_tiles(self) -> bool:
+        """Compute features for strokes with half of the memory from now on; False if that is all.
+
+        The features stay the same; fewer pixels around the strokes tell what the rest is like.
+        """
+        if self.tile_px <= _SMALLEST_TILE_PX:
+            return False
+        self.tile_px //= 2
+        return True
 
     @property
     def used_bytes(self) -> int:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.events import LearningEvent
+from unetscope.learning.events import LearningEvent, Notice
 from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.optimiser_steps import NO_MEMORY
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import Sample
 from unetscope.learning.train_options import TrainOptions
@@ -35,20 +36,41 @@ def fine_tune(
 
     One seed gives bitwise the same weights on the CPU at a fixed thread count, as long as a number
     of epochs ends the training and not a time budget.
+
+    Where memory runs out, less of it is used, at last the CPU; where nothing helps, training ends
+    with the best model so far. The time budget begins with the first step and reaches a check.
+
+    Raises
+    ------
+    MemoryError
+        If there is too little memory for a single step.
     """
     options = options or TrainOptions()
     run = TrainingRun(model, options, cache or FeatureCache())
     try:
-        update: Sequence[Sample] | None = samples
-        while True:
-            while update is not None:  # what is sent at any event is learned from
-                update = yield from run.start(update, classes)
-            if (reason := run.reason_to_stop()) is not None:
-                break
-            update = yield from run.step()
-            if run.epoch_is_over():
-                late = yield run.close_epoch()
-                update = late if late is not None else update
+        try:
+            reason = yield from _learned(run, samples, classes)
+        except MemoryError:
+            if not run.learner.steps:
+                raise
+            yield Notice(f"Out of memory: {NO_MEMORY} The best model so far is kept.")
+            reason = "memory"
         yield run.finish(reason)
     finally:
         run.release()
+
+
+def _learned(
+    run: TrainingRun, samples: Sequence[Sample], classes: Sequence[LabelClass] | None
+) -> Generator[LearningEvent, Sequence[Sample] | None, str]:
+    """Step until there is a reason to stop, which is returned."""
+    update: Sequence[Sample] | None = samples
+    while True:
+        while update is not None:  # what is sent at any event is learned from
+            update = yield from run.start(update, classes)
+        if (reason := run.reason_to_stop()) is not None:
+            return reason
+        update = yield from run.step()
+        if run.epoch_is_over():
+            late = yield from run.close_epoch()
+            update = late if late is not None else update

@@ -73,6 +73,14 @@ class PixelForest:
         _ = self._trees
         return self
 
+    def grown_from(self) -> bytes:
+        """Everything its answers are a function of."""
+        parts = [f"{self.seed} {self.trees} {self.rows.shape}".encode()]
+        for values in (self.rows, self.targets.astype(np.int64), self.weights):
+            if values is not None:
+                parts.append(np.ascontiguousarray(values).tobytes())
+        return b"".join(parts)
+
     def probabilities(self, rows: np.ndarray, threads: int = 1) -> np.ndarray:
         """(n, class) float32. The same for any number of ``threads``: each takes whole rows."""
         trees = self._trees

@@ -13,6 +13,7 @@ the more there are, the more they decide alone (docs/benchmarks.md).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,6 +29,7 @@ from unetscope.learning.partition import Partition
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.precision import autocast
 from unetscope.learning.samples import Sample
+from unetscope.learning.stroke_map import stroke_map
 from unetscope.learning.tiling import padded_shape
 from unetscope.network.unet import UNet
 
@@ -86,6 +88,8 @@ class HeldOut:
         self.values = np.asarray(values)
         self._device = device
         self.targets = np.zeros(0, np.int64)
+        self.strokes: dict[int, int] = {}
+        self.class_pixels: dict[int, int] = {}
         self._windows: list[_Window] = []
         self.told: PixelModel | None = None
         held = _limited(samples, parts.held, model.seed)
@@ -97,6 +101,7 @@ class HeldOut:
         self.told = told
         self._instant = instant_rows(told, rows.features)
         self.targets = rows.targets
+        self.strokes, self.class_pixels = _counted(parts.held, [s.labels for s in held])
         self._windows = _windows(model, held, rows.places, cache)
 
     def __len__(self) -> int:
@@ -167,6 +172,8 @@ class HeldOut:
             loss=loss,
             pixels=len(self),
             kind=self.kind,
+            strokes=self.strokes,
+            class_pixels=self.class_pixels,
         )
 
     @torch.inference_mode()
@@ -178,6 +185,23 @@ class HeldOut:
             chance = logits[:, window.y, window.x].float().softmax(dim=0)
             answer[window.rows] = chance.t().cpu().numpy()
         return answer
+
+
+def _counted(
+    held: Sequence[np.ndarray], judging: Sequence[np.ndarray]
+) -> tuple[dict[int, int], dict[int, int]]:
+    """Class value → held-back strokes that judge, and pixels of them that do.
+
+    ``judging`` are the labels of ``held``, or some of them.
+    """
+    strokes: Counter[int] = Counter()
+    pixels: Counter[int] = Counter()
+    for labels, seen in zip(held, judging, strict=True):
+        found = stroke_map(labels)
+        judges = seen[tuple(found.points.T)] > 0
+        pixels.update(found.values[judges].tolist())
+        strokes.update(found.stroke_values()[np.unique(found.strokes[judges])].tolist())
+    return dict(strokes), dict(pixels)
 
 
 def _limited(samples: Sequence[Sample], held: Sequence[np.ndarray], seed: int) -> list[Sample]:

@@ -288,7 +288,7 @@ def _lattice_rows(
     """Features (n, feature) of every eighth pixel, both ways, of all tiles that hold strokes."""
     found = []
     for sample in samples:
-        tiles = grid(model, sample.image)
+        tiles = grid(model, sample.image, cache.tile_px)
         for z, plane in enumerate(_planes(sample)):
             for tile in (tile for tile in tiles if plane[tile.core].any()):
                 found.append(cache.lattice(model, sample.image, z, tile, device))
@@ -322,7 +322,7 @@ def _plane_rows(
     if not len(y):
         return
     hull = (slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1))
-    for tile in tiles_touching(grid(model, image), hull):
+    for tile in tiles_touching(grid(model, image, cache.tile_px), hull):
         (ys, xs), (oy, ox) = tile.core, tile.grown
         inside = (y >= ys.start) & (y < ys.stop) & (x >= xs.start) & (x < xs.stop)
         chosen = np.nonzero(inside)[0]

@@ -25,6 +25,7 @@ from unetscope.network.unet import UNet
 _STEEPEST = 5.0  # longer gradients are shortened to this
 _BAD_STEPS = 5  # steps in a row that are not finite, before going back
 _SMALLEST_PATCH_PX = 64
+NO_MEMORY = "there is not enough memory to train; close other programs."
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,7 @@ class OptimiserSteps:
         self.batch_size, self.patch_px = options.batch_size, options.patch_px
         self.steps = 0
         self._bad_steps = 0
+        self._recorded: tuple[object, CapturedStep] | None = None
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -91,7 +93,7 @@ class OptimiserSteps:
     def _optimise_anew(self) -> None:
         """AdamW without moments; a recorded step has the former one in it."""
         self._optimiser = self._adamw()
-        self._recorded: tuple[object, CapturedStep] | None = None
+        self._recorded = None
 
     @property
     def is_unstable(self) -> bool:
@@ -253,13 +255,19 @@ class OptimiserSteps:
             self.patch_px //= 2
             return f"Out of memory: training on with patches of {self.patch_px} px."
         if self.device == "cpu":
-            raise MemoryError("there is not enough memory to train; close other programs.")
-        was, self.device = self.device, "cpu"
-        self.precision = training_precision("cpu", self.options.precision)
-        self.net, self.average = self.net.cpu(), self.average.cpu()
-        self.begin_anew()
-        self._set_up()
+            raise MemoryError(NO_MEMORY)
+        was = self.device
+        self.move_to_cpu()
         return f"Out of memory on {was}: training on on the CPU."
+
+    def move_to_cpu(self) -> None:
+        """Go on there, from the present weights where there are any."""
+        self.device = "cpu"
+        self.precision = training_precision("cpu", self.options.precision)
+        self.begin_anew()
+        if hasattr(self, "net"):
+            self.net, self.average = self.net.cpu(), self.average.cpu()
+            self._set_up()
 
     def _adamw(self) -> torch.optim.AdamW:
         recorded = self.captured and self.device.startswith("cuda")

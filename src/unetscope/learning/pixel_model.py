@@ -7,8 +7,11 @@ averaged with the forest where that is ready. The *network* is the fine-tuned U-
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +29,7 @@ from unetscope.learning.sources.bundled import UNetTaps
 from unetscope.learning.sources.classical import ClassicalFilters
 from unetscope.learning.sources.source import FeatureSource
 from unetscope.network.channels import adapt_input_channels
+from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet
 
 if TYPE_CHECKING:
@@ -90,6 +94,52 @@ class PixelModel:
         layout = self.recipe.layout
         own = UNetTaps(self.name, self.backbone, context=layout.context)
         return (*self.sources, own, ClassicalFilters(layout.strides))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all that decides its answers (16 hex digits); the same after saving and loading.
+
+        Names and colours of classes, the version and the record do not count.
+        """
+        said = {
+            "recipe": self.recipe.to_dict(),
+            "channels": self.channels,
+            "sources": [source.fingerprint for source in self.sources],
+            "alone": self.alone,
+            "classes": self.class_values,
+            "prior": self.prior,
+            "network": [self.network_classes, self.network_weight] if self.network_speaks else [],
+            "own range": self.own_normalisation or self.normalisation is None,
+            "range": self.normalisation.to_dict() if self.normalisation else None,
+        }
+        if said["own range"]:
+            del said["range"]
+        hasher = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+        hasher.update(network_fingerprint(self.backbone).encode())
+        if self.network is not None and self.network_speaks:
+            hasher.update(network_fingerprint(self.network).encode())
+        if self.head is not None:
+            for tensor in (self.head.weight, self.head.bias):
+                hasher.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        if self.forest is not None:
+            hasher.update(self.forest.grown_from())
+        return hasher.hexdigest()[:16]
+
+    @property
+    def identity(self) -> str:
+        """What a result can be traced back to: name, version and :attr:`fingerprint`."""
+        return f"{self.name} v{self.version} {self.fingerprint}"
+
+    def same_network(self, other: PixelModel) -> bool:
+        """Whether the fine-tuned network says the same in both, or is silent in both."""
+        speaking = (self.network_speaks, other.network_speaks)
+        if self.network is None or other.network is None or speaking != (True, True):
+            return not any(speaking)
+        if self.network_weight != other.network_weight:
+            return False
+        return self.network is other.network or (
+            network_fingerprint(self.network) == network_fingerprint(other.network)
+        )
 
     @property
     def class_values(self) -> tuple[int, ...]:

@@ -87,7 +87,7 @@ class Segmenter:
             if isinstance(event, EpochDone):
                 self.history_.append(event)
             if isinstance(event, Finished):
-                self.model_: PixelModel = replace(event.model, version=start.version + 1)
+                self.model_: PixelModel = _next_version(start, event.model)
             if on_event is not None:
                 on_event(event)
         return self
@@ -97,7 +97,7 @@ class Segmenter:
         samples = make_samples(images, labels, axes=axes)
         start = self._started()
         fitted = fit_instant(start, samples, device=self.device)
-        self.model_ = replace(fitted, version=start.version + 1)
+        self.model_ = _next_version(start, fitted)
         return self
 
     def predict(self, image: Any, *, axes: str | None = None) -> np.ndarray:
@@ -145,3 +145,9 @@ class Segmenter:
         if not hasattr(self, "model_"):
             raise ModelError("this Segmenter has learned nothing yet; call fit first.")
         return self.model_
+
+
+def _next_version(start: PixelModel, learned: PixelModel) -> PixelModel:
+    """``learned`` as a new version, where it answers otherwise than ``start``."""
+    changed = learned.fingerprint != start.fingerprint
+    return replace(learned, version=start.version + changed)

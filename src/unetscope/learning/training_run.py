@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 
@@ -24,7 +25,8 @@ from unetscope.learning.events import (
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.held_out import HeldOut, Verdict
 from unetscope.learning.instant import fit_instant, labelled_rows, prepared
-from unetscope.learning.optimiser_steps import OptimiserSteps
+from unetscope.learning.memory import is_out_of_memory
+from unetscope.learning.optimiser_steps import NO_MEMORY, OptimiserSteps
 from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.pixel_model import PixelModel
@@ -38,6 +40,7 @@ from unetscope.network.unet import UNet
 # From here on the network gets all that experience grants it: until then its answers to whole
 # images, not to strokes, grow better (docs/benchmarks.md).
 MATURE_STEPS = 300
+_Result = TypeVar("_Result")
 
 
 class TrainingRun:
@@ -51,6 +54,7 @@ class TrainingRun:
         self.best_validation: Validation | None = None
         self.idle_epochs = 0
         self.losses: list[float] = []
+        self._sent: Sequence[Sample] | None = None  # at an event of the stage under way
         self.values: tuple[int, ...] = ()  # of the classes the network learns; none before it does
 
     def start(
@@ -61,18 +65,41 @@ class TrainingRun:
         Returns newer samples that were sent meanwhile.
         """
         began = time.perf_counter()
-        device = self.learner.device
         counts = check_samples(samples)
         values = tuple(counts)
-        self.model = fit_instant(
+        self._sent = None
+        fitted = yield from self._recovering(partial(self._fitted, samples, classes))
+        self.model = fitted
+        seconds = time.perf_counter() - began
+        yield from self._heard(HeadFitted(fitted, seconds, counts, with_forest=True))
+        parts = yield from self._recovering(partial(self._set_up, fitted, samples, values))
+        self.values = values
+        self.model = replace(self.model, partition=parts)
+        self.best_loss, self.best_validation, self.idle_epochs = float("inf"), None, 0
+        yield from self._recovering(lambda: self._judge(self._snapshot()))
+        if self.learner.steps:  # the budget begins with the first step
+            self.seconds += time.perf_counter() - began
+        yield from self._heard(self._started(values, parts))
+        return self._sent
+
+    def _fitted(
+        self, samples: Sequence[Sample], classes: Sequence[LabelClass] | None
+    ) -> PixelModel:
+        return fit_instant(
             prepared(self.model, samples, self.cache),
             samples,
             cache=self.cache,
             classes=classes,
-            device=device,
+            device=self.learner.device,
         )
-        newer = yield HeadFitted(self.model, time.perf_counter() - began, counts, with_forest=True)
+
+    def _set_up(
+        self, fitted: PixelModel, samples: Sequence[Sample], values: tuple[int, ...]
+    ) -> Partition:
+        """What is held back, who judges, and the network that learns; can be called again."""
+        self.model = fitted
         parts, goes_on = self._parts(samples, values)
+        device = self.learner.device
         self.held = HeldOut(self.model, samples, parts, values, cache=self.cache, device=device)
         told = self.held.told or self.model
         self.prior = told.prior
@@ -88,13 +115,55 @@ class TrainingRun:
         self.learner.begin_anew()  # new strokes, a new run
         if not goes_on:
             self.learner.start_from(self._first_network(samples, parts, values))
-        self.values = values
-        self.model = replace(self.model, partition=parts)
-        self.best_loss, self.best_validation, self.idle_epochs = float("inf"), None, 0
-        self._judge(self._snapshot())
-        self.seconds += time.perf_counter() - began
-        latest = yield self._started(values, parts)
-        return latest if latest is not None else newer
+        return parts
+
+    def _heard(
+        self, event: LearningEvent
+    ) -> Generator[LearningEvent, Sequence[Sample] | None, None]:
+        """Tell an event; samples that are sent at it are kept for the end of the stage."""
+        sent = yield event
+        self._sent = sent if sent is not None else self._sent
+
+    def _recovering(
+        self, work: Callable[[], _Result]
+    ) -> Generator[LearningEvent, Sequence[Sample] | None, _Result]:
+        """What ``work`` returns; where memory runs out, once more with less of it.
+
+        Raises
+        ------
+        MemoryError
+            Where nothing helps.
+        """
+        relief = iter(self._reliefs())
+        while True:
+            try:
+                return work()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the handler, which still holds the failed tensors.
+            yield from self._heard(Notice(next(relief)))
+
+    def _reliefs(self) -> Iterator[str]:
+        """Give memory back, a little more each time; says what was done."""
+        self._free()
+        yield "Out of memory: what was kept of the images is given back and computed anew."
+        while self.cache.use_smaller_tiles():
+            self._free()
+            yield f"Out of memory: going on with tiles of {self.cache.tile_px} px."
+        if self.learner.device != "cpu":
+            was = self.learner.device
+            self.learner.move_to_cpu()
+            if hasattr(self, "held"):
+                self.held.move("cpu")
+            self._free()
+            yield f"Out of memory on {was}: going on on the CPU."
+        raise MemoryError(NO_MEMORY)
+
+    def _free(self) -> None:
+        self.cache.forget()
+        self.learner.forget_recording()
+        release_devices()
 
     def _parts(self, samples: Sequence[Sample], values: tuple[int, ...]) -> tuple[Partition, bool]:
         """What is held back now, and whether the running network may go on with it."""
@@ -162,13 +231,22 @@ class TrainingRun:
         )
 
     def reason_to_stop(self) -> str | None:
-        """Why training ends now, or None."""
+        """Why training ends now, or None.
+
+        A time budget of more than nothing reaches a check, however short it is.
+        """
         options = self.options
-        if options.max_seconds is not None and self.seconds >= options.max_seconds:
+        if self.time_is_up and (self.epoch or not options.max_seconds) and not self.losses:
             return "time"
         if self.epoch >= options.max_epochs:
             return "steps"
         return "plateau" if self.idle_epochs >= options.patience_epochs else None
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether the budget is used up; it begins with the first step."""
+        budget = self.options.max_seconds
+        return budget is not None and self.seconds >= budget
 
     def step(self) -> Generator[LearningEvent, Sequence[Sample] | None, Sequence[Sample] | None]:
         """One optimiser step; less memory at a time where it runs out."""
@@ -185,30 +263,40 @@ class TrainingRun:
         return (yield StepDone(self.learner.steps, loss, self.seconds))
 
     def epoch_is_over(self) -> bool:
-        """Whether a check is due."""
-        return bool(self.losses) and self.learner.steps % self.options.steps_per_epoch == 0
+        """Whether a check is due: after a round of steps, or when the time is up."""
+        is_round = self.learner.steps % self.options.steps_per_epoch == 0
+        return bool(self.losses) and (is_round or self.time_is_up)
 
-    def close_epoch(self) -> EpochDone:
-        """Judge the averaged weights on held-back pixels and keep the best."""
+    def close_epoch(
+        self,
+    ) -> Generator[LearningEvent, Sequence[Sample] | None, Sequence[Sample] | None]:
+        """Judge the averaged weights on held-back pixels and keep the best.
+
+        Returns newer samples that were sent meanwhile.
+        """
         began = time.perf_counter()
         self.epoch += 1
-        newest = self._snapshot()
-        verdict, taken, best = self._judge(newest)
+        self._sent = None
+        newest = yield from self._recovering(self._snapshot)
+        verdict, taken, best = yield from self._recovering(lambda: self._judge(newest))
         self.idle_epochs = 0 if best else self.idle_epochs + 1
         finite = [loss for loss in self.losses if loss == loss]
         mean = sum(finite) / len(finite) if finite else float("nan")
         self.losses.clear()
         self.seconds += time.perf_counter() - began
-        return EpochDone(
-            epoch=self.epoch,
-            seconds=self.seconds,
-            train_loss=mean,
-            validation=verdict.validation,
-            network_weight=self.model.network_weight,
-            improved=taken,
-            model=self.model,
-            newest=newest,
+        yield from self._heard(
+            EpochDone(
+                epoch=self.epoch,
+                seconds=self.seconds,
+                train_loss=mean,
+                validation=verdict.validation,
+                network_weight=self.model.network_weight,
+                improved=taken,
+                model=self.model,
+                newest=newest,
+            )
         )
+        return self._sent
 
     def _snapshot(self) -> UNet:
         """The averaged weights as they are now, ready to answer."""
@@ -257,8 +345,9 @@ class TrainingRun:
             figure = self.best_validation
             record["validation"] = {
                 "kind": figure.kind,
-                "pixels": figure.pixels,
-                "dice": {str(v): round(d, 4) for v, d in figure.dice.items()},
+                "pixels": {str(v): n for v, n in figure.class_pixels.items()},
+                "strokes": {str(v): n for v, n in figure.strokes.items()},
+                "dice": {str(v): round(d, 4) for v, d in figure.told.items()},
             }
         self.model = replace(self.model, record=record)
         return Finished(reason, self.model, self.best_epoch, self.seconds, self.best_validation)

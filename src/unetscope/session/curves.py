@@ -44,7 +44,7 @@ class Curves:
             validation_loss=_bounded(
                 (*self.validation_loss, (event.seconds, event.validation.loss))
             ),
-            dice=_bounded((*self.dice, (event.seconds, dict(event.validation.dice)))),
+            dice=_bounded((*self.dice, (event.seconds, event.validation.told))),
         )
 
 

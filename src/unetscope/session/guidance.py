@@ -14,6 +14,7 @@ from unetscope.session.values import Phase, Scope, painted_classes
 
 FEW_PX = 60  # below this, a class is called short of strokes
 WEAK_DICE = 0.75
+FEW_EPOCHS = 15  # until then the network has hardly begun (300 steps)
 MOST_NAMED = 3  # with more classes the status line gives the mean; the plot names them all
 
 
@@ -130,7 +131,7 @@ def _status(session: Session) -> Status:
     if session.model is None:
         return Status(f"Opening {session.opening_model or 'the model'} …", "busy")
     if session.training.reason:
-        return _after_training(session)
+        return _after_training(session) if _is_on_screen(session) else _other_version(session)
     if missing:
         return Status(f"This model can predict at once. To correct it: {missing}", "next")
     return _before_training(session)
@@ -192,11 +193,11 @@ def _while_training(session: Session) -> Status:
             "busy",
         )
     parts = [f"Epoch {training.epoch}, {spoken_seconds(training.seconds)}"]
-    if training.validation is not None:
-        held = training.validation
-        parts.append(f"Dice {held.mean_dice:.2f} on {held.pixels:,} held-back pixels")
+    held = training.validation
+    if held is not None and held.told:
+        parts.append(f"{held.mean_dice:.2f} on {held.witnesses}")
     text = ", ".join(parts) + ". Keep painting where it is wrong."
-    if training.validation is None and training.note:
+    if held is None and training.note:
         text += f" {_sentence(session, training.note)}"
     return Status(text, "busy")
 
@@ -209,49 +210,81 @@ def _while_predicting(session: Session) -> Status:
     return Status(f"Predicting {work.what} …{tiles}", "busy")
 
 
+def _is_on_screen(session: Session) -> bool:
+    """Whether the version that answers is the one that the last training ended with."""
+    current, ended = session.versions.current, session.training.version
+    return current is None or not ended or current.number == ended
+
+
+def _other_version(session: Session) -> Status:
+    current = session.versions.current
+    assert current is not None
+    return Status(
+        f"You see version {current.number} ({current.note}). Press Train to learn on from it, or "
+        "keep painting where it is wrong.",
+        "next",
+    )
+
+
+_ENDED = {
+    "plateau": "Nothing got better any more, so it ended",
+    "time": "The time was up",
+    "stopped": "You stopped it",
+    "memory": "Memory ran out",
+}
+
+
 def _after_training(session: Session) -> Status:
     training = session.training
+    ended = _ENDED.get(training.reason, "All rounds are done")
     if not training.epoch:
         return Status(
-            "Stopped before the first check: nothing has changed. Press Train, or keep painting.",
+            f"{ended} before the first check: nothing has changed. Press Train, or keep painting.",
             "next",
         )
-    ended = {
-        "plateau": "It stopped improving",
-        "time": "Time is up",
-        "stopped": "Stopped",
-    }.get(training.reason, "Done")
+    ended = f"{ended} after {spoken_seconds(training.seconds)}"
+    if training.best_epoch:
+        ended += f", best at epoch {training.best_epoch}"
+    judged = _judgement(session)
     if training.validation is None:
         note = f" {_sentence(session, training.note)}" if training.note else ""
-        return Status(
-            f"{ended} after {spoken_seconds(training.seconds)}.{_unbeaten(session)}{note} Correct "
-            "what is wrong and press Train again, or press Predict.",
-            "good",
+        return Status(f"{ended}.{judged}{note} {_next_step(session)}", "next")
+    said = training.validation.said(lambda value: class_name(session, value), MOST_NAMED)
+    scores = training.validation.told
+    good = bool(scores) and min(scores.values()) >= WEAK_DICE
+    text = f"{said[:1].upper()}{said[1:]}. {ended}.{judged} {_next_step(session)}"
+    return Status(text, "good" if good else "next")
+
+
+def _judgement(session: Session) -> str:
+    """A sentence on the network's share of the answer, where it has none or has just begun."""
+    model = session.model.model if session.model is not None else None
+    training = session.training
+    short = training.reason in ("time", "stopped", "memory") and training.epoch < FEW_EPOCHS
+    if model is None or (model.network_weight > 0 and not short):
+        return ""
+    if model.network_weight > 0:
+        return (
+            f" That was too short to judge: the network has {model.network_weight:.0%} of the "
+            "answer and gets more as it learns."
         )
-    scores = training.validation.dice
-    named = " · ".join(f"{class_name(session, v)} {dice:.2f}" for v, dice in scores.items())
-    if len(scores) > MOST_NAMED:
-        named = f"Mean Dice {training.validation.mean_dice:.2f}"
-    text = (
-        f"{named} on {training.validation.pixels:,} held-back pixels. {ended} after "
-        f"{spoken_seconds(training.seconds)}"
-    )
-    text += f", best at epoch {training.best_epoch}." if training.best_epoch else "."
-    text += f"{_unbeaten(session)} "
+    if short:
+        return " That was too short to judge: you still see the instant answer. Train longer."
+    return " On held-back strokes nothing beat the instant answer, so you still see that one."
+
+
+def _next_step(session: Session) -> str:
+    """What to do after a training."""
+    training = session.training
+    if training.painted and training.painted != session.painted:
+        return "Press Train again to learn from what you have painted since."
+    scores = training.validation.told if training.validation is not None else {}
     weakest = min(scores, key=lambda v: scores[v], default=None)
     if weakest is not None and scores[weakest] < WEAK_DICE:
-        text += f"Two more strokes of “{class_name(session, weakest)}” would help most."
-    else:
-        text += "Correct what is wrong, or press Predict."
-    return Status(text, "good")
-
-
-def _unbeaten(session: Session) -> str:
-    """A sentence for a training whose network was given no share of the answer."""
-    model = session.model.model if session.model is not None else None
-    if model is None or model.network_weight > 0:
-        return ""
-    return " On held-back strokes nothing beat the instant answer, so you still see that one."
+        return f"Two more strokes of “{class_name(session, weakest)}” would help most."
+    if training.validation is None:
+        return "Correct what is wrong and press Train again, or press Predict."
+    return "Correct what is wrong, or press Predict."
 
 
 def class_name(session: Session, value: int) -> str:

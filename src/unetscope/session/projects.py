@@ -194,8 +194,10 @@ class OpenProject:
         note = f"trained {status.seconds:.0f} s"
         model = project.add_model(note, lambda path: os.replace(written.file, path))
         names = {c.value: c.name for c in project.record.classes}
-        dice = status.validation.dice if status.validation is not None else {}
-        scores = {f"Dice of {names.get(v, f'class {v}')}": float(d) for v, d in dice.items()}
+        told = status.validation.told if status.validation is not None else {}
+        scores = {
+            f"{names.get(v, f'class {v}')} on held-back strokes": float(d) for v, d in told.items()
+        }
         project.add_training(
             TrainingEntry(
                 made_at=written.made_at,

@@ -38,7 +38,7 @@ from unetscope.session.values import (
     Show,
     TrainingStatus,
 )
-from unetscope.session.versions import Versions
+from unetscope.session.versions import Versions, is_change
 
 if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
@@ -84,6 +84,7 @@ class Session:
     curves: Curves = field(default_factory=Curves)
     message: Message | None = None
     device: str = ""
+    trained_from: PixelModel | None = None  # the model that the last training began with
     newest: NewestNetwork | None = None  # of the present or last training, better or not
 
     # ---- events of the engine
@@ -137,6 +138,7 @@ class Session:
         self.use_model(self._with_network(event.model))
 
     def _training_finished(self, event: Finished) -> None:
+        model = self._with_network(event.model)
         self.training = replace(
             self.training,
             phase=Phase.IDLE,
@@ -144,9 +146,24 @@ class Session:
             seconds=event.seconds,
             best_epoch=event.best_epoch,
             validation=event.validation or self.training.validation,
+            **self._outcome(model),
         )
-        self.use_model(self._with_network(event.model))
-        self.keep_version(f"trained {event.seconds:.0f} s")
+        self.use_model(model)
+        self._keep_trained(model)
+
+    def _outcome(self, model: PixelModel | None) -> dict[str, Any]:
+        """What a training that ends with ``model`` leaves in its status."""
+        current = self.versions.current
+        number = current.number if current is not None else 0
+        if model is not None and is_change(self.trained_from, model, live=self.live):
+            number = self.versions.last_number + 1
+        return {"version": number, "painted": dict(self.painted)}
+
+    def _keep_trained(self, model: PixelModel) -> None:
+        """A new version, where training has changed what is answered."""
+        if is_change(self.trained_from, model, live=self.live):
+            self.keep_version(f"trained {self.training.seconds:.0f} s")
+        self.trained_from = None
 
     def _with_head(self, fitted: PixelModel) -> PixelModel:
         """The newest instant head joined to the newest network: they come from two threads."""
@@ -168,17 +185,22 @@ class Session:
         """Train was pressed: forget the last curves and wait for the first event."""
         self.message = None
         self.newest = None
+        self.trained_from = self.model.model if self.model else None
         self.curves = Curves()
         self.training = TrainingStatus(phase=Phase.STARTING, budget_s=self.budget.seconds)
 
     def end_training(self) -> None:
         """The training has ended without a last word (stopped or failed): keep the best so far."""
         stopped = self.training.phase is Phase.STOPPING
+        model = self.model.model if self.model and self.training.epoch else None
         self.training = replace(
-            self.training, phase=Phase.IDLE, reason="stopped" if stopped else ""
+            self.training,
+            phase=Phase.IDLE,
+            reason="stopped" if stopped else "",
+            **self._outcome(model),
         )
-        if self.training.epoch:
-            self.keep_version(f"trained {self.training.seconds:.0f} s")
+        if model is not None:
+            self._keep_trained(model)
 
     def set_phase(self, phase: Phase) -> None:
         """Pause, resume or stop was pressed, or the worker has ended."""

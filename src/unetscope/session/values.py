@@ -102,6 +102,8 @@ class TrainingStatus:
     network_weight: float = 0.0
     validation: Validation | None = None
     reason: str = ""  # why it ended; "" until then
+    version: int = 0  # the version that it ended with; 0: none was kept yet
+    painted: Mapping[int, int] = field(default_factory=dict)  # what was painted when it ended
 
     @property
     def busy(self) -> bool:

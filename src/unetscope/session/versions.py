@@ -25,6 +25,17 @@ class Version:
     model: PixelModel = field(compare=False, repr=False)
 
 
+def is_change(before: PixelModel | None, after: PixelModel, *, live: bool) -> bool:
+    """Whether a training from ``before`` to ``after`` has changed what is answered.
+
+    Of a session with ``live`` answers only the network counts, for the rest followed the strokes
+    without any training.
+    """
+    if before is None or not before.can_answer or not after.same_network(before):
+        return True
+    return not live and after.fingerprint != before.fingerprint
+
+
 @dataclass(frozen=True)
 class Versions:
     """The kept versions, oldest first, and the index of the one in use (-1: none yet)."""

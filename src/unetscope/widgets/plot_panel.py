@@ -1,4 +1,4 @@
-"""The live plot: losses above, held-back Dice per class below, over seconds of training."""
+"""The live plot: losses above, scores on held-back strokes below, over seconds of training."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class PlotPanel(QWidget):
         self._graphs.setBackground(self._tints.background)
         width = line_px(self.legend) * 3.4
         words = {"color": self._tints.text, "font-size": f"{line_px(self.legend) * 0.75:.0f}px"}
-        for plot, name in ((self._loss, "loss"), (self._dice, "Dice")):
+        for plot, name in ((self._loss, "loss"), (self._dice, "held back")):
             plot.getAxis("left").setWidth(width)
             plot.setLabel("left", name, **words)
             for side in ("left", "bottom"):
@@ -123,7 +123,9 @@ class PlotPanel(QWidget):
         if name not in self._lines:
             self._lines[name] = plot.plot()
         self._lines[name].setPen(pen)
-        self._lines[name].setData([x for x, _ in points], [y for _, y in points])
+        # A line of a single point draws nothing.
+        single = {"symbol": "o" if len(points) == 1 else None, "symbolBrush": color}
+        self._lines[name].setData([x for x, _ in points], [y for _, y in points], **single)
 
     def _legend(self, scored: list[int]) -> str:
         """One line of coloured words, with the newest (at last, the best) figures."""
@@ -133,7 +135,7 @@ class PlotPanel(QWidget):
         newest = self._session.curves.dice[-1][1] if self._session.curves.dice else {}
         training = self._session.training
         if training.phase is Phase.IDLE and training.validation is not None:
-            newest = training.validation.dice  # as the status line says
+            newest = training.validation.told  # as the status line says
         for value in scored:
             found = self._session.class_of(value)
             color = found.color if found else self._tints.faint
