@@ -161,9 +161,9 @@ def _words(path: Path) -> str:
     if head.startswith(b"PK"):
         with zipfile.ZipFile(path) as archive:
             return archive.comment.decode("utf-8", "replace")
-    if head.lstrip().startswith(b"{"):
-        return _json_words(head)
-    return _model_words(path)
+    if words := _model_words(path):
+        return words
+    return _json_words(head) if head.lstrip().startswith(b"{") else ""
 
 
 def _model_words(path: Path) -> str:
