@@ -133,6 +133,7 @@ class Batch:
 
     def _one(self, path: Path, target: Path) -> Iterator[Path]:
         from unetscope.learning.inference import made_ready
+        from unetscope.learning.pixel_model import as_seen
         from unetscope.learning.precision import choose_device
         from unetscope.scaling.predicting import Target, predict_to
 
@@ -142,7 +143,9 @@ class Batch:
         goal.check()  # refuse before a bar is drawn
         image = self.asker.read(partial(image_at, path))
         say_notes(path.name, image.notes)
-        self.model.check_image(image)
+        seen = as_seen(self.model, image)
+        say_notes(path.name, seen.notes[len(image.notes) :])
+        image = seen
         made_ready(self.model, choose_device(self.options.device), self.engine)
         events = predict_to(self.model, image, goal, self.options, engine=self.engine)
         for _ in watch_prediction(events, messages(), title=image.name or target.stem):
@@ -173,7 +176,7 @@ class Pretraining:
 
         Ctrl-C ends it; the next run in the same folder goes on from the last checkpoint.
         """
-        from unetscope.learning.precision import choose_device
+        from unetscope.learning.precision import choose_device, device_note
         from unetscope.pretraining.datasets import find_data
         from unetscope.pretraining.export import export_weights
         from unetscope.pretraining.judge import HeldOutJudge
@@ -184,6 +187,8 @@ class Pretraining:
         usable_folder(self.run_dir)
         usable_folder(self.out)
         data, device = self.data or find_data(), choose_device(self.device)
+        if (note := device_note(self.device)) is not None:
+            messages().print(escape(note), soft_wrap=True)
         if data is None:
             messages().print("no real data found: synthetic scenes alone, and no judging")
         judge = None if data is None else HeldOutJudge(data, device)

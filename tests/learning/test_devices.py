@@ -11,25 +11,37 @@ import torch
 from learning.small_scenes import blobs, sample, small_model
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import as_micrograph
+from unetscope.learning.events import Notice
 from unetscope.learning.finetune import TrainOptions, fine_tune
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.placement import on_device, release_devices, settled
-from unetscope.learning.precision import autocast, choose_device, training_precision
-from unetscope.learning.prediction import PredictOptions, predict_probabilities
+from unetscope.learning.precision import autocast, choose_device, device_note, training_precision
+from unetscope.learning.prediction import PredictOptions, predict_probabilities, predict_tiles
 
 
 def test_a_device_is_chosen_or_checked() -> None:
     assert choose_device("cpu") == "cpu"
     assert choose_device("auto") in ("cpu", "cuda", "mps")
-    with pytest.raises(ModelError, match="tpu"):
-        choose_device("tpu")
+    assert device_note("auto") is device_note("cpu") is None
+    for unknown in ("tpu", "cuda:x", "cuda 0", "", "CPU"):
+        with pytest.raises(ModelError, match="unknown"):
+            choose_device(unknown)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_device_that_is_not_there_is_refused() -> None:
-    with pytest.raises(ModelError, match="use auto or cpu"):
-        choose_device("cuda:0")
+@pytest.mark.parametrize("wanted", ["cuda", "cuda:0"])
+def test_the_cpu_takes_the_place_of_a_gpu_that_is_not_there_and_it_is_said(wanted) -> None:
+    assert choose_device(wanted) == "cpu"
+    options = TrainOptions(max_seconds=0.0, device=wanted)
+    events = list(fine_tune(small_model(), [sample()], options))
+    (notice,) = [event for event in events if isinstance(event, Notice)]
+    assert wanted in notice.text and notice is events[0]
+    assert "Preferences ▸ unetscope ▸ Device" in notice.text and "--device" in notice.text
+    model = events[-1].model
+    image = as_micrograph(blobs((300, 200), 3)[0])
+    told = [e for e in predict_tiles(model, image, PredictOptions(device=wanted, tile_px=64))]
+    assert [e.text for e in told if isinstance(e, Notice)] == [notice.text]
 
 
 def test_precision_is_the_same_at_every_call_and_can_be_set() -> None:

@@ -20,7 +20,7 @@ from unetscope.learning.classes import LabelClass
 from unetscope.learning.features import Recipe
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import PixelModel, RidgeHead
 from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.network.catalogue import bundled_models
@@ -220,3 +220,29 @@ def test_starting_models_are_bundled_or_random() -> None:
     assert network_fingerprint(first.backbone) != network_fingerprint(other.backbone)
     with pytest.raises(ModelError, match="nonsense"):
         start_model("nonsense")
+
+
+def test_a_fingerprint_is_of_what_answers_and_comes_back_from_a_file(model, tmp_path) -> None:
+    save_model(model, tmp_path / "m.unetscope")
+    loaded = load_model(tmp_path / "m.unetscope")
+    assert loaded.fingerprint == model.fingerprint and len(model.fingerprint) == 16
+    assert model.identity == f"random v4 {model.fingerprint}"
+    assert model.head is not None and model.network is not None and model.forest is not None
+    renamed = (LabelClass(1, "other", "#000000"), model.classes[1])
+    same = [replace(model, version=9), replace(model, classes=renamed), replace(model, record={})]
+    assert {one.fingerprint for one in same} == {model.fingerprint}
+    assert all(one.same_network(model) for one in same)
+    net = settled(initialise(with_classes(model.backbone, 2), 8))
+    others = [
+        replace(model, network_weight=0.4),
+        replace(model, network=net),
+        replace(model, prior=(0.5, 0.5)),
+        replace(model, forest=None),
+        replace(model, head=RidgeHead(model.head.weight * 1.001, model.head.bias)),
+        replace(model, own_normalisation=False),
+        replace(model, recipe=replace(model.recipe, temperature=1.5)),
+    ]
+    assert len({model.fingerprint, *(one.fingerprint for one in others)}) == 8
+    assert [one.same_network(model) for one in others] == [False] * 2 + [True] * 5
+    silent = replace(model, network_weight=0.0)
+    assert silent.same_network(replace(silent, network=net)) and not silent.same_network(model)

@@ -380,3 +380,14 @@ def test_a_temperature_makes_answers_less_sure_and_changes_no_label() -> None:
         assert np.allclose(after, expected, atol=1e-4)
         assert after.max(axis=0).mean() < before.max(axis=0).mean()
         assert np.array_equal(after.argmax(axis=0), before.argmax(axis=0))
+
+
+def test_a_grey_model_answers_colour_whose_channels_are_all_the_same() -> None:
+    model = fit_instant(small_model(), [sample()])
+    grey = np.round(20 * blobs((40, 48), 2)[0] + 100).astype(np.uint8)
+    colour = as_micrograph(np.dstack([grey] * 3), name="b.png")
+    assert np.array_equal(predict_labels(model, colour), predict_labels(model, as_micrograph(grey)))
+    stained = np.dstack([grey] * 3)
+    stained[5, 5, 2] += 1
+    with pytest.raises(ModelError, match=r"b.png has 3\. Convert it first.*Fiji"):
+        predict_labels(model, as_micrograph(stained, name="b.png"))

@@ -75,9 +75,22 @@ def test_fit_shows_every_event_and_goes_on_when_called_again() -> None:
     assert kinds[-1] is Finished and kinds.count(Finished) == 1
     assert len(segmenter.history_) == 1 and segmenter.model_.version == 1
     before = segmenter.model_
-    segmenter.fit(image, painted, None, options=SHORT)
+    further = painted.copy()
+    further[:40, ::9] = scene()[1][:40, ::9]  # newly painted
+    segmenter.fit(image, further, None, options=SHORT)
     assert len(segmenter.history_) == 2 and segmenter.model_.version == 2
     assert segmenter.model_ is not before
+    assert segmenter.model_.fingerprint != before.fingerprint
+
+
+def test_what_changes_no_answer_makes_no_version() -> None:
+    image, _, painted = scene()
+    segmenter = Segmenter(device="cpu").fit_instant(image, painted)
+    fingerprint = segmenter.model_.fingerprint
+    segmenter.fit_instant(image, painted)
+    assert segmenter.model_.version == 1 and segmenter.model_.fingerprint == fingerprint
+    segmenter.fit(image, painted, 0)
+    assert segmenter.model_.version == 1
 
 
 def test_one_seed_gives_the_same_model() -> None:
@@ -105,7 +118,12 @@ def test_a_saved_segmenter_predicts_the_same_and_fits_on(tmp_path, model) -> Non
     second = Segmenter.load(tmp_path / "m.unetscope", device="cpu")
     assert (second.model, second.seed) == (model, 2)
     assert np.array_equal(first.predict_proba(image), second.predict_proba(image))
-    assert second.fit_instant(image, painted).model_.version == 2
+    assert second.model_.fingerprint == first.model_.fingerprint
+    assert second.model_.identity == first.model_.identity
+    again = second.fit_instant(image, painted).model_
+    assert again.version == 1  # nothing has changed
+    further = np.where(image > image.mean(), painted, 0)
+    assert second.fit_instant(image, further).model_.version == 2
 
 
 def test_an_unwritable_folder_is_named(tmp_path) -> None:

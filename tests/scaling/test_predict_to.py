@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 import zarr
 
@@ -16,7 +17,7 @@ from learning.small_scenes import blobs, sample, small_model
 from unetscope.errors import ImageError, ModelError, OutputError
 from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph, as_micrograph
-from unetscope.learning.events import TileDone
+from unetscope.learning.events import Notice, TileDone
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
@@ -196,3 +197,25 @@ def test_large_labels_are_never_whole_in_memory(model, tmp_path, monkeypatch) ->
     image = as_micrograph(blobs((200, 130), 3)[0])
     list(predict_to(model, image, Target(tmp_path / "labels.tif"), SMALL))
     assert isinstance(written[0].pixels, np.memmap)
+
+
+def test_a_grey_model_writes_the_answer_to_colour_whose_channels_are_all_the_same(
+    model, tmp_path
+) -> None:
+    grey = np.round(20 * blobs((70, 90), 2)[0] + 100).astype(np.uint8)
+    colour = as_micrograph(np.dstack([grey] * 3), name="b.png")
+    target = Target(tmp_path / "b.tif")
+    for _ in predict_to(model, colour, target, PredictOptions(tile_px=64)):
+        pass
+    written = tifffile.imread(tmp_path / "b.tif")
+    assert np.array_equal(written, predict_labels(model, as_micrograph(grey)))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_gpu_that_is_not_there_is_told_once(model, tmp_path) -> None:
+    image = as_micrograph(blobs((300, 70), 3)[0])
+    options = PredictOptions(device="cuda", tile_px=64)
+    into = predict_into(model, image, np.zeros((300, 70), np.uint8), options)
+    for events in (predict_to(model, image, Target(tmp_path / "b.tif"), options), into):
+        told = [event for event in events if isinstance(event, Notice)]
+        assert len(told) == 1 and "--device" in told[0].text

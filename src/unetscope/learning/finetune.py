@@ -13,6 +13,7 @@ from unetscope.learning.events import LearningEvent, Notice
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.optimiser_steps import NO_MEMORY
 from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.precision import device_note
 from unetscope.learning.samples import Sample
 from unetscope.learning.train_options import TrainOptions
 from unetscope.learning.training_run import TrainingRun
@@ -48,6 +49,9 @@ def fine_tune(
     options = options or TrainOptions()
     run = TrainingRun(model, options, cache or FeatureCache())
     try:
+        if (note := device_note(options.device)) is not None:
+            sent = yield Notice(note)
+            samples = sent if sent is not None else samples
         try:
             reason = yield from _learned(run, samples, classes)
         except MemoryError:

@@ -25,6 +25,7 @@ from unetscope.learning.classes import LabelClass
 from unetscope.learning.features import Levels, Recipe, classical_image, scores
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.partition import Partition
+from unetscope.learning.samples import as_grey
 from unetscope.learning.sources.bundled import UNetTaps
 from unetscope.learning.sources.classical import ClassicalFilters
 from unetscope.learning.sources.source import FeatureSource
@@ -206,10 +207,26 @@ class PixelModel:
                 "this model has not learned any classes yet; paint strokes of two classes first."
             )
         if image.channels != self.channels:
+            grey = " (colour to grey in Fiji: Image ▸ Type ▸ 8-bit)" if self.channels == 1 else ""
             raise ModelError(
                 f"this model was trained on images of {self.channels} channel(s); "
-                f"{image.name or 'the image'} has {image.channels}."
+                f"{image.name or 'the image'} has {image.channels}. Convert it first{grey}, or use "
+                "a model that was trained on such images."
             )
+
+
+def as_seen(model: PixelModel, image: Micrograph) -> Micrograph:
+    """``image`` as ``model`` takes it: colour whose channels are all the same is grey to it.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot answer the image.
+    """
+    if model.channels == 1 and image.channels == 3:
+        image = as_grey(image)
+    model.check_image(image)
+    return image
 
 
 def probabilities(model: PixelModel, levels: Levels, logits: Tensor | None) -> Tensor:

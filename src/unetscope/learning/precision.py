@@ -8,6 +8,7 @@ or lost depends on the network too; its answer is kept for the process.
 from __future__ import annotations
 
 import copy
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -26,19 +27,41 @@ _MOST_ERROR, _LEAST_AGREEMENT = 0.05, 0.97
 
 
 def choose_device(wanted: str = "auto") -> str:
-    """``"auto"`` becomes cuda, mps or cpu, whichever is there; others are checked."""
+    """``"auto"`` becomes cuda, mps or cpu, whichever is there.
+
+    Where another one is not there the CPU takes its place; :func:`device_note` says so.
+
+    Raises
+    ------
+    ModelError
+        If no device is called so.
+    """
+    if re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", wanted) is None:
+        raise ModelError(f"device {wanted!r} is unknown; use auto, cpu, cuda or mps.")
     if wanted == "auto":
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
-    kind = wanted.split(":")[0]
-    if kind not in ("cpu", "cuda", "mps"):
-        raise ModelError(f"device {wanted!r} is unknown; use auto, cpu, cuda or mps.")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ModelError("device 'cuda' is asked for but no CUDA GPU can be used; use auto or cpu.")
-    if kind == "mps" and not torch.backends.mps.is_available():
-        raise ModelError("device 'mps' is asked for but Metal is not there; use auto or cpu.")
-    return wanted
+    return wanted if _is_there(wanted) else "cpu"
+
+
+def device_note(wanted: str) -> str | None:
+    """What to tell where the CPU takes the place of the device that was asked for."""
+    chosen = choose_device(wanted)
+    if wanted == "auto" or chosen == wanted:
+        return None
+    missing = "Apple GPU" if wanted == "mps" else "CUDA GPU"
+    return (
+        f"The device {wanted!r} was asked for, but no such {missing} can be used here: the CPU "
+        "does the work. Choose another one in Preferences ▸ unetscope ▸ Device, or with --device."
+    )
+
+
+def _is_there(device: str) -> bool:
+    kind, _, number = device.partition(":")
+    if kind == "cuda":
+        return torch.cuda.is_available() and int(number or 0) < torch.cuda.device_count()
+    return kind == "cpu" or torch.backends.mps.is_available()
 
 
 @cache

@@ -21,9 +21,9 @@ from unetscope.learning.feature_cache import (
     read_window,
 )
 from unetscope.learning.memory import is_out_of_memory
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.placement import release_devices
-from unetscope.learning.precision import choose_device
+from unetscope.learning.precision import choose_device, device_note
 from unetscope.learning.sources.source import tile_needs
 from unetscope.learning.staging import in_memory, overlaps, staged
 from unetscope.learning.tile_answer import TileAnswer, answer_tile
@@ -68,12 +68,14 @@ def predict_tiles(
     :class:`Notice` says so. With a ``cache``, features are kept for later strokes.
     """
     options = options or PredictOptions()
-    model.check_image(image)
+    image = as_seen(model, image)
     model = model if cache is None else cache.asked(model)
     device, tile_px = choose_device(options.device), options.tile_px
     planes = list(options.planes) if options.planes is not None else list(range(image.depth))
     height, width = image.spatial_shape[-2:]
     region = options.region or (slice(0, height), slice(0, width))
+    if (note := device_note(options.device)) is not None:
+        yield Notice(note)
     scales = cache or FeatureCache(max_bytes=0)
     scales.look(image)
     asked = _Asked(model, image, options, region)

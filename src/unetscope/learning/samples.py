@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from unetscope.errors import LabelError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 
 MAX_LABEL = 65_535
+_ROWS = 1024  # of a plane, that are compared at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,54 @@ def make_samples(
         seen.add(shows)
         key = names[index] if names else shows
         samples.append(Sample(micrograph, checked_labels(painted, micrograph, name), key))
+    if {sample.image.channels for sample in samples} == {1, 3}:
+        samples = [replace(sample, image=as_grey(sample.image)) for sample in samples]
     return samples
+
+
+def as_grey(image: Micrograph) -> Micrograph:
+    """A colour image of equal channels as the grey one it is, with a note; others unchanged.
+
+    All pixels are compared, some rows at a time.
+    """
+    if not image.is_rgb or not _is_grey(image):
+        return image
+    note = "its colour channels are all the same, so it is read as grey"
+    grey = image.pixels if not isinstance(image.pixels, np.ndarray) else image.pixels[..., 0]
+    if grey is image.pixels:
+        grey = _FirstChannel(image.pixels)
+    return replace(image, pixels=grey, axes=image.spatial_axes, notes=(*image.notes, note))
+
+
+class _FirstChannel:
+    """The first channel of a colour image whose pixels are read when they are asked for."""
+
+    def __init__(self, pixels: Any) -> None:
+        self._pixels = pixels
+        self.shape, self.dtype = tuple(pixels.shape[:-1]), pixels.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        spatial = index if isinstance(index, tuple) else (index,)
+        spatial += (slice(None),) * (len(self.shape) - len(spatial))
+        return np.asarray(self._pixels[(*spatial, slice(0, 1))])[..., 0]
+
+
+def _is_grey(image: Micrograph) -> bool:
+    if not _same_channels(image.sample_pixels(20_000)):
+        return False
+    height, width = image.spatial_shape[-2:]
+    rows = [slice(y, min(y + _ROWS, height)) for y in range(0, height, _ROWS)]
+    whole = slice(0, width)
+    return all(
+        _same_channels(image.plane(z, (band, whole))) for z in range(image.depth) for band in rows
+    )
+
+
+def _same_channels(pixels: np.ndarray) -> bool:
+    """Whether (channel, …) are equal; NaN is equal to NaN."""
+    first = pixels[0]
+    nan = first.dtype.kind == "f"
+    return all(np.array_equal(first, other, equal_nan=nan) for other in pixels[1:])
 
 
 def _fingerprint(image: Micrograph) -> str:
@@ -118,9 +166,24 @@ def check_samples(samples: Sequence[Sample], *, min_classes: int = 2) -> dict[in
             f"{len(counts)} different label values; that looks like an instance mask. "
             "Paint classes: 1, 2, 3 …"
         )
-    channels = {sample.image.channels for sample in samples}
-    if len(channels) > 1:
-        raise LabelError(
-            f"the images have {sorted(channels)} channels; train on images of one kind."
-        )
+    _check_channels(samples)
     return counts
+
+
+def _check_channels(samples: Sequence[Sample]) -> None:
+    """Refuse images of several kinds, naming one of each."""
+    named: dict[int, str] = {}
+    for index, sample in enumerate(samples):
+        name = sample.image.name or sample.key or f"image {index + 1}"
+        named.setdefault(sample.image.channels, name)
+    if len(named) > 1:
+        kinds = ", ".join(f"{name!r} has {channel_words(n)}" for n, name in sorted(named.items()))
+        raise LabelError(
+            f"{kinds}; train on images of one kind. Leave the others out, or convert them first "
+            "(colour to grey in Fiji: Image ▸ Type ▸ 8-bit)."
+        )
+
+
+def channel_words(channels: int) -> str:
+    """The number of channels as people say it."""
+    return "1 channel (grey)" if channels == 1 else f"{channels} channels"

@@ -59,7 +59,9 @@ def resolve_name(name: str) -> str:
         return "general-fast"
     names = [model.name for model in _BUNDLED]
     if name not in names:
-        raise ModelError(f"no bundled model is called {name!r}; there are general, {names}.")
+        raise ModelError(
+            f"no bundled model is called {name!r}; there are general, {' and '.join(names)}."
+        )
     return name
 
 

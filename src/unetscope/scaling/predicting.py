@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +19,8 @@ from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import grid
 from unetscope.learning.inference import Engine, made_ready
 from unetscope.learning.memory import keep_freed_memory
-from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.precision import choose_device
+from unetscope.learning.pixel_model import PixelModel, as_seen
+from unetscope.learning.precision import choose_device, device_note
 from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
 from unetscope.scaling.bands import Band, read_bands
 from unetscope.scaling.scratch import Scratch, scratch
@@ -93,8 +93,8 @@ def predict_to(
         If the model cannot answer such an image.
     """
     target.check()
-    model.check_image(image)
-    options = options or PredictOptions()
+    image = as_seen(model, image)
+    options = yield from _on_a_device(options or PredictOptions())
     keep_freed_memory()
     with ExitStack() as stack:
         shape = image.spatial_shape
@@ -103,7 +103,7 @@ def predict_to(
         if target.probabilities is not None:
             shape = (len(model.classes), *shape)
             chances = stack.enter_context(scratch(target.probabilities, shape, np.float32))
-        ready = made_ready(model, choose_device(options.device), engine or Engine())
+        ready = made_ready(model, options.device, engine or Engine())
         yield from predict_into(ready, image, labels, options, probabilities=chances)
         axes = image.spatial_axes
         told = replace(image, notes=(*image.notes, f"predicted by {_called(model)}"))
@@ -129,10 +129,9 @@ def predict_into(
         zarr array of the image's spatial shape, or a :class:`Scratch`.
     probabilities : the same with a leading axis of classes, float32; None where not wanted.
     """
-    options = replace(
-        options or PredictOptions(), probabilities=probabilities is not None, planes=None
-    )
-    model.check_image(image)
+    image = as_seen(model, image)
+    options = yield from _on_a_device(options or PredictOptions())
+    options = replace(options, probabilities=probabilities is not None, planes=None)
     if model.own_normalisation or model.normalisation is None:  # once for the image, not by rows
         model = replace(model, own_normalisation=False, normalisation=fit_normalisation(image))
     bands, tiles_a_band = _bands(model, image, options.tile_px)
@@ -154,6 +153,15 @@ def predict_into(
         if rows.chances is not None:
             for number, chance in enumerate(rows.chances):
                 probabilities[(number, *place)] = chance
+
+
+def _on_a_device(
+    options: PredictOptions,
+) -> Generator[PredictionEvent, None, PredictOptions]:
+    """``options`` with a device that is there; told once, not by rows."""
+    if (note := device_note(options.device)) is not None:
+        yield Notice(note)
+    return replace(options, device=choose_device(options.device))
 
 
 class _Rows:

@@ -128,6 +128,8 @@ def _status(session: Session) -> Status:
     missing = _missing_strokes(session)
     if missing and not can_answer_image(session):
         return Status(_other_channels(session) + missing, "next")
+    if session.model is None and session.model_failed and not session.opening_model:
+        return Status("No model is open: choose one in the list of models.", "next")
     if session.model is None:
         return Status(f"Opening {session.opening_model or 'the model'} …", "busy")
     if session.training.reason:

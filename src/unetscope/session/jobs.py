@@ -60,6 +60,7 @@ class EngineJobs:
         model = start_model(name, device=device)
         title = dict(self.bundled()).get(model.name, model.name)
         yield ModelOpened(model, title, device)
+        yield from self._told_of_device()
         _get_ready(model, device)
 
     def find_sources(self) -> Iterator[JobEvent]:
@@ -75,6 +76,7 @@ class EngineJobs:
 
         model = start_model(request.spec, device=device, allow_download=request.allow_download)
         yield ModelOpened(model, request.title, device)
+        yield from self._told_of_device()
         _get_ready(model, device)
 
     def open_file(self, path: Path) -> Iterator[JobEvent]:
@@ -83,6 +85,7 @@ class EngineJobs:
         from unetscope.learning.persistence import load_model
 
         yield ModelOpened(load_model(path), path.stem, device, path)
+        yield from self._told_of_device()
 
     def save_file(self, model: PixelModel, path: Path) -> Iterator[JobEvent]:
         """Write a model file."""
@@ -205,6 +208,13 @@ class EngineJobs:
             # Strokes and answers of the window stand on the same features, in what is faster here.
             self._cache = FeatureCache(self.settings.cache_mib * 2**20, precision="auto")
         return self._cache
+
+    def _told_of_device(self) -> Iterator[Notice]:
+        """A word where the device of the preferences is not there."""
+        from unetscope.learning.precision import device_note
+
+        if (note := device_note(self.settings.device)) is not None:
+            yield Notice(note)
 
     def _prepared_device(self) -> str:
         """Import torch, leave a core to the window, and say which device does the work."""

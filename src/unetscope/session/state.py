@@ -79,6 +79,7 @@ class Session:
     training: TrainingStatus = field(default_factory=TrainingStatus)
     prediction: PredictionStatus = field(default_factory=PredictionStatus)
     model: ModelInUse | None = None
+    model_failed: bool = False  # the last try to open a model failed, so none is there
     opening_model: str = ""  # the title of a model that is being opened, "" when none
     versions: Versions = field(default_factory=Versions)
     curves: Curves = field(default_factory=Curves)

@@ -89,6 +89,7 @@ class ModelShelf(QObject):
             session.take_model(event.model, event.title, loaded=event.path is not None)
             session.device = event.device
             session.opening_model = ""
+            session.model_failed = False
             self._bench.layers.colour(session.classes)
             self.replaced.emit()
         elif isinstance(event, SourcesFound):
@@ -101,4 +102,5 @@ class ModelShelf(QObject):
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self._bench.session.opening_model = ""
         if end.error is not None:
+            self._bench.session.model_failed = self._bench.session.model is None
             self._bench.tell(end.error, str(ticket))

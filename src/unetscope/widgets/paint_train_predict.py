@@ -269,7 +269,7 @@ class PaintTrainPredict(DockedPanel):
         self.bench.trainer.advanced = settings
 
     def _preferences_changed(self, event: Any) -> None:
-        self.bench.bench.jobs.settings = self._preferences.engine
+        self.bench.take_settings(self._preferences.engine)
         self._take_keys(self.keyboard)
 
     # ---- ending

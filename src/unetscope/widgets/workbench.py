@@ -21,7 +21,7 @@ from unetscope.session.project_layers import ProjectLayers
 from unetscope.session.requests import Jobs
 from unetscope.session.result_layers import ResultLayers
 from unetscope.session.state import Session
-from unetscope.session.values import Message, Scope
+from unetscope.session.values import EngineSettings, Message, Scope
 from unetscope.widgets.accepter import Accepter
 from unetscope.widgets.advisor import Advisor
 from unetscope.widgets.asking import ask
@@ -164,6 +164,14 @@ class Workbench(QObject):
                 self.bench.tell(error, "Painting on this layer")
                 return
         self.layers.colour(session.classes)
+
+    def take_settings(self, settings: EngineSettings) -> None:
+        """Compute as ``settings`` say from now on; what could not be opened is tried again."""
+        session = self.session
+        self.bench.jobs.settings = settings
+        if session.model is None and not session.opening_model and session.image is not None:
+            session.message = None
+            self._open_timer.start()
 
     def _images_changed(self) -> None:
         session = self.session
