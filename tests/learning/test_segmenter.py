@@ -221,3 +221,14 @@ def test_an_image_given_twice_is_refused_because_it_would_leak() -> None:
     image, _, painted = scene()
     with pytest.raises(LabelError, match="shows the same"):
         Segmenter(device="cpu").fit_instant([image, image.copy()], [painted, painted])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8, torch.bfloat16])
+def test_torch_tensors_are_images_and_labels(dtype) -> None:
+    image, _, painted = scene()
+    tensor = torch.from_numpy(image * 20).to(dtype)
+    segmenter = Segmenter(model=None, device="cpu")
+    segmenter.fit_instant(tensor.requires_grad_(dtype.is_floating_point), torch.tensor(painted))
+    arrays = tensor.detach().float().numpy() if dtype.is_floating_point else tensor.numpy()
+    anew = Segmenter(model=None, device="cpu").fit_instant(arrays, painted)
+    assert np.array_equal(segmenter.predict(tensor), anew.predict(arrays))

@@ -27,7 +27,7 @@ def test_bundled_weights_are_folded_frozen_and_finite(name) -> None:
 def test_general_is_a_bundled_net_and_other_names_are_checked() -> None:
     assert resolve_name("general") == "general-fast"
     assert resolve_name("general-large") == "general-large"
-    with pytest.raises(ModelError, match="genral"):
+    with pytest.raises(ModelError, match=r"genral.*there are general, general-fast and general-"):
         resolve_name("genral")
 
 

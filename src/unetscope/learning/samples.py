@@ -42,7 +42,7 @@ def make_samples(
     samples: list[Sample] = []
     seen: set[str] = set()
     for index, (image, painted) in enumerate(zip(images, labels, strict=True)):
-        micrograph = as_micrograph(image, axes=axes)
+        micrograph = as_micrograph(plain(image), axes=axes)
         name = names[index] if names else micrograph.name or f"image {index + 1}"
         shows = _fingerprint(micrograph)
         if shows in seen:
@@ -56,6 +56,14 @@ def make_samples(
     if {sample.image.channels for sample in samples} == {1, 3}:
         samples = [replace(sample, image=as_grey(sample.image)) for sample in samples]
     return samples
+
+
+def plain(array: Any) -> Any:
+    """A torch tensor as a numpy array, wherever it lies; anything else unchanged."""
+    if not type(array).__module__.startswith("torch") or not hasattr(array, "detach"):
+        return array  # told by name, for whoever paints need not wait for torch
+    array = array.detach().cpu()
+    return (array.float() if "bfloat16" in str(array.dtype) else array).numpy()
 
 
 def as_grey(image: Micrograph) -> Micrograph:
@@ -111,7 +119,7 @@ def _fingerprint(image: Micrograph) -> str:
 
 def checked_labels(labels: Any, image: Micrograph, name: str = "") -> np.ndarray:
     """``labels`` as an integer array of the image's spatial shape, or a :class:`LabelError`."""
-    array = np.asarray(labels)
+    array = np.asarray(plain(labels))
     where = f" of {name!r}" if name else ""
     if array.dtype == bool:
         array = array.astype(np.uint8)

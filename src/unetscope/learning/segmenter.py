@@ -20,7 +20,7 @@ from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.precision import choose_device
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
-from unetscope.learning.samples import make_samples
+from unetscope.learning.samples import make_samples, plain
 from unetscope.network.catalogue import bundled_models
 from unetscope.network.unet import UNet
 
@@ -103,12 +103,14 @@ class Segmenter:
     def predict(self, image: Any, *, axes: str | None = None) -> np.ndarray:
         """Class values of every pixel, (y, x) or (z, y, x), smallest unsigned type."""
         options = PredictOptions(device=self.device)
-        return predict_labels(self._fitted(), as_micrograph(image, axes=axes), options)
+        return predict_labels(self._fitted(), as_micrograph(plain(image), axes=axes), options)
 
     def predict_proba(self, image: Any, *, axes: str | None = None) -> np.ndarray:
         """Class probabilities (class, …) float32, summing to one."""
         options = PredictOptions(device=self.device)
-        return predict_probabilities(self._fitted(), as_micrograph(image, axes=axes), options)
+        return predict_probabilities(
+            self._fitted(), as_micrograph(plain(image), axes=axes), options
+        )
 
     def save(self, path: str | Path) -> str:
         """Write one ``.unetscope`` file and return its SHA-256."""
