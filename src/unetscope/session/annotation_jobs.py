@@ -78,7 +78,7 @@ def imported(request: ImportRequest) -> Iterator[Imported | MeaningsWanted]:
     if plain(proposals, request.classes):
         yield Imported(request, read_mask(mask, request.shape, request.classes))
     else:
-        read_mask(mask, request.shape, request.classes)  # another shape is said before asking
+        read_mask(mask, request.shape, request.classes, {})  # another shape is said before asking
         yield MeaningsWanted(request, proposals)
 
 

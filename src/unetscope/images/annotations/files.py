@@ -23,6 +23,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from unetscope.errors import AnnotationError, OutputError
 from unetscope.images.annotations.coco import annotations_of_coco, is_coco, write_coco
 from unetscope.images.annotations.documents import annotation_errors, json_members, read_json
@@ -38,8 +40,15 @@ from unetscope.images.annotations.masks import (
     read_mask,
     write_mask,
 )
-from unetscope.images.annotations.values import Annotations, ClassLike
+from unetscope.images.annotations.values import (
+    Annotations,
+    ClassLike,
+    counted,
+    harmless,
+    value_counts,
+)
 from unetscope.images.claims import LABELS, Claim
+from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
 from unetscope.images.zarr_folder import is_zarr
 
@@ -148,10 +157,29 @@ def write_annotations(
     path: str | os.PathLike[str],
     format: str | None = None,
     claim: Claim = LABELS,
-) -> None:
+    *,
+    image_name: str | None = None,
+    like: Micrograph | None = None,
+) -> tuple[str, ...]:
     """Write ``annotations`` in ``format``, or the one that the suffix of ``path`` stands for.
 
-    ``claim`` says what the labels were made of, and whether another file may be replaced.
+    Parameters
+    ----------
+    annotations
+        Labels, whose values are written as they are.
+    path, format
+        One of :data:`FORMATS`.
+    claim
+        What the labels were made of, and whether another file may be replaced.
+    image_name
+        The image's own file name, by which other programs find it (COCO).
+    like
+        The image, whose pixel size is written along where the format has a place for it.
+
+    Returns
+    -------
+    tuple of str
+        What the format could not keep, as :func:`lost_in` tells it.
 
     Raises
     ------
@@ -160,18 +188,12 @@ def write_annotations(
         or the file cannot be written there.
     """
     path = Path(path)
-    inferred = "ome-zarr" if is_zarr(path) else _BY_SUFFIX.get(path.suffix.lower(), "")
-    wanted = format or inferred
-    if wanted not in FORMATS:
-        raise OutputError(
-            f"{path}: {wanted or path.suffix!r} is no format of annotations that is known; use one "
-            f"of {', '.join(FORMATS)}"
-        )
+    wanted = _format_to_write(path, format)
     writers: dict[str, Any] = {
-        "mask": write_mask,
+        "mask": partial(write_mask, like=like),
         "imagej": write_rois,
-        "coco": write_coco,
-        "coco-rle": partial(write_coco, run_lengths=True),
+        "coco": partial(write_coco, image_name=image_name),
+        "coco-rle": partial(write_coco, image_name=image_name, run_lengths=True),
         "geojson": write_geojson,
     }
     if wanted == "ome-zarr":
@@ -179,6 +201,51 @@ def write_annotations(
 
         writers[wanted] = write_ome_labels
     writers[wanted](annotations, path, claim)
+    return lost_in(wanted, annotations)
+
+
+def _format_to_write(path: Path, format: str | None) -> str:
+    inferred = "ome-zarr" if is_zarr(path) else _BY_SUFFIX.get(path.suffix.lower(), "")
+    wanted = format or inferred
+    if wanted not in FORMATS:
+        raise OutputError(
+            f"{path}: {wanted or path.suffix!r} is no format of annotations that is known; use one "
+            f"of {', '.join(FORMATS)}"
+        )
+    return wanted
+
+
+def lost_in(format: str, annotations: Annotations) -> tuple[str, ...]:
+    """What of ``annotations`` has no place in ``format``, a sentence each; empty if all is kept."""
+    said = []
+    used = {int(v) for v in np.flatnonzero(value_counts(annotations.labels))}
+    named = [c for c in annotations.classes if c.name != f"class {c.value}"]
+    if format == "mask":
+        if named:
+            names = ", ".join(f"{c.value} is {harmless(c.name)}" for c in named[:10])
+            said.append(f"a mask has no place for names and colours of classes: {names}")
+        if annotations.instances is not None and annotations.instances.any():
+            count = len(np.unique(annotations.instances)) - (not annotations.instances.all())
+            objects = counted(count, "object", "objects")
+            said.append(
+                f"a mask has no place for objects: {objects} can be told apart only where they "
+                "do not touch; GeoJSON, COCO, ImageJ ROIs and OME-Zarr keep them"
+            )
+        return tuple(said)
+    if format in ("imagej", "geojson"):
+        unused = [harmless(c.name) for c in annotations.classes if c.value not in used]
+        if unused:
+            classes = counted(len(unused), "class", "classes")
+            said.append(f"{classes} without a pixel have no place in the file: {', '.join(unused)}")
+    if format == "imagej":
+        wide = [c.name for c in annotations.classes if max(map(ord, c.name), default=0) >= 2**16]
+        if wide:
+            said.append(f"letters that ImageJ's names cannot hold became ?: {', '.join(wide)}")
+    changed = [c.name for c in annotations.classes if harmless(c.name) != c.name]
+    if changed and format != "ome-zarr":
+        names = ", ".join(harmless(name) for name in changed)
+        said.append(f"signs that other programs could take for commands were changed in: {names}")
+    return tuple(said)
 
 
 def _kind_to_read(path: Path) -> str:

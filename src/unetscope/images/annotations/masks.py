@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,23 +21,46 @@ from unetscope.images.annotations.values import (
     ClassLike,
     as_annotations,
     default_color,
+    plain_text,
+    turned_hint,
     value_counts,
 )
-from unetscope.images.claims import LABELS, Claim
+from unetscope.images.claims import LABELS, Claim, Role, mark_of
 from unetscope.images.files import read_labels, write_labels
-from unetscope.images.questions import Answers
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers, Choice, Question, Undecided
 
 MASK_SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
 #: A mask with more values than this numbers its objects, not its classes.
 MOST_CLASS_VALUES = 32
-# What is written before or behind an image's name to say "this is its mask".
+_FEWEST_OBJECTS = 4  # fewer numbers are classes, which every mask of a few areas has
+_COMPACT = 0.3  # share of its box that an object fills at least
+_WIDEST_OBJECT = 0.5  # of the image; what spans more is an area, not an object
+#: The one other value of masks that say yes or no.
+_YES_VALUES = (1, 255, 65535)
+# What is written before or behind an image's name to say "this is its mask" ...
 _MASK_WORDS = (
-    "annotations?|annotated|cp[-_ ]?masks?|gt|ground[-_ ]?truth|labels?|labell?ed|masks?|"
-    "predictions?|probabilities|seg|segmentation|strokes|truth"
+    "annotations?|annotated|annot|binary|class(?:es)?|cp[-_ ]?masks?|gt|ground[-_ ]?truth|"
+    "instances?|labels?|labell?ed|lbl|masks?|msk|object[-_ ]?predictions?|pred(?:icted)?|"
+    "predictions?|seg(?:mented)?|(?:simple[-_ ]?)?segmentations?|strokes|truth"
 )
-_BEHIND = re.compile(rf"(?:[-_. ]+(?:{_MASK_WORDS}))+$")
-_BEFORE = re.compile(rf"^(?:(?:{_MASK_WORDS})[-_. ]+)+")
-_ENDINGS = re.compile(r"\.(?:ome\.)?(?:tiff?|png|bmp|jpe?g|zarr)$")
+# ... or "this was computed from it".
+_RESULT_WORDS = (
+    f"{_MASK_WORDS}|cp[-_ ]?(?:flows|outlines|output)|flows|outlines|overlay|probabilit(?:y|ies)|"
+    "probs?|uncertainty"
+)
+
+
+def _around(words: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What finds such words behind and before a name."""
+    behind = rf"(?:[-_. ]+\(?(?:{words})\)?)+$"
+    return re.compile(behind, re.IGNORECASE), re.compile(
+        rf"^(?:(?:{words})[-_. ]+)+", re.IGNORECASE
+    )
+
+
+_AROUND_MASKS, _AROUND_RESULTS = _around(_MASK_WORDS), _around(_RESULT_WORDS)
+_ENDINGS = re.compile(r"\.(?:ome\.)?(?:tiff?|png|bmp|jpe?g|zarr)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -76,8 +100,9 @@ class ValueProposal:
 def match_masks(images: Sequence[str | Path], folder: str | Path) -> MaskMatches:
     """Match the masks in ``folder`` with ``images`` by name.
 
-    Suffixes, upper and lower case, and words such as ``_mask``, ``-labels`` or ``gt_`` do not
-    count.
+    Suffixes and words such as ``_mask``, ``-labels`` or ``gt_`` do not count; upper and lower case
+    only where a name of the same case is there. If a folder holds the image itself beside its mask,
+    the one with such a word is the mask.
 
     Raises
     ------
@@ -92,14 +117,9 @@ def match_masks(images: Sequence[str | Path], folder: str | Path) -> MaskMatches
     masks = sorted(
         file
         for file in folder.iterdir()
-        if file.suffix.lower() in (*MASK_SUFFIXES, ".zarr")
-        and not file.name.startswith(".")
-        and file.resolve() not in own
+        if _may_be_mask(file) and not file.name.startswith(".") and file.resolve() not in own
     )
-    by_name: dict[str, list[Path]] = {}
-    for mask in masks:
-        by_name.setdefault(_bare_name(mask.name), []).append(mask)
-    found = {image: by_name.get(_bare_name(image.name), []) for image in wanted}
+    found = _found(wanted, masks)
     taken = {mask for candidates in found.values() for mask in candidates}
     return MaskMatches(
         tuple((image, masks[0]) for image, masks in found.items() if len(masks) == 1),
@@ -109,25 +129,68 @@ def match_masks(images: Sequence[str | Path], folder: str | Path) -> MaskMatches
     )
 
 
-def looks_like_labels(path: Path, siblings: Iterable[Path]) -> bool:
-    """Whether ``path`` is named like the mask or result of an image among ``siblings``.
+def _may_be_mask(file: Path) -> bool:
+    if file.suffix.lower() == ".zarr":
+        return file.is_dir()
+    return file.suffix.lower() in MASK_SUFFIXES and file.is_file()
 
-    A file that is merely called mask.tif, without an image that it could belong to, is an image.
+
+def _found(images: Sequence[Path], masks: Sequence[Path]) -> dict[Path, list[Path]]:
+    """The masks of each image: of its name as it is, or else in another case."""
+    exact: dict[str, list[Path]] = {}
+    folded: dict[str, list[Path]] = {}
+    names = {_bare_name(image.name) for image in images}
+    for mask in masks:
+        name = _bare_name(mask.name)
+        exact.setdefault(name, []).append(mask)
+        if name not in names:
+            folded.setdefault(name.casefold(), []).append(mask)
+    found = {}
+    for image in images:
+        name = _bare_name(image.name)
+        candidates = exact.get(name) or folded.get(name.casefold(), [])
+        worded = [mask for mask in candidates if _bare_name(mask.name) != _stem(mask.name)]
+        found[image] = worded or candidates
+    return found
+
+
+def looks_like_labels(path: str | Path, siblings: Iterable[str | Path]) -> bool:
+    """Whether a file is the mask or the result of an image rather than an image of its own.
+
+    It is one if unetscope wrote it as labels, prediction or probabilities, or if one of its
+    ``siblings`` (files that lie beside it or were given with it) is called like it but for words
+    such as ``_labels``, ``_cp_masks``, ``-mask``, ``_seg``, ``gt_`` or ``_probabilities``. A file
+    that is merely called ``mask.tif`` or ``cells_mask.tif``, with no ``cells`` beside it, is not:
+    it may be all that there is.
     """
-    own, bare = _ENDINGS.sub("", path.name.lower()), _bare_name(path.name)
-    images = {_ENDINGS.sub("", one.name.lower()) for one in siblings if one != path}
-    return bare != own and bare in images
+    path = Path(path)
+    if (path.is_file() or path.is_dir()) and mark_of(path) in _RESULT_ROLES:
+        return True
+    stem = _stem(path.name).casefold()
+    bare = _bare_name(path.name, _AROUND_RESULTS).casefold()
+    return bare != stem and any(_stem(Path(other).name).casefold() == bare for other in siblings)
 
 
-def _bare_name(name: str) -> str:
-    stem = _ENDINGS.sub("", name.lower())
-    return _BEFORE.sub("", _BEHIND.sub("", stem)) or stem
+_RESULT_ROLES = (Role.LABELS, Role.PREDICTION, Role.PROBABILITIES)
+
+
+def _stem(name: str) -> str:
+    """The name without its suffix, in composed letters."""
+    return _ENDINGS.sub("", unicodedata.normalize("NFC", name))
+
+
+def _bare_name(name: str, around: tuple[re.Pattern[str], re.Pattern[str]] = _AROUND_MASKS) -> str:
+    """The stem without words for masks; what is nothing else keeps them."""
+    behind, before = around
+    stem = _stem(name)
+    bare = before.sub("", behind.sub("", stem))
+    return _ENDINGS.sub("", bare) if bare and bare != stem else stem  # of "a.tif_mask.png"
 
 
 def is_called_mask(name: str) -> bool:
     """Whether a name says that what it names is a mask: "a_labels.zarr", "mask"."""
-    stem = _ENDINGS.sub("", name.strip().lower())
-    return _bare_name(name) != stem or re.fullmatch(_MASK_WORDS, stem) is not None
+    stem = _stem(name.strip())
+    return _bare_name(stem) != stem or re.fullmatch(_MASK_WORDS, stem.lower()) is not None
 
 
 def propose_classes(
@@ -137,17 +200,17 @@ def propose_classes(
 
     A mask of two values of which one is 0 says for every pixel whether it is object or background;
     otherwise 0 is unlabelled and each value a class of its own number where there is room. More
-    than 32 values are objects of one class.
+    than 32 values, and more than three that are one compact piece each, are objects of one class.
     """
     values, pixels = _kinds(labels)
     known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in classes}
     meant: dict[int, AnnotatedClass | None] = {}
-    if len(values) == 2 and values[0] == 0 and int(values[1]) in (1, 255, 65535):
+    if _says_yes_or_no(values):
         meant = {
             0: known.get(1, AnnotatedClass(1, "background", default_color(1))),
             int(values[1]): known.get(2, AnnotatedClass(2, "object", default_color(2))),
         }
-    elif _numbers_objects(values, known):
+    elif _numbers_objects(values, known) or _may_be_objects(labels, values, known):
         meant = dict.fromkeys((int(v) for v in values if v), _object_class(known))
     else:
         for value in (int(v) for v in values if v):
@@ -182,28 +245,150 @@ def read_mask(
         Without it the numbers are taken as they are; if there are more than 32 kinds, or one is
         too large, they are objects of one class.
     answers
-        ``values`` says whether the numbers are classes or objects, ``zero`` what 0 of a mask of
-        two values means; ``meanings`` goes before both.
+        ``values`` says whether the numbers are classes or objects, ``zero`` what 0 means;
+        ``meanings`` goes before both.
 
     Raises
     ------
+    Undecided
+        If nobody said what 0 is in a mask of 0 and 1, 255 or 65535, or whether more than three
+        numbers, each of one compact piece, are classes or objects. Masks that unetscope wrote say
+        it themselves.
     AnnotationError
         If the file cannot be read, is no mask, or has another shape than the image.
     """
     said = answers or Answers()
     with annotation_errors(path, "mask"):
-        values = fitted(read_labels(path), image_shape)
+        values = fitted(read_labels(path, answers), image_shape)
         kinds, _ = _kinds(values)
         if meanings is not None:
             return as_annotations(_mapped(values, kinds, meanings), classes or ())
         known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in classes or ()}
-        objects = said.values == "objects" or _numbers_objects(kinds, known)
-        if said.values == "classes" or not objects:
-            return as_annotations(values, known.values())
-        thing = _object_class(known)
-        labels = np.where(values > 0, np.uint16(thing.value), np.uint16(0))
-        note = f"the numbers up to {kinds[-1]} were taken as objects of the class {thing.name!r}"
-        return as_annotations(labels, {**known, thing.value: thing}.values(), values, [note])
+        asked = mark_of(path) not in _RESULT_ROLES
+        if _are_objects(values, kinds, known, said, path.name if asked else None):
+            return _objects_of(values, known, said)
+        if asked and said.zero is None and _says_yes_or_no(kinds):
+            raise Undecided(_question_of_zero(path.name, int(kinds[1])))
+        if asked and said.zero == "background":
+            return _with_background(values, kinds, known)
+        note = "the mask holds nothing but 0, which is unlabelled"
+        return as_annotations(values, known.values(), notes=[note] * (not kinds.any()))
+
+
+def _are_objects(
+    values: NDArray[Any],
+    kinds: NDArray[Any],
+    known: Mapping[int, AnnotatedClass],
+    said: Answers,
+    name: str | None,
+) -> bool:
+    """Whether each number is an object; asked of the mask ``name`` where it may be either."""
+    if said.values is not None:
+        return said.values == "objects"
+    if _numbers_objects(kinds, known):
+        return True
+    if name and _may_be_objects(values, kinds, known):
+        raise Undecided(_question_of_values(name, len(kinds) - 1))
+    return False
+
+
+def _may_be_objects(
+    values: NDArray[Any], kinds: NDArray[Any], known: Mapping[int, AnnotatedClass]
+) -> bool:
+    """Whether each of more than three numbers is one compact piece with 0 around it."""
+    if known.keys() >= set(kinds[kinds > 0].tolist()):
+        return False
+    from scipy import ndimage  # here, or the panel would open later
+
+    found = ndimage.find_objects(values)
+    boxes = [(number, box) for number, box in enumerate(found, start=1) if box is not None]
+    if len(boxes) < _FEWEST_OBJECTS or values.all():
+        return False
+    return all(_is_compact(values[box] == number, values.shape[-2:]) for number, box in boxes)
+
+
+def _is_compact(inside: NDArray[np.bool_], plane_shape: tuple[int, ...]) -> bool:
+    from scipy import ndimage
+
+    sides = zip(inside.shape[-2:], plane_shape, strict=True)
+    small = all(side <= max(1, _WIDEST_OBJECT * whole) for side, whole in sides)
+    pieces = ndimage.label(inside, np.ones((3,) * inside.ndim, bool))[1] if small else 0
+    return bool(pieces == 1 and inside.mean() >= _COMPACT)
+
+
+def _question_of_values(name: str, count: int) -> Question:
+    text = (
+        f"The mask {plain_text(name)} has the numbers of {count} pieces, each in one place: are "
+        "they classes, or is each number one object?"
+    )
+    choices = (
+        Choice("objects", "each number is one object, all of one class"),
+        Choice("classes", "each number is a class"),
+    )
+    return Question("values", plain_text(name), text, choices)
+
+
+def _says_yes_or_no(kinds: NDArray[Any]) -> bool:
+    return len(kinds) == 2 and kinds[0] == 0 and int(kinds[1]) in _YES_VALUES
+
+
+def _question_of_zero(name: str, other: int) -> Question:
+    text = f"The mask {plain_text(name)} has the values 0 and {other}: what does 0 mean?"
+    choices = (
+        Choice("background", f"0 is the class background, {other} the class object"),
+        Choice("unlabelled", "0 says nothing: what is there was not labelled"),
+    )
+    return Question("zero", plain_text(name), text, choices)
+
+
+def _objects_of(
+    values: NDArray[Any], known: Mapping[int, AnnotatedClass], said: Answers
+) -> Annotations:
+    """Each number an object of one class; 0 is background where that was said."""
+    thing = _object_class(known)
+    note = f"the numbers up to {values.max()} were taken as objects of the class {thing.name!r}"
+    labels = np.where(values > 0, np.uint16(thing.value), np.uint16(0))
+    classes = {**known, thing.value: thing}
+    if said.zero == "background":
+        behind = _background_class(classes)
+        labels[values == 0] = behind.value
+        classes[behind.value] = behind
+        note += f" and 0 as the class {behind.name!r}"
+    return as_annotations(labels, classes.values(), values, [note])
+
+
+def _background_class(known: Mapping[int, AnnotatedClass]) -> AnnotatedClass:
+    """The class that is called background, or a new one: number 1, or behind all others."""
+    for one in known.values():
+        if one.name.strip().casefold() == "background":
+            return one
+    value = 1 if 1 not in known else max(known) + 1
+    return AnnotatedClass(value, "background", default_color(value))
+
+
+def _with_background(
+    values: NDArray[Any], kinds: NDArray[Any], known: Mapping[int, AnnotatedClass]
+) -> Annotations:
+    """0 as the class background; where that is class 1, each other number is one higher.
+
+    So it is in all masks of a folder, also those that lack a value. 255 and 65535 that stand alone
+    are the class object.
+    """
+    behind = _background_class(known)
+    others = [int(kind) for kind in kinds if kind]
+    classes = {**known, behind.value: behind}
+    if len(others) <= 1 and set(others) <= set(_YES_VALUES):
+        value = 2 if behind.value == 1 else 1
+        new = AnnotatedClass(value, "object", default_color(value))
+        thing = next((c for v, c in sorted(known.items()) if v != behind.value), new)
+        classes[thing.value] = thing
+        meanings = dict.fromkeys(others, thing.value)
+    else:
+        meanings = {value: value + (behind.value == 1) for value in others}
+    named = ", ".join(f"{old} as {new}" for old, new in list(meanings.items())[:8])
+    note = f"0 was taken as the class {behind.value} ({behind.name}), {named or 'the only value'}"
+    mapped = _mapped(values, kinds, {0: behind.value, **meanings})
+    return as_annotations(mapped, classes.values(), notes=[note])
 
 
 def _kinds(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -240,6 +425,7 @@ def fitted(values: NDArray[Any], image_shape: tuple[int, ...]) -> NDArray[Any]:
         raise AnnotationError(
             f"the labels have the shape {values.shape}, the image {tuple(image_shape)}; choose "
             "the labels of this image, in its full resolution"
+            f"{turned_hint(values.shape, image_shape)}"
         )
     return values.reshape(image_shape)
 
@@ -258,15 +444,19 @@ def _mapped(
     return mapped
 
 
-def write_mask(annotations: Annotations, path: Path, claim: Claim = LABELS) -> None:
+def write_mask(
+    annotations: Annotations, path: Path, claim: Claim = LABELS, like: Micrograph | None = None
+) -> None:
     """Write the labels as TIFF, PNG or BMP; names, colours and objects have no place there.
+
+    ``like`` is the image they belong to, whose pixel size is written along.
 
     Raises
     ------
     OutputError
         If the format cannot hold the labels, or the file cannot be written.
     """
-    write_labels(annotations.labels, path, claim=claim)
+    write_labels(annotations.labels, path, like, claim)
 
 
 def _listed(files: Sequence[Path]) -> str:
