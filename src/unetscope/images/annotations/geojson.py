@@ -127,16 +127,15 @@ def _region(entry: Entry[Any], *, image_shape: tuple[int, ...], entries: Entries
     placed, beyond = drawn(polygons, (image_shape[-2], image_shape[-1]))
     if feature.get("nucleusGeometry"):
         entries.remark(_NUCLEUS, entry.name)
-    name, color, value = _classification(said, entry.name, entries)
+    name, color = _classification(said, entry.name, entries)
     metadata = _dict(said.get("metadata"))
-    own = whole(metadata.get(_VALUE))
     return Region(
         name=name,
         corner=placed[0],
         mask=placed[1],
         z=_plane(geometry),
         color=color,
-        value=value if own is None else own,
+        value=whole(metadata.get(_VALUE)),
         number=whole(metadata.get(_NUMBER)),
         beyond=beyond,
     )
@@ -201,22 +200,21 @@ def _list(said: Any) -> list[Any]:
 
 def _classification(
     said: dict[str, Any], feature: str, entries: Entries
-) -> tuple[str | None, str | None, int | None]:
-    """Class name, colour and value: QuPath's since version 0.3, before it, or another property."""
+) -> tuple[str | None, str | None]:
+    """Class name and colour: QuPath's since version 0.3, before it, or another property."""
     told = said.get("classification")
     named = _dict(told)
     name = _name_in(named.get("names")) or _name_in(named.get("name")) or _name_in(told)
     if name is not None:
-        return name, _color(named), None
+        return name, _color(named)
     for key, found in said.items():
         if re.sub(r"[\W_]", "", key).lower() in _CLASS_KEYS:
             name = _name_in(found)
             if name is not None and whole(name) is None:
-                entries.remark(
-                    (f"has its class from {key!r}", f"have their class from {key!r}"), feature
-                )
-                return name, None, None
-    return None, None, None
+                source = f"class from the property {key!r}"
+                entries.remark((f"has its {source}", f"have their {source}"), feature)
+                return name, None
+    return None, None
 
 
 def _name_in(said: Any) -> str | None:

@@ -296,10 +296,11 @@ def _rings_of_path(path: list[float]) -> Polygon:
         command = int(path[place])
         if command not in (0, 1, 2, 3, 4):
             raise AnnotationError(f"a composite with the unknown command {command}")
-        given = np.reshape(path[place + 1 : place + 1 + _NUMBERS[command]], (-1, 2))
-        if given.size != _NUMBERS[command]:
+        numbers = path[place + 1 : place + 1 + _NUMBERS[command]]
+        if len(numbers) != _NUMBERS[command]:
             raise AnnotationError("a composite that is cut off")
-        place += 1 + _NUMBERS[command]
+        given = np.reshape(numbers, (-1, 2))
+        place += 1 + len(numbers)
         if command == 0:
             rings.append([given])
         elif command != 4:
