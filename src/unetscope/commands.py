@@ -309,8 +309,11 @@ class Conversion:
         shown = asker.read(partial(image_at, self.image))
         say_notes(self.image.name, shown.notes)
         read = asker.read(partial(labels_at, self.source, shown, self.image.name, ()))
-        write_annotations(read, self.target, self.format, claim)
-        return read.notes
+        named = self.image.name
+        lost = write_annotations(
+            read, self.target, self.format, claim, image_name=named, like=shown
+        )
+        return (*read.notes, *lost)
 
 
 def training_samples(

@@ -264,8 +264,14 @@ def labels_at(
     """The labels of the image ``name`` in a file of any kind, for :meth:`Asker.read`."""
     from unetscope.images.annotations.files import read_annotations
 
-    shape = image.spatial_shape
-    return read_annotations(source, shape, classes or None, image_name=name, answers=answers)
+    return read_annotations(
+        source,
+        image.spatial_shape,
+        classes or None,
+        image_name=name,
+        channels=image.channels,
+        answers=answers,
+    )
 
 
 def say_notes(name: str, notes: Iterable[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import roifile
 
 from unetscope.errors import AnnotationError
-from unetscope.images.annotations import coco, documents
+from unetscope.images.annotations import coco, documents, imagej, run_lengths
 from unetscope.images.annotations.files import read_annotations, write_annotations
 from unetscope.images.annotations.values import AnnotatedClass, as_annotations
 
@@ -138,6 +139,53 @@ def test_polygons_and_files_that_would_take_minutes_are_refused(
     monkeypatch.setattr(documents, "MOST_BYTES", 100)
     with pytest.raises(AnnotationError, match="more than"):
         read_annotations(path, (1000, 1000))
+
+
+def test_run_lengths_take_no_memory_before_they_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(*args: Any, **more: Any) -> None:
+        raise AssertionError("an array was made")
+
+    monkeypatch.setattr(run_lengths.np, "array", refused)
+    monkeypatch.setattr(run_lengths.np, "frombuffer", refused)
+    plane = (24, 32)
+    with pytest.raises(AnnotationError, match="1,000 run lengths for an image of 768"):
+        run_lengths.listed_runs([1] * 1000, plane)
+    with pytest.raises(AnnotationError, match="run lengths for an image"):
+        run_lengths.expanded("1" * 8000, plane)
+    with pytest.raises(AnnotationError, match="3,000,000 run lengths"):
+        run_lengths.listed_runs([1] * 3_000_000, (10_000, 10_000))
+
+
+def test_many_regions_that_cover_the_image_are_refused_before_all_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roi = roifile.ImagejRoi(roitype=roifile.ROI_TYPE.RECT, top=0, left=0, bottom=24, right=32)
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for place in range(200):
+            archive.writestr(f"{place}.roi", roi.tobytes())
+    monkeypatch.setattr("unetscope.images.annotations.entries._MOST_PIXELS", 2**10)
+    drawn = []
+    whole = imagej._region
+    monkeypatch.setattr(imagej, "_region", lambda *a, **k: drawn.append(a) or whole(*a, **k))
+    with pytest.raises(AnnotationError, match="first 17 ROIs span 13,056 pixels"):
+        read_annotations(path, SHAPE)
+    assert len(drawn) == 17
+
+
+def test_the_parts_of_one_outline_are_joined_one_by_one(tmp_path: Path) -> None:
+    whole = [0, 0, 32, 0, 32, 24, 0, 24]
+    path = tmp_path / "a.json"
+    content = rle([24 * 32])
+    content["annotations"][0]["segmentation"] = [whole] * 3000
+    path.write_text(json.dumps(content))
+    tracemalloc.start()
+    found = read_annotations(path, SHAPE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.labels.all() and peak < 4 * 2**20  # twice what the text takes as numbers
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from unetscope.images.annotations.edges import filled, polygons_of
 from unetscope.images.annotations.files import FORMATS, read_annotations, write_annotations
 from unetscope.images.annotations.run_lengths import compressed, expanded, mask_of, runs_of
 from unetscope.images.annotations.values import AnnotatedClass, Annotations, as_annotations
-from unetscope.images.files import write_micrograph
+from unetscope.images.files import read_micrograph, write_micrograph
 from unetscope.images.micrograph import Micrograph
 
 SUFFIX = {
@@ -243,6 +243,58 @@ def test_what_a_format_cannot_hold_is_refused_with_a_way_out(tmp_path: Path) -> 
     with pytest.raises(OutputError, match="TIFF"):
         write_annotations(stack, tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_format_has_no_place_for_is_told(tmp_path: Path) -> None:
+    labels = np.zeros((12, 12), np.uint8)
+    labels[2:5, 2:5], labels[2:5, 5:8] = 1, 2
+    named = (AnnotatedClass(1, "cell", "#0072B2"), AnnotatedClass(2, "class 2", "#E69F00"))
+    rich = as_annotations(
+        labels, (*named, AnnotatedClass(9, "\U0001d6fc unused", "#000000")), labels
+    )
+    told = {f: write_annotations(rich, tmp_path / f"a_{f}{SUFFIX[f]}", f) for f in FORMATS}
+    names, objects = told["mask"]
+    assert "1 is cell" in names and "2 is" not in names
+    assert "2 objects" in objects and "do not touch" in objects
+    assert [len(told[f]) for f in ("imagej", "geojson", "coco", "coco-rle")] == [2, 1, 0, 0]
+    assert "1 class without a pixel" in told["imagej"][0] and "became ?" in told["imagej"][1]
+    plain = as_annotations(np.where(labels == 2, labels, 0), named[1:])
+    for format in FORMATS:
+        assert write_annotations(plain, tmp_path / f"b_{format}{SUFFIX[format]}", format) == ()
+
+
+def test_names_that_command_a_terminal_are_written_harmless_and_told(tmp_path: Path) -> None:
+    odd = as_annotations(np.ones((4, 4), np.uint8), [AnnotatedClass(1, "a\x1b[31m\nb", "#000000")])
+    for format in ("imagej", "geojson", "coco"):
+        path = tmp_path / f"a_{format}{SUFFIX[format]}"
+        (told,) = write_annotations(odd, path, format)
+        assert "changed in: a b" in told
+        assert [c.name for c in read_annotations(path, (4, 4)).classes] == ["a b"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "names"),
+    [((4, 5), ["cells.tif"]), ((2, 4, 5), ["cells_z0000.tif", "cells_z0001.tif"])],
+)
+def test_coco_names_the_image_by_its_own_file(
+    tmp_path: Path, shape: tuple[int, ...], names: list[str]
+) -> None:
+    labels = np.ones(shape, np.uint8)
+    for format in ("coco", "coco-rle"):
+        path = tmp_path / "labels.json"
+        write_annotations(as_annotations(labels), path, format, image_name="cells.tif")
+        images = json.loads(path.read_bytes())["images"]
+        assert [image["file_name"] for image in images] == names
+        back = read_annotations(path, shape, image_name="elsewhere/cells.tif")
+        np.testing.assert_array_equal(back.labels, labels)
+        assert not any("names the image" in note for note in back.notes)
+
+
+def test_a_mask_is_written_with_the_pixel_size_of_its_image(tmp_path: Path) -> None:
+    image = Micrograph(np.zeros((4, 5), np.uint8), "yx", (0.5, 0.25), "µm")
+    write_annotations(as_annotations(np.ones((4, 5), np.uint8)), tmp_path / "a.tif", like=image)
+    back = read_micrograph(tmp_path / "a.tif")
+    assert back.unit == "µm" and back.pixel_size == pytest.approx((0.5, 0.25))
 
 
 @pytest.mark.parametrize(

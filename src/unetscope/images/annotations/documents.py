@@ -20,6 +20,7 @@ from unetscope.images.writing import replacing
 
 #: What a file of outlines may hold; once read it takes about ten times as much memory.
 MOST_BYTES = 256 * 2**20
+_PIECE_BYTES = 2**20
 
 
 @contextmanager
@@ -94,13 +95,15 @@ def _only_json(archive: zipfile.ZipFile) -> str:
 
 def _bounded(opened: IO[bytes] | gzip.GzipFile, path: Path) -> bytes:
     """All bytes of an opened file, which may inflate to more than its size says."""
-    content = opened.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise AnnotationError(
-            f"{path} holds more than the {MOST_BYTES // 2**20} MiB that are read; export fewer "
-            "images or regions to one file"
-        )
-    return content
+    content = bytearray()
+    while piece := opened.read(_PIECE_BYTES):  # as read(n) takes n bytes, however few there are
+        content += piece
+        if len(content) > MOST_BYTES:
+            raise AnnotationError(
+                f"{path} holds more than the {MOST_BYTES // 2**20} MiB that are read; export "
+                "fewer images or regions to one file"
+            )
+    return bytes(content)
 
 
 def _parsed(content: bytes) -> Any:

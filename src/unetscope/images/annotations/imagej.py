@@ -131,7 +131,7 @@ def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     if member.file_size > _MOST_ROI_BYTES:
         raise AnnotationError(f"claims more than {_MOST_ROI_BYTES // 2**20} MiB")
     with archive.open(member) as opened:
-        return opened.read(_MOST_ROI_BYTES)
+        return opened.read(min(member.file_size, _MOST_ROI_BYTES))
 
 
 def _region(

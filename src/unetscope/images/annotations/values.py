@@ -147,10 +147,12 @@ class ClassTable:
 
     def __init__(self, known: Iterable[ClassLike] | None = None) -> None:
         self._known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in known or ()}
-        self._by_name = {harmless(c.name): c.value for c in reversed(self._known.values())}
+        self._by_name: dict[str, int] = {}
         self._alike: dict[str, list[str]] = {}
-        for name in self._by_name:
-            self._alike.setdefault(name.casefold(), []).append(name)
+        for one in self._known.values():
+            name = harmless(one.name)
+            if self._by_name.setdefault(name, one.value) == one.value:
+                self._alike.setdefault(name.casefold(), []).append(name)
         self._expected: set[str] = set()
         self._taken: set[int] = set()
         self.added: list[str] = []
