@@ -855,6 +855,12 @@ def packed_cases(one: dict[str, Any], other: dict[str, Any]) -> list[Case]:
             Refused("2 JSON files"),
         ),
         Case("GeoJSON: a list", PACKED, text_file("a.json", [one, other]), both),
+        Case(
+            "GeoJSON: without its type",
+            PACKED,
+            text_file("a.json", {"features": [one]}),
+            Holds({"T": SQUARE}),
+        ),
         Case("GeoJSON: called .json", PACKED, text_file("a.json", whole), both),
         Case("GeoJSON: one feature", PACKED, text_file("a.geojson", one), Holds({"T": SQUARE})),
         Case(
@@ -1064,6 +1070,25 @@ def coco_id_cases(good: dict[str, Any]) -> list[Case]:
             "an unused category without anything",
             coco(good, categories=[{"id": 1, "name": "cell"}, {"id": 2}, {"name": "x"}, None]),
             Holds(CELL),
+        ),
+        case(
+            "categories that are no list",
+            coco(good, categories={"1": "cell"}),
+            Refused("of no category"),
+        ),
+        case("annotations that are no list", coco(annotations={"1": good}), Refused("no list")),
+        case(
+            "an id of two categories",
+            coco(
+                good,
+                other,
+                categories=[
+                    {"id": 1, "name": "c"},
+                    {"id": 1, "name": "d"},
+                    {"id": 2, "name": "cell"},
+                ],
+            ),
+            Holds({"cell": OTHER}, ["of an id that several categories have): id 1"]),
         ),
         case("no category at all", coco(good, categories=[]), Refused("of no category")),
         case(

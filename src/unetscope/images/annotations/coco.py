@@ -41,6 +41,7 @@ from unetscope.images.claims import LABELS, Claim
 
 # What Roboflow puts behind the name of an image: a_tif.rf.0a1b2c.jpg was a.tif.
 _ROBOFLOW = re.compile(r"_(?:tiff?|png|jpe?g|bmp)\.rf\.[0-9A-Za-z]+$")
+_TWICE = "several categories"
 _CROWD: Remark = (
     "is a crowd, whose objects are one here",
     "are crowds, whose objects are one each here",
@@ -98,7 +99,9 @@ def is_coco(content: Any) -> bool:
 
 def _annotations(listed: Any, others: set[str]) -> Iterator[Entry[Any]]:
     """All annotations but those of the ``others`` among the images."""
-    for place, annotation in enumerate(listed if isinstance(listed, list) else (), start=1):
+    if listed is not None and not isinstance(listed, list):
+        raise AnnotationError("its annotations are no list; export the file again")
+    for place, annotation in enumerate(listed or (), start=1):
         told = annotation if isinstance(annotation, dict) else {}
         if "image_id" not in told or _key(told["image_id"]) not in others:
             number = told.get("id")
@@ -114,8 +117,13 @@ def _key(number: Any) -> str:
 
 def _categories(listed: Any) -> dict[str, dict[str, Any]]:
     """Categories by their id; of what is no category nothing is said unless it is used."""
-    found = (one for one in listed or () if isinstance(one, dict) and one.get("id") is not None)
-    return {_key(one["id"]): one for one in found}
+    found: dict[str, dict[str, Any]] = {}
+    for one in listed if isinstance(listed, list) else ():
+        if isinstance(one, dict) and one.get("id") is not None:
+            key = _key(one["id"])
+            twice = key in found and found[key].get("name") != one.get("name")
+            found[key] = {_TWICE: True} if twice else one
+    return found
 
 
 def _planes(
@@ -127,7 +135,8 @@ def _planes(
     notes = []
     if not chosen and len(images) == depth:
         chosen = images
-        notes = [f"taken although the file names the image {_called(images[0])}"]
+        if images[0].get("file_name"):
+            notes = [f"taken although the file names the image {_called(images[0])}"]
     if len(chosen) != depth:
         names = ", ".join(_called(image) for image in images[:5])
         raise AnnotationError(
@@ -138,11 +147,17 @@ def _planes(
         )
     for image in chosen:
         _check_size(image, image_shape[-2:])
+        same = [one for one in images if _key(one.get("id")) == _key(image.get("id"))]
+        if len(same) > 1:
+            raise AnnotationError(
+                f"{len(same)} images of it have the id {_key(image.get('id'))}, so it is not known "
+                "whose the annotations are; export it again"
+            )
     return {_key(image.get("id")): z for z, image in enumerate(_in_order(chosen))}, notes
 
 
 def _called(image: dict[str, Any]) -> str:
-    return plain_text(str(image.get("file_name")))[:80]
+    return plain_text(str(image.get("file_name") or "(no name)"))[:80]
 
 
 def _check_size(image: dict[str, Any], plane_shape: tuple[int, ...]) -> None:
@@ -152,7 +167,8 @@ def _check_size(image: dict[str, Any], plane_shape: tuple[int, ...]) -> None:
     if size != tuple(plane_shape):
         raise AnnotationError(
             f"{_called(image)} has the shape {size} in the file, the image {tuple(plane_shape)}; "
-            f"choose the annotations of this image{turned_hint(size, plane_shape)}"
+            "choose the annotations of this image, in its full resolution"
+            f"{turned_hint(size, plane_shape)}"
         )
 
 
@@ -212,6 +228,8 @@ def _region(
     category = categories.get(_key(annotation.get("category_id")))
     if category is None:
         raise AnnotationError("of no category of the file")
+    if _TWICE in category:
+        raise AnnotationError("of an id that several categories have")
     outline = annotation.get("segmentation")
     if not outline:
         raise AnnotationError(_without_outline(annotation))

@@ -23,8 +23,13 @@ Placed = tuple[tuple[int, int], NDArray[np.bool_]]
 
 _FURTHEST_PX = 2.0**31
 _CROSSINGS_AT_ONCE = 2**22
+_MOST_SPANNED, _MOST_SPANNED_PER_PIXEL = 2**24, 16  # by the pieces of one outline together
 _MOST_CROSSINGS_PER_PIXEL = 4
 _SHARED_EDGES = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
+
+
+class TooMuch(AnnotationError):
+    """A file asks for more work than any real one does, so that it is refused as a whole."""
 
 
 def polygons_of(placed: Placed) -> list[Polygon]:
@@ -171,12 +176,21 @@ def drawn(polygons: Iterable[Sequence[Ring]], plane_shape: tuple[int, int]) -> t
 
     Raises
     ------
+    TooMuch
+        If they cover the plane so many times that it would take minutes.
     AnnotationError
         As :func:`filled`.
     """
-    joined, beyond = Joined(), False
-    for rings in polygons:
-        joined.add(filled(rings, plane_shape))
+    joined, beyond, spanned = Joined(), False, 0
+    for count, rings in enumerate(polygons, start=1):
+        part = filled(rings, plane_shape)
+        spanned += part[1].size
+        if spanned > _MOST_SPANNED + _MOST_SPANNED_PER_PIXEL * plane_shape[0] * plane_shape[1]:
+            raise TooMuch(
+                f"the first {count} pieces of an outline span {spanned:,} pixels of an image of "
+                f"{plane_shape}, as they cover it many times; export it again, simplified"
+            )
+        joined.add(part)
         beyond |= any(_reaches_beyond(ring, plane_shape) for ring in rings)
     return joined.placed, beyond
 

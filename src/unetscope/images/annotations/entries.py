@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from unetscope.errors import AnnotationError
+from unetscope.images.annotations.edges import TooMuch
 from unetscope.images.annotations.regions import Region
 from unetscope.images.annotations.values import counted, plain_text
 
@@ -68,6 +69,8 @@ class Entries:
             self.total += 1
             try:
                 region = read(entry)
+            except TooMuch:
+                raise
             except AnnotationError as error:
                 self.leave_out(entry.name, str(error))
                 continue
@@ -130,7 +133,7 @@ class Entries:
         most = max(_MOST_PIXELS, _MOST_PER_PIXEL * depth * height * width)
         self._spanned += region.mask.size
         if self._spanned > most:
-            raise AnnotationError(
+            raise TooMuch(
                 f"the first {counted(self.total, *self._words)} span {self._spanned:,} pixels of "
                 f"an image of shape {self._shape}, as they cover it many times; export fewer of "
                 "them to one file"

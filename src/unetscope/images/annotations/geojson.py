@@ -77,7 +77,9 @@ def is_geojson(content: Any) -> bool:
     """Whether the content of a JSON file is GeoJSON, by its types."""
     first = content[0] if isinstance(content, list) and content else content
     return isinstance(first, dict) and (
-        first.get("type") in (*_KINDS, "FeatureCollection", "Feature") or "geometry" in first
+        first.get("type") in (*_KINDS, "FeatureCollection", "Feature")
+        or "geometry" in first
+        or isinstance(first.get("features"), list)
     )
 
 
@@ -182,7 +184,7 @@ def _is_position(corner: Any) -> bool:
     return (
         isinstance(corner, list)
         and len(corner) >= 2
-        and all(isinstance(part, (int, float)) for part in corner)
+        and all(isinstance(part, (int, float)) and not isinstance(part, bool) for part in corner)
     )
 
 
