@@ -1,4 +1,7 @@
-"""The one boundary where whatever a damaged file makes a reader raise becomes an ImageError."""
+"""The one boundary where whatever a damaged file makes a reader raise becomes an ImageError.
+
+Also the one place that knows how many bytes a file may ask for.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from unetscope.errors import ImageError, UnetscopeError
 
-#: More than any lossless coding of real pixels shrinks them: what claims more is no image.
-_LARGEST_RATIO = 1100
+_LEAST_BYTES = 64 * 2**20
 
 
 @contextmanager
@@ -54,19 +58,30 @@ def check_file(path: Path) -> None:
         raise ImageError(f"{path} is empty (0 bytes); copy or export it again")
 
 
-def check_claimed_bytes(path: Path, claimed: int, *, compressed: bool) -> None:
-    """ImageError if a file says to hold far more pixels than its bytes can.
+def bytes_allowed() -> int:
+    """How many bytes one image may take in memory: half of what is free now, at least 64 MB."""
+    return max(_LEAST_BYTES, int(psutil.virtual_memory().available) // 2)
 
-    Called before anything of that size is allocated.
+
+def check_bytes(path: Path, asked: int, what: str = "its pixels") -> None:
+    """ImageError if ``what`` of ``path`` takes more than may be allocated for one image.
+
+    Called with what a file claims, before anything of that size is inflated or allocated: a
+    damaged or hostile file asks for any size in a few bytes, and a blank one honestly for much.
     """
-    held = os.path.getsize(path)
-    if not compressed and claimed > held:
+    allowed = bytes_allowed()
+    if asked > allowed:
         raise ImageError(
-            f"{path} is cut off: its pixels take {claimed} bytes, it has {held}; "
-            "copy or export it again"
+            f"{path} asks for {_in_words(asked)} of memory for {what}, and {_in_words(allowed)} "
+            "may be taken; if it is that large, close other programs or save it as OME-Zarr, "
+            "which is read piece by piece; if not, it is damaged or a decompression bomb: "
+            "export it again"
         )
-    if claimed > held * _LARGEST_RATIO:
-        raise ImageError(
-            f"{path} claims {claimed} bytes of pixels in {held} bytes of file; it is "
-            "damaged or a decompression bomb and is not opened: export it again"
-        )
+
+
+def _in_words(count: int) -> str:
+    """ "3.2 GB", "640 MB" or "12 kB"."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:,.3g} {unit}"
+    return f"{count} bytes"

@@ -1,7 +1,11 @@
-"""Reading and writing micrographs and labels: one door for all formats, chosen by the suffix."""
+"""Reading and writing micrographs and labels: one door for all formats.
+
+What is read is told by its first bytes, what is written by the suffix of its name.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +16,22 @@ from numpy.typing import NDArray
 
 from unetscope.errors import ImageError, LabelError, OutputError
 from unetscope.images.claims import IMAGE, LABELS, Claim
+from unetscope.images.damage import check_bytes, translated_errors
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.questions import Answers
+from unetscope.images.questions import Answers, Undecided
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+#: TIFF under the names of microscopes and scanners, which are read and not written.
+READ_TIFF_SUFFIXES = (*TIFF_SUFFIXES, ".btf", ".tf8", ".tf2", ".lsm", ".stk", ".svs")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
+WRITTEN_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
+SUFFIXES = (*READ_TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
 
 
 def read_micrograph(
     path: str | os.PathLike[str], axes: str | None = None, answers: Answers | None = None
 ) -> Micrograph:
-    """Read TIFF, OME-TIFF, ImageJ TIFF, PNG, JPEG, BMP or OME-Zarr, with the pixel size it tells.
+    """Read TIFF in its dialects, PNG, JPEG, BMP or OME-Zarr, with the pixel size it tells.
 
     Parameters
     ----------
@@ -37,22 +45,23 @@ def read_micrograph(
     Returns
     -------
     Micrograph
-        Pixels of large TIFFs and of OME-Zarr stay on disk until they are asked for.
+        Pixels of large TIFFs and of OME-Zarr stay on disk until they are asked for. Its notes say
+        what was left out, turned, converted or guessed.
 
     Raises
     ------
+    Undecided
+        If the file does not say what its axes are, or holds several images.
     ImageError
-        If the file is missing, empty, damaged, of an unknown kind, or its axes are ambiguous.
+        If the file is missing, empty, damaged or of an unknown kind.
     """
     path = Path(path)
-    answers = Answers(axes=axes).over(answers)
-    axes = answers.axes
-    kind = _kind(path, ImageError)
+    kind = _kind_of_content(path)
     # Each reader is imported when it is needed: zarr alone takes a quarter of a second.
     if kind == "tiff":
         from unetscope.images.tiff import read_tiff
 
-        return read_tiff(path, axes)
+        return read_tiff(path, axes, answers)
     if kind == "picture":
         from unetscope.images.pictures import read_picture
 
@@ -77,7 +86,7 @@ def write_micrograph(
         If the format cannot hold the image, or the file cannot be written there.
     """
     path = Path(path)
-    kind = _kind(path, OutputError)
+    kind = _kind_of_name(path)
     if kind == "tiff":
         from unetscope.images.tiff import write_tiff
 
@@ -108,26 +117,23 @@ def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) ->
         If it holds something other than one whole number of 0 or more per pixel.
     """
     path = Path(path)
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        raise LabelError(f"{path}: JPEG changes label values; export labels as .tif or .png")
-    kind = _kind(path, ImageError)
+    answers = replace(answers or Answers(), axes=None)
+    kind = _kind_of_content(path)
     if kind == "zarr":
         from unetscope.images.annotations.label_images import read_label_values
 
         return read_label_values(path, answers)
-    if kind == "picture":
-        from unetscope.images.pictures import picture_pixels
+    if kind == "tiff":
+        from unetscope.images.tiff import read_tiff_numbers
 
-        values = picture_pixels(path, palette_index=True)
+        values, has_colours = read_tiff_numbers(path, answers)
     else:
-        values = np.asarray(_read_any_stack(path, answers).pixels)
-    if values.ndim == 3 and path.suffix.lower() in PICTURE_SUFFIXES:
-        if not (values[..., :3] == values[..., :1]).all():
-            raise LabelError(
-                f"{path} is a colour picture; labels are one number per pixel: "
-                "save them as grey values or with a palette"
-            )
-        values = values[..., 0]
+        from unetscope.images.pictures import read_picture_numbers
+
+        values = read_picture_numbers(path)
+        has_colours = values.ndim == 3
+    if has_colours:
+        values = _grey_of(path, values)
     if values.ndim not in (2, 3):
         raise LabelError(
             f"{path} has labels of shape {values.shape}; they must be (y, x) or (z, y, x)"
@@ -135,16 +141,14 @@ def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) ->
     return whole_labels(values, str(path))
 
 
-def _read_any_stack(path: Path, answers: Answers | None) -> Micrograph:
-    """Labels have no channels: a stack that does not say its axes is one of z planes."""
-    answers = replace(answers or Answers(), axes=None)
-    try:
-        return read_micrograph(path, answers=answers)
-    except ImageError as first:
-        try:
-            return read_micrograph(path, axes="zyx", answers=answers)
-        except ImageError:
-            raise first from None  # of what was given, and not of the guess
+def _grey_of(path: Path, colours: NDArray[Any]) -> NDArray[Any]:
+    """The one number of each pixel of a picture (..., samples) whose colours are all grey."""
+    if not (colours == colours[..., :1]).all():
+        raise LabelError(
+            f"{path} is a colour picture; labels are one number per pixel: "
+            "save them as grey values or with a palette"
+        )
+    return colours[..., 0]
 
 
 def whole_labels(values: NDArray[Any], where: str) -> NDArray[Any]:
@@ -208,16 +212,74 @@ def write_labels(
     write_micrograph(Micrograph(values, axes, size, unit, name), path, claim)
 
 
-def _kind(path: Path, error: type[ImageError] | type[OutputError]) -> str:
-    """ "tiff", "picture" or "zarr"; the error names the suffixes that are known."""
+_MAGIC = (
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+    (b"\x89PNG\r\n\x1a\n", "picture"),
+    (b"\xff\xd8\xff", "picture"),
+)
+#: Files of other kinds under the name of an image, and what to do with them.
+_OTHERS = (
+    (b"\x1f\x8b", "packed with gzip; unpack it first"),
+    (b"PK\x03\x04", "a zip archive; unpack it first"),
+    (b"\x89HDF", "HDF5; export the image as TIFF or OME-Zarr"),
+    (b"%PDF", "a PDF; export the image as TIFF or PNG"),
+    (b"GIF8", "a GIF, which keeps 256 colours; export the image as TIFF or PNG"),
+    (b"<!DOCTYPE", "a web page, not the image it led to; download the image itself"),
+    (b"<html", "a web page, not the image it led to; download the image itself"),
+    (b"version https://git-lfs", "a pointer of Git LFS to an image; fetch the image itself"),
+)
+
+
+def _kind_of_content(path: Path) -> str:
+    """ "tiff", "picture" or "zarr", by the first bytes; by the name where those say nothing.
+
+    Raises
+    ------
+    ImageError
+        If it is of no kind that is read; where the bytes tell which one it is, with its name.
+    """
     suffix = path.suffix.lower()
-    if suffix in TIFF_SUFFIXES:
+    if path.is_dir() or not path.is_file():
+        return _kind(path, SUFFIXES, ImageError)
+    with translated_errors(path, "an image"), open(path, "rb") as opened:
+        head = opened.read(64)
+    for start, kind in _MAGIC:
+        if head.startswith(start):
+            return kind
+    if head.startswith(b"BM") and suffix == ".bmp":
+        return "picture"
+    if suffix == ".zarr":
+        return "zarr"  # packed as a zip archive
+    for start, what in _OTHERS:
+        if head.lstrip().lower().startswith(start.lower()):
+            raise ImageError(f"{path} is {what}")
+    if path.name.lower().endswith(".companion.ome"):
+        raise ImageError(
+            f"{path} describes an image in several files; open one of the .ome.tif files beside it"
+        )
+    return _kind(path, SUFFIXES, ImageError)
+
+
+def _kind_of_name(path: Path) -> str:
+    """ "tiff", "picture" or "zarr", as what a file of this name is written."""
+    return _kind(path, WRITTEN_SUFFIXES, OutputError)
+
+
+def _kind(
+    path: Path, suffixes: tuple[str, ...], error: type[ImageError] | type[OutputError]
+) -> str:
+    """The kind by the suffix; the error names ``suffixes``, those that are known."""
+    suffix = path.suffix.lower()
+    if suffix in READ_TIFF_SUFFIXES and suffix in suffixes:
         return "tiff"
     if suffix in PICTURE_SUFFIXES:
         return "picture"
     if suffix == ".zarr" or (error is ImageError and path.is_dir()):
         return "zarr"
-    known = ", ".join(SUFFIXES)
+    known = ", ".join(suffixes)
     if not suffix:
         raise error(f"{path} has no suffix, which says what kind of file it is; add one of {known}")
     raise error(f"{path} has the suffix {suffix!r}, which is not known; use one of {known}")

@@ -1,7 +1,8 @@
 """A micrograph: pixels with named axes and a physical pixel size.
 
-Every array that enters unetscope becomes a :class:`Micrograph` first; what cannot be told from
-the array (is the third axis z or channels?) is asked for, never guessed.
+Every array that enters unetscope becomes a :class:`Micrograph` first. Files that do not say what
+their axes are are asked about; of a bare array (up to 8, y, x) are channels and (y, x, 3 or 4) are
+colours, and what is still ambiguous is asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetscope.errors import ImageError
+from unetscope.images.axis_names import UNNAMED, axes_question, possible_axes
+from unetscope.images.questions import Undecided
 from unetscope.images.units import normalise_unit
 
 AXES = "czyx"
@@ -191,6 +194,7 @@ def as_micrograph(
     pixel_size: Sequence[float] | None = None,
     unit: str | None = None,
     name: str = "",
+    notes: Sequence[str] = (),
 ) -> Micrograph:
     """A :class:`Micrograph` of ``obj``, with axes told or inferred where they are unambiguous.
 
@@ -198,11 +202,13 @@ def as_micrograph(
     ----------
     obj
         A Micrograph (returned unchanged) or a numpy, dask or zarr array of any integer or float
-        dtype; bool images are read as uint8.
+        dtype, or what turns into a numpy array (a torch tensor, a list); bool images are read as
+        uint8.
     axes
         Needed where the shape is ambiguous. Without it (y, x), (y, x, 3 or 4) and
-        (up to 8 channels, y, x) are understood.
-    pixel_size, unit, name
+        (up to 8 channels, y, x) are understood, also with further axes of length 1, which drop
+        out.
+    pixel_size, unit, name, notes
         As in :class:`Micrograph`.
 
     Raises
@@ -219,16 +225,65 @@ def as_micrograph(
         return obj
     pixels = _as_array(obj)
     _check_pixels(pixels)
-    shape = tuple(int(n) for n in pixels.shape)
-    told = axes.lower() if axes is not None else infer_axes(shape, np.dtype(pixels.dtype))
+    pixels, told = _with_axes(pixels, axes, name)
     if isinstance(pixels, np.ndarray) and pixels.dtype.kind == "b":
         pixels = pixels.view(np.uint8)
     sizes = None if pixel_size is None else tuple(float(s) for s in pixel_size)
-    return Micrograph(pixels, told, sizes, unit, name)
+    return Micrograph(pixels, told, sizes, unit, name, tuple(notes))
 
 
-def infer_axes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
-    """The axes of an array whose shape leaves only one reading; ImageError where it leaves more."""
+def _with_axes(pixels: Any, axes: str | None, name: str) -> tuple[Any, str]:
+    """Pixels and their axes, without axes of length 1 that nobody named or that say nothing."""
+    shape = tuple(int(n) for n in pixels.shape)
+    if axes is None:
+        kept = _kept_axes(shape)
+        pixels = _without(pixels, kept)
+        left = tuple(shape[i] for i in kept)
+        return pixels, infer_axes(left, np.dtype(pixels.dtype), name)
+    told = axes.strip().lower()
+    if len(told) == len(shape):
+        kept = [i for i, a in enumerate(told) if a in AXES or shape[i] > 1]
+        return _without(pixels, kept), "".join(told[i] for i in kept)
+    kept = _kept_axes(shape)
+    if len(kept) == len(told) and len(kept) < len(shape):
+        return _without(pixels, kept), told
+    return pixels, told
+
+
+def _kept_axes(shape: tuple[int, ...]) -> list[int]:
+    """Which axes stay when those of length 1 drop out that are no rows or columns."""
+    if len(shape) <= 2 or (len(shape) == 3 and shape[-1] in (3, 4)):
+        return list(range(len(shape)))
+    leading = [i for i in range(len(shape) - 2) if shape[i] > 1]
+    # (y, x, 1), or (y, x, 3 or 4) behind axes of length 1: what is left of three still counts.
+    if len(leading) == 1 and shape[-1] == 1:
+        return [*leading, len(shape) - 2]
+    if len(shape) == 3 and not leading:
+        return list(range(3))  # (1, y, x) is one channel, as it always was
+    return [*leading, len(shape) - 2, len(shape) - 1]
+
+
+def _without(pixels: Any, kept: list[int]) -> Any:
+    """``pixels`` of which only the axes ``kept`` are left; the others have the length 1."""
+    if len(kept) == len(pixels.shape):
+        return pixels
+    if not isinstance(pixels, np.ndarray):
+        import dask.array as da
+
+        pixels = pixels if isinstance(pixels, da.Array) else da.from_array(pixels)
+    return pixels[tuple(slice(None) if i in kept else 0 for i in range(len(pixels.shape)))]
+
+
+def infer_axes(shape: tuple[int, ...], dtype: np.dtype[Any], name: str = "") -> str:
+    """The axes of an array whose shape leaves only one reading.
+
+    Raises
+    ------
+    Undecided
+        Where it leaves more.
+    ImageError
+        Where it leaves none.
+    """
     if len(shape) == 2:
         return "yx"
     if len(shape) == 3:
@@ -236,15 +291,14 @@ def infer_axes(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
             return "yxc"
         if shape[0] <= 8 < shape[-1]:
             return "cyx"
-        choices = 'axes="zyx" for a volume, "cyx" for channels first, "yxc" for channels last'
-    elif len(shape) == 4:
-        choices = 'axes="zcyx", "czyx" or "zyxc"'
-    else:
+    elif len(shape) != 4:
         raise ImageError(
             f"an image of shape {shape} has {len(shape)} axes; give one image with "
             "2 to 4 axes out of c, z, y, x (take one time point first)"
         )
-    raise ImageError(f"the axes of an image of shape {shape} are ambiguous; say {choices}")
+    text = f"the axes of an image of shape {shape} are ambiguous"
+    choices = possible_axes(UNNAMED * len(shape), shape)
+    raise Undecided(axes_question(name or "the image", text, shape, choices))
 
 
 def _may_be_colour(dtype: np.dtype[Any]) -> bool:
@@ -253,18 +307,43 @@ def _may_be_colour(dtype: np.dtype[Any]) -> bool:
 
 def _as_array(obj: Any) -> Any:
     if all(hasattr(obj, needed) for needed in ("shape", "dtype", "__getitem__")):
-        return obj
-    if isinstance(obj, (list, tuple)):
-        try:
-            return np.asarray(obj)
-        except ValueError as error:
-            raise ImageError(
-                "a list whose rows differ in length is not an image; give one array per image"
-            ) from error
-    raise ImageError(
-        f"a {type(obj).__name__} is not an image; give a numpy, dask or zarr array, "
-        "or read a file with unetscope.images.files.read_micrograph"
-    )
+        if _is_numpy_dtype(obj.dtype):
+            return obj
+    elif not isinstance(obj, (list, tuple)) and not _turns_into_array(obj):
+        raise ImageError(
+            f"a {type(obj).__name__} is not an image; give a numpy, dask or zarr array, "
+            "or read a file with unetscope.images.files.read_micrograph"
+        )
+    try:
+        return _converted(obj)
+    except ValueError as error:
+        raise ImageError(
+            "a list whose rows differ in length is not an image; give one array per image"
+        ) from error
+    except Exception as error:  # whatever a foreign array raises when it is asked for its values
+        raise ImageError(
+            f"a {type(obj).__name__} does not turn into a numpy array ({error}); turn it into one "
+            "first (of a torch tensor: tensor.detach().cpu().numpy())"
+        ) from error
+
+
+def _turns_into_array(obj: Any) -> bool:
+    return hasattr(obj, "__array__") or hasattr(obj, "__array_interface__")
+
+
+def _converted(obj: Any) -> NDArray[Any]:
+    """Values of a foreign array: what has a gradient or lies on an accelerator is fetched."""
+    for step in ("detach", "cpu"):
+        obj = getattr(obj, step)() if hasattr(obj, step) else obj
+    return np.asarray(obj)
+
+
+def _is_numpy_dtype(dtype: Any) -> bool:
+    try:
+        np.dtype(dtype)
+    except TypeError:  # another library has types of its own
+        return False
+    return True
 
 
 def _check_pixels(pixels: Any) -> None:
@@ -289,9 +368,13 @@ def _check_axes(axes: str, shape: tuple[int, ...]) -> None:
         )
     unknown = sorted(set(axes) - set(AXES))
     if unknown:
-        raise ImageError(f"axes {axes!r} hold {', '.join(unknown)}; use only c, z, y and x")
-    if len(set(axes)) != len(axes) or not {"y", "x"} <= set(axes):
-        raise ImageError(f"axes {axes!r} must hold y and x, and every letter once")
+        named = ", ".join(repr(letter) for letter in unknown)
+        raise ImageError(f"axes {axes!r} hold {named}; use only the letters c, z, y and x")
+    twice = [axis for axis in AXES if axes.count(axis) > 1]
+    if twice:
+        raise ImageError(f"axes {axes!r} hold {', '.join(twice)} more than once; name each once")
+    if not {"y", "x"} <= set(axes):
+        raise ImageError(f"axes {axes!r} must hold y and x, the rows and columns of a plane")
     if len(axes) != len(shape):
         raise ImageError(
             f"axes {axes!r} name {len(axes)} axes, but the image has shape {shape}; "

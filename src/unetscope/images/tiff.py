@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image
 
-from unetscope.errors import ImageError, OutputError
+from unetscope.errors import ImageError, LabelError, OutputError
+from unetscope.images.axis_names import UNNAMED, axes_question, possible_axes, told_axes
 from unetscope.images.claims import IMAGE, Claim, mark_text
-from unetscope.images.damage import check_claimed_bytes, check_file, translated_errors
+from unetscope.images.damage import bytes_allowed, check_bytes, check_file, translated_errors
 from unetscope.images.micrograph import Micrograph, as_micrograph
-from unetscope.images.tiff_sizes import tiff_pixel_size
+from unetscope.images.orientation import NOTE as TURNED
+from unetscope.images.orientation import is_turned, swaps_sides, upright
+from unetscope.images.questions import Answers, Undecided
+from unetscope.images.tiff_colours import Samples, as_numbers, as_seen
+from unetscope.images.tiff_series import (
+    Chosen,
+    check_codec,
+    check_description,
+    check_pieces,
+    chosen_series,
+    companion_description,
+)
+from unetscope.images.tiff_sizes import Told, tiff_pixel_size
 from unetscope.images.writing import replacing
+
+# What tifffile says of odd files is said as notes and errors; its log would go to the terminal.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 #: Larger than this, pixels stay in the file until they are asked for.
 LAZY_BYTES = 256 * 2**20
@@ -25,90 +43,193 @@ _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 _IMAGEJ_BYTES = 4 * 10**9
 # Axes that say nothing: tifffile's names for pages in a row.
 _UNTOLD = "QIO"
+_ORIENTATION = 274
+_LOSSY = (6, 7)
 
 
-def read_tiff(path: Path, axes: str | None = None) -> Micrograph:
-    """The first image of a TIFF file; large ones are read only where they are looked at.
+def read_tiff(path: Path, axes: str | None = None, answers: Answers | None = None) -> Micrograph:
+    """One image of a TIFF file as it is meant to be seen; large ones stay in the file.
+
+    Colours are red, green and blue, more is brighter, up is up; alpha is left out. Notes say what
+    was done.
 
     Raises
     ------
+    Undecided
+        If the file does not say what its axes are, or which of its images is meant.
     ImageError
-        If the file is damaged, or does not say what its axes are and ``axes`` is not given.
+        If the file is damaged or incomplete, or of a kind that is not read.
     """
+    answers = answers or Answers()
+    with _opened(path) as tif:
+        chosen, raw = _pixels(path, tif, answers)
+        page = chosen.series.keyframe
+        lazy = raw if type(raw) is np.ndarray else _lazy(raw)
+        samples = as_seen(path, *_named(tif, chosen, lazy), page)
+        turn = page.tags.valueof(_ORIENTATION)
+        told = tiff_pixel_size(tif, chosen.index)
+        pixels, named, notes = _with_axes(path, samples, axes, answers)
+    notes = [*chosen.notes, *samples.notes, *notes]
+    if is_turned(turn):
+        pixels = upright(pixels, turn, named.index("y"), named.index("x"))
+        notes.append(TURNED)
+    pixels = raw if pixels is lazy else pixels
+    size, unit, said = _size_of(told, named, swapped=swaps_sides(turn))
+    name = path.stem.removesuffix(".ome")
+    return as_micrograph(pixels, named, size, unit, name, [*notes, *said])
+
+
+def read_tiff_numbers(path: Path, answers: Answers | None = None) -> tuple[NDArray[Any], bool]:
+    """The numbers of one image of a TIFF file, as labels are kept: (y, x) or (z, y, x).
+
+    Of a palette the numbers count, not the colours. The second value says whether a last axis
+    holds the colours of a pixel.
+
+    Raises
+    ------
+    LabelError
+        If JPEG changed its values.
+    Undecided, ImageError
+        As :func:`read_tiff`.
+    """
+    with _opened(path) as tif:
+        chosen, raw = _pixels(path, tif, answers or Answers())
+        page = chosen.series.keyframe
+        if page.compression in _LOSSY:
+            raise LabelError(
+                f"{path} is compressed with JPEG, which changes label values; export labels as "
+                "TIFF without it, or as .png"
+            )
+        lazy = raw if type(raw) is np.ndarray else _lazy(raw)
+        samples = as_numbers(*_named(tif, chosen, lazy), page)
+        check_bytes(path, int(samples.pixels.nbytes), "its labels")
+        values, axes = np.asarray(samples.pixels), samples.axes
+        turn = page.tags.valueof(_ORIENTATION)
+        values = upright(values, turn, axes.index("Y"), axes.index("X"))
+    if "S" in axes:
+        return np.moveaxis(values, axes.index("S"), -1), True
+    return values, False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The file behind the net; described by its companion file where it says so."""
     check_file(path)
-    with translated_errors(path, "TIFF"):
-        with tifffile.TiffFile(path) as tif:
-            if not tif.series:
-                raise ImageError(f"{path} holds no image; export it again")
-            series = tif.series[0]
-            compressed = any(page.compression != 1 for page in tif.pages[:1])
-            check_claimed_bytes(path, int(series.nbytes), compressed=compressed)
-            stored_axes = series.axes.upper()
-            sizes, unit = tiff_pixel_size(tif)
-            contiguous = series.dataoffset is not None
-        pixels = _tiff_pixels(path, int(series.nbytes), contiguous=contiguous)
-        pixels, told = _named_axes(path, pixels, stored_axes, axes)
-        image = as_micrograph(pixels, told, name=path.stem.removesuffix(".ome"))
-        if sizes is None:
-            return image
-        pixel_size = tuple(sizes.get(axis, sizes["y"]) for axis in image.spatial_axes)
-        if "z" in image.spatial_axes and "z" not in sizes:
-            return image  # a volume whose spacing is unknown has no known voxel
-        return Micrograph(image.pixels, image.axes, pixel_size, unit, image.name)
+    with translated_errors(path, "TIFF"), ExitStack() as stack:
+        tif = stack.enter_context(tifffile.TiffFile(path))
+        check_description(path, tif)
+        elsewhere = companion_description(path, tif)
+        if elsewhere is not None:
+            tif = stack.enter_context(tifffile.TiffFile(path, omexml=elsewhere))
+            check_description(path, tif)
+        yield tif
 
 
-def _tiff_pixels(path: Path, nbytes: int, *, contiguous: bool) -> Any:
-    if nbytes > LAZY_BYTES and contiguous:
-        return tifffile.memmap(path, mode="r")
-    if nbytes > LAZY_BYTES:
-        import zarr
+def _pixels(path: Path, tif: Any, answers: Answers) -> tuple[Chosen, Any]:
+    """The image that is meant, and its pixels as they are stored: read, or left in the file."""
+    chosen = chosen_series(path, tif, answers)
+    series, page = chosen.series, chosen.series.keyframe
+    check_codec(path, page)
+    check_pieces(path, series)
+    nbytes = int(series.nbytes)
+    if nbytes <= min(LAZY_BYTES, bytes_allowed()):
+        return chosen, series.asarray()
+    if series.dataoffset is not None:
+        shape, offset = series.shape, series.dataoffset
+        dtype = series.dtype.newbyteorder(tif.byteorder)
+        return chosen, np.memmap(path, dtype, "r", offset, shape)
+    import zarr
 
-        return zarr.open_array(tifffile.imread(path, aszarr=True, level=0), mode="r")
-    try:
-        return tifffile.imread(path)
-    except (ValueError, KeyError) as error:
-        # LZW and JPEG need a codec package that is not always there; Pillow brings its own.
-        if "imagecodecs" not in str(error):
-            raise
-        return _pixels_by_pillow(path)
-
-
-def _pixels_by_pillow(path: Path) -> NDArray[Any]:
-    with Image.open(path) as image:
-        pages = getattr(image, "n_frames", 1)
-        planes = []
-        for page in range(pages):
-            image.seek(page)
-            planes.append(np.asarray(image))
-    return planes[0] if pages == 1 else np.stack(planes)
+    store = series.aszarr(level=0)
+    return chosen, zarr.open_array(store, mode="r")
 
 
-def _named_axes(path: Path, pixels: Any, stored: str, axes: str | None) -> tuple[Any, str | None]:
-    """Pixels without axes of length 1 that carry no meaning, and the names of those left."""
-    if len(stored) != len(pixels.shape):
-        return pixels, axes  # read by Pillow, or a level of another kind: told or inferred
+def _named(tif: Any, chosen: Chosen, pixels: Any) -> tuple[Any, str]:
+    """Pixels that are there, without axes of length 1, and tifffile's letters of the others."""
+    axes = _imagej_axes(tif, chosen.series) or chosen.series.axes.upper()
+    axes = axes if len(axes) == pixels.ndim else "Q" * (pixels.ndim - 2) + "YX"
+    if chosen.part:
+        pixels = pixels[chosen.part]
     single = [
         i
-        for i, (a, n) in enumerate(zip(stored, pixels.shape, strict=True))
+        for i, (a, n) in enumerate(zip(axes, pixels.shape, strict=True))
         if n == 1 and a not in "YX"
     ]
-    if single and not isinstance(pixels, np.ndarray):
-        import dask.array as da
-
-        pixels = da.from_array(pixels)
     if single:
-        pixels = pixels[tuple(0 if i in single else slice(None) for i in range(len(stored)))]
-        stored = "".join(a for i, a in enumerate(stored) if i not in single)
-    if axes is not None:
-        return pixels, axes
-    if "T" in stored:
+        pixels = pixels[tuple(0 if i in single else slice(None) for i in range(len(axes)))]
+    return pixels, "".join(a for i, a in enumerate(axes) if i not in single)
+
+
+def _lazy(raw: Any) -> Any:
+    """Pixels that stay in the file as an array of dask, which is read where it is looked at."""
+    import dask.array as da
+
+    return da.from_array(raw, name=False)
+
+
+def _with_axes(
+    path: Path, samples: Samples, axes: str | None, answers: Answers
+) -> tuple[Any, str, list[str]]:
+    """Pixels and the letters of their axes out of czyx, told by a person or by the file."""
+    pixels, stored = samples.pixels, samples.axes
+    shape = tuple(int(n) for n in pixels.shape)
+    if "C" in stored and "S" in stored and axes is None:
         raise ImageError(
-            f"{path} holds {pixels.shape[stored.index('T')]} time points; save one "
-            'of them, or give axes="zyx" if they are planes of a stack'
+            f"{path} holds {shape[stored.index('C')]} channels of colours; an image has channels "
+            "or colours: save the channels as grey values, or one picture of all of them"
         )
-    if any(a in _UNTOLD for a in stored):
-        return pixels, None
-    return pixels, stored.replace("S", "C").lower()
+    known = "".join(a.lower() if a in "CZYXS" else UNNAMED for a in stored)
+    if axes is not None:
+        return pixels, told_axes(str(path), axes, known, shape), []
+    if UNNAMED not in known:
+        return pixels, known.replace("s", "c"), []
+    if answers.axes is not None:
+        return pixels, told_axes(str(path), answers.axes, known, shape), []
+    choices = possible_axes(known.replace("s", "c"), shape)
+    if len(choices) == 1 and "T" not in stored:
+        return pixels, choices[0], ["its pages have no name; they were read as planes of a stack"]
+    said = _unsaid(path, stored, shape)
+    if not choices:
+        raise ImageError(f"{said}; save one of them as an image of its own")
+    raise Undecided(axes_question(path.name, said, shape, choices))
+
+
+def _unsaid(path: Path, stored: str, shape: tuple[int, ...]) -> str:
+    """What the file holds of which it is not known what it is."""
+    if "T" in stored:
+        return f"{path} holds {shape[stored.index('T')]} time points, which are no stack"
+    count = next(n for a, n in zip(stored, shape, strict=True) if a not in "CZYXS")
+    name = next(a for a in stored if a not in "CZYXS")
+    words = tifffile.TIFF.AXES_NAMES.get(name, "")
+    kind = "pages" if name in _UNTOLD or not words else f"images along the axis {words!r}"
+    return f"{path} does not say what its {count} {kind} are"
+
+
+def _imagej_axes(tif: Any, series: Any) -> str:
+    """ImageJ's names of the axes where its header counts more pages than there are."""
+    told = tif.imagej_metadata
+    if not told or series.kind == "imagej" or not series.axes.startswith("I"):
+        return ""
+    larger = [
+        axis
+        for axis, key in (("T", "frames"), ("Z", "slices"), ("C", "channels"))
+        if int(told.get(key, 1)) > 1
+    ]
+    return larger[0] + series.axes[1:] if len(larger) == 1 else ""
+
+
+def _size_of(
+    told: Told, axes: str, *, swapped: bool
+) -> tuple[tuple[float, ...] | None, str | None, list[str]]:
+    """The pixel size along the spatial axes, which a volume without a spacing does not have."""
+    sizes, spatial = told.sizes, axes.replace("c", "")
+    if not sizes:
+        return None, None, []
+    if "z" in spatial and "z" not in sizes:
+        return None, None, ["the spacing of its planes is not told; its pixel size was left out"]
+    turned = {"y": "x", "x": "y"} if swapped else {}
+    size = tuple(sizes[turned.get(axis, axis)] for axis in spatial)
+    return size, told.unit, list(told.notes)
 
 
 def write_tiff(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None:

@@ -39,7 +39,18 @@ _SPELLINGS = {
     "m": ("meter", "metre", "meters", "metres"),
     "inch": ("in", "inches", '"'),
 }
-_UNKNOWN = ("", "pixel", "pixels", "px", "none", "dimensionless", "arbitrary unit", "arbitrary")
+_UNKNOWN = (
+    "",
+    "pixel",
+    "pixels",
+    "px",
+    "none",
+    "dimensionless",
+    "arbitrary unit",
+    "arbitrary",
+    "reference frame",  # OME's word for a length without a scale
+    "reference_frame",
+)
 _NORMALISED = {name.lower(): name for name in METRES} | {
     spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings
 }
