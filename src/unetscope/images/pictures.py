@@ -22,7 +22,7 @@ from unetscope.images.orientation import is_turned, upright
 from unetscope.images.writing import replacing
 
 # How a mode of Pillow is read: as it is, or converted to one that has an array of its own.
-_AS_IT_IS = ("L", "RGB", "I", "F", "1", "I;16", "I;16B", "I;16L")
+_AS_IT_IS = ("L", "RGB", "I", "F", "I;16", "I;16B", "I;16L")
 _CONVERTED = {
     "P": "RGB",
     "PA": "RGB",
@@ -160,6 +160,8 @@ def _shallow(path: Path, image: Image.Image, palette_index: bool) -> tuple[NDArr
         values = np.array(image)
         return (values[..., 0] if values.ndim == 3 else values), []
     notes = [ALPHA] if mode in _WITH_ALPHA or "transparency" in image.info else []
+    if mode == "1":
+        return np.array(image.convert("L")) > 0, notes  # Pillow's True is 255 in memory
     if mode == "RGBA":
         return np.array(image)[..., :3], notes
     if mode in _AS_IT_IS:
@@ -170,7 +172,7 @@ def _shallow(path: Path, image: Image.Image, palette_index: bool) -> tuple[NDArr
         )
     if mode not in _WITH_ALPHA:
         notes.append(f"its colours ({_MODES.get(mode, mode)}) were turned into red, green and blue")
-    return np.array(image.convert(_CONVERTED[mode]))[..., :3], notes
+    return np.array(image.convert(_CONVERTED[mode])), notes
 
 
 def write_picture(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None:
