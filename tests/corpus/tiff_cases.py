@@ -635,6 +635,12 @@ add(
     holds("zyx", PLANES[3::-1]),
 )
 add("OME-TIFF", "broken XML", of_one("<OME xmlns='x'><Image></OME>", G), holds("yx", G))
+add(
+    "OME-TIFF",
+    "a size that is no number",
+    of_one(ome("XYZCT", 1, 1, "<TiffData/>").replace('SizeX="80"', 'SizeX="wide"'), G),
+    holds("yx", G),
+)
 for codec in (None, "zlib"):
     add(
         "Fewer planes than the header says",
@@ -1050,6 +1056,15 @@ add(
     written("a.tif", RGB),
     lambda path: wrongly_told(path, "zyx", "holds the colours of a pixel"),
 )
+for count in (3, 4):
+    make = written("a.tif", PLANES[:count], photometric="rgb", planarconfig="separate")
+    add(
+        TOLD,
+        f"{count} planes that tifffile calls colours",
+        make,
+        holds("zyx", PLANES[:count], told="zyx"),
+    )
+    add(TOLD, f"labels, {count} planes that tifffile calls colours", make, labels(PLANES[:count]))
 for shape in ((1, 1, 64, 80), (1, 1, 1, 64, 80), (64, 80, 1)):
     add(
         "Axes of length 1",

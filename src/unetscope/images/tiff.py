@@ -65,7 +65,11 @@ def read_tiff(path: Path, axes: str | None = None, answers: Answers | None = Non
         chosen, raw = _pixels(path, tif, answers)
         page = chosen.series.keyframe
         lazy = raw if type(raw) is np.ndarray else _lazy(raw)
-        samples = as_seen(path, *_named(tif, chosen, lazy), page)
+        named_pixels, letters = _named(tif, chosen, lazy)
+        if _are_planes(axes, letters):  # of a stack that was saved as samples of a pixel
+            samples = Samples(named_pixels, letters)
+        else:
+            samples = as_seen(path, named_pixels, letters, page)
         turn = page.tags.valueof(_ORIENTATION)
         told = tiff_pixel_size(tif, chosen.index)
         pixels, named, notes = _with_axes(path, samples, axes, answers)
@@ -101,14 +105,18 @@ def read_tiff_numbers(path: Path, answers: Answers | None = None) -> tuple[NDArr
                 "TIFF without it, or as .png"
             )
         lazy = raw if type(raw) is np.ndarray else _lazy(raw)
-        samples = as_numbers(*_named(tif, chosen, lazy), page)
+        named, letters = _named(tif, chosen, lazy)
+        if _is_stack(named, letters, page):
+            samples = Samples(named, letters.replace("S", "Q"))
+        else:
+            samples = as_numbers(named, letters, page)
         check_bytes(path, int(samples.pixels.nbytes), "its labels")
         values, axes = np.asarray(samples.pixels), samples.axes
         turn = page.tags.valueof(_ORIENTATION)
         values = upright(values, turn, axes.index("Y"), axes.index("X"))
-    if "S" in axes:
-        return np.moveaxis(values, axes.index("S"), -1), True
-    return values, False
+    if "S" not in axes:
+        return values, False
+    return np.moveaxis(values, axes.index("S"), -1), True
 
 
 @contextmanager
@@ -122,7 +130,21 @@ def _opened(path: Path) -> Iterator[Any]:
         if elsewhere is not None:
             tif = stack.enter_context(tifffile.TiffFile(path, omexml=elsewhere))
             check_description(path, tif)
-        yield tif
+        yield tif if _is_understood(tif) else stack.enter_context(_plain(path))
+
+
+def _is_understood(tif: Any) -> bool:
+    """Whether the OME-XML makes sense to tifffile; where it does not, the pages still count."""
+    if not tif.is_ome:
+        return True
+    try:
+        return bool(tif.series)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return False
+
+
+def _plain(path: Path) -> Any:
+    return tifffile.TiffFile(path, is_ome=False)
 
 
 def _pixels(path: Path, tif: Any, answers: Answers) -> tuple[Chosen, Any]:
@@ -158,6 +180,19 @@ def _named(tif: Any, chosen: Chosen, pixels: Any) -> tuple[Any, str]:
     if single:
         pixels = pixels[tuple(0 if i in single else slice(None) for i in range(len(axes)))]
     return pixels, "".join(a for i, a in enumerate(axes) if i not in single)
+
+
+def _is_stack(pixels: Any, letters: str, page: Any) -> bool:
+    """Whether planes that tifffile called colours, for want of a word, are planes of labels."""
+    if not page.is_shaped or page.is_imagej or letters != "SYX":
+        return False
+    return bool((np.asarray(pixels[:3]) != np.asarray(pixels[:1])).any())
+
+
+def _are_planes(axes: str | None, letters: str) -> bool:
+    """Whether a person says z of what the file calls the samples of a pixel."""
+    told = (axes or "").strip().lower()
+    return len(told) == len(letters) and told[letters.find("S")] == "z" and "S" in letters
 
 
 def _lazy(raw: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unetscope.errors import UnetscopeError
-from unetscope.images.files import TIFF_SUFFIXES, read_micrograph
+from unetscope.images.files import READ_TIFF_SUFFIXES, read_micrograph
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def told_pixel_size(path: str | os.PathLike[str]) -> ToldSize | None:
     """
     path = Path(path)
     try:
-        if path.suffix.lower() in TIFF_SUFFIXES:
+        if path.suffix.lower() in READ_TIFF_SUFFIXES:
             return _told_by_tiff(path)
         return _told_by_zarr(path) if path.is_dir() else None
     except (UnetscopeError, OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
@@ -36,14 +36,16 @@ def told_pixel_size(path: str | os.PathLike[str]) -> ToldSize | None:
 def _told_by_tiff(path: Path) -> ToldSize | None:
     import tifffile
 
+    from unetscope.images.tiff_series import check_description
     from unetscope.images.tiff_sizes import tiff_pixel_size
 
     try:
         with tifffile.TiffFile(path) as tif:
-            sizes, unit = tiff_pixel_size(tif)
+            check_description(path, tif)
+            told = tiff_pixel_size(tif)
     except tifffile.TiffFileError:
         return None
-    return ToldSize(dict(sizes), unit) if sizes and unit else None
+    return ToldSize(dict(told.sizes), told.unit) if told.sizes and told.unit else None
 
 
 def _told_by_zarr(path: Path) -> ToldSize | None:
