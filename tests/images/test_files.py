@@ -56,7 +56,8 @@ def test_an_image_comes_back_with_its_values_axes_and_pixel_size(
     path = tmp_path / f"image{suffix}"
     write_micrograph(Micrograph(pixels, axes, size, "µm", "image"), path)
     back = read_micrograph(path)
-    assert os.listdir(tmp_path) == [path.name]
+    left = [name for name in os.listdir(tmp_path) if not name.startswith(".unetscope")]
+    assert left == [path.name]  # a list of ours stands beside formats that have no place for words
     assert back.dtype == np.dtype(dtype)
     assert (back.depth, back.channels) == (
         5 if "z" in axes else 1,

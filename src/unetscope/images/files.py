@@ -5,7 +5,6 @@ What is read is told by its first bytes, what is written by the suffix of its na
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +15,9 @@ from numpy.typing import NDArray
 
 from unetscope.errors import ImageError, LabelError, OutputError
 from unetscope.images.claims import IMAGE, LABELS, Claim
-from unetscope.images.damage import check_bytes, translated_errors
+from unetscope.images.damage import translated_errors
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.questions import Answers, Undecided
+from unetscope.images.questions import Answers
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 #: TIFF under the names of microscopes and scanners, which are read and not written.
@@ -117,12 +116,12 @@ def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) ->
         If it holds something other than one whole number of 0 or more per pixel.
     """
     path = Path(path)
-    answers = replace(answers or Answers(), axes=None)
     kind = _kind_of_content(path)
     if kind == "zarr":
         from unetscope.images.annotations.label_images import read_label_values
 
         return read_label_values(path, answers)
+    answers = replace(answers or Answers(), axes=None)
     if kind == "tiff":
         from unetscope.images.tiff import read_tiff_numbers
 
