@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
 from numpy.typing import NDArray
+from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from corpus.cases import Case, grey
 from unetscope.errors import AnnotationError, ImageError, LabelError
@@ -639,3 +644,370 @@ READING = [
 def _with_numbers(path: Path) -> Path:
     zarr.create_array(f"{path}/s", data=np.array([0.2, 0.1]))
     return path
+
+
+def _arrays(path: Path, **arrays: NDArray[Any]) -> Path:
+    group = zarr.open_group(str(path), mode="w")
+    for name, pixels in arrays.items():
+        group.create_array(name, data=pixels)
+    return path
+
+
+def with_old_codec(key: str, codec: Any) -> Make:
+    """A plain array of zarr 2 whose metadata name another codec."""
+
+    def make(folder: Path) -> Path:
+        path = bare(PLANE, zarr_format=2, compressors=None)(folder)
+        told = json.loads((path / ".zarray").read_bytes())
+        (path / ".zarray").write_text(json.dumps({**told, key: codec}))
+        return path
+
+    return make
+
+
+def without_chunks(missing: int) -> Make:
+    """An image of 20 chunks of which some are not on the disk."""
+
+    def make(folder: Path) -> Path:
+        path = ngff(folder / "a.zarr", PLANE, image("yx"), chunks=(16, 16))
+        for file in sorted(file for file in (path / "0" / "c").rglob("*") if file.is_file())[
+            :missing
+        ]:
+            file.unlink()
+        return path
+
+    return make
+
+
+def reads_gaps(missing: int) -> Callable[[Path], None]:
+    expected = PLANE.copy()
+    expected[:16, : 16 * missing] = 0
+    return reads(expected, "yx", None, None, f"{missing} of 20 parts")
+
+
+def levels(pixels: Sequence[NDArray[Any]]) -> Make:
+    def make(folder: Path) -> Path:
+        told = {"axes": axes("yx"), "datasets": [{"path": str(n)} for n in range(len(pixels))]}
+        path = ngff(folder / "a.zarr", None, {"multiscales": [told]})
+        for number, level in enumerate(pixels):
+            zarr.open_group(str(path)).create_array(str(number), data=level)
+        return path
+
+    return make
+
+
+def without_level(folder: Path) -> Path:
+    path = levels((PLANE, PLANE[::2, ::2]))(folder)
+    shutil.rmtree(path / "0")
+    return path
+
+
+def consolidated_before(folder: Path) -> Path:
+    """Consolidated metadata that are older than the image."""
+    path = folder / "a.zarr"
+    zarr.open_group(str(path), mode="w")
+    zarr.consolidate_metadata(str(path))
+    told = json.loads((path / "zarr.json").read_bytes())
+    ngff(path, PLANE, image("yx"))
+    new = json.loads((path / "zarr.json").read_bytes())
+    (path / "zarr.json").write_text(
+        json.dumps({**new, "consolidated_metadata": told["consolidated_metadata"]})
+    )
+    return path
+
+
+def two_in_one_group(folder: Path) -> Path:
+    told = [
+        {"name": "overview", "axes": axes("yx"), "datasets": [{"path": "o"}]},
+        {"name": "detail", "axes": axes("zyx"), "datasets": [{"path": "d"}]},
+    ]
+    path = ngff(folder / "a.zarr", None, {"multiscales": told})
+    group = zarr.open_group(str(path))
+    group.create_array("o", data=PLANE)
+    group.create_array("d", data=STACK)
+    return path
+
+
+def linked(folder: Path) -> Path:
+    (folder / "elsewhere").mkdir()
+    path = ngff(folder / "elsewhere" / "b.zarr", PLANE, image("yx"))
+    (folder / "a.zarr").symlink_to(path, target_is_directory=True)
+    return folder / "a.zarr"
+
+
+def damaged_chunks(folder: Path) -> Path:
+    path = ngff(folder / "a.zarr", PLANE, image("yx"))
+    for file in (path / "0" / "c").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"rubbish" * 20)
+    return path
+
+
+def metadata(text: str) -> Make:
+    def make(folder: Path) -> Path:
+        (folder / "a.zarr").mkdir()
+        (folder / "a.zarr" / "zarr.json").write_text(text)
+        return folder / "a.zarr"
+
+    return make
+
+
+def group_text(ome: Any) -> str:
+    return json.dumps({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}})
+
+
+def refuses_pixels(*one_of: str) -> Callable[[Path], None]:
+    """Opening or reading is refused in one of these words."""
+
+    def expect(path: Path) -> None:
+        with pytest.raises(ImageError) as refused:
+            read_micrograph(path).plane()
+        assert any(word in str(refused.value) for word in one_of), refused.value
+
+    return expect
+
+
+def bomb(codec: Any, zarr_format: int) -> Make:
+    """64 × 80 pixels whose only chunk inflates to 64 MB."""
+
+    def make(folder: Path) -> Path:
+        path = bare(PLANE, zarr_format=zarr_format, compressors=codec)(folder)
+        chunk = path / ("0.0" if zarr_format == 2 else "c/0/0")
+        old = codec if zarr_format == 2 else numcodecs.get_codec({"id": chunk_codec(codec)})
+        chunk.write_bytes(old.encode(np.zeros(2**26, np.uint8)))
+        return path
+
+    return make
+
+
+def chunk_codec(codec: Any) -> str:
+    return str(codec.to_dict()["name"])
+
+
+def claims(chunks: tuple[int, int]) -> Make:
+    """An empty array that says to have a million million pixels."""
+
+    def make(folder: Path) -> Path:
+        zarr.create_array(str(folder / "a.zarr"), shape=(10**6, 10**6), chunks=chunks, dtype="u1")
+        return folder / "a.zarr"
+
+    return make
+
+
+CLAIMS = {
+    "one chunk of a terabyte": claims((10**6, 10**6)),
+    "a terabyte in small chunks": claims((1000, 1000)),
+    **{
+        f"a bomb of {name}, zarr 2": bomb(codec, 2)
+        for name, codec in (
+            ("gzip", numcodecs.GZip()),
+            ("zlib", numcodecs.Zlib()),
+            ("zstd", numcodecs.Zstd()),
+            ("blosc", numcodecs.Blosc()),
+            ("LZ4", numcodecs.LZ4()),
+            ("BZ2", numcodecs.BZ2()),
+            ("LZMA", numcodecs.LZMA()),
+        )
+    },
+    **{
+        f"a bomb of {chunk_codec(codec)}, zarr 3": bomb(codec, 3)
+        for codec in (GzipCodec(), ZstdCodec(), BloscCodec())
+    },
+}
+
+
+def zipped(folder: Path) -> Path:
+    path = ngff(folder / "b.zarr", PLANE, image("yx", S(0.2, 0.1)))
+    with zipfile.ZipFile(folder / "a.zarr.zip", "w") as archive:
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(path))
+    return folder / "a.zarr.zip"
+
+
+READING += [
+    Case(
+        "without names, two axes",
+        "A bare array",
+        bare(PLANE, chunks=(16, 16)),
+        reads(PLANE, "yx"),
+    ),
+    Case(
+        "axes from a person",
+        "A bare array",
+        bare(STACK, chunks=(2, 16, 16)),
+        reads(STACK, "zyx", answers=Answers("zyx")),
+    ),
+    *(
+        Case(
+            f"{name}, zarr {2 if options.get('zarr_format') == 2 else 3}",
+            "Codecs",
+            bare(PLANE, **options),
+            reads(PLANE, "yx"),
+        )
+        for name, options in (
+            ("zstd", {"compressors": ZstdCodec()}),
+            ("gzip", {"compressors": GzipCodec()}),
+            ("blosc", {"compressors": BloscCodec(cname="lz4")}),
+            ("none", {"compressors": None}),
+            ("shards", {"chunks": (16, 16), "shards": (32, 32)}),
+            (
+                "shards of gzip",
+                {"chunks": (16, 16), "shards": (64, 80), "compressors": GzipCodec()},
+            ),
+            ("blosc", {"zarr_format": 2, "compressors": numcodecs.Blosc()}),
+            ("zstd", {"zarr_format": 2, "compressors": numcodecs.Zstd()}),
+            ("zlib", {"zarr_format": 2, "compressors": numcodecs.Zlib()}),
+            ("gzip", {"zarr_format": 2, "compressors": numcodecs.GZip()}),
+            ("LZ4", {"zarr_format": 2, "compressors": numcodecs.LZ4()}),
+            ("BZ2", {"zarr_format": 2, "compressors": numcodecs.BZ2()}),
+            ("LZMA", {"zarr_format": 2, "compressors": numcodecs.LZMA()}),
+            (
+                "shuffle and zlib",
+                {
+                    "zarr_format": 2,
+                    "compressors": numcodecs.Zlib(),
+                    "filters": [numcodecs.Shuffle(1)],
+                },
+            ),
+            (
+                "delta and zstd",
+                {
+                    "zarr_format": 2,
+                    "compressors": numcodecs.Zstd(),
+                    "filters": [numcodecs.Delta("u1")],
+                },
+            ),
+        )
+    ),
+    Case(
+        "pickle as a filter",
+        "Codecs that are refused",
+        with_old_codec("filters", [{"id": "pickle"}]),
+        refuses("pickle"),
+    ),
+    Case(
+        "pickle as a compressor",
+        "Codecs that are refused",
+        with_old_codec("compressor", {"id": "pickle"}),
+        refuses("pickle"),
+    ),
+    Case(
+        "json",
+        "Codecs that are refused",
+        with_old_codec("filters", [{"id": "json2"}]),
+        refuses("json2"),
+    ),
+    Case(
+        "not installed",
+        "Codecs that are refused",
+        with_old_codec("compressor", {"id": "imagecodecs_jpeg2k"}),
+        refuses("imagecodecs_jpeg2k"),
+    ),
+    Case("some", "Parts that are not stored", without_chunks(2), reads_gaps(2)),
+    Case(
+        "all",
+        "Parts that are not stored",
+        without_chunks(20),
+        reads(np.zeros((64, 80), np.uint8), "yx", None, None, "none of its pixels"),
+    ),
+    Case("the first", "Levels", without_level, refuses("'0'", "not there", "1")),
+    Case(
+        "a group in its place",
+        "Levels",
+        lambda folder: ngff(ngff(folder / "a.zarr", None, image("yx")), None, {}, "0"),
+        refuses("'0'", "group"),
+    ),
+    Case(
+        "a later one is larger",
+        "Levels",
+        levels((PLANE[::2, ::2], PLANE)),
+        reads(PLANE[::2, ::2], "yx", None, None, "larger"),
+    ),
+    Case("three", "Levels", levels((PLANE, PLANE[::2, ::2], PLANE[::4, ::4])), reads(PLANE, "yx")),
+    Case("out of date", "Consolidated metadata", consolidated_before, reads(PLANE, "yx")),
+    Case(
+        "two images in one group",
+        "Several images in one group",
+        two_in_one_group,
+        asks(
+            "series",
+            ["0", "1"],
+            {"name": reads(STACK, "zyx", name="detail", answers=Answers(series="detail"))},
+        ),
+    ),
+    Case(
+        "arrays in a group without metadata",
+        "Several images in one group",
+        lambda folder: _arrays(folder / "a.zarr", raw=PLANE, mask=LABELS),
+        asks(
+            "series",
+            ["mask", "raw"],
+            {"raw": reads(PLANE, "yx", name="a raw", answers=Answers(series="raw"))},
+        ),
+    ),
+    Case(
+        "one array in a group",
+        "Several images in one group",
+        lambda folder: _arrays(folder / "a.zarr", raw=PLANE),
+        reads(PLANE, "yx"),
+    ),
+    Case(
+        "an empty group",
+        "Several images in one group",
+        lambda folder: _arrays(folder / "a.zarr"),
+        refuses("no image"),
+    ),
+    Case("a linked folder", "Links and paths", linked, reads(PLANE, "yx")),
+    Case(
+        "a level outside",
+        "Links and paths",
+        made(PLANE, {"multiscales": [{"axes": axes("yx"), "datasets": [{"path": "../b.zarr/0"}]}]}),
+        refuses("../b.zarr/0"),
+    ),
+    Case(
+        "an absolute level",
+        "Links and paths",
+        made(PLANE, {"multiscales": [{"axes": axes("yx"), "datasets": [{"path": "/0"}]}]}),
+        reads(PLANE, "yx"),
+    ),
+    Case(
+        "complex", "Pixels that are no grey values", bare(PLANE.astype("c8")), refuses("complex64")
+    ),
+    Case(
+        "texts",
+        "Pixels that are no grey values",
+        bare(np.full((4, 5), "abc"), zarr_format=2),
+        refuses("no", "grey"),
+    ),
+    Case(
+        "records",
+        "Pixels that are no grey values",
+        bare(np.zeros((4, 5), [("a", "u1"), ("b", "f4")])),
+        refuses("grey"),
+    ),
+    Case(
+        "no pixels",
+        "Pixels that are no grey values",
+        bare(np.zeros((0, 5), "u1"), chunks=(1, 5)),
+        refuses("no pixels"),
+    ),
+    Case("bool", "Pixels that are no grey values", bare(PLANE > 99), reads(PLANE > 99, "yx")),
+    Case("chunks", "Damage", damaged_chunks, refuses_pixels("cannot be read")),
+    *(
+        Case(name, "Damage", metadata(text), refuses())
+        for name, text in (
+            ("no JSON", "{"),
+            ("another node", '{"zarr_format": 3, "node_type": "tree"}'),
+            ("no levels", group_text({"multiscales": [{}]})),
+            ("levels that are none", group_text({"multiscales": [{"datasets": 5}]})),
+            ("images that are none", group_text({"multiscales": 5})),
+            ("images of no kind", group_text({"multiscales": [5]})),
+            ("metadata that are none", group_text(7)),
+        )
+    ),
+    *(
+        Case(name, "Claims of memory", claimed, refuses_pixels("memory", "inflates"))
+        for name, claimed in CLAIMS.items()
+    ),
+]

@@ -25,7 +25,10 @@ AXES = "czyx"
 #: Above this many pixels a sample is read in blocks, so that a large file is not read in full.
 WHOLE_READ_PX = 32_000_000
 _BLOCK_PX = 64
-_READ_ERRORS = (OSError, RuntimeError, ValueError, KeyError, EOFError, zlib.error)
+_READ_ERRORS = (
+    *(OSError, RuntimeError, ValueError, TypeError, LookupError, EOFError, ArithmeticError),
+    *(AssertionError, AttributeError, zlib.error),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +181,13 @@ class Micrograph:
         index = tuple(wanted.get(axis, slice(None)) for axis in self.axes)
         try:
             found = np.asarray(self.pixels[index])
+        except ImageError as error:  # what a reader says itself
+            raise ImageError(f"the pixels of {self.name or 'the image'}: {error}") from error
+        except MemoryError as error:
+            raise ImageError(
+                f"the pixels of {self.name or 'the image'} ask for more memory than there is; "
+                "close other programs, or give a smaller image"
+            ) from error
         except _READ_ERRORS as error:
             raise ImageError(
                 f"the pixels of {self.name or 'the image'} cannot be read: {error}; "

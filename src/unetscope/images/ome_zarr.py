@@ -31,6 +31,7 @@ from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.units import NGFF_WORDS
 from unetscope.images.writing import replacing
 from unetscope.images.zarr_axes import arrangement
+from unetscope.images.zarr_codecs import bounded
 from unetscope.images.zarr_folder import is_zarr, title_of
 from unetscope.images.zarr_store import images_inside, opened, stored_note
 
@@ -100,7 +101,7 @@ def image_in(path: Path, answers: Answers) -> ZarrImage:
     """
     node, where = opened(path), path
     if isinstance(node, zarr.Array):
-        return ZarrImage(where, title_of(path), None, node, None)
+        return ZarrImage(where, title_of(path), None, _readable(where, node), None)
     images = images_of(path, node)
     title = title_of(path)
     if not images:
@@ -108,10 +109,10 @@ def image_in(path: Path, answers: Answers) -> ZarrImage:
         node, where = node[chosen], path / chosen
         title = f"{title} {chosen.replace('/', '-')}" if several else title
         if isinstance(node, zarr.Array):
-            return ZarrImage(where, title, None, node, None)
+            return ZarrImage(where, title, None, _readable(where, node), None)
         images = images_of(where, node)[:1]
     image = _chosen_multiscale(path, images, answers)
-    array = _full_resolution(where, node, image)
+    array = _readable(where, _full_resolution(where, node, image))
     return ZarrImage(where, title, node, array, image, _level_notes(node, image, array))
 
 
@@ -204,6 +205,16 @@ def _full_resolution(where: Path, group: Any, image: Multiscale) -> Any:
     return array
 
 
+def _readable(where: Path, array: Any) -> Any:
+    """``array`` if it holds grey values, and in chunks that can be read without harm."""
+    if np.dtype(array.dtype).kind not in "uifb" or 0 in array.shape:
+        try:
+            as_micrograph(array, "yx")
+        except ImageError as error:
+            raise ImageError(f"{where}: {error}") from error
+    return bounded(where, array)
+
+
 def _level_notes(group: Any, image: Multiscale, array: Any) -> tuple[str, ...]:
     """What to know of the levels: a later one that is larger, pixels that are not stored."""
     notes = []
@@ -220,8 +231,6 @@ def _level_notes(group: Any, image: Multiscale, array: Any) -> tuple[str, ...]:
 def micrograph_of(image: ZarrImage, axes: str | None) -> Micrograph:
     """The micrograph of an image: its axes in order, without those of length 1 but y and x."""
     array, told = image.array, image.multiscale
-    if np.dtype(array.dtype).kind not in "uifb" or 0 in array.shape:
-        return as_micrograph(array, "yx")  # says what is wrong with it
     named = _axes_of(image)
     found = arrangement(array.shape, np.dtype(array.dtype), named, axes, str(image.where))
     notes = [*image.notes, *found.notes]
@@ -256,7 +265,7 @@ def _numbers(group: Any, path: str) -> Any:
     array = group[path]
     if not isinstance(array, zarr.Array) or np.prod(array.shape) > _MOST_NUMBERS:
         raise ImageError(f"{path} holds no numbers of a transformation")
-    return np.asarray(array[...])
+    return np.asarray(bounded(Path(path), array)[...])
 
 
 def write_ome_zarr(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None:

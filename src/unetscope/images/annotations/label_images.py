@@ -7,6 +7,7 @@ says nothing and was chosen by a person.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -29,6 +30,8 @@ from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.zarr_folder import is_zarr
 from unetscope.images.zarr_store import opened
 
+#: Labels are read at once, so that what only claims to be large must not be allocated.
+_MOST_BYTES = 2**32
 #: What unetscope calls its label images, unless the name is taken.
 CLASSES, OBJECTS = "classes", "instances"
 
@@ -88,6 +91,12 @@ def values_of(found: LabelImage) -> NDArray[Any]:
             "pixel: export one of the channels"
         )
     shape = read.spatial_shape
+    asked = math.prod(shape) * read.dtype.itemsize
+    if asked > _MOST_BYTES:
+        raise LabelError(
+            f"{found.where} claims {asked} bytes of memory for labels of the shape {shape}; it is "
+            "damaged, or too large to be read at once: export a part of it"
+        )
     return whole_labels(np.asarray(read.pixels).reshape(shape), str(found.where))
 
 
