@@ -205,8 +205,10 @@ def test_a_file_of_an_earlier_release_has_a_forest_of_equal_votes(tmp_path) -> N
 def test_an_image_of_other_channels_is_refused_after_loading(model, tmp_path) -> None:
     save_model(model, tmp_path / "m.unetscope")
     loaded = load_model(tmp_path / "m.unetscope")
+    colour = np.zeros((16, 16, 3), np.uint8)
+    colour[4, 4, 0] = 9
     with pytest.raises(ModelError, match="3"):
-        predict_labels(loaded, as_micrograph(np.zeros((16, 16, 3), np.uint8)))
+        predict_labels(loaded, as_micrograph(colour))
     with pytest.raises(ModelError, match="3"):
         loaded.for_channels(3)
 
