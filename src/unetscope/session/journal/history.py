@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+_BEGINNINGS = 3  # so many beginnings anew are looked back at
+
 
 class Kind(Enum):
     """What made an edit."""
@@ -54,6 +56,16 @@ class History:
         """The edits that made the present labels: since the last begin, without undone ones."""
         begun = [i for i, entry in enumerate(self.undoable) if entry.kind is Kind.BEGIN]
         return self.undoable[begun[-1] + 1 if begun else 0 :]
+
+    def left_behind(self) -> list[Entry]:
+        """The beginnings anew whose earlier labels were not brought back since."""
+        found: list[Entry] = []
+        for entry in self.undoable:
+            if entry.kind is Kind.BEGIN:
+                found.append(entry)
+            elif entry.kind is Kind.RESTORE:
+                found.clear()
+        return found[-_BEGINNINGS:]
 
     @staticmethod
     def _move(of: int | None, source: list[Entry], target: list[Entry]) -> None:

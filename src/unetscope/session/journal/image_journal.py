@@ -42,6 +42,8 @@ class ImageJournal:
     make_folder
         Whether the folder may be made. Not beside a project: a drive that was taken out would
         be mistaken for an empty one.
+    fresh
+        Whether it begins without strokes that the file has of this image already.
     files
         The files of the window, of which images with one journal share one.
     seconds
@@ -54,11 +56,12 @@ class ImageJournal:
         image: ImageIdentity,
         *,
         make_folder: bool = False,
+        fresh: bool = False,
         files: JournalFiles | None = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path, self.image = path, image
-        self._make_folder, self._seconds = make_folder, seconds
+        self._make_folder, self._seconds, self._fresh = make_folder, seconds, fresh
         self._files = files or JournalFiles()
         self.mirror = replayed(image.shape, ())
         self.history = History()
@@ -138,34 +141,55 @@ class ImageJournal:
     # ---- equal pixels elsewhere
 
     def others(self) -> list[RestoreOffer]:
-        """Strokes in this file on the same pixels and reading that no open image has."""
+        """Strokes in this file on the same pixels and reading that would add to what is here.
+
+        Those of layers that are not open, and those that were begun anew without.
+        """
         file = self._file
         if file is None or self._row is None:
             return []
-        known = {self._row, *self._files.taken(file)}
+        taken = self._files.taken(file) - {self._row}
         rows = [row for row in file.images(self.image.content) if row.is_of(self.image)]
         found = []
         for row in rows:
-            if row.id not in known and row.taken_into is None:
-                entries, history = file.entries(row.id), History()
-                for entry in entries:
-                    history.enter(entry)
-                labels = replayed(self.image.shape, file.changes(row.id))
-                offer = _offered(labels, history, len(entries))
-                found += [replace(offer, row=row.id)] if offer else []
+            if row.id not in taken:
+                newest = row.id != self._row and row.taken_into is None
+                found += self._offers_of(file, row.id, newest=newest)
         return found
 
-    def labels_of(self, row: int) -> Mirror:
+    def _offers_of(self, file: JournalFile, row: int, *, newest: bool) -> list[RestoreOffer]:
+        """What a row of this file offers: its ``newest`` labels, and those of before."""
+        entries, history = file.entries(row), History()
+        for entry in entries:
+            history.enter(entry)
+        ends = [e.sequence - 1 for e in history.left_behind()]
+        found = []
+        for end in [*ends, *([len(entries)] if newest else [])]:
+            labels = replayed(self.image.shape, islice(file.changes(row), end))
+            before = History()
+            for entry in entries[:end]:
+                before.enter(entry)
+            offer = _offered(labels, before, end)
+            if offer is not None and self.mirror.lacks(labels):
+                found.append(replace(offer, row=None if row == self._row else row))
+        return found[::-1]
+
+    def is_taken(self, row: int) -> bool:
+        """Whether another open image has this row of the file by now."""
+        return self._file is not None and row in self._files.taken(self._file)
+
+    def labels_of(self, row: int, upto: int) -> Mirror:
         """The labels of another image of this file; :class:`JournalError` if it cannot be read."""
         if self._file is None:
             raise JournalError(f"{self.path} cannot be read now.")
-        return replayed(self.image.shape, self._file.changes(row))
+        return replayed(self.image.shape, islice(self._file.changes(row), upto))
 
-    def took(self, row: int) -> None:
+    def took(self, row: int, upto: int) -> None:
         """The strokes of another image of this file have been taken over here."""
         if self._file is not None and self._row is not None and not self._read_only:
             with suppress(JournalError):
-                self._file.take_into(self._row, row)
+                if len(self._file.entries(row)) == upto:
+                    self._file.take_into(self._row, row)
 
     def _readings_of_others(self, file: JournalFile) -> str:
         """What to say of strokes on the same pixels that belong to another reading."""
@@ -313,7 +337,7 @@ class ImageJournal:
         """Take a row of its own in the file, and compare it with what is known here."""
         taken = self._files.taken(file)
         taken.discard(self._row or 0)
-        self._row = file.enter(self.image, taken)
+        self._row = file.enter(self.image, taken, fresh=self._fresh and self._row is None)
         taken.add(self._row)
         self._agree(file, self._row)
         self._generation = file.generation

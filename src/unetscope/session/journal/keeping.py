@@ -38,8 +38,8 @@ _SLICE_S = 0.02
 class _Kept:
     """One image: its journal, the layer that is watched, what is offered back.
 
-    ``image`` are its pixels as the journal was opened for them; ``asked`` are rows of the journal
-    that were offered and need not be again.
+    ``image`` are its pixels as the journal was opened for them; ``asked`` are the offers
+    that were answered.
     """
 
     journal: ImageJournal
@@ -47,7 +47,7 @@ class _Kept:
     watched: WatchedLabels | None = None
     offer: RestoreOffer | None = None
     classes: tuple[LabelClass, ...] = ()  # as they were with the strokes that are offered
-    asked: set[int] = field(default_factory=set)
+    asked: set[tuple[int | None, int]] = field(default_factory=set)
 
 
 class StrokeKeeper:
@@ -118,7 +118,7 @@ class StrokeKeeper:
     def _offer_others(self, kept: _Kept) -> None:
         """Offer strokes that another layer of equal pixels had, where nobody has them now."""
         with suppress(JournalError):
-            found = (offer for offer in kept.journal.others() if offer.row not in kept.asked)
+            found = (offer for offer in kept.journal.others() if _place_of(offer) not in kept.asked)
             kept.offer = next(found, None)
 
     def move(self, key: str) -> None:
@@ -148,6 +148,7 @@ class StrokeKeeper:
             return JournalStatus()
         if kept.journal.late_offer is not None:
             kept.offer, kept.journal.late_offer = kept.journal.late_offer, None
+        self._drop_stale(kept)
         status = replace(kept.journal.status, offer=kept.offer)
         return status if kept.watched else replace(status, can_undo=False, can_redo=False)
 
@@ -208,14 +209,15 @@ class StrokeKeeper:
             If the journal cannot be read.
         """
         kept = self._kept[key]
+        self._drop_stale(kept)
         offer, watched = kept.offer, kept.watched
         if offer is None or watched is None:
             return ()
         if offer.row is None:
             watched.restore(kept.journal.labels_at(offer.sequence))
         else:
-            watched.restore(kept.journal.labels_of(offer.row), elsewhere=True)
-            kept.journal.took(offer.row)
+            watched.restore(kept.journal.labels_of(offer.row, offer.sequence), elsewhere=True)
+            kept.journal.took(offer.row, offer.sequence)
         self._answered(kept)
         return kept.classes
 
@@ -224,10 +226,17 @@ class StrokeKeeper:
         if key in self._kept:
             self._answered(self._kept[key])
 
+    def _drop_stale(self, kept: _Kept) -> None:
+        """Strokes of a copy that has been opened meanwhile are offered there."""
+        row = None if kept.offer is None else kept.offer.row
+        if row is not None and kept.journal.is_taken(row):
+            kept.offer = None
+            self._offer_others(kept)
+
     def _answered(self, kept: _Kept) -> None:
         """The offer was answered: there may be another one."""
-        if kept.offer is not None and kept.offer.row is not None:
-            kept.asked.add(kept.offer.row)
+        if kept.offer is not None:
+            kept.asked.add(_place_of(kept.offer))
         kept.offer = None
         self._offer_others(kept)
         self.changed.emit()
@@ -349,9 +358,14 @@ class StrokeKeeper:
         if path.name == _file_name(journal.image.content):
             path = path.with_name(_file_name(content))
         changed = replace(journal.image, content=content)
-        other = ImageJournal(path, changed, files=self._files)
+        other = ImageJournal(path, changed, fresh=True, files=self._files)
         other.go_on_from(journal)
         other.close()
+
+
+def _place_of(offer: RestoreOffer) -> tuple[int | None, int]:
+    """Which labels of a journal are offered: row (None: the own one) and edit."""
+    return offer.row, offer.sequence
 
 
 def _file_name(content: str) -> str:

@@ -46,6 +46,10 @@ class Mirror:
             else:
                 self._tiles.pop(number, None)
 
+    def lacks(self, other: Mirror) -> bool:
+        """Whether another mirror of the same shape has labels where this one has none."""
+        return any(((tile != 0) & (self.tile(n) == 0)).any() for n, tile in other.tiles())
+
     def to(self, labels: Any, tiles: Iterable[int]) -> Change:
         """The change from this mirror to ``labels``, in the given tiles."""
         read = self.tiling.read

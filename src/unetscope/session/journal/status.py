@@ -20,7 +20,7 @@ class RestoreOffer:
     """Strokes of an image that are in its journal and not in the window.
 
     ``sequence`` is the last edit that is meant, ``painted_at`` its time in seconds since 1970.
-    Strokes painted on another layer of equal pixels have the ``row`` of that one.
+    Strokes painted on another layer of equal pixels have the ``row`` of that one in the file.
     """
 
     sequence: int

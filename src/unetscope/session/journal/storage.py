@@ -143,15 +143,20 @@ class JournalFile:
         Rows in ``taken`` belong to other layers. Of several rows that of the same name is meant.
         """
         rows = [row for row in self.images(image.content) if row.is_of(image)]
-        free = [row for row in rows if row.id not in taken]
+        free = [row for row in rows if row.id not in taken and row.taken_into is None]
         same = [row for row in free if row.path == image.path]
         moved = [row for row in free if not row.path or not os.path.exists(row.path)]
         likely = same or moved
         return min(likely, key=lambda row: (row.name != image.name, row.id)).id if likely else None
 
-    def enter(self, image: ImageIdentity, taken: Collection[int] = ()) -> int:
-        """The row of an image, made if there is none; it takes over name, path and reading."""
-        found = self.find(image, taken)
+    def enter(
+        self, image: ImageIdentity, taken: Collection[int] = (), *, fresh: bool = False
+    ) -> int:
+        """The row of an image, made if there is none; it takes over name, path and reading.
+
+        With ``fresh`` it is a new one in any case.
+        """
+        found = None if fresh else self.find(image, taken)
         if found is not None:
             known = self._image(found)
             axes = image.axes or known.axes
