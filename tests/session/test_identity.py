@@ -15,6 +15,7 @@ from napari.layers._layer_actions import _duplicate_layer, _split_rgb, _split_st
 
 from unetscope.errors import ImageError
 from unetscope.images.questions import Answers, Undecided
+from unetscope.session.guidance import status_line
 from unetscope.session.journal.keeping import StrokeKeeper
 from unetscope.session.layer_facts import class_colormap, layer_key
 from unetscope.session.project_layers import ProjectLayers
@@ -236,6 +237,45 @@ def test_a_class_makes_strokes_visible_and_paintable_and_says_so(
     assert strokes.editable
     assert (strokes.data == 2).any()
     assert len(panel.told) == 1
+    panel.close()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 60, 70), (1, 3, 1, 60, 70), (2, 1, 1, 60, 70)])
+@pytest.mark.parametrize("kind", [np.asarray, dask.array.from_array, zarr.array])
+def test_axes_of_one_pixel_are_left_out(tmp_path: Path, shape: Any, kind: Any) -> None:
+    pixels = np.random.default_rng(3).random(shape, dtype=np.float32)
+    panel = opened(tmp_path, kind(pixels), scale=(1, 1, 1, 0.5, 0.25), translate=(0, 0, 0, 3, 4))
+    (image,) = panel.layers.summaries()
+    assert image.spatial_shape == (60, 70)
+    kept = pixels.reshape([n for n in shape if n > 1])
+    assert np.array_equal(np.asarray(panel.layers.micrograph(image.key).pixels), kept)
+    strokes = panel.paint((30, 40))
+    world = panel.viewer.layers["a"].data_to_world((0, 0, 0, 30, 40))
+    assert np.allclose(strokes.data_to_world((30, 40)), world[-2:])
+    assert panel.layers.visible(image.key)[0] == 0
+    panel.close()
+
+
+def test_an_image_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    panel = opened(tmp_path, np.zeros((2, 3, 4, 20, 20)))
+    assert panel.layers.summaries() == ()
+    (told,) = panel.layers.unreadable()
+    assert told.startswith("a cannot be read")
+    assert "Split Stack" in told
+    assert "Split Stack" in status_line(Session(unreadable=(told,))).text
+    panel.close()
+
+
+def test_channels_at_the_end_are_moved_to_the_front_when_that_is_chosen(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).random((60, 70, 2), dtype=np.float32)
+    panel = opened(tmp_path, pixels, scale=(0.5, 0.25, 1))
+    (image,) = panel.layers.summaries()
+    assert "channels last" in image.note
+    panel.layers.read_as(image.key, "yxc")
+    (image,) = panel.layers.summaries()
+    assert (image.axes, image.spatial_shape, image.note) == ("cyx", (60, 70), "")
+    assert tuple(panel.viewer.layers["a"].scale) == (1, 0.5, 0.25)
+    assert np.array_equal(panel.layers.micrograph(image.key).pixels, np.moveaxis(pixels, -1, 0))
     panel.close()
 
 

@@ -124,7 +124,7 @@ class Identity(RuleBasedStateMachine):
     # ---- the images that are open
 
     def chosen(self, number: int) -> tuple[str, Window, Reference]:
-        key = sorted(self.open)[number % len(self.open)]
+        key = list(self.open)[number % len(self.open)]
         return key, *self.open[key]
 
     def axes_of(self, window: Window, key: str) -> str:

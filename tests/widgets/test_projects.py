@@ -9,6 +9,7 @@ from typing import Any
 import npe2
 import numpy as np
 import pytest
+from napari.layers._layer_actions import _duplicate_layer
 from npe2.manifest.utils import import_python_name
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
@@ -339,3 +340,57 @@ def test_the_manifest_reads_projects_and_nothing_else(folder: Path, tmp_path: Pa
 
 def test_marks_differ_without_colour() -> None:
     assert len(set(MARKS.values())) == len(MARKS) == 6
+
+
+def test_a_copy_of_a_project_s_image_is_an_ordinary_image(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    opened.paint_both()
+    painted = np.array(opened.strokes.data)
+    layers = opened.viewer.layers
+    layers.selection.active = layers["a.tif"]
+    _duplicate_layer(layers)
+    qtbot.wait(100)
+    assert len([layer for layer in layers if type(layer).__name__ == "Image"]) >= 2
+    assert "Open an image" not in opened.window.status.label.text()
+    own = opened.window.bench.project.images.own()
+    assert list(own.values()) == ["0001"]
+    strokes = opened.window.bench.layers.strokes_layer(next(iter(own)))
+    assert np.array_equal(strokes.data, painted)
+    opened.window.shut_down()
+    assert np.array_equal(Project.open(folder).read_labels("0001"), painted)
+
+
+def test_pixels_of_another_shape_leave_the_saved_labels_of_a_project_alone(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    opened.paint_both()
+    painted = np.array(opened.strokes.data)
+    click(opened, 1)
+    qtbot.waitUntil(lambda: shown(opened) == "b.tif")
+    qtbot.waitUntil(lambda: words(opened) == ["strokes", "new"])
+    qtbot.waitUntil(lambda: Project.open(folder).read_labels("0001") is not None)
+    click(opened, 0)
+    qtbot.waitUntil(lambda: shown(opened) == "a.tif")
+    opened.viewer.layers["a.tif"].data = halves()[:100]
+    opened.paint(1, slice(20, 40), slice(10, 60))
+    opened.window.shut_down()
+    assert np.array_equal(Project.open(folder).read_labels("0001"), painted)
+
+
+def test_the_reading_of_a_stack_in_a_project_is_greyed(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(0).random((4, 60, 70), dtype=np.float32)
+    opened = open_window(pixels)
+    bench, panel = opened.window.bench, opened.window.image_panel
+    assert panel.reading.isEnabled()
+    bench.layers.set_note(opened.session.image.key, tmp_path / "gold.unetproject", "0001")
+    bench.layers.images_changed.emit()
+    qtbot.waitUntil(lambda: not panel.reading.isEnabled())
+    assert "gold" in panel.reading.toolTip()
+    bench.read_as(opened.session.image.key, "zyx")
+    assert opened.session.image.axes == "cyx"
+    assert "gold" in opened.session.message.text

@@ -203,7 +203,7 @@ class AcceptTools:
     # ---- the trail
 
     def _add_trail(self, key: str, image: Any) -> None:
-        axes = spatial_axes(self._layers.micrograph(key).axes)
+        axes = spatial_axes(self._layers.reading(key))
         with self._layers.same_active():
             layer = self._viewer.add_vectors(
                 np.zeros((0, 2, len(axes))),

@@ -9,6 +9,7 @@ from unetscope.images.units import length_in_words, lengths_in_words
 from unetscope.session.values import ImageSummary
 
 MAX_LIKELY_CHANNELS = 4
+_TIME = {"t", "time", "frame", "frames", "timepoint", "timepoints"}
 _KINDS = {
     "zyx": "z-stack",
     "cyx": "channels",
@@ -22,6 +23,8 @@ _KINDS = {
 
 def axes_choices(shape: Sequence[int], *, rgb: bool, labels: Sequence[str] = ()) -> tuple[str, ...]:
     """The readings of an array, the likeliest first; more than one: the user may choose.
+
+    A reading has one letter per axis; axes of one pixel that are left out are "1".
 
     Parameters
     ----------
@@ -41,19 +44,79 @@ def axes_choices(shape: Sequence[int], *, rgb: bool, labels: Sequence[str] = ())
     if told and len(told) == len(shape):
         return (told,)
     spatial = len(shape) - 1 if rgb else len(shape)
+    left_out = _left_out(shape, spatial, labels)
+    if left_out:
+        kept = [i for i in range(len(shape)) if i not in left_out]
+        names = [labels[i] for i in kept if i < len(labels)]
+        inner = axes_choices([shape[i] for i in kept], rgb=rgb, labels=names)
+        return tuple(_widened(axes, len(shape), left_out) for axes in inner)
+    if spatial > 3 and not rgb:
+        _refuse_time(shape, labels)
     if rgb and spatial in (2, 3):
         return ("yxc",) if spatial == 2 else ("zyxc",)
     if spatial == 2:
         return ("yx",)
     if spatial == 3:
         few = shape[0] <= MAX_LIKELY_CHANNELS
-        return ("cyx", "zyx") if few else ("zyx", "cyx")
+        choices = ("cyx", "zyx") if few else ("zyx", "cyx")
+        return (*choices, "yxc") if channels_last(shape) else choices
     if spatial == 4:
         return ("czyx", "zcyx") if shape[0] <= shape[1] else ("zcyx", "czyx")
     raise ImageError(
         f"an image of shape {tuple(shape)} has {spatial} axes; show one time point or position "
         "as a layer of its own (right click on the layer ▸ Split Stack)."
     )
+
+
+def channels_last(shape: Sequence[int]) -> bool:
+    """Whether the last axis of an array of three looks like channels rather than x."""
+    return 2 <= shape[-1] <= MAX_LIKELY_CHANNELS and min(shape[:-1]) >= 16
+
+
+def reading_note(shape: Sequence[int], *, rgb: bool, labels: Sequence[str]) -> str:
+    """What a person should know of how an array is read; "" where there is nothing."""
+    if len(shape) != 3 or rgb:
+        return ""
+    if any(name.strip().lower() in _TIME for name in labels):
+        return (
+            f"The file calls its {shape[0]} planes time points; they are read as slices of a "
+            "volume."
+        )
+    if channels_last(shape) and not _told(labels, rgb=rgb):
+        return (
+            f"The last axis has {shape[-1]} values only: if these are channels, choose "
+            "“channels last” beside the picture's size."
+        )
+    return ""
+
+
+def _left_out(shape: Sequence[int], spatial: int, labels: Sequence[str]) -> list[int]:
+    """Axes of one pixel that say nothing: of more than four axes, or those named otherwise."""
+    letters = [_letter(name) for name in labels]
+    named = {"y", "x"} <= set(letters)
+    ones = [i for i in range(spatial) if shape[i] == 1]
+    if named:
+        return (
+            [i for i in ones if i < len(letters) and letters[i] not in ("y", "x")]
+            if ("" in letters)
+            else []
+        )
+    return [i for i in ones if i < spatial - 2] if spatial > 4 else []
+
+
+def _refuse_time(shape: Sequence[int], labels: Sequence[str]) -> None:
+    for name, length in zip(labels, shape, strict=False):
+        if name.strip().lower() in _TIME and length > 1:
+            raise ImageError(
+                f"it has {length} time points; show one as a layer of its own (right click on "
+                "the layer ▸ Split Stack)."
+            )
+
+
+def _widened(axes: str, count: int, left_out: Sequence[int]) -> str:
+    """A reading of the axes that are kept, with a "1" for each that is left out."""
+    letters = iter(axes)
+    return "".join("1" if i in left_out else next(letters) for i in range(count))
 
 
 def _told(labels: Sequence[str], *, rgb: bool) -> str:
@@ -103,4 +166,6 @@ def pixel_size_in_words(image: ImageSummary) -> str:
 
 def choice_in_words(axes: str) -> str:
     """A reading as an entry of a list to choose from."""
-    return {"cyx": "channels", "zyx": "z-stack"}.get(axes, _KINDS.get(axes, axes))
+    axes = axes.replace("1", "")
+    words = {"cyx": "channels", "zyx": "z-stack", "yxc": "channels last"}
+    return words.get(axes, _KINDS.get(axes, axes))

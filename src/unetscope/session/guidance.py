@@ -115,6 +115,8 @@ def status_line(session: Session) -> Status:
 
 
 def _status(session: Session) -> Status:
+    if session.image is None and session.unreadable:
+        return Status(" ".join(session.unreadable[:2]), "notice")
     if session.image is None:
         return Status(
             "Open an image to begin: drop a file onto the window, or choose "

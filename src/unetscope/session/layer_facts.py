@@ -62,6 +62,6 @@ def layer_axes(layer: Any) -> tuple[str, ...]:
 
 
 def spatial_axes(axes: str) -> list[int]:
-    """Indices of the spatial axes among a layer's axes (the colour axis of RGB is not one)."""
+    """Indices of the spatial axes in a reading (the colour axis of RGB is none, nor is a "1")."""
     kept = axes.removesuffix("c")
-    return [i for i, axis in enumerate(kept) if axis != "c"]
+    return [i for i, axis in enumerate(kept) if axis not in "c1"]

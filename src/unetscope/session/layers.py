@@ -20,6 +20,7 @@ from unetscope.images.questions import Answers
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.samples import Sample
 from unetscope.session.adoption import paintable_labels
+from unetscope.session.axes import reading_note
 from unetscope.session.big_labels import blank_labels
 from unetscope.session.connections import Connections
 from unetscope.session.following import Following
@@ -37,6 +38,7 @@ from unetscope.session.layer_facts import (
 from unetscope.session.placement import pixel_size, placement, to_pixel, world_units
 from unetscope.session.screen import box_on_screen
 from unetscope.session.snapshots import Snapshots
+from unetscope.session.squeezing import squeezed
 from unetscope.session.values import ImageSummary
 
 Box = tuple[slice, slice]
@@ -128,10 +130,28 @@ class OpenLayers:
             if layer is None:
                 raise ImageError("this image was closed; pick another one.")
             axes = self._reading(layer)
-            stored = layer.data[0] if layer.multiscale else layer.data
+            stored = squeezed(layer.data[0] if layer.multiscale else layer.data, axes)
             size, unit = pixel_size(layer, spatial_axes(axes))
-            self._micrographs[key] = Micrograph(stored, axes, size, unit, layer.name)
+            known = axes.replace("1", "")
+            self._micrographs[key] = Micrograph(stored, known, size, unit, layer.name)
         return self._micrographs[key]
+
+    def reading(self, key: str) -> str:
+        """How the axes of an image's layer are read, one letter each; "1" for one left out."""
+        layer = self.layer(key)
+        if layer is None:
+            raise ImageError("this image was closed; pick another one.")
+        return self._reading(layer)
+
+    def unreadable(self) -> tuple[str, ...]:
+        """The image layers that nothing can be painted on, each with the reason."""
+        told = []
+        for layer in self._images():
+            try:
+                self.micrograph(layer_key(layer))
+            except ImageError as error:
+                told.append(f"{layer.name} cannot be read: {error}")
+        return tuple(told)
 
     def read_as(self, key: str, axes: str) -> None:
         """Read an image's axes as the user says (z-stack or channels).
@@ -149,9 +169,22 @@ class OpenLayers:
         layer = self.layer(key)
         if layer is None or axes == self._reading(layer):
             return
+        if axes == "yxc" and not layer.rgb:
+            self._channels_first(layer)
+            return
         self._axes[key] = axes
         self._follow_reading(layer)
         self.images_changed.emit()
+
+    def _channels_first(self, layer: Any) -> None:
+        """Move the last axis of a layer to the front, where napari has a slider for it."""
+        order = [2, 0, 1]
+        scale, translate = (np.asarray(v)[order] for v in (layer.scale, layer.translate))
+        units = tuple(layer.units[i] for i in order)
+        layer.data = np.moveaxis(layer.data, -1, 0)
+        layer.scale, layer.translate, layer.units = scale, translate, units
+        layer.axis_labels = ("c", "y", "x")
+        self.told.emit(f"The channels of {layer.name} were moved to the front.")
 
     def fixed_reading(self, key: str) -> str:
         """Why an image cannot be read in another way; "" where it can."""
@@ -377,6 +410,11 @@ class OpenLayers:
             image.pixel_size,
             image.unit,
             choices,
+            self._reading(layer),
+            self.fixed_reading(layer_key(layer)),
+            reading_note(
+                image.shape, rgb=image.is_rgb, labels=tuple(str(n) for n in layer.axis_labels)
+            ),
         )
 
     @staticmethod

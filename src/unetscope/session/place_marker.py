@@ -37,7 +37,7 @@ class PlaceMarker:
         if image is None:
             return
         self.clear()
-        axes = spatial_axes(self._layers.micrograph(key).axes)
+        axes = spatial_axes(self._layers.reading(key))
         self._move_camera(image, axes, centre)
         self._marked = marked
         self._mark(image, axes, centre, size_px)

@@ -63,6 +63,7 @@ class Session:
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
 
     images: tuple[ImageSummary, ...] = ()
+    unreadable: tuple[str, ...] = ()  # image layers that cannot be painted on, with the reason
     image: ImageSummary | None = None
     classes: tuple[LabelClass, ...] = STARTING_CLASSES
     found_classes: tuple[LabelClass, ...] = ()  # made for labels that had none

@@ -45,7 +45,9 @@ class ImageSummary:
 
     ``key`` stays the same when the layer is renamed. ``axes`` as in ``Micrograph``;
     ``spatial_shape`` is (y, x) or (z, y, x) in pixels; ``pixel_size`` along the same axes.
-    ``choices`` are the readings the array allows: more than one means that the user may choose.
+    ``choices`` are the readings the array allows: more than one means that the user may choose,
+    unless ``fixed`` says why not. ``reading`` is the one of them that is meant; ``note`` is what a
+    person should know of it.
     """
 
     key: str
@@ -57,6 +59,9 @@ class ImageSummary:
     pixel_size: tuple[float, ...] | None = None
     unit: str | None = None
     choices: tuple[str, ...] = ()
+    reading: str = ""
+    fixed: str = ""
+    note: str = ""
 
     @property
     def depth(self) -> int:

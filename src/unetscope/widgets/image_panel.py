@@ -10,6 +10,11 @@ from unetscope.session.state import Session
 from unetscope.session.values import ImageSummary
 from unetscope.widgets.looks import NarrowCombo, quiet
 
+READING_TIP = (
+    "How the planes of this image are meant: slices of a volume, or channels of one picture. The "
+    "file does not say. Each reading has strokes of its own."
+)
+
 
 class ImagePanel(QWidget):
     """The picker: one line with the name, one with size, pixel size and kind.
@@ -29,10 +34,7 @@ class ImagePanel(QWidget):
         self.picker.activated.connect(self._picked)
         self.facts = quiet(QLabel())
         self.reading = NarrowCombo()
-        self.reading.setToolTip(
-            "How the planes of this image are meant: slices of a volume, or channels of one "
-            "picture. The file does not say."
-        )
+        self.reading.setToolTip(READING_TIP)
         self.reading.activated.connect(self._read)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -66,7 +68,9 @@ class ImagePanel(QWidget):
             self.reading.clear()
             for axes in image.choices:
                 self.reading.addItem(choice_in_words(axes), axes)
-            self.reading.setCurrentIndex(self.reading.findData(image.axes))
+            self.reading.setCurrentIndex(self.reading.findData(image.reading or image.axes))
+            self.reading.setEnabled(not image.fixed)
+            self.reading.setToolTip(image.fixed or READING_TIP)
 
     def _picked(self, index: int) -> None:
         key = self.picker.itemData(index)

@@ -130,8 +130,8 @@ class Workbench(QObject):
             return
         session.image = chosen
         self.strokes.open(key)
-        if session.message is not None:
-            session.message = None
+        if session.message is not None or chosen.note:
+            session.message = Message(chosen.note) if chosen.note else None
         self.answers.touched(key)
         self.answers.count()
         if session.model is None and not session.opening_model:
@@ -176,6 +176,7 @@ class Workbench(QObject):
     def _images_changed(self) -> None:
         session = self.session
         session.images = self.layers.summaries()
+        session.unreadable = self.layers.unreadable()
         keys = {image.key: image for image in session.images}
         if session.image is not None and session.image.key in keys:
             renewed = keys[session.image.key]

@@ -68,7 +68,7 @@ class InsideLayers:
         if image is None:
             return None
         self._follow(image_key, image)
-        axes = image_axes(self._layers.micrograph(image_key).axes, image)
+        axes = image_axes(self._layers.reading(image_key), image)
         values = expanded(picture, image, axes)
         found = self.find(picture.role)
         old = self._kept.get(picture.role)
@@ -126,7 +126,7 @@ class InsideLayers:
         if image is None:
             return
         self._follow(image_key, image)
-        axes = spatial_axes(self._layers.micrograph(image_key).axes)
+        axes = spatial_axes(self._layers.reading(image_key))
         data = on_plane(segments, z, len(axes))
         layer = self.find(role)
         with self._quiet(image.ndim):
@@ -206,7 +206,7 @@ class InsideLayers:
             kinds = zip(layer.shape_type, layer.data, strict=True)
             closed = [corners for kind, corners in kinds if kind in ("polygon", "rectangle")]
             if closed and image is not None:
-                axes = spatial_axes(self._layers.micrograph(image_key).axes)
+                axes = spatial_axes(self._layers.reading(image_key))
                 world = [to_world(self._viewer, layer, corner) for corner in closed[-1]]
                 return np.array([to_pixel(self._viewer, image, at)[axes] for at in world])
         return None
@@ -270,10 +270,10 @@ class InsideLayers:
             if kept.image != key or layer is None:
                 continue
             if kept.picture is not None:
-                axes = image_axes(self._layers.micrograph(key).axes, event.source)
+                axes = image_axes(self._layers.reading(key), event.source)
                 put(layer, placed(kept.picture, event.source, axes, kept.z))
             else:
-                spatial = spatial_axes(self._layers.micrograph(key).axes)
+                spatial = spatial_axes(self._layers.reading(key))
                 put(layer, placement(event.source, spatial))
 
     def _stepped(self, event: Any) -> None:

@@ -34,7 +34,7 @@ def expanded(picture: Picture, image: Any, axes: str) -> np.ndarray:
     own = values.ndim - len(picture.lead) - int(picture.drawn is Drawn.COLOUR)
     for index, axis in enumerate(axes):
         at = len(picture.lead) + index
-        if axis == "z" and own == 2:
+        if axis == "1" or (axis == "z" and own == 2):
             values = np.expand_dims(values, at)
         elif axis == "c":
             count = _shape(image)[index]
