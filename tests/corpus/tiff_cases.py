@@ -56,7 +56,7 @@ def holds(
         wanted = pixels.astype(np.uint8) if pixels.dtype.kind == "b" else pixels
         got = got.astype(np.uint8) if got.dtype.kind == "b" else got
         assert (found.axes, got.shape) == (axes, wanted.shape)
-        assert got.dtype == wanted.dtype.newbyteorder("=")
+        assert got.dtype.newbyteorder("=") == wanted.dtype.newbyteorder("=")
         if within:
             assert np.abs(got.astype(float) - wanted.astype(float)).mean() < within
         else:

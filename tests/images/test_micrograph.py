@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from unetscope.errors import ImageError
 from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.images.questions import Undecided
 from unetscope.images.units import normalise_unit, unit_factor
 
 NUMBERS = (
@@ -217,3 +218,55 @@ def test_units_get_their_usual_names(written: str | None, usual: str | None) -> 
 def test_units_convert_into_each_other() -> None:
     assert unit_factor("µm", into="nm") == pytest.approx(1000)
     assert unit_factor("pixel", into="nm") is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((1, 1, 1, 6, 8), "yx"),
+        ((1, 1, 6, 8), "yx"),
+        ((6, 8, 1), "yx"),
+        ((1, 3, 1, 6, 9), "cyx"),
+        ((1, 6, 8, 3), "yxc"),
+        ((1, 6, 9), "cyx"),
+    ],
+)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_axes_of_length_1_drop_out(shape: tuple[int, ...], axes: str, lazy: bool) -> None:
+    pixels = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    image = as_micrograph(da.from_array(pixels) if lazy else pixels)
+    assert image.axes == axes
+    np.testing.assert_array_equal(np.asarray(image.pixels).ravel(), pixels.ravel())
+
+
+def test_axes_that_were_told_name_what_is_left_or_all_of_it() -> None:
+    pixels = np.arange(5 * 6 * 8, dtype=np.uint8).reshape(1, 5, 1, 6, 8)
+    for told in ("zyx", "tzcyx", "TZCYX"):
+        image = as_micrograph(pixels, told)
+        assert (image.depth, image.channels) == (5, 1)
+        np.testing.assert_array_equal(image.plane(3)[0], pixels[0, 3, 0])
+
+
+def test_a_tensor_of_torch_is_read_and_what_is_no_array_is_refused() -> None:
+    torch = pytest.importorskip("torch")
+    values = torch.arange(48, dtype=torch.float32, requires_grad=True).reshape(6, 8)
+    np.testing.assert_array_equal(np.asarray(as_micrograph(values).pixels), values.detach().numpy())
+    with pytest.raises(ImageError, match="turn it into one first"):
+        as_micrograph(torch.zeros((6, 8), dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [("z y x", "hold ' '"), ("abyx", "hold 'a', 'b'"), ("yxx", "hold x more than once")],
+)
+def test_wrong_axes_are_named(axes: str, words: str) -> None:
+    with pytest.raises(ImageError, match=words):
+        as_micrograph(np.zeros((3, 4, 5)), axes)
+
+
+def test_ambiguous_axes_are_a_question_with_every_reading() -> None:
+    with pytest.raises(Undecided) as asked:
+        as_micrograph(np.zeros((12, 20, 20), np.uint8), name="stack")
+    question = asked.value.question
+    assert (question.about, question.name) == ("axes", "stack")
+    assert [choice.value for choice in question.choices] == ["zyx", "cyx", "yxc"]

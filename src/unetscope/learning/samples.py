@@ -133,6 +133,7 @@ def checked_labels(labels: Any, image: Micrograph, name: str = "") -> np.ndarray
         raise LabelError(
             f"labels{where} have shape {array.shape} but the image is {image.spatial_shape} "
             f"({', '.join(image.spatial_axes)}); paint on a labels layer of the image's size."
+            f"{_hint(array.shape, image)}"
         )
     if array.size and int(array.min()) < 0:
         raise LabelError(
@@ -195,3 +196,13 @@ def _check_channels(samples: Sequence[Sample]) -> None:
 def channel_words(channels: int) -> str:
     """The number of channels as people say it."""
     return "1 channel (grey)" if channels == 1 else f"{channels} channels"
+
+
+def _hint(shape: tuple[int, ...], image: Micrograph) -> str:
+    """What may be behind labels of another shape."""
+    wanted = image.spatial_shape
+    if shape != wanted and (*shape[:-2], *shape[-2:][::-1]) == wanted:
+        return " They fit when turned by a quarter: one of the two files is turned."
+    if len(shape) > len(wanted) and shape[-len(wanted) :] == wanted:
+        return " If the image is a stack of as many planes, say so (--axes zyx)."
+    return ""
