@@ -221,7 +221,8 @@ def test_results_lie_below_the_strokes_on_the_image_and_tell_their_version() -> 
     assert (note["model_version"], note["kind"]) == (3, "mask")
     assert note["made_at"]
     results.restyle(key, look(version=4))
-    assert mask.name == "prediction v4"
+    assert mask.name == "prediction v3 (older)"
+    assert mask.metadata["unetscope"]["model_version"] == 3
 
 
 def test_only_the_chosen_kind_of_result_is_visible() -> None:

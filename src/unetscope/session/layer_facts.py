@@ -50,6 +50,16 @@ def class_colormap(
     return DirectLabelColormap(color_dict=colors)
 
 
+def read_only(layer: Any) -> None:
+    """Let nobody paint on a labels layer that shows what was computed, not even by mistake."""
+    layer.editable = False
+    layer.events.editable.connect(_stay_read_only)  # new data make napari allow it again
+
+
+def _stay_read_only(event: Any) -> None:
+    event.source.editable = False
+
+
 def brush_size_px(spatial_shape: Sequence[int]) -> int:
     """A brush that is neither a hair nor a broom: about a hundredth of the shorter side."""
     return int(np.clip(round(min(spatial_shape[-2:]) / 100), 2, 30))

@@ -22,12 +22,12 @@ from unetscope.learning.samples import Sample
 from unetscope.session.adoption import paintable_labels
 from unetscope.session.axes import reading_note
 from unetscope.session.big_labels import blank_labels
+from unetscope.session.colouring import colour_layer
 from unetscope.session.connections import Connections
 from unetscope.session.following import Following
 from unetscope.session.layer_facts import (
     ROLE,
     brush_size_px,
-    class_colormap,
     layer_axes,
     layer_key,
     note_of,
@@ -334,7 +334,7 @@ class OpenLayers:
         for key in self._strokes:
             layer = self.strokes_layer(key)
             if layer is not None:
-                layer.colormap = class_colormap(classes)
+                colour_layer(layer, classes)
 
     def erase_class(self, value: int) -> None:
         """Remove the strokes of one class on every image, as one undoable step each."""
@@ -448,11 +448,11 @@ class OpenLayers:
         strokes = self.viewer.add_labels(
             blank_labels(image.spatial_shape) if labels is None else labels,
             name=f"strokes: {layer.name}",
-            colormap=class_colormap(classes),
             opacity=1.0,
             metadata={ROLE: {"role": "strokes", "image": key}},
             **self.place_over(key),
         )
+        colour_layer(strokes, classes)
         strokes.brush_size = brush_size_px(image.spatial_shape)
         sign(strokes, axes=self._reading(layer))
         self._own_strokes(key, strokes)

@@ -1,31 +1,40 @@
 """Results become layers: below the strokes, placed like the image, named after the model version.
 
 Tiles are written into arrays as they come; layers are redrawn by :meth:`ResultLayers.redraw`, which
-the caller paces, for napari redraws a whole slice at a time.
+the caller paces, for napari redraws a whole slice at a time. A layer tells what computed it
+(:mod:`unetscope.session.provenance`) until it is computed anew, whatever model is there by then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 from napari.utils.colormaps import Colormap
 
 from unetscope.learning.classes import LabelClass
-from unetscope.session.layer_facts import ROLE, class_colormap, layer_key, note_of
+from unetscope.session.colouring import colour_layer
+from unetscope.session.connections import Connections
+from unetscope.session.layer_facts import ROLE, layer_key, note_of, read_only
 from unetscope.session.layers import OpenLayers
+from unetscope.session.placement import unit_steps
+from unetscope.session.provenance import Made, Record, ranges_in_words
 from unetscope.session.requests import TileShown
 from unetscope.session.values import Show
 
 OUTLINE_PX = 4_500_000  # of a plane; napari finds outlines anew with each redraw: 0.3 s by then
+OUTLINE_SCREEN_PX = 2
+_THICKEST_PX = 8  # of an outline, in pixels of the image
 
 
 @dataclass(frozen=True)
 class Look:
-    """How results are shown: ``color_class`` is the class a probability layer is about."""
+    """How results are shown, and the version of the model that is there now.
+
+    ``color_class`` is the class a probability layer is about, where nothing else is known of it.
+    """
 
     show: Show
     opacity: float
@@ -42,16 +51,23 @@ class ResultLayers:
         self._layers = layers
         self._made: dict[tuple[str, Show], str] = {}  # (image key, kind) -> layer key
         self._looks: dict[str, Look] = {}  # layer key -> how it was styled last
+        self._records: dict[str, Record] = {}  # layer key -> what computed it
         self._stale: set[str] = set()  # layer keys with tiles not yet drawn
         self._hidden = False
         self._outlined = False
+        self._zooming = Connections()
 
-    def write(self, key: str, tile: TileShown, look: Look) -> None:
-        """Write one tile into the layers of the image ``key``, made where they are not there."""
+    def write(self, key: str, tile: TileShown, look: Look, made: Made | None = None) -> None:
+        """Write one tile into the layers of the image ``key``, made where they are not there.
+
+        ``made`` says what computed it; the model of the ``look`` where that is not given.
+        """
         if self._layers.layer(key) is None:
             return  # the image was closed while its answer was under way
         if not _fits(tile, self._layers.micrograph(key).spatial_shape):
             return  # it was asked of another reading, or of other pixels
+        shown = look.color_class.value if look.color_class else 0
+        made = made or Made(look.version, class_value=shown)
         for kind, values in (
             (Show.MASK, tile.labels),
             (Show.PROBABILITY, tile.probability),
@@ -60,6 +76,8 @@ class ResultLayers:
             if values is not None:
                 layer = self._layer(key, kind, look, values.dtype)
                 layer.data[tile.region] = values
+                if self._records[layer_key(layer)].wrote(made, tile.region):
+                    self._tell(key, kind, layer, look)
                 self._stale.add(layer_key(layer))
 
     def redraw(self) -> None:
@@ -71,21 +89,20 @@ class ResultLayers:
                 layer.refresh(thumbnail=False, extent=False)
 
     def restyle(self, key: str, look: Look) -> None:
-        """Show the chosen kind for an image, in the present colours, opacity and name."""
+        """Show the chosen kind for an image, in the present colours and opacity.
+
+        What computed it stays as it is; a layer of another version than the present one says so.
+        """
         for kind in Show:
             layer = self.find(key, kind)
             if layer is None or self._looks.get(layer_key(layer)) == look:
                 continue  # every change of a layer makes napari's layer list work
             before, self._looks[layer_key(layer)] = self._looks.get(layer_key(layer)), look
             layer.visible = kind is look.show and not self._hidden
-            layer.opacity = look.opacity
-            if before is None or (before.version, before.classes) != (look.version, look.classes):
-                layer.metadata = self._metadata(key, kind, look)
-            layer.name = _name(kind, look)
+            layer.opacity = self._opacity(kind, look)
+            self._tell(key, kind, layer, look)
             if kind is Show.MASK and (before is None or _colors(before) != _colors(look)):
-                layer.colormap = class_colormap(*_colors(look))
-            elif kind is Show.PROBABILITY:
-                layer.colormap = _ramp(look.color_class)
+                colour_layer(layer, *_colors(look))
 
     def hide(self, *, on: bool) -> None:
         """Hide the answers on every image, to see what lies below, or show them again."""
@@ -96,16 +113,34 @@ class ResultLayers:
                 layer.visible = kind is self._looks[key].show and not on
 
     def outline(self, *, on: bool) -> None:
-        """Draw the classes of a mask as outlines, or as areas."""
+        """Draw the classes of a mask as outlines of full opacity, or as areas."""
         self._outlined = on
-        for (_, kind), key in self._made.items():
-            layer = self._layers.layer(key)
-            if layer is not None and kind is Show.MASK:
-                layer.contour = self._contour_px(layer.data.shape)
+        self._zooming.close()
+        if on:
+            zoom = self._layers.viewer.scene.camera.events.zoom
+            self._zooming.connect(zoom, self._contours)
+        self._contours()
 
     def find(self, key: str, kind: Show) -> Any:
         """The result layer of a kind, or None."""
         return self._layers.layer(self._made.get((key, kind), ""))
+
+    def answered(self, key: str, kind: Show) -> str:
+        """Which planes of a stack were answered, in words; "" where all of it was, or nothing."""
+        layer = self.find(key, kind)
+        if layer is None or layer.ndim < 3:
+            return ""
+        planes = self._records[layer_key(layer)].planes
+        if len(planes) == layer.data.shape[0] or not planes:
+            return ""
+        which = (
+            f"plane {planes[0]} was"
+            if len(planes) == 1
+            else f"planes {ranges_in_words(planes)} were"
+        )
+        return f"Of {layer.data.shape[0]} planes, {which} answered."
+
+    # ---- inside
 
     def _layer(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
         found = self.find(key, kind)
@@ -131,31 +166,77 @@ class ResultLayers:
         viewer = self._layers.viewer
         micrograph = self._layers.micrograph(key)
         common = {
-            "name": _name(kind, look),
-            "opacity": look.opacity,
+            "name": kind.value,
+            "opacity": self._opacity(kind, look),
             "visible": kind is look.show and not self._hidden,
-            "metadata": self._metadata(key, kind, look),
+            "metadata": {ROLE: {"role": "result", "kind": kind.value, "image": key}},
             **self._layers.place_over(key),
         }
         values = np.zeros(micrograph.spatial_shape, dtype=dtype)
         with self._layers.same_active():
             if kind is Show.MASK:
-                layer = viewer.add_labels(values, colormap=class_colormap(*_colors(look)), **common)
-                layer.contour = self._contour_px(values.shape)
+                layer = viewer.add_labels(values, **common)
+                colour_layer(layer, *_colors(look))
+                layer.contour = self._contour_px(layer)
+                read_only(layer)
             else:
                 ramp = _ramp(look.color_class) if kind is Show.PROBABILITY else "inferno"
                 common |= {"colormap": ramp, "contrast_limits": (0.0, 1.0)}
                 layer = viewer.add_image(values, blending="translucent", **common)
             self._made[(key, kind)] = layer_key(layer)
             self._looks[layer_key(layer)] = look
+            self._records[layer_key(layer)] = Record(values.shape)
             self._move_below_strokes(key, layer)
         return layer
 
-    def _contour_px(self, shape: Sequence[int]) -> int:
-        """Outlines that are seen when the whole image is on screen; 0 draws areas."""
+    def _tell(self, key: str, kind: Show, layer: Any, look: Look) -> None:
+        """Bring name, colours of a probability, and metadata up to what is known of a layer."""
+        record = self._records[layer_key(layer)]
+        shown = classes_shown(look.classes, record.latest.class_value if record.latest else 0)
+        name = _name(kind, record, shown, look.version)
+        if layer.name != name:
+            layer.name = name
+        if kind is Show.PROBABILITY and layer.colormap.name != _ramp(shown).name:
+            layer.colormap = _ramp(shown)
+        note = {
+            "role": "result",
+            "kind": kind.value,
+            "image": key,
+            "image_name": str(self._layers.layer(key).name),
+            "classes": {c.value: c.name for c in look.classes},
+            **record.summary(),
+        }
+        layer.metadata = {**layer.metadata, ROLE: note}
+
+    def _opacity(self, kind: Show, look: Look) -> float:
+        """Outlines are thin enough to be drawn in full."""
+        return 1.0 if self._outlined and kind is Show.MASK else look.opacity
+
+    def _contours(self, event: Any = None) -> None:
+        """Outlines as wide as they are to be on the screen, at the present zoom."""
+        for (_, kind), key in self._made.items():
+            layer = self._layers.layer(key)
+            if layer is None or kind is not Show.MASK:
+                continue
+            contour = self._contour_px(layer)
+            if layer.contour != contour:
+                layer.contour = contour
+            opacity = self._opacity(kind, self._looks[key]) if contour else self._looks[key].opacity
+            if layer.opacity != opacity:
+                layer.opacity = opacity
+
+    def _contour_px(self, layer: Any) -> int:
+        """Width of outlines in pixels of the image; 0 draws areas."""
+        shape = layer.data.shape
         if not self._outlined or shape[-2] * shape[-1] > OUTLINE_PX:
             return 0
-        return 1 if min(shape[-2:]) < 1000 else 2
+        viewer = self._layers.viewer
+        step = float(unit_steps(viewer, layer)[-1]) * abs(float(layer.scale[-1]))
+        wanted = OUTLINE_SCREEN_PX / max(float(viewer.scene.camera.zoom) * step, 1e-9)
+        width = 1  # in powers of two, for each change makes napari find all outlines anew
+        while width < min(round(wanted), _THICKEST_PX):
+            width *= 2
+        return width
 
     def _move_below_strokes(self, key: str, layer: Any) -> None:
         layers = self._layers.viewer.layers
@@ -164,19 +245,6 @@ class ResultLayers:
         source = layers.index(layer)
         if source > target:
             layers.move(source, target)
-
-    def _metadata(self, key: str, kind: Show, look: Look) -> dict[str, Any]:
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        return {
-            ROLE: {
-                "role": "result",
-                "kind": kind.value,
-                "image": key,
-                "model_version": look.version,
-                "made_at": now,
-                "classes": {c.value: c.name for c in look.classes},
-            }
-        }
 
 
 def _colors(look: Look) -> tuple[tuple[LabelClass, ...], frozenset[int]]:
@@ -190,11 +258,17 @@ def _fits(tile: TileShown, shape: Sequence[int]) -> bool:
     return all(part.stop <= n for part, n in zip(tile.region, shape, strict=True))
 
 
-def _name(kind: Show, look: Look) -> str:
-    if kind is Show.PROBABILITY and look.color_class is not None:
-        return f"probability of {look.color_class.name} v{look.version}"
+def _name(kind: Show, record: Record, shown: LabelClass | None, present: int) -> str:
+    """ "prediction v2", "prediction v1 (older)", "probability of object v2, v1 in places" …"""
+    version = record.latest.version if record.latest else present
     word = "prediction" if kind is Show.MASK else kind.value
-    return f"{word} v{look.version}"
+    if kind is Show.PROBABILITY and shown is not None:
+        word = f"probability of {shown.name}"
+    others = "".join(f", v{other}" for other in record.others)
+    text = f"{word} v{version}" + (f"{others} in places" if others else "")
+    if version != present:
+        text += " (older)" if version < present else " (newer)"
+    return text
 
 
 def _ramp(shown: LabelClass | None) -> Colormap:

@@ -11,7 +11,7 @@ from unetscope.errors import LabelError
 from unetscope.learning.classes import LabelClass
 from unetscope.session.accepting import Accepting, Box
 from unetscope.session.journal.history import Kind
-from unetscope.session.layer_facts import ROLE, class_colormap, layer_key
+from unetscope.session.layer_facts import ROLE, class_colormap, layer_key, read_only
 from unetscope.session.layers import OpenLayers
 from unetscope.session.placement import to_pixel, to_world
 
@@ -136,6 +136,7 @@ class ThroughZ:
                 metadata={ROLE: {"role": "result", "kind": "proposal", "image": key}},
                 **self._layers.place_over(key),
             )
+            read_only(layer)
             self._proposal = layer_key(layer)
         return layer
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from unetscope.errors import UnetscopeError
 from unetscope.session.layers import OpenLayers
+from unetscope.session.provenance import Made
 from unetscope.session.requests import Jobs, Target
 from unetscope.session.result_layers import Look, ResultLayers, classes_shown
 from unetscope.session.state import Session
@@ -38,6 +39,18 @@ class Bench:
         """The image ``key`` with what of it is on screen."""
         z, view = self.layers.visible(key)
         return Target(key, self.layers.micrograph(key), z, view)
+
+    def made(self, target: Target) -> Made:
+        """What is about to be asked: the present model, and where it is to look first."""
+        session = self.session
+        current, model = session.versions.current, session.model
+        return Made(
+            version=current.number if current else 1,
+            model=model.title if model else "",
+            plane=target.z,
+            view=target.view,
+            class_value=session.current_class,
+        )
 
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""

@@ -189,7 +189,8 @@ class LiveAnswers(QObject):
         self._answered, self._waiting = False, False
         self._subject = self._present_subject()
         session.answering = True
-        self.lane.start(partial(bench.jobs.answer, request), self._strokes)
+        ticket = (self._strokes, bench.made(request.target))
+        self.lane.start(partial(bench.jobs.answer, request), ticket)
 
     def _warm(self) -> None:
         session = self._bench.session
@@ -204,13 +205,13 @@ class LiveAnswers(QObject):
     def _happened(self, ticket: Any, event: Any) -> None:
         bench = self._bench
         if isinstance(event, TileShown):
-            bench.results.write(event.key, event, bench.look())
+            bench.results.write(event.key, event, bench.look(), ticket[1])
             self._written(event)
         elif isinstance(event, Warmed):
             bench.session.device = event.device
         elif isinstance(event, HeadFitted):
             bench.session.apply(event)
-            self._head_of = (ticket, event.with_forest)
+            self._head_of = (ticket[0], event.with_forest)
         else:
             bench.session.apply(event)
 

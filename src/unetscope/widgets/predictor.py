@@ -58,7 +58,8 @@ class Predictor(QObject):
         session.message = _left_out(left_out)
         session.prediction = PredictionStatus(busy=True, what=scope.value)
         self._redraw_timer.start()
-        self.lane.start(partial(bench.jobs.predict, request))
+        made = {target.key: bench.made(target) for target in targets}
+        self.lane.start(partial(bench.jobs.predict, request), made)
 
     def stop(self) -> None:
         """Stop; what is predicted already stays."""
@@ -72,7 +73,7 @@ class Predictor(QObject):
         if not isinstance(event, TileShown):
             session.apply(event)
             return
-        bench.results.write(event.key, event, bench.look())
+        bench.results.write(event.key, event, bench.look(), (ticket or {}).get(event.key))
         if not session.prediction.stopping:
             name = next((i.name for i in session.images if i.key == event.key), "")
             what = name or session.prediction.what
