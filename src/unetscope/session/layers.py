@@ -35,6 +35,7 @@ from unetscope.session.layer_facts import (
     sign,
     spatial_axes,
 )
+from unetscope.session.pixels_seen import SeenPixels
 from unetscope.session.placement import pixel_size, placement, to_pixel, world_units
 from unetscope.session.screen import box_on_screen
 from unetscope.session.snapshots import Snapshots
@@ -53,7 +54,8 @@ class OpenLayers:
     the image the active layer belongs to), ``painted`` (key of an image whose strokes may have
     changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider),
     ``panned`` (camera), ``strokes_made`` (a layer to paint on was made or adopted), ``told`` (what
-    a person should know of what was done to a layer).
+    a person should know of what was done to a layer), ``pixels_changed`` (key of an image that got
+    other pixels, anew or in place).
     """
 
     images_changed = Signal()
@@ -64,6 +66,7 @@ class OpenLayers:
     panned = Signal()
     strokes_made = Signal(object)
     told = Signal(str)
+    pixels_changed = Signal(str)
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
@@ -75,6 +78,7 @@ class OpenLayers:
         self._snapshots = Snapshots()  # image key -> strokes as last read
         self._owned: dict[str, Connections] = {}  # layer key -> its connections
         self._holding = False  # whether a result layer is being added
+        self._seen = SeenPixels()
         self._connections = Connections()
         layers = viewer.layers
         self._connections.connect(layers.events.inserted, self._layers_changed)
@@ -529,12 +533,25 @@ class OpenLayers:
                 ):
                     owned.connect(emitter, self._image_changed)
                 self._look(layer)
+                owned.connect(layer.events.set_data, self._image_drawn)
+                self._seen.look(layer)
         self.images_changed.emit()
 
     def _image_changed(self, event: Any) -> None:
+        key = layer_key(event.source)
         if event.type != "name":
             self._follow_reading(event.source)
         self.images_changed.emit()
+        if event.type == "data":
+            self._seen.look(event.source)
+            self.pixels_changed.emit(key)
+
+    def _image_drawn(self, event: Any) -> None:
+        """Pixels that were changed in place are told by ``refresh()``, as moved sliders are."""
+        key = layer_key(event.source)
+        if self._seen.look(event.source):
+            self._forget_pixels(key)
+            self.pixels_changed.emit(key)
 
     def _forget_pixels(self, key: str) -> None:
         self._micrographs.pop(key, None)

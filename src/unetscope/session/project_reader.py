@@ -77,6 +77,8 @@ def read_image(project: Project, image_id: str) -> Micrograph:
             f"{entry.name} has the shape {image.shape} now; when it was added it was "
             f"{entry.shape}. Put the old file back, or add this one under another name"
         )
+    if entry.pixel_size is None:  # it was added before its file told a size, or from a bare layer
+        return replace(image, name=entry.name)
     return replace(image, pixel_size=entry.pixel_size, unit=entry.unit, name=entry.name)
 
 

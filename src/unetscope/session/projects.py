@@ -25,7 +25,7 @@ from unetscope.session.project.images import Presence, image_files
 from unetscope.session.project.records import ImageEntry, TrainingEntry
 from unetscope.session.project_layers import ClosedImage, sample_key
 from unetscope.session.project_reader import LayerData, image_layer, labels_layer, read_image
-from unetscope.session.values import TrainingStatus
+from unetscope.session.values import ImageSummary, TrainingStatus
 
 LOCK = "project.lock"
 JOURNAL = "journal.sqlite"
@@ -184,9 +184,26 @@ class OpenProject:
         known = {one.id: one for one in record.images}
         if entry.id in known:
             here = known[entry.id]
-            entry = replace(entry, predicted_by=here.predicted_by, reviewed=here.reviewed)
+            entry = replace(
+                entry,
+                predicted_by=here.predicted_by,
+                reviewed=here.reviewed,
+                pixel_size=here.pixel_size or entry.pixel_size,
+                unit=here.unit or entry.unit,
+            )
         known[entry.id] = entry
         self.project.record = replace(record, images=tuple(known.values()))
+
+    def keep_pixel_size(self, image_id: str, image: ImageSummary) -> bool:
+        """Note the pixel size of an open image where it is another one; say whether it is."""
+        entry = next((one for one in self.project.record.images if one.id == image_id), None)
+        told = (image.pixel_size, image.unit)
+        if entry is None or image.axes != entry.axes or told == (entry.pixel_size, entry.unit):
+            return False
+        if image.pixel_size is None or image.unit is None:
+            return False
+        self.project.set_pixel_size(image_id, image.pixel_size, image.unit)
+        return True
 
     def keep_model(self, written: ModelWritten) -> None:
         """Keep a trained model, whose file is moved to its place, and add it to the history."""

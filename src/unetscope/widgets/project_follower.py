@@ -39,6 +39,7 @@ class ProjectFollower(QObject):
         self._connections.connect(events.classes, self.classes_changed)
         self._connections.connect(events.training, self._training_changed)
         self._connections.connect(events.prediction, self._prediction_changed)
+        self._connections.connect(events.images, self._images_changed)
 
     def close(self) -> None:
         """Let go of the session; a model that was trained this moment is still kept."""
@@ -47,6 +48,16 @@ class ProjectFollower(QObject):
         if self._keep_timer.isActive():
             self._keep_timer.stop()
             self._keep_model()
+
+    def _images_changed(self, images: Any) -> None:
+        """Keep pixel sizes that were read, typed or set in the window."""
+        opened = self._desk.opened
+        if opened is None or opened.cannot_write:
+            return
+        for key, image_id in self._desk.images.own().items():
+            image = next((one for one in images if one.key == key), None)
+            if image is not None and opened.keep_pixel_size(image_id, image):
+                self._desk.saver.save_soon()
 
     def open_model_soon(self) -> None:
         """Answer with the project's model, once the window has come up."""

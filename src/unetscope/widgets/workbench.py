@@ -88,6 +88,7 @@ class Workbench(QObject):
         connect(self.layers.painted, self.answers.touched)
         connect(self.layers.class_picked, self._class_picked)
         connect(self.layers.told, self._told)
+        connect(self.layers.pixels_changed, self._pixels_changed)
         connect(self.layers.moved, self._moved)
         connect(self.layers.panned, self._panned)
         self.answers.strokes_read.connect(self._strokes_read)
@@ -320,6 +321,12 @@ class Workbench(QObject):
     def _hand_in(self) -> None:
         with self.layers.whole_project():
             self.trainer.hand_in()
+
+    def _pixels_changed(self, key: str) -> None:
+        """An image got other pixels: what was learned and answered on the old ones is void."""
+        self.answers.forget()
+        if self.session.image is not None and self.session.image.key == key:
+            self._moved_timer.start()
 
     def _moved(self) -> None:
         if self.session.image is not None and self.session.image.depth > 1:

@@ -213,6 +213,11 @@ class Project:
             entry = replace(entry, reviewed=reviewed)
         self._put(entry)
 
+    def set_pixel_size(self, image_id: str, pixel_size: tuple[float, ...], unit: str) -> None:
+        """Note the size of a pixel along the spatial axes of an image, as a person corrected it."""
+        self._check_writable()
+        self._put(replace(self.image(image_id), pixel_size=pixel_size, unit=unit))
+
     def relocate(self, image_id: str, path: str | os.PathLike[str]) -> None:
         """Tell where an image is now.
 
