@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from unetscope.errors import ImageError, LabelError, OutputError, UnetscopeError
 from unetscope.images.claims import Claim, Role, mark_of
-from unetscope.learning.classes import PALETTE, LabelClass
+from unetscope.learning.classes import LabelClass, free_color
 from unetscope.terminal import (
     Asker,
     TrainingOutcome,
@@ -348,12 +348,12 @@ def training_samples(
 
 def class_names(texts: Sequence[str]) -> tuple[LabelClass, ...]:
     """Classes of texts like ``1=background``."""
-    classes = []
+    classes: list[LabelClass] = []
     for text in texts:
         value, _, name = text.partition("=")
         if not value.strip().isdecimal() or int(value) == 0 or not name.strip():
             raise LabelError(f"--class-name {text!r} is not VALUE=NAME, e.g. 1=background")
-        color = PALETTE[(int(value) - 1) % len(PALETTE)]
+        color = free_color(int(value), (c.color for c in classes))
         classes.append(LabelClass(int(value), name.strip(), color))
     return tuple(classes)
 

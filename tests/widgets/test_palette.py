@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from unetscope.learning.classes import PALETTE
+from unetscope.learning.classes import PALETTE, default_classes
+from unetscope.session.state import Session
 
 # Machado, Oliveira and Fernandes 2009 (IEEE TVCG 15:1291), severity 1, on linear RGB.
 SEEN_BY = {
@@ -53,7 +54,30 @@ def least_distance(colors: tuple[str, ...], matrix: np.ndarray) -> float:
 
 @pytest.mark.parametrize("people", SEEN_BY)
 def test_any_two_classes_can_be_told_apart(people) -> None:
-    assert least_distance(tuple(PALETTE), SEEN_BY[people]) > 10
+    assert least_distance(tuple(PALETTE[:8]), SEEN_BY[people]) > 10
+
+
+@pytest.mark.parametrize(
+    ("people", "least"), [("everybody", 14), *[(p, 6) for p in list(SEEN_BY)[1:]]]
+)
+def test_twenty_classes_have_twenty_colours_that_are_seen_on_any_ground(
+    people: str, least: float
+) -> None:
+    grounds = ("#FFFFFF", "#000000", "#808080")
+    assert len(PALETTE) == 20
+    assert least_distance(tuple(PALETTE), SEEN_BY[people]) > least
+    for color in PALETTE:
+        assert least_distance((color, *grounds), SEEN_BY["everybody"]) > 10
+
+
+def test_however_many_classes_each_has_a_colour_of_its_own() -> None:
+    session = Session()
+    while len(session.classes) < 60:
+        session.add_class()
+    assert len({c.color.lower() for c in session.classes}) == 60
+    assert [c.color for c in session.classes][:20] == list(PALETTE)
+    assert "#ffffff" not in {c.color.lower() for c in session.classes}
+    assert len({c.color for c in default_classes(range(1, 61))}) == 60
 
 
 def test_the_measure_finds_colours_that_deuteranopes_confuse() -> None:

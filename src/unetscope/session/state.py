@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from unetscope.learning.classes import PALETTE, LabelClass
+from unetscope.learning.classes import PALETTE, LabelClass, free_color
 from unetscope.learning.events import (
     EpochDone,
     Finished,
@@ -283,9 +283,7 @@ class Session:
             return restored
         taken = {c.value for c in self.classes} | set(self.removed_classes)
         value = value or max(taken, default=0) + 1
-        used = {c.color.lower() for c in self.classes}
-        free = [color for color in PALETTE if color.lower() not in used]
-        color = free[0] if free else PALETTE[(value - 1) % len(PALETTE)]
+        color = free_color(value, (c.color for c in self.classes))
         added = LabelClass(value, name or f"class {value}", color)
         self.classes = tuple(sorted((*self.classes, added), key=lambda c: c.value))
         return added
