@@ -258,3 +258,38 @@ def test_a_result_is_not_taken_for_an_image_to_paint_on() -> None:
     results.write(key, tile, look(Show.PROBABILITY))
     assert [image.key for image in layers.summaries()] == [key]
     assert layers.adoptable(key) == []
+
+
+def test_layers_of_a_removed_image_say_so_and_only_strokes_stay() -> None:
+    viewer, layers, key = opened(np.zeros((20, 30)), name="cells")
+    strokes = layers.paint_with(key, 1, STARTING_CLASSES)
+    results = ResultLayers(layers)
+    tile = TileShown(key, 1, 1, (slice(0, 20), slice(0, 30)), np.ones((20, 30), np.uint8))
+    results.write(key, tile, look())
+    other = viewer.add_image(np.zeros((20, 30)), name="other")
+    image = viewer.layers[0]
+    viewer.layers.selection = {image, results.find(key, Show.MASK)}
+    viewer.layers.remove_selected()  # as a person does; the list goes on with what it has chosen
+    assert [layer.name for layer in viewer.layers] == [
+        "strokes: cells (its image was removed)",
+        "other",
+    ]
+    strokes.mode = "paint"
+    assert (strokes.editable, strokes.mode) == (False, "pan_zoom")
+    viewer.layers.append(image)
+    assert (strokes.name, strokes.editable) == ("strokes: cells", True)
+    results.write(key, tile, look())
+    viewer.layers.remove(image)
+    assert "prediction v3 (its image was removed)" in [layer.name for layer in viewer.layers]
+    layers.drop_orphans()
+    assert set(viewer.layers) == {strokes, other}
+
+
+def test_naparis_line_of_help_tells_no_keys_that_choose_classes() -> None:
+    viewer, layers, key = opened(np.zeros((20, 30)))
+    strokes = layers.paint_with(key, 1, STARTING_CLASSES)
+    assert viewer.help == "drag to paint, hold <space> to move the image"
+    strokes.mode = "pan_zoom"
+    assert viewer.help == ""
+    layers.paint_with(key, 2, STARTING_CLASSES)
+    assert "eraser" not in viewer.help

@@ -44,6 +44,8 @@ from unetscope.session.values import ImageSummary
 
 Box = tuple[slice, slice]
 Reading = tuple[str, str, tuple[int, ...]]  # image key, axes, shape of the labels
+_ORPHAN = " (its image was removed)"
+_PAINTING = "drag to paint, hold <space> to move the image"
 _ON_IMAGE = ("strokes", "result", "hint")  # roles of layers over the spatial axes of an image
 
 
@@ -477,6 +479,8 @@ class OpenLayers:
         for emitter in (strokes.events.paint, strokes.events.data, strokes.events.set_data):
             owned.connect(emitter, self._strokes_touched)
         owned.connect(strokes.events.selected_label, self._label_picked)
+        owned.connect(strokes.events.mode, self._hint)
+        self._hint()
 
     def _take_up_left_behind(self) -> None:
         """Strokes layers that a panel before this one made are painted on again.
@@ -505,6 +509,14 @@ class OpenLayers:
         for image, strokes in self._strokes.items():
             if strokes == source:
                 self.painted.emit(image)
+
+    def _hint(self, event: Any = None) -> None:
+        """napari's line of help tells keys of its own tools, which choose classes here."""
+        for layer in map(self.strokes_layer, self._strokes):
+            if layer is not None:
+                layer.help = _PAINTING if layer.mode == "paint" else ""
+                if layer is self.viewer.layers.selection.active:
+                    self.viewer.help = layer.help
 
     def _label_picked(self, event: Any) -> None:
         self.class_picked.emit(int(event.source.selected_label))
@@ -535,7 +547,43 @@ class OpenLayers:
                 self._look(layer)
                 owned.connect(layer.events.set_data, self._image_drawn)
                 self._seen.look(layer)
+        self._name_orphans()
         self.images_changed.emit()
+
+    def _orphans(self) -> list[Any]:
+        """Layers of ours whose image was removed."""
+        present = {layer_key(layer) for layer in self.viewer.layers}
+        return [
+            layer
+            for layer in self.viewer.layers
+            if note_of(layer).get("image", "") not in ("", *present)
+        ]
+
+    def _name_orphans(self) -> None:
+        """Say of layers whose image was removed what they are; nobody paints on them further.
+
+        Where the image comes back, so do they.
+        """
+        orphans = self._orphans()
+        for layer in self.viewer.layers:
+            is_orphan, named = layer in orphans, layer.name.endswith(_ORPHAN)
+            if is_orphan == named or not role_of(layer):
+                continue
+            layer.name = layer.name.removesuffix(_ORPHAN) if named else f"{layer.name}{_ORPHAN}"
+            if role_of(layer) == "strokes":
+                layer.editable = not is_orphan
+
+    def drop_orphans(self) -> None:
+        """Remove answers, marks and pictures of images that were removed.
+
+        Strokes stay, with a name that says it: they cannot be computed. Not from within an event of
+        the layer list, for who removes several layers goes on with the next one.
+        """
+        gone = [layer for layer in self._orphans() if role_of(layer) != "strokes"]
+        if gone:
+            with self.same_active():
+                for layer in gone:
+                    self.viewer.layers.remove(layer)
 
     def _image_changed(self, event: Any) -> None:
         key = layer_key(event.source)

@@ -17,7 +17,7 @@ from napari.utils.colormaps import Colormap
 from unetscope.learning.classes import LabelClass
 from unetscope.session.colouring import colour_layer
 from unetscope.session.connections import Connections
-from unetscope.session.layer_facts import ROLE, layer_key, note_of, read_only
+from unetscope.session.layer_facts import OWN, ROLE, layer_key, note_of, read_only
 from unetscope.session.layers import OpenLayers
 from unetscope.session.placement import unit_steps
 from unetscope.session.provenance import Made, Record, ranges_in_words
@@ -205,6 +205,7 @@ class ResultLayers:
             "image_name": str(self._layers.layer(key).name),
             "classes": {c.value: c.name for c in look.classes},
             **record.summary(),
+            OWN: layer_key(layer),
         }
         layer.metadata = {**layer.metadata, ROLE: note}
 

@@ -78,6 +78,7 @@ class Workbench(QObject):
         self._open_timer = single_shot(self, OPEN_MODEL_MS, self._open_default)
         self._hand_in_timer = single_shot(self, HAND_IN_MS, self._hand_in)
         self._moved_timer = single_shot(self, SETTLE_MS, self.answers.ask)
+        self._orphans_timer = single_shot(self, 0, self.layers.drop_orphans)
         self._connect()
         self._images_changed()
 
@@ -107,7 +108,8 @@ class Workbench(QObject):
         if self._closed:
             return
         self._closed = True
-        for timer in (self._open_timer, self._hand_in_timer, self._moved_timer):
+        timers = (self._open_timer, self._hand_in_timer, self._moved_timer, self._orphans_timer)
+        for timer in timers:
             timer.stop()
         self.accepter.close()
         self.project.close()  # while strokes and layers can still be read
@@ -176,6 +178,7 @@ class Workbench(QObject):
 
     def _images_changed(self) -> None:
         session = self.session
+        self._orphans_timer.start()
         session.images = self.layers.summaries()
         session.unreadable = self.layers.unreadable()
         keys = {image.key: image for image in session.images}
