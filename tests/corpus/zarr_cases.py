@@ -1011,3 +1011,317 @@ READING += [
         for name, claimed in CLAIMS.items()
     ),
 ]
+
+
+def _into_series(path: Path) -> Path:
+    ngff(path, LABELS, {**image("yx"), "image-label": {}}, "0/labels/cells")
+    return path
+
+
+def _damaged(path: Path) -> Path:
+    for file in (path / "0" / "c").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"rubbish" * 20)
+    return path
+
+
+def misfits(*words: str) -> Callable[[Path], None]:
+    """An AnnotationError, and nothing of a large claim is allocated."""
+
+    def expect(path: Path) -> None:
+        with pytest.raises(AnnotationError) as refused:
+            read_annotations(path, (64, 80))
+        for word in (path.name, *words):
+            assert word in str(refused.value)
+
+    return expect
+
+
+def label_image(
+    labels: NDArray[Any] = LABELS, said: Mapping[str, Any] | None = None, names: str = ""
+) -> Make:
+    """A label image that stands alone."""
+    told = {**image(names or "zyx"[-labels.ndim :]), "image-label": dict(said or {})}
+    return made(labels, told)
+
+
+def with_labels(*names: str, listed: Sequence[Any] | None = None, group: bool = True) -> Make:
+    """An image with label images; each has numbers of its own: 1 and 2, 3 and 4, …"""
+
+    def make(folder: Path) -> Path:
+        path = ngff(folder / "a.zarr", PLANE, image("yx"))
+        if group:
+            told = list(names) if listed is None else list(listed)
+            ngff(path, None, {"labels": told}, "labels")
+        for number, name in enumerate(names):
+            numbers = np.where(LABELS > 0, LABELS + 2 * number, 0).astype(np.uint8)
+            ngff(path, numbers, {**image("yx"), "image-label": {}}, f"labels/{name}")
+        if not group:
+            (path / "labels" / "zarr.json").unlink()
+        return path
+
+    return make
+
+
+def numbered(*values: int) -> list[tuple[int, str]]:
+    return [(value, f"class {value}") for value in values]
+
+
+def asks_label_image(*choices: str, second: NDArray[Any]) -> Callable[[Path], None]:
+    def expect(path: Path) -> None:
+        for read in (lambda: read_annotations(path, (64, 80)), lambda: read_labels(path)):
+            with pytest.raises(Undecided) as asked:
+                read()
+            question = asked.value.question
+            assert question.about == "label_image"
+            assert [choice.value for choice in question.choices] == list(choices)
+        chosen = Answers(label_image=choices[1])
+        np.testing.assert_array_equal(read_labels(path, chosen), second)
+        np.testing.assert_array_equal(
+            read_annotations(path, (64, 80), answers=chosen).labels, second
+        )
+
+    return expect
+
+
+def named(*names: str, key: str = "name") -> dict[str, Any]:
+    return {"properties": [{"label-value": n, key: name} for n, name in enumerate(names, 1)]}
+
+
+SECOND = np.where(LABELS > 0, LABELS + 2, 0)
+OBJECTS = np.zeros((64, 80), np.uint32)
+OBJECTS[5:15, 5:15], OBJECTS[5:15, 15:25], OBJECTS[30:40, 30:40] = 1, 2, 3
+MANY = (np.arange(64 * 80, dtype=np.uint16).reshape(64, 80) // 64).copy()
+
+LABELLING = [
+    Case(
+        "names and colours",
+        "Names and colours of labels",
+        label_image(
+            said={
+                **named("gold", "carbon"),
+                "colors": [{"label-value": 1, "rgba": [255, 0, 0, 255]}],
+            },
+        ),
+        labelled(LABELS, [(1, "gold"), (2, "carbon")], "2 classes are new"),
+    ),
+    Case(
+        "no names",
+        "Names and colours of labels",
+        label_image(),
+        labelled(LABELS, numbered(1, 2)),
+    ),
+    Case(
+        "a name for one",
+        "Names and colours of labels",
+        label_image(said=named("gold")),
+        labelled(LABELS, [(1, "gold"), (2, "class 2")], "1 class is new: gold"),
+    ),
+    Case(
+        "one in an image",
+        "Labels in an image",
+        with_labels("cells"),
+        labelled(LABELS, numbered(1, 2)),
+    ),
+    Case(
+        "the group itself",
+        "Labels in an image",
+        inside(with_labels("cells"), "labels"),
+        labelled(LABELS, numbered(1, 2)),
+    ),
+    Case(
+        "one of two by its folder",
+        "Labels in an image",
+        inside(with_labels("cells", "nuclei"), "labels/nuclei"),
+        labelled(SECOND, numbered(3, 4)),
+    ),
+    Case(
+        "in the only series of a container",
+        "Labels in an image",
+        lambda folder: _into_series(container(PLANE)(folder)),
+        labelled(LABELS, numbered(1, 2)),
+    ),
+    Case(
+        "two",
+        "Several label images",
+        with_labels("cells", "nuclei"),
+        asks_label_image("cells", "nuclei", second=SECOND),
+    ),
+    Case(
+        "names that are numbers",
+        "Several label images",
+        with_labels("0", "1", listed=[0, 1]),
+        asks_label_image("0", "1", second=SECOND),
+    ),
+    Case(
+        "not listed",
+        "Label images that are not listed",
+        with_labels("cells", listed=[]),
+        labelled(LABELS, numbered(1, 2), "not listed; found: cells"),
+    ),
+    Case(
+        "no metadata of the group",
+        "Label images that are not listed",
+        with_labels("cells", group=False),
+        labelled(LABELS, numbered(1, 2), "not listed; found: cells"),
+    ),
+    Case(
+        "listed and not there",
+        "Label images that are not listed",
+        with_labels("cells", listed=["nuclei", "cells"]),
+        labelled(LABELS, numbered(1, 2), "1 label image is listed, but not in it (nuclei)"),
+    ),
+    Case(
+        "only such",
+        "Label images that are not listed",
+        with_labels(listed=["nuclei"]),
+        no_labels("nuclei", "not there"),
+    ),
+    Case(
+        "listed outside",
+        "Label images that are not listed",
+        with_labels("cells", listed=["../../b.zarr", "cells"]),
+        labelled(LABELS, numbered(1, 2), "../../b.zarr"),
+    ),
+    Case(
+        "an image",
+        "An image without labels",
+        made(PLANE, image("yx")),
+        no_labels("no labels", "a.zarr"),
+    ),
+    Case(
+        "few grey values",
+        "An image without labels",
+        made(PLANE % 19, image("yx")),
+        no_labels("no labels", "'0'"),
+    ),
+    Case(
+        "an empty group",
+        "An image without labels",
+        with_labels(listed=[]),
+        no_labels("no labels"),
+    ),
+    Case(
+        "its array is taken if it is chosen",
+        "An image without labels",
+        inside(made(LABELS, image("yx")), "0"),
+        labelled(LABELS, numbered(1, 2)),
+    ),
+    Case(
+        "a name that says mask",
+        "An image without labels",
+        lambda folder: ngff(folder / "a_mask.ome.zarr", LABELS, image("yx")),
+        labelled(LABELS, numbered(1, 2)),
+    ),
+    *(
+        Case(
+            name,
+            "Odd entries of label metadata",
+            label_image(said=said),
+            labelled(LABELS, [(1, "gold"), (2, "class 2")], *notes),
+        )
+        for name, said, notes in (
+            (
+                "no number",
+                {"properties": [{"name": "x"}, *named("gold")["properties"]]},
+                ["1 entry"],
+            ),
+            (
+                "a colour without number",
+                {**named("gold"), "colors": [{"rgba": [1, 2, 3, 4]}]},
+                ["1 entry"],
+            ),
+            (
+                "short colours",
+                {**named("gold"), "colors": [{"label-value": 1, "rgba": [1]}] * 2},
+                ["2 entries"],
+            ),
+            (
+                "no colours",
+                {**named("gold"), "colors": [{"label-value": 1, "rgba": None}]},
+                ["1 entry"],
+            ),
+            ("numbers as text", {"properties": [{"label-value": "1", "name": "gold"}]}, []),
+            ("numbers with a point", {"properties": [{"label-value": 1.0, "name": "gold"}]}, []),
+            (
+                "no entries",
+                {"properties": [None, 3, "x", *named("gold")["properties"]]},
+                ["3 entries"],
+            ),
+            (
+                "negative",
+                {"properties": [{"label-value": -1, "name": "x"}, *named("gold")["properties"]]},
+                ["1 entry"],
+            ),
+            (
+                "endless",
+                {"properties": [{"label-value": 1e300, "name": "x"}, *named("gold")["properties"]]},
+                ["1 entry"],
+            ),
+            ("one entry that is no list", {"properties": named("gold")["properties"][0]}, []),
+        )
+    ),
+    Case(
+        "of one class",
+        "Numbers that are objects",
+        label_image(OBJECTS, named("nucleus", "nucleus", "debris", key="class")),
+        labelled(
+            np.where(OBJECTS == 3, 2, OBJECTS > 0),
+            [(1, "nucleus"), (2, "debris")],
+            "taken as objects",
+            objects=OBJECTS,
+        ),
+    ),
+    Case(
+        "over 65535",
+        "Numbers that are objects",
+        label_image(OBJECTS * 70_000, {"properties": [{"label-value": 70_000, "name": "cell"}]}),
+        labelled(
+            np.where(OBJECTS == 1, 1, np.where(OBJECTS > 1, 2, 0)),
+            [(1, "cell"), (2, "object")],
+            objects=OBJECTS * 70_000,
+        ),
+    ),
+    Case(
+        "names for each of many",
+        "Numbers that are objects",
+        label_image(MANY, named(*(f"cell {n}" for n in range(1, 80)))),
+        labelled(MANY > 0, [(1, "object")], "79 single objects", objects=MANY),
+    ),
+    Case(
+        "a person says classes",
+        "Numbers that are objects",
+        label_image(OBJECTS, named("nucleus", "nucleus", "debris", key="class")),
+        labelled(
+            np.where(OBJECTS == 3, 3, OBJECTS > 0),
+            [(1, "nucleus"), (3, "debris")],
+            answers=Answers(values="classes"),
+        ),
+    ),
+    Case(
+        "half the size",
+        "Labels that do not fit",
+        label_image(LABELS[::2, ::2]),
+        misfits("(32, 40)"),
+    ),
+    Case(
+        "channels",
+        "Labels that do not fit",
+        label_image(np.stack([LABELS, LABELS]), names="cyx"),
+        misfits(),
+    ),
+    Case(
+        "a terabyte",
+        "Labels that do not fit",
+        claims((1000, 1000)),
+        misfits("(1000000, 1000000)"),
+    ),
+    Case("negative", "Labels that do not fit", label_image(LABELS.astype("i2") - 1), misfits("-1")),
+    Case("fractions", "Labels that do not fit", label_image(LABELS / 3), misfits("whole")),
+    Case(
+        "damaged chunks",
+        "Labels that do not fit",
+        lambda folder: _damaged(label_image()(folder)),
+        misfits(),
+    ),
+]

@@ -190,7 +190,7 @@ def _label_names(group: Path) -> tuple[list[str], list[str]]:
         raise LabelError(
             f"{group} lists the label image {', '.join(lost[:8])}, {where}; export it again"
         )
-    notes = [f"{_count(lost, 'label image')} listed, but not in it"] if lost else []
+    notes = [_count(lost, "label image")] if lost else []
     if found and not there:
         notes.append(f"its label images are not listed; found: {', '.join(found[:8])}")
     return found, notes
@@ -202,7 +202,7 @@ def _is_label_folder(path: Path) -> bool:
 
 def _count(names: list[str], what: str) -> str:
     several = "s are" if len(names) > 1 else " is"
-    return f"{len(names)} {what}{several} ({', '.join(names[:8])})"
+    return f"{len(names)} {what}{several} listed, but not in it ({', '.join(names[:8])})"
 
 
 def _lies_in(group: Path, name: str) -> bool:

@@ -109,10 +109,10 @@ def _entries_of(said: Mapping[str, Any]) -> _Entries:
         else:
             colors.setdefault(value, color)
     for entry in _listed(said.get("properties")):
-        value, name = _value(entry), _name(entry)
+        value = _value(entry)
         if value is None:
             odd.append("properties")
-        elif name and value:
+        elif value and (name := _name(entry)):
             classes.setdefault(value, AnnotatedClass(value, name, colors.get(value, "")))
     several = "entries" if len(odd) > 1 else "entry"
     note = f"{len(odd)} {several} of the label metadata ({', '.join(dict.fromkeys(odd))}) left out"
