@@ -175,7 +175,7 @@ def _polygons(geometry: dict[str, Any], depth: int = 0) -> Iterator[Polygon]:
 def _rings(rings: Any) -> Polygon:
     """Rings of (x, y); one ring that is not in a list of rings is plain enough."""
     found = _list(rings)
-    if found and all(_is_position(corner) for corner in found):
+    if found and _is_position(found[0]):
         found = [found]
     return [_ring(ring) for ring in found]
 
@@ -189,9 +189,12 @@ def _is_position(corner: Any) -> bool:
 
 
 def _ring(positions: Any) -> Ring:
-    if not all(_is_position(position) for position in _list(positions)):
+    pairs = [position[:2] for position in _list(positions) if isinstance(position, list)]
+    kinds = {type(part) for pair in pairs for part in pair}  # bool is no number here
+    whole_pairs = len(pairs) == len(positions) and all(len(pair) == 2 for pair in pairs)
+    if not whole_pairs or not kinds <= {int, float}:
         raise AnnotationError("coordinates that are no pairs of numbers")
-    return np.array([position[:2] for position in positions], np.float64).reshape(-1, 2)
+    return np.array(pairs, np.float64).reshape(-1, 2)
 
 
 def _list(said: Any) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -303,13 +304,16 @@ def harmless(name: str) -> str:
 
     Besides what :func:`plain_text` takes away: the brackets of tags such as ``<b>`` become single
     quotation marks of the same shape, which no window takes for markup; a name that a spreadsheet
-    would take for a formula begins with an apostrophe; and it ends after 120 characters. Other
-    names stay as they are.
+    would take for a formula begins with an apostrophe; and what goes on after 120 characters ends
+    with a few signs of its own. Other names stay as they are.
     """
     plain = _TAG.sub(_UNTAGGED, plain_text(name))
     if _FORMULA.match(plain):
         plain = "'" + plain
-    return plain if len(plain) <= _LONGEST_NAME else plain[: _LONGEST_NAME - 1].rstrip() + "…"
+    if len(plain) <= _LONGEST_NAME:
+        return plain
+    told_apart = f"…{zlib.crc32(plain.encode()) & 0xFFFF:04x}"  # two long names stay two
+    return plain[: _LONGEST_NAME - len(told_apart)].rstrip() + told_apart
 
 
 def color_parts(color: str) -> tuple[int, int, int]:
