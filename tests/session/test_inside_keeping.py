@@ -39,7 +39,7 @@ def last(events: Iterator[Any], kind: type) -> Any:
 def kept(glass: Glass, shown: Shown, folder: Path, layer: str = "enc2.conv1") -> dict[str, Any]:
     """Write it; the facts of the JSON file."""
     (*_, sentence) = write_view(Kept(glass, shown, layer, None, None), folder)
-    (facts,) = folder.glob("*.json")
+    (facts,) = folder.glob("[!.]*.json")
     record: dict[str, Any] = json.loads(facts.read_text(encoding="utf-8"))
     assert ("no script" in sentence) == (record["script"] is None)
     assert (folder / "reproduce.py").exists() == (record["script"] is not None)
