@@ -26,7 +26,8 @@ def test_the_first_open_image_is_picked_by_itself(open_window: Open) -> None:
     opened = open_window(name="neurons", scale=(4.6, 4.6), units=("nm", "nm"))
     panel = opened.window.image_panel
     assert panel.picker.currentText() == "neurons"
-    assert panel.facts.text() == "200 × 200 · 4.6 nm/px · grey"
+    assert panel.facts.text() == "200 × 200 · grey"
+    assert panel.pixel_size.button.text() == "4.6 nm/px"
 
 
 def test_without_an_image_the_window_says_how_to_begin(open_window: Open, qtbot: Any) -> None:

@@ -17,7 +17,10 @@ from unetscope.images.annotations.masks import (
     read_mask,
 )
 from unetscope.images.annotations.values import AnnotatedClass, Annotations, as_annotations
-from unetscope.images.files import read_labels
+from unetscope.images.claims import Claim, Role, inputs_of
+from unetscope.images.files import read_labels, write_labels
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.units import length_in_words
 from unetscope.images.zarr_folder import is_zarr
 from unetscope.learning.classes import LabelClass
 
@@ -55,9 +58,21 @@ class MeaningsWanted:
 
 @dataclass(frozen=True)
 class Exported:
-    """Labels were written."""
+    """Labels were written: ``what`` they are and how they are calibrated, in words."""
 
     path: Path
+    what: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class ExportRequest:
+    """``labels`` of the image ``like`` with their classes; ``role`` says what they are."""
+
+    labels: np.ndarray
+    classes: tuple[LabelClass, ...]
+    like: Micrograph
+    role: Role
+    source: Path | None  # the file of the image, which is never written over
 
 
 def imported(request: ImportRequest) -> Iterator[Imported | MeaningsWanted]:
@@ -91,12 +106,30 @@ def plain(proposals: Sequence[ValueProposal], classes: Sequence[LabelClass]) -> 
     )
 
 
-def exported(
-    labels: np.ndarray, classes: Sequence[LabelClass], path: Path, format: str
-) -> Iterator[Exported]:
-    """Write the labels of an image."""
-    write_annotations(as_annotations(labels, classes), path, format)
-    yield Exported(path)
+def exported(request: ExportRequest, path: Path, format: str) -> Iterator[Exported]:
+    """Write the labels or the answer of an image, with its pixel size where the format has one."""
+    claim = Claim(request.role, inputs_of(request.source))
+    if format == "mask":
+        write_labels(request.labels, path, like=request.like, claim=claim)
+    else:
+        write_annotations(as_annotations(request.labels, request.classes), path, format, claim)
+    yield Exported(path, _what(request, path))
+
+
+def _what(request: ExportRequest, path: Path) -> str:
+    """The values with their classes, what is unlabelled, and the pixel size, in words."""
+    counts = np.bincount(request.labels.ravel())
+    named = [
+        f"{c.value} {c.name}" for c in request.classes if c.value < len(counts) and counts[c.value]
+    ]
+    parts = [f"values {', '.join(named)}"]
+    if counts[0]:
+        parts.append(f"0 (nothing said) in {counts[0] / request.labels.size:.0%}")
+    like = request.like
+    calibrated = path.suffix.lower() in (".tif", ".tiff") and like.pixel_size is not None
+    if calibrated and like.pixel_size is not None and like.unit is not None:
+        parts.append(f"{length_in_words(like.pixel_size[-1], like.unit)}/px")
+    return "; ".join(parts)
 
 
 def new_classes(

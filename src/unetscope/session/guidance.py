@@ -57,7 +57,7 @@ def controls(session: Session) -> Controls:
     return Controls(
         train=idle and not train_reason,
         train_reason=train_reason,
-        train_word="Train on" if idle and session.versions.last_number > 1 else "Train",
+        train_word="Train on" if idle and _has_trained(session) else "Train",
         pause=phase in (Phase.RUNNING, Phase.PAUSED),
         pause_word="Resume" if phase is Phase.PAUSED else "Pause",
         stop=phase in (Phase.STARTING, Phase.RUNNING, Phase.PAUSED),
@@ -71,6 +71,11 @@ def controls(session: Session) -> Controls:
         paint=session.image is not None,
         delete_class=len(session.classes) > 1 and session.brush_label == session.current_class,
     )
+
+
+def _has_trained(session: Session) -> bool:
+    """Whether the model that answers has a network fine-tuned on strokes."""
+    return session.model is not None and getattr(session.model.model, "network", None) is not None
 
 
 def _can_answer(session: Session) -> bool:
@@ -134,10 +139,11 @@ def _status(session: Session) -> Status:
         return Status("No model is open: choose one in the list of models.", "next")
     if session.model is None:
         return Status(f"Opening {session.opening_model or 'the model'} …", "busy")
-    if session.training.reason:
+    if session.training.reason and session.trained_image in ("", session.image.key):
         return _after_training(session) if _is_on_screen(session) else _other_version(session)
     if missing:
-        return Status(f"This model can predict at once. To correct it: {missing}", "next")
+        seen = _seen(session) or "This model can predict at once. "
+        return Status(f"{seen}To correct it: {missing}", "next")
     return _before_training(session)
 
 
@@ -174,8 +180,22 @@ def _before_training(session: Session) -> Status:
         )
     if session.live and not _can_answer(session):
         return Status("The first answer is on its way; you can go on painting.", "busy")
-    seen = "You see the instant answer. " if session.live else ""
-    return Status(f"{seen}Press Train, or keep painting where it is wrong.", "next")
+    seen = _seen(session)
+    if seen or not session.live:
+        return Status(f"{seen}Press Train, or keep painting where it is wrong.", "next")
+    return Status("Computing the answer … Press Train, or keep painting.", "busy")
+
+
+def _seen(session: Session) -> str:
+    """Whose answer is on screen: a sentence, "" where none is drawn yet."""
+    if session.model is None or session.image is None or session.image.key not in session.seen:
+        return ""
+    if session.model.saved:
+        return f"You see the answer of “{session.model.title}”. "
+    current = session.versions.current
+    if session.model.model.network_weight > 0:
+        return f"You see the trained answer of version {current.number if current else 1}. "
+    return "You see the instant answer. "
 
 
 def _while_training(session: Session) -> Status:

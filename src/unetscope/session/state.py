@@ -84,6 +84,8 @@ class Session:
     opening_model: str = ""  # the title of a model that is being opened, "" when none
     versions: Versions = field(default_factory=Versions)
     curves: Curves = field(default_factory=Curves)
+    seen: frozenset[str] = frozenset()  # keys of the images on which this model's answer is drawn
+    trained_image: str = ""  # key of the image that was on screen when training ended
     message: Message | None = None
     device: str = ""
     trained_from: PixelModel | None = None  # the model that the last training began with
@@ -210,11 +212,13 @@ class Session:
 
     # ---- models and versions
 
-    def use_model(self, model: PixelModel, title: str | None = None) -> None:
+    def use_model(
+        self, model: PixelModel, title: str | None = None, *, saved: bool = False
+    ) -> None:
         """Make ``model`` the one that answers."""
         serial = self.model.serial + 1 if self.model else 1
         known = title or (self.model.title if self.model else "")
-        self.model = ModelInUse(serial, known, model)
+        self.model = ModelInUse(serial, known, model, saved)
 
     def take_model(self, model: PixelModel, title: str, *, loaded: bool) -> None:
         """A model was opened; a loaded one brings its classes along."""
@@ -228,8 +232,15 @@ class Session:
             self.classes = tuple(sorted((*model.classes, *kept), key=lambda c: c.value))
             if self.class_of(self.current_class) is None:
                 self.choose_class(self.classes[0].value)
-        self.use_model(model, title)
+        self.use_model(model, title, saved=loaded)
+        self.seen = frozenset()
         self.keep_version(f"opened {title}")
+
+    def model_saved(self, serial: int, title: str) -> None:
+        """The model with this serial lies in a file now; a newer one does not."""
+        if self.model is not None and self.model.serial == serial:
+            self.model = replace(self.model, title=title, saved=True)
+            self.versions = self.versions.saved_as(title)
 
     def keep_version(self, note: str) -> None:
         """Keep the present model as a new version."""
@@ -238,14 +249,20 @@ class Session:
             number = self.versions.last_number + 1
             kept = replace(self.model.model, version=number)
             self.model = replace(self.model, model=kept)
-            self.versions = self.versions.added(kept, note, now)
+            self.versions = self.versions.added(
+                kept, note, now, self.model.title, saved=self.model.saved
+            )
 
     def step_version(self, *, back: bool) -> None:
         """Go one version back or forward and make it the model that answers."""
         moved = self.versions.gone_back() if back else self.versions.gone_forward()
         if moved != self.versions and moved.current is not None:
-            self.versions = moved
-            self.use_model(moved.current.model)
+            self.versions, to = moved, moved.current
+            self.seen = frozenset()
+            lacking = [c for c in to.model.classes if self.class_of(c.value) is None]
+            if lacking:
+                self.classes = tuple(sorted((*self.classes, *lacking), key=lambda c: c.value))
+            self.use_model(to.model, to.title or None, saved=to.saved)
 
     # ---- classes
 

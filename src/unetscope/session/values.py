@@ -145,6 +145,7 @@ class ModelInUse:
     serial: int
     title: str
     model: PixelModel = field(compare=False, repr=False)
+    saved: bool = False  # whether it lies in a file as it is
 
 
 @dataclass(frozen=True)

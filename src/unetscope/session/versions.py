@@ -17,12 +17,17 @@ MAX_VERSIONS = 10
 
 @dataclass(frozen=True)
 class Version:
-    """One kept model: running number, what made it, and when (ISO 8601, local time)."""
+    """One kept model: running number, what made it, and when (ISO 8601, local time).
+
+    ``title`` is what the model was called, ``saved`` whether it lies in a file as it is.
+    """
 
     number: int
     note: str
     made_at: str
     model: PixelModel = field(compare=False, repr=False)
+    title: str = ""
+    saved: bool = False
 
 
 def is_change(before: PixelModel | None, after: PixelModel, *, live: bool) -> bool:
@@ -59,12 +64,22 @@ class Versions:
         """True where a newer version is kept."""
         return self.position < len(self.kept) - 1
 
-    def added(self, model: PixelModel, note: str, made_at: str) -> Versions:
+    def added(
+        self, model: PixelModel, note: str, made_at: str, title: str = "", *, saved: bool = False
+    ) -> Versions:
         """With ``model`` as the newest version; versions that were gone back from are dropped."""
         number = self.last_number + 1
         older = self.kept[: self.position + 1][-(MAX_VERSIONS - 1) :]
-        kept = (*older, Version(number, note, made_at, model))
+        kept = (*older, Version(number, note, made_at, model, title, saved))
         return Versions(kept, len(kept) - 1, number)
+
+    def saved_as(self, title: str) -> Versions:
+        """With the version in use in a file of this name."""
+        if not self.kept:
+            return self
+        kept = list(self.kept)
+        kept[self.position] = replace(kept[self.position], title=title, saved=True)
+        return replace(self, kept=tuple(kept))
 
     def gone_back(self) -> Versions:
         """At the version before; unchanged where there is none."""

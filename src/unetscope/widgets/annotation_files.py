@@ -8,12 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
 from unetscope.images.annotations.values import AnnotatedClass
+from unetscope.images.claims import Role
 from unetscope.session.annotation_jobs import (
     Exported,
+    ExportRequest,
     Imported,
     ImportRequest,
     MeaningsWanted,
@@ -22,7 +25,10 @@ from unetscope.session.annotation_jobs import (
     new_classes,
 )
 from unetscope.session.project_layers import ProjectLayers
+from unetscope.session.result_layers import ResultLayers
 from unetscope.session.state import Session
+from unetscope.session.values import Show
+from unetscope.widgets.folders import file_of
 from unetscope.widgets.job_runner import JobEnded, Lane
 
 
@@ -36,9 +42,12 @@ class AnnotationFiles(QObject):
     failed = Signal(str)
     asked = Signal(object)
 
-    def __init__(self, session: Session, layers: ProjectLayers, parent: QObject) -> None:
+    def __init__(
+        self, session: Session, layers: ProjectLayers, results: ResultLayers, parent: QObject
+    ) -> None:
         super().__init__(parent)
-        self._session, self._layers = session, layers
+        self._session, self._layers, self._results = session, layers, results
+        self._written = ""  # what is being written, in words
         self._named: tuple[AnnotatedClass, ...] = ()
         self._lane = Lane(self)
         self._lane.happened.connect(self._happened)
@@ -70,11 +79,41 @@ class AnnotationFiles(QObject):
         """Write the labels that are painted on the image on screen."""
         image = self._session.image
         labels = None if image is None else self._layers.painted_labels(image.key)
-        if labels is None:
-            self.failed.emit("Nothing is painted on this image yet; there is nothing to export.")
+        if image is None or labels is None:
+            self.failed.emit(
+                "Nothing is painted on this image yet; there is nothing to save. "
+                "The answer of the model is under “Save result”."
+            )
             return
-        job = partial(exported, labels, self._session.classes, path, format)
-        self._lane.start(job, f"Exporting {path.name}")
+        self._write(labels, image.key, Role.LABELS, path, format)
+
+    def save_result(self, path: Path, format: str) -> None:
+        """Write the answer to the image on screen, where it is there as a whole."""
+        image = self._session.image
+        layer = None if image is None else self._results.find(image.key, Show.MASK)
+        if image is None or layer is None:
+            self.failed.emit("There is no answer to save yet. Paint two classes or press Predict.")
+            return
+        answer = np.array(layer.data)
+        if not answer.all():
+            share = 1 - np.count_nonzero(answer) / answer.size
+            self.failed.emit(
+                f"{share:.0%} of the image is not answered yet. Press Predict, then save."
+            )
+            return
+        self._write(answer, image.key, Role.PREDICTION, path, format)
+
+    def _write(self, labels: np.ndarray, key: str, role: Role, path: Path, format: str) -> None:
+        request = ExportRequest(
+            labels,
+            self._session.classes,
+            self._layers.micrograph(key),
+            role,
+            file_of(self._layers.layer(key)),
+        )
+        job = partial(exported, request, path, format)
+        self._written = "the labels you painted" if role is Role.LABELS else "the answer on screen"
+        self._lane.start(job, f"Saving {path.name}")
 
     def _happened(self, ticket: Any, event: Any) -> None:
         match event:
@@ -83,7 +122,8 @@ class AnnotationFiles(QObject):
             case Imported():
                 self._take(event)
             case Exported():
-                self.told.emit(f"Wrote {event.path.name} in {event.path.parent}.")
+                path, what = event.path, event.what
+                self.told.emit(f"Wrote {path.name} in {path.parent}: {self._written}. {what}.")
 
     def _take(self, event: Imported) -> None:
         """Write labels into the strokes, as one edit that can be undone."""

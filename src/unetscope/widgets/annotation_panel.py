@@ -1,9 +1,11 @@
-"""Import and export of labels: two buttons, and a card for questions and what came of it."""
+"""Labels in, labels and results out: buttons, and a card for questions and what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -13,6 +15,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -23,6 +26,7 @@ from unetscope.images.annotations.values import AnnotatedClass
 from unetscope.learning.classes import LabelClass
 from unetscope.session.annotation_jobs import MeaningsWanted
 from unetscope.session.state import Session
+from unetscope.widgets.folders import start_folder, used_folder
 from unetscope.widgets.looks import NarrowCombo, Tints, quiet, small_button
 
 _FILES = " ".join(f"*{suffix}" for suffix in (*MASK_SUFFIXES, ".zip", ".roi", ".json", ".geojson"))
@@ -34,17 +38,26 @@ EXPORTS = {
     "geojson": ("GeoJSON (QuPath) …", ".geojson"),
     "ome-zarr": ("OME-Zarr labels …", ".zarr"),
 }
+#: what is saved of the answer: format -> (words, suffix)
+RESULTS = {
+    "mask": ("Mask of classes (TIFF) …", ".tif"),
+    "ome-zarr": ("Mask of classes (OME-Zarr) …", ".zarr"),
+    "imagej": ("Outlines as ImageJ ROIs …", ".zip"),
+    "geojson": ("Outlines as GeoJSON (QuPath) …", ".geojson"),
+}
 _MOST_ROWS = 8
 
 
 class AnnotationPanel(QWidget):
-    """``imported(path)`` and ``exported(path, format)`` are asked for.
+    """``imported(path)``, ``exported(path, format)`` of what is painted and ``saved(path, format)``
+    of the answer are asked for.
 
     ``confirmed(question, class of each value)`` answers :meth:`ask`.
     """
 
     imported = Signal(object)
     exported = Signal(object, str)
+    saved = Signal(object, str)
     confirmed = Signal(object, object)
 
     def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
@@ -57,10 +70,18 @@ class AnnotationPanel(QWidget):
             "Import labels ▾", "Masks, ImageJ ROIs, COCO, GeoJSON or OME-Zarr of this image."
         )
         self.export_button = small_button(
-            "Export labels ▾", "Write what is painted on this image for other programs."
+            "Save painted labels ▾",
+            "Write what you have painted on this image, and only that, for other programs.",
         )
+        self.save_button = small_button(
+            "Save result ▾", "Write the answer of the model to the whole of this image."
+        )
+        self.image_file: Callable[[], Path | None] = lambda: None
         self.import_button.setMenu(self._import_menu())
-        self.export_button.setMenu(self._export_menu())
+        self.export_button.setMenu(
+            self._save_menu(self.export_button, EXPORTS, "labels", self.exported)
+        )
+        self.save_button.setMenu(self._save_menu(self.save_button, RESULTS, "mask", self.saved))
         self.card, self.note = QFrame(), quiet(QLabel())
         self.note.setAccessibleName("Import and export of labels")
         self._rows = QWidget()
@@ -76,8 +97,8 @@ class AnnotationPanel(QWidget):
 
     def _lay_out(self) -> None:
         buttons = QFlowLayout()
-        buttons.addWidget(self.import_button)
-        buttons.addWidget(self.export_button)
+        for button in (self.save_button, self.export_button, self.import_button):
+            buttons.addWidget(button)
         self.form.setContentsMargins(0, 0, 0, 0)
         answers = QHBoxLayout()
         answers.addStretch(1)
@@ -104,12 +125,14 @@ class AnnotationPanel(QWidget):
             action.triggered.connect(lambda _=False, ask=call: ask())
         return menu
 
-    def _export_menu(self) -> QMenu:
-        menu = QMenu(self.export_button)
-        for format, (words, _) in EXPORTS.items():
+    def _save_menu(
+        self, button: QPushButton, formats: Mapping[str, tuple[str, str]], what: str, signal: Any
+    ) -> QMenu:
+        menu = QMenu(button)
+        for format, (words, suffix) in formats.items():
             action = menu.addAction(words)
             assert action is not None
-            action.triggered.connect(lambda _=False, wanted=format: self._ask_target(wanted))
+            action.triggered.connect(partial(self._ask_target, format, words, suffix, what, signal))
         return menu
 
     def refresh(self) -> None:
@@ -117,6 +140,7 @@ class AnnotationPanel(QWidget):
         there = self._session.image is not None
         self.import_button.setEnabled(there)
         self.export_button.setEnabled(there)
+        self.save_button.setEnabled(there)
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
@@ -193,27 +217,36 @@ class AnnotationPanel(QWidget):
 
     def _ask_file(self) -> None:
         kinds = f"Labels ({_FILES});;All files (*)"
-        chosen, _ = QFileDialog.getOpenFileName(self, "Import labels", "", kinds)
+        chosen, _ = QFileDialog.getOpenFileName(self, "Import labels", self._start(), kinds)
         if chosen:
+            used_folder("labels", Path(chosen))
             self.imported.emit(Path(chosen))
+
+    def _start(self) -> str:
+        return str(start_folder("labels", self.image_file()))
 
     def _ask_folder(self) -> None:
         title = "Import labels: a folder of masks, or an OME-Zarr"
-        chosen = QFileDialog.getExistingDirectory(self, title)
+        chosen = QFileDialog.getExistingDirectory(self, title, self._start())
         if chosen:
             self.imported.emit(Path(chosen))
 
-    def _ask_target(self, format: str) -> None:
+    def _ask_target(
+        self, format: str, words: str, suffix: str, what: str, signal: Any, _checked: bool = False
+    ) -> None:
+        """Ask for a name, beside the image or where the last one was saved."""
         image = self._session.image
         if image is None:
             return
-        words, suffix = EXPORTS[format]
-        name = f"{Path(image.name).stem}_labels{suffix}"
+        name = f"{Path(image.name).stem}_{what}{suffix}"
+        start = start_folder(what, self.image_file()) / name
         kind = f"{words.removesuffix(' …')} (*{suffix})"
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export labels", name, kind)
+        title = "Save the result" if what == "mask" else "Save painted labels"
+        chosen, _ = QFileDialog.getSaveFileName(self, title, str(start), kind)
         if chosen:
             path = Path(chosen)
-            self.exported.emit(path if path.suffix else path.with_suffix(suffix), format)
+            used_folder(what, path)
+            signal.emit(path if path.suffix else path.with_suffix(suffix), format)
 
 
 def grouped(proposals: Sequence[ValueProposal]) -> list[tuple[ValueProposal, ...]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
-from unetscope.session.axes import choice_in_words, image_in_words
+from unetscope.session.axes import choice_in_words, kind_in_words
 from unetscope.session.state import Session
 from unetscope.session.values import ImageSummary
 from unetscope.widgets.looks import NarrowCombo, quiet
+from unetscope.widgets.pixel_size_row import PixelSizeRow
 
 READING_TIP = (
     "How the planes of this image are meant: slices of a volume, or channels of one picture. The "
@@ -17,7 +20,7 @@ READING_TIP = (
 
 
 class ImagePanel(QWidget):
-    """The picker: one line with the name, one with size, pixel size and kind.
+    """The picker: one line with the name, one with size and kind, one with the pixel size.
 
     ``chosen(key)`` when another image is picked; ``read_as(key, axes)`` when the user says how a
     stack of planes is meant.
@@ -36,12 +39,16 @@ class ImagePanel(QWidget):
         self.reading = NarrowCombo()
         self.reading.setToolTip(READING_TIP)
         self.reading.activated.connect(self._read)
+        self.pixel_size = PixelSizeRow()
+        self.origin: Callable[[str], str] = lambda _key: ""  # of an image's pixel size, in words
+        self._sized = ""  # key of the image whose size is shown
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(QLabel("Image"), 0, 0)
         layout.addWidget(self.picker, 0, 1, 1, 2)
         layout.addWidget(self.facts, 1, 1)
         layout.addWidget(self.reading, 1, 2)
+        layout.addWidget(self.pixel_size, 2, 0, 1, 3)
         layout.setColumnStretch(1, 1)
 
     def refresh(self) -> None:
@@ -56,8 +63,13 @@ class ImagePanel(QWidget):
         self._show_facts(session.image)
 
     def _show_facts(self, image: ImageSummary | None) -> None:
-        self.facts.setText(image_in_words(image) if image else "")
+        self.facts.setText(_facts(image) if image else "")
         self.facts.setVisible(image is not None)
+        self.pixel_size.setVisible(image is not None)
+        if image is not None and image.key != self._sized:
+            self._sized = image.key
+            self.pixel_size.fold()
+        self.pixel_size.show_image(image, self.origin(image.key) if image else "")
         several = image is not None and len(image.choices) > 1
         self.reading.setVisible(several)
         if image is None:
@@ -80,3 +92,10 @@ class ImagePanel(QWidget):
     def _read(self, index: int) -> None:
         if self._session.image is not None:
             self.read_as.emit(self._session.image.key, self.reading.itemData(index))
+
+
+def _facts(image: ImageSummary) -> str:
+    """ "512 × 512 · grey", sizes as x × y (× z)."""
+    size = " × ".join(str(n) for n in reversed(image.spatial_shape))
+    kind = kind_in_words(image.axes, image.channels)
+    return size if len(image.choices) > 1 else f"{size} · {kind}"

@@ -45,6 +45,7 @@ class LiveAnswers(QObject):
         self._strokes = 1  # grows with each change of strokes
         self._head_of = (0, False)  # the strokes the model's head knows, and whether with forest
         self._closed = False
+        self._written_keys: set[str] = set()  # images on which the present model has answered
         self._looked_at = 0.0
         self._look_posted = False
         # Queued, not timed: it comes before the canvas is drawn again, which takes its time.
@@ -150,6 +151,7 @@ class LiveAnswers(QObject):
     def forget(self) -> None:
         """The model was replaced: its head does not know the strokes."""
         self._head_of = (0, False)
+        self._written_keys.clear()
         self.stop()
 
     def _refine(self) -> None:
@@ -205,6 +207,7 @@ class LiveAnswers(QObject):
     def _happened(self, ticket: Any, event: Any) -> None:
         bench = self._bench
         if isinstance(event, TileShown):
+            self._written_keys.add(event.key)
             bench.results.write(event.key, event, bench.look(), ticket[1])
             self._written(event)
         elif isinstance(event, Warmed):
@@ -257,5 +260,6 @@ class LiveAnswers(QObject):
         """Draw new tiles, and rest at least five times as long as that took."""
         start = perf_counter()
         self._bench.results.redraw()
+        self._bench.session.seen |= self._written_keys
         spent_ms = (perf_counter() - start) * 1000
         self._redraw_timer.setInterval(max(REDRAW_MS, round(5 * spent_ms)))

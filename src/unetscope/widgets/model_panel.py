@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from unetscope.session.guidance import controls
 from unetscope.session.requests import SourceRequest
 from unetscope.session.state import Session
+from unetscope.widgets.folders import start_folder, used_folder
 from unetscope.widgets.looks import LARGE_PX, NarrowCombo, line_px, quiet, small_button
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ class ModelPanel(QWidget):
         parts = []
         if current is not None:
             parts.append(f"version {current.number} of {session.versions.last_number}")
+            if session.model and session.model.model.can_answer and not session.model.saved:
+                parts.append("● not saved")
             when = current.made_at.replace("T", " ")[:16]
             self.version.setToolTip(f"{current.note[:1].upper()}{current.note[1:]}, {when}")
         elif session.opening_model:
@@ -207,13 +210,18 @@ class ModelPanel(QWidget):
         return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _ask_load(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, "Load a model", "", _FILTER)
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "Load a model", str(start_folder("model")), _FILTER
+        )
         if chosen:
+            used_folder("model", Path(chosen))
             self.load.emit(Path(chosen))
 
     def _ask_save(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, "Save the model", "model.unetscope", _FILTER)
+        start = start_folder("model") / "model.unetscope"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save the model", str(start), _FILTER)
         if chosen:
+            used_folder("model", Path(chosen))
             self.save.emit(Path(chosen))
 
 

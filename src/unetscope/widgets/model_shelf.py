@@ -30,6 +30,7 @@ class ModelShelf(QObject):
     def __init__(self, bench: Bench, parent: QObject) -> None:
         super().__init__(parent)
         self._bench = bench
+        self._saving = 0  # serial of the model that is being written
         self.lane = Lane(self)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
@@ -75,6 +76,7 @@ class ModelShelf(QObject):
         if session.model is None:
             return
         path = path if path.suffix else path.with_suffix(SUFFIX)
+        self._saving = session.model.serial
         job = partial(self._bench.jobs.save_file, session.model.model, path)
         self.lane.start(job, f"Saving {path.name}")
 
@@ -86,15 +88,22 @@ class ModelShelf(QObject):
     def _happened(self, ticket: Any, event: Any) -> None:
         session = self._bench.session
         if isinstance(event, ModelOpened):
+            before = session.model
             session.take_model(event.model, event.title, loaded=event.path is not None)
             session.device = event.device
             session.opening_model = ""
             session.model_failed = False
+            if before is not None and before.model.network is not None and not before.saved:
+                session.message = Message(
+                    f"{event.title} answers now. The trained model before it is not saved: "
+                    "◀ brings it back."
+                )
             self._bench.layers.colour(session.classes)
             self.replaced.emit()
         elif isinstance(event, SourcesFound):
             self.sources_found.emit(event.entries)
         elif isinstance(event, ModelSaved):
+            session.model_saved(self._saving, event.path.stem)
             session.message = Message(f"Saved {event.path.name} in {event.path.parent}.")
         else:
             session.apply(event)

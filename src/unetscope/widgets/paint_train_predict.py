@@ -116,6 +116,8 @@ class PaintTrainPredict(DockedPanel):
         self.projects.files.asked.connect(lambda _: self.bring_into_view(labels))
         self.image_panel.chosen.connect(bench.choose_image)
         self.image_panel.read_as.connect(bench.read_as)
+        self.image_panel.origin = bench.sizes.origin
+        self._connect_pixel_size()
         self.model_panel.bundled.connect(bench.shelf.open_bundled)
         self.model_panel.picker.opened.connect(bench.shelf.look_for_sources)
         bench.shelf.sources_found.connect(self.model_panel.show_sources)
@@ -145,6 +147,15 @@ class PaintTrainPredict(DockedPanel):
         self.prediction_panel.stop.connect(bench.predictor.stop)
         self.advanced_panel.changed.connect(self._advanced_changed)
         self.advanced_panel.adopt.connect(bench.adopt)
+
+    def _connect_pixel_size(self) -> None:
+        row, sizes = self.image_panel.pixel_size, self.bench.sizes
+        row.typed.connect(sizes.set_typed)
+        row.line_wanted.connect(sizes.start_line)
+        row.line_told.connect(sizes.set_from_line)
+        row.given_up.connect(sizes.drop_line)
+        sizes.changed.connect(self.image_panel.refresh)
+        sizes.changed.connect(row.fold)
 
     def _bind_keys(self) -> Keyboard:
         bench, view = self.bench, self.view_panel
@@ -316,7 +327,7 @@ _SHOWN_BY = {
     "brush_label": frozenset({ClassesPanel}),
     "painted": frozenset({StatusCard, ClassesPanel, BalanceLine, TrainingPanel, PredictionPanel}),
     "live": frozenset({StatusCard, ViewPanel}),
-    "answering": frozenset[type](),
+    "answering": frozenset({StatusCard}),
     "show": frozenset({ViewPanel}),
     "opacity": frozenset({ViewPanel}),
     "budget": frozenset({TrainingPanel}),
@@ -327,6 +338,8 @@ _SHOWN_BY = {
     "versions": frozenset({ModelPanel, TrainingPanel}),
     "curves": frozenset({PlotPanel}),
     "message": frozenset({StatusCard}),
+    "seen": frozenset({StatusCard}),
+    "trained_image": frozenset({StatusCard}),
     "device": frozenset({ModelPanel}),
     "newest": frozenset[type](),
 }

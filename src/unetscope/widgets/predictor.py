@@ -25,6 +25,8 @@ class Predictor(QObject):
         self.lane = Lane(self, niceness=5)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
+        self._written: dict[str, int] = {}  # image key -> tiles of the prediction under way
+        self._left_out, self._stopped, self._scope = "", False, Scope.IMAGE
         self._redraw_timer = QTimer(self)
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(bench.results.redraw)
@@ -39,7 +41,7 @@ class Predictor(QObject):
         bench, session = self._bench, self._bench.session
         if session.prediction.busy or session.image is None or session.model is None:
             return
-        model = session.model.model
+        model, self._scope = session.model.model, scope
         wanted = session.images if scope is Scope.ALL else (session.image,)
         fitting = [image for image in wanted if image.channels == model.channels]
         left_out = [image.name for image in wanted if image.channels != model.channels]
@@ -55,7 +57,8 @@ class Predictor(QObject):
         request = PredictRequest(
             model, targets, session.show, session.current_class, scope is Scope.VIEW
         )
-        session.message = _left_out(left_out)
+        self._left_out, self._written, self._stopped = _left_out(left_out), {}, False
+        session.message = Message(self._left_out) if self._left_out else None
         session.prediction = PredictionStatus(busy=True, what=scope.value)
         self._redraw_timer.start()
         made = {target.key: bench.made(target) for target in targets}
@@ -64,6 +67,7 @@ class Predictor(QObject):
     def stop(self) -> None:
         """Stop; what is predicted already stays."""
         if self.lane.busy:
+            self._stopped = True
             session = self._bench.session
             session.prediction = PredictionStatus(True, session.prediction.what, stopping=True)
             self.lane.stop()
@@ -74,6 +78,8 @@ class Predictor(QObject):
             session.apply(event)
             return
         bench.results.write(event.key, event, bench.look(), (ticket or {}).get(event.key))
+        self._written.setdefault(event.key, 0)
+        self._written[event.key] += 1
         if not session.prediction.stopping:
             name = next((i.name for i in session.images if i.key == event.key), "")
             what = name or session.prediction.what
@@ -82,13 +88,27 @@ class Predictor(QObject):
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self._redraw_timer.stop()
         self._bench.results.redraw()
-        self._bench.session.prediction = PredictionStatus()
+        session = self._bench.session
+        session.seen |= self._written.keys()
+        session.prediction = PredictionStatus()
         if end.error is not None:
             self._bench.tell(end.error, "Predicting")
+        elif self._written:
+            session.message = Message(f"{self._done()} {self._left_out}".strip())
+
+    def _done(self) -> str:
+        """What was predicted, and by what."""
+        session, look = self._bench.session, self._bench.look()
+        names = [image.name for image in session.images if image.key in self._written]
+        what = names[0] if len(names) == 1 else f"{len(names)} images"
+        if self._stopped:
+            return f"Stopped; what was predicted of {what} stays."
+        part = " (what is on screen)" if self._scope is Scope.VIEW else ""
+        return f"Done: {what}{part} as version {look.version} answers. Save result … writes it."
 
 
-def _left_out(names: list[str]) -> Message | None:
+def _left_out(names: list[str]) -> str:
     if not names:
-        return None
+        return ""
     listed = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-    return Message(f"Left out, for they have other channels: {listed}.")
+    return f"Left out, for they have other channels: {listed}."

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from qtpy.QtCore import QObject
 
 from unetscope.session.connections import Connections
 from unetscope.session.project.recent import recent_projects
 from unetscope.widgets.annotation_files import AnnotationFiles
 from unetscope.widgets.annotation_panel import AnnotationPanel
+from unetscope.widgets.folders import file_of
 from unetscope.widgets.looks import Tints
 from unetscope.widgets.project_panel import ProjectPanel
 from unetscope.widgets.workbench import Workbench
@@ -18,10 +21,10 @@ class ProjectSection(QObject):
 
     def __init__(self, work: Workbench, tints: Tints, parent: QObject) -> None:
         super().__init__(parent)
-        self._desk = work.project
+        self._work, self._desk = work, work.project
         self.project = ProjectPanel(tints, recent_projects)
         self.labels = AnnotationPanel(work.session, tints)
-        self.files = AnnotationFiles(work.session, work.layers, self)
+        self.files = AnnotationFiles(work.session, work.layers, work.results, self)
         self._connections = Connections()
         self._connections.connect(work.session.events.image, self.labels.refresh)
         self._connections.connect(work.strokes.keeper.changed, work.project.strokes_changed)
@@ -59,10 +62,16 @@ class ProjectSection(QObject):
         files, panel = self.files, self.labels
         panel.imported.connect(files.import_from)
         panel.exported.connect(files.export_to)
+        panel.saved.connect(files.save_result)
+        panel.image_file = self._image_file
         panel.confirmed.connect(files.confirm)
         files.asked.connect(panel.ask)
         files.told.connect(panel.tell)
         files.failed.connect(lambda text: panel.tell(text, failed=True))
+
+    def _image_file(self) -> Path | None:
+        image = self._work.session.image
+        return None if image is None else file_of(self._work.layers.layer(image.key))
 
     def _show_project(self) -> None:
         opened = self._desk.opened

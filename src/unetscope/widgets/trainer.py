@@ -49,6 +49,7 @@ class Trainer(QObject):
         )
         self._channels = session.image.channels
         session.begin_training()
+        session.trained_image = ""
         self.lane.start(partial(self._bench.jobs.train, request))
 
     def hand_in(self) -> None:
@@ -87,6 +88,7 @@ class Trainer(QObject):
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         session = self._bench.session
+        session.trained_image = session.image.key if session.image is not None else ""
         if session.training.busy:  # no Finished came: stopped, or failed
             session.end_training()
             self.improved.emit()

@@ -30,6 +30,7 @@ from unetscope.widgets.forgetting_guard import ForgettingGuard
 from unetscope.widgets.kept_strokes import KeptStrokes
 from unetscope.widgets.live_answers import LIVE_IMAGE_PX, LiveAnswers
 from unetscope.widgets.model_shelf import ModelShelf
+from unetscope.widgets.pixel_size_desk import PixelSizeDesk
 from unetscope.widgets.predictor import Predictor
 from unetscope.widgets.project_desk import ProjectDesk
 from unetscope.widgets.stroke_checker import StrokeChecker
@@ -66,7 +67,8 @@ class Workbench(QObject):
         self.through = Through(self.bench, self.accepter.accepting, self)
         self.shelf = ModelShelf(self.bench, self)
         self.guard = ForgettingGuard(self)
-        workers = (self.answers, self.trainer, self.predictor, self.shelf)
+        self.sizes = PixelSizeDesk(self.bench, self)
+        workers = (self.answers, self.trainer, self.predictor, self.shelf, self.sizes)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self.answer: Callable[[Question], str | None] = partial(
             ask, parent if isinstance(parent, QWidget) else None
@@ -133,6 +135,7 @@ class Workbench(QObject):
             return
         session.image = chosen
         self.strokes.open(key)
+        self.sizes.look(key)
         if session.message is not None or chosen.note:
             session.message = Message(chosen.note) if chosen.note else None
         self.answers.touched(key)
