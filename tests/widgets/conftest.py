@@ -75,15 +75,21 @@ def open_window(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[
 
 
 @pytest.fixture
-def show_window(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[..., Opened]]:
+def show_window(
+    make_napari_viewer_proxy: Any, qtbot: Any, monkeypatch: Any
+) -> Iterator[Callable[..., Opened]]:
     """The window on its own, visible and active, so that keys and focus are real ones."""
     from napari._qt.qt_resources import get_stylesheet
+    from napari.settings import get_settings
 
     from unetscope.widgets.paint_train_predict import PaintTrainPredict
 
     made: list[Any] = []
 
-    def make(image: Any = None, theme: str = "dark", width: int = 340, **how: Any) -> Opened:
+    def make(
+        image: Any = None, theme: str = "dark", width: int = 340, points: int = 12, **how: Any
+    ) -> Opened:
+        monkeypatch.setattr(get_settings().appearance, "font_size", points)
         viewer = make_napari_viewer_proxy()
         viewer.theme = theme
         viewer.add_image(halves() if image is None else image, **how)
@@ -91,7 +97,8 @@ def show_window(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[
         window = PaintTrainPredict(viewer, jobs)
         made.append(window)
         qtbot.addWidget(window)
-        window.setStyleSheet(get_stylesheet(theme))
+        size = {"font_size": f"{points}pt"}
+        window.setStyleSheet(get_stylesheet(theme, extra_variables=size))
         window.resize(width, 900)
         window.show()
         qtbot.waitExposed(window)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from qtpy.QtCore import Qt
 
 from unetscope.widgets.keys import ACTIONS, KeyTable, chosen_keys
 from unetscope.widgets.napari_keys import as_written, keys_on_labels, known_key
@@ -161,3 +162,67 @@ def test_the_preferences_hold_every_key_that_can_be_changed() -> None:
     page = manifest["contributions"]["configurations"]["keys"]["properties"]
     offered = {name: (entry["title"], entry["default"]) for name, entry in page.items()}
     assert offered == {a.name: (a.title, a.key) for a in ACTIONS if not a.fixed}
+
+
+def test_next_before_an_answer_is_explained_and_forgotten(open_window: Open, qtbot: Any) -> None:
+    opened = open_window()
+    advisor = opened.window.bench.advisor
+    press(opened.viewer.layers[0], "N")
+    assert "There is no answer yet" in opened.window.status.label.text()
+    opened.paint_both()
+    qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
+    assert not advisor.wanted and not advisor._go_on
+
+
+def test_the_question_mark_closes_the_card_it_opened(show_window: Open, qtbot: Any) -> None:
+    card = show_window().window.keyboard.card
+    card.toggle()
+    qtbot.keyPress(card, Qt.Key.Key_Shift)
+    assert card.isVisible(), "Shift alone is half of a question mark"
+    qtbot.keyClick(card, Qt.Key.Key_Question, Qt.KeyboardModifier.ShiftModifier)
+    assert not card.isVisible()
+
+
+def test_digits_work_while_the_hidden_truth_of_a_sample_is_active(open_window: Open) -> None:
+    opened = open_window()
+    truth = opened.viewer.add_labels(np.ones((200, 200), np.uint8), name="truth", visible=False)
+    opened.viewer.layers.selection.active = truth
+    press(truth, "2")
+    assert opened.session.brush_label == 2
+    assert opened.viewer.layers.selection.active == opened.strokes
+    assert opened.strokes.mode == "paint"
+
+
+def test_keys_walk_through_the_open_images(open_window: Open, qtbot: Any) -> None:
+    opened = open_window(name="a")
+    for name in "bc":
+        opened.viewer.add_image(np.zeros((40, 40), np.float32), name=name)
+    qtbot.waitUntil(lambda: opened.session.image.name == "c")
+    walked = []
+    for key in "JJKK":
+        press(opened.viewer, key)
+        walked.append(opened.session.image.name)
+    assert walked == ["a", "b", "a", "c"]
+
+
+def test_a_key_leads_back_from_a_place(open_window: Open, qtbot: Any) -> None:
+    from types import SimpleNamespace
+
+    opened = open_window()
+    advisor, camera = opened.window.bench.advisor, opened.viewer.scene.camera
+    camera.center, camera.zoom = (0.0, 33.0, 44.0), 1.5
+    for centre in ((20, 30), (150, 160)):
+        advisor.go(SimpleNamespace(centre=centre, size_px=40))
+    assert tuple(camera.center)[-2:] != (33.0, 44.0)
+    press(opened.viewer, "Shift+N")
+    assert tuple(camera.center)[-2:] == (33.0, 44.0) and camera.zoom == 1.5
+    assert opened.layer("paint here") is None
+
+
+def test_naparis_line_of_help_does_not_speak_of_digits_that_choose_classes(
+    open_window: Open,
+) -> None:
+    opened = open_window()
+    opened.window.bench.paint_with(1)
+    assert "use <" not in opened.viewer.help
+    assert "1–9 choose a class" in opened.viewer.help

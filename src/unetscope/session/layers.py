@@ -241,6 +241,13 @@ class OpenLayers:
             self._connect_strokes(strokes)
             strokes.visible = True
 
+    def activate(self, key: str) -> None:
+        """Make an image the active layer, and show it."""
+        layer = self.layer(key)
+        if layer is not None:
+            layer.visible = True
+            self.viewer.layers.selection.active = layer
+
     def active_image(self) -> str | None:
         """The key of the image that the active layer is, or belongs to."""
         return self._image_of(self.viewer.layers.selection.active)
@@ -267,6 +274,18 @@ class OpenLayers:
         own = [one for one in self.viewer.layers if role_of(one) or self._is_strokes(one)]
         world = world_units(self.viewer, without=own)
         return placement(layer, spatial_axes(self._reading(layer)), world)
+
+    def camera_view(self) -> Any:
+        """Where the camera is and which plane is on screen, for :meth:`show_view`."""
+        camera = self.viewer.scene.camera
+        return tuple(camera.center), float(camera.zoom), tuple(self.viewer.dims.point)
+
+    def show_view(self, view: Any) -> None:
+        """Bring the camera back to where it was."""
+        center, zoom, point = view
+        if len(point) == self.viewer.dims.ndim:
+            self.viewer.dims.point = point
+        self.viewer.scene.camera.center, self.viewer.scene.camera.zoom = center, zoom
 
     # ---- strokes
 

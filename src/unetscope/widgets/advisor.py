@@ -13,6 +13,7 @@ from unetscope.session.connections import Connections
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.place_marker import PAINT_HERE, PlaceMarker
 from unetscope.session.rounds import Rounds
+from unetscope.session.values import Message
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane
 from unetscope.widgets.timers import single_shot
@@ -43,6 +44,7 @@ class Advisor(QObject):
         self._looked = False  # whether the list is of the present image and model
         self._go_on = False  # take the person to the best place once it is known
         self._painted_px = 0  # at the current place, when the person came there
+        self._came_from: Any = None  # the camera before the first place
         self._closed = False
         self.lane = Lane(self, niceness=NICENESS)
         self.lane.happened.connect(self._happened)
@@ -92,8 +94,9 @@ class Advisor(QObject):
             return "Paint two classes: then this lists where one more stroke would help most."
         if self.places:
             return (
-                "A stroke helps most here, where about so many pixels are wrong. Click a row, or "
-                "press N for the next one."
+                "In the order in which a stroke helps: unsure, far from strokes, and not asked "
+                "yet. Behind each, about how many pixels are wrong there. Click a row, or press N "
+                "for the next one; Shift+N leads back."
             )
         if not self._looked or self.lane.busy:
             return "Looking for the places that help most …"
@@ -113,13 +116,33 @@ class Advisor(QObject):
         image = self._bench.session.image
         if image is None:
             return
+        if self.current is None:
+            self._came_from = self._bench.layers.camera_view()
         self.current = place
         self._painted_px = self._painted_at(place)
         self.marker.go(image.key, place.centre, place.size_px)
         self.changed.emit()
 
+    def go_back(self) -> None:
+        """Take the person back to what was in view before the first place."""
+        if self._came_from is not None:
+            self.current = None
+            self.marker.clear(PAINT_HERE)
+            self._bench.layers.show_view(self._came_from)
+            self._came_from = None
+            self.changed.emit()
+
     def go_to_next(self) -> None:
-        """Take the person to the place after the current one, or to the best."""
+        """Take the person to the place after the current one, or to the best.
+
+        Before there is an answer that is said, and forgotten: later the camera stays where it is.
+        """
+        session = self._bench.session
+        if session.image is None or not can_answer_image(session):
+            session.message = Message(
+                "There is no answer yet that could be unsure somewhere. Paint two classes first."
+            )
+            return
         if not self._asked:
             self._asked = True
         if not self.places:
@@ -135,6 +158,7 @@ class Advisor(QObject):
         if self._bench.session.image is not None:
             self.rounds.begin(self._bench.session.image.key)
             self._round_timer.start()
+        self._go_on = False  # who paints is not taken elsewhere
         place = self.current
         if place is None or self._painted_at(place) <= self._painted_px:
             return

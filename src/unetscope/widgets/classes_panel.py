@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
     QHeaderView,
+    QLineEdit,
     QMenu,
     QTableView,
     QVBoxLayout,
@@ -101,6 +102,8 @@ class ClassesPanel(QWidget):
             self.view.scrollTo(place)
             self.view.setFocus()
             self.view.edit(place)
+            for field in self.view.findChildren(QLineEdit):
+                field.setFont(self.view.font())  # style sheets leave it small
 
     def _add(self) -> None:
         before = {c.value for c in self._session.classes}

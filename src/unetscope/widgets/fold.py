@@ -17,6 +17,12 @@ class Fold(QCollapsible):
     def __init__(self, title: str, inner: QWidget | None = None, tip: str = "") -> None:
         super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
         self.setDuration(0)
+        head = self.toggleButton()
+        if head is not None:  # grey, so that the one blue button is the next step
+            head.setStyleSheet(
+                "QPushButton, QPushButton:checked { background-color: rgba(128, 128, 128, 50); "
+                "text-align: left; border: none; padding: 3px 6px; }"
+            )
         layout = self.layout()
         if layout is not None:
             layout.setContentsMargins(0, 0, 0, 0)  # several folds lie below each other

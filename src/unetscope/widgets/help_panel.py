@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from unetscope.widgets.keys import KeyTable
 from unetscope.widgets.looks import Tints
+
+_HELD = (
+    Qt.Key.Key_Shift,
+    Qt.Key.Key_Control,
+    Qt.Key.Key_Alt,
+    Qt.Key.Key_AltGr,
+    Qt.Key.Key_Meta,
+)
 
 
 class HelpPanel(QFrame):
@@ -36,7 +45,7 @@ class HelpPanel(QFrame):
         self.table.setText(
             f'<table cellpadding="3">{rows}</table>'
             f'<p style="color:{tints.faint}">They work over the image and in the panel. '
-            "Change them in Preferences ▸ napari-unetscope ▸ Keys.</p>"
+            "Change them in Preferences ▸ unetscope ▸ Keys.</p>"
         )
         self.setStyleSheet(
             f"HelpPanel {{ background: {tints.card}; border: 1px solid {tints.faint}; "
@@ -56,6 +65,7 @@ class HelpPanel(QFrame):
         self.show()
         self.setFocus()
 
-    def keyPressEvent(self, event: object) -> None:
-        """Any key closes it."""
-        self.hide()
+    def keyPressEvent(self, event: Any) -> None:
+        """Any key closes it, but for those that are only held down while others are pressed."""
+        if event.key() not in _HELD:
+            self.hide()

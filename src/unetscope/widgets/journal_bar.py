@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from superqt import QFlowLayout
 
 from unetscope.session.journal.status import JournalStatus
 from unetscope.widgets.looks import Tints, quiet, small_button
@@ -29,14 +30,14 @@ class JournalBar(QFrame):
         self.restore_button.clicked.connect(lambda _checked: self.restore.emit())
         self.decline_button.clicked.connect(lambda _checked: self.decline.emit())
         self._answers = QWidget()
-        row = QHBoxLayout(self._answers)
+        row = QFlowLayout(self._answers)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.offer, 1)
         row.addWidget(self.restore_button)
         row.addWidget(self.decline_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 6, 6)
         column.addWidget(self.banner)
+        column.addWidget(self.offer)
         column.addWidget(self._answers)
         self._draw()
 
@@ -56,6 +57,7 @@ class JournalBar(QFrame):
         self.banner.setText(status.banner)
         self.banner.setVisible(bool(status.banner))
         self.offer.setText(status.offer.words(time.time()) if status.offer else "")
+        self.offer.setVisible(status.offer is not None)
         self._answers.setVisible(status.offer is not None)
         self.setVisible(bool(status.banner) or status.offer is not None)
         tints = self._tints

@@ -173,6 +173,9 @@ class PaintTrainPredict(DockedPanel):
             "undo": bench.strokes.undo,
             "redo": bench.strokes.redo,
             "next": bench.advisor.go_to_next,
+            "back": bench.advisor.go_back,
+            "next_image": lambda: bench.step_image(1),
+            "previous_image": lambda: bench.step_image(-1),
         }
         keyboard = Keyboard(self._viewer, self, bench.choose_place, calls)
         keyboard.tell(

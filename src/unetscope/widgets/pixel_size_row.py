@@ -43,7 +43,7 @@ class PixelSizeRow(QWidget):
         self.set_button = small_button("Set", "Take this pixel size.")
         self.set_button.clicked.connect(lambda _checked: self._set())
         self.draw_button = small_button(
-            "Draw along the scale bar", "Draw a line over the scale bar, then say how long it is."
+            "Scale bar …", "Draw a line over the scale bar, then say how long it is."
         )
         self.draw_button.clicked.connect(lambda _checked: self._draw())
         self.cancel_button = small_button("Cancel", "Leave the size as it is.")

@@ -69,6 +69,9 @@ class PlotPanel(QWidget):
             if int(gone.split()[1]) not in scored:
                 self._lines.pop(gone).clear()
         self._dice.setVisible(bool(scored))
+        time = self._loss.getAxis("bottom")
+        time.setStyle(showValues=not scored)
+        time.showLabel(not scored)
         self.legend.setText(self._legend(sorted(scored)))
         self._size(with_dice=bool(scored))
 
@@ -104,7 +107,8 @@ class PlotPanel(QWidget):
                 axis.setStyle(tickFont=self.legend.font())
                 axis.enableAutoSIPrefix(False)
         self._loss.getAxis("bottom").setStyle(showValues=False, tickLength=0)
-        self._dice.setLabel("bottom", "seconds of training", **words)
+        for plot in (self._loss, self._dice):
+            plot.setLabel("bottom", "seconds of training", **words)
 
     def _draw(
         self,
@@ -129,7 +133,7 @@ class PlotPanel(QWidget):
 
     def _legend(self, scored: list[int]) -> str:
         """One line of coloured words, with the newest (at last, the best) figures."""
-        parts = ["<b>—</b> loss"]
+        parts = ["<b>—</b> loss of a round (thin: of a step)"]
         if self._session.curves.validation_loss:
             parts.append("<b>- -</b> held back")
         newest = self._session.curves.dice[-1][1] if self._session.curves.dice else {}

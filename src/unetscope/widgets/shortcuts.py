@@ -1,7 +1,8 @@
 """Keys that work while the image has the focus, and in the window.
 
-They are bound on the viewer and on image, strokes and answer layers, where napari would otherwise
-change its tool: a digit chooses a class whichever of them is active. Other layers keep their keys.
+They are bound on the viewer and on image and labels layers, where napari would otherwise change its
+tool: a digit chooses a class whichever of them is active, also the hidden truth of a sample. Other
+layers keep their keys.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QWidget
@@ -126,7 +127,7 @@ class Shortcuts:
         self._shortcuts.clear()
 
     def _consider(self, layer: Any) -> None:
-        if isinstance(layer, Image) or role_of(layer):
+        if isinstance(layer, Image | Labels) or role_of(layer):
             self.bind_layer(layer)
 
     def _inserted(self, event: Any) -> None:

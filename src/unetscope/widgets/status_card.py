@@ -173,5 +173,7 @@ class _Details(QFrame):
     def tell(self, text: str, width_px: int) -> None:
         """Say this, as wide as the card."""
         self.text.setText(text)
-        self.setFixedWidth(max(width_px, 10 * line_px(self.text)))
+        wide = max(width_px, 10 * line_px(self.text))
+        self.setFixedWidth(wide)
+        self.text.setMinimumHeight(self.text.heightForWidth(wide - 24))
         self.adjustSize()

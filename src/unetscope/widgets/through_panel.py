@@ -30,6 +30,7 @@ class ThroughPanel(QWidget):
         self.reach.setRange(1, 100)
         self.reach.setValue(3)
         self.reach.setPrefix("± ")
+        self.unit = QLabel("planes")
         self.reach.setToolTip("How many planes to both sides of this one.")
         self.accept = small_button("Accept", "Take the proposal over into the labels, as one edit.")
         self.discard = small_button("Discard", "Remove the proposal.")
@@ -39,7 +40,7 @@ class ThroughPanel(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(4, 0, 0, 0)
         for widgets in (
-            (self.interpolate, self.back, self.forth, self.propagate, self.reach),
+            (self.interpolate, self.back, self.forth, self.propagate, self.reach, self.unit),
             (self.accept, self.discard),
         ):
             row = QFlowLayout()  # beside each other where there is room, else below

@@ -65,15 +65,18 @@ class ViewPanel(QWidget):
             switch.toggled.connect(signal)
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
-        self.opacity.setMinimumWidth(40)  # so that the row fits a narrow panel in a large font
+        self.opacity.setMinimumWidth(80)
         self.opacity.valueChanged.connect(self._opacity_moved)
         self.percent = QLabel()
-        below = QHBoxLayout()
+        strength = QWidget()
+        beside = QHBoxLayout(strength)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.addWidget(self.opacity, 1)
+        beside.addWidget(self.percent)
+        below = QFlowLayout()
         below.setSpacing(4)
-        below.addWidget(self.outlines)
-        below.addWidget(self.hide_button)
-        below.addWidget(self.opacity, 1)
-        below.addWidget(self.percent)
+        for part in (self.outlines, self.hide_button, strength):
+            below.addWidget(part)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(shows)
@@ -104,6 +107,7 @@ class ViewPanel(QWidget):
         for widget in (self.live, self.opacity):
             widget.blockSignals(False)
         self.buttons[session.show].setChecked(True)
+        self.outlines.setEnabled(session.show is Show.MASK)  # there is nothing to outline else
         self.percent.setText(f"{round(session.opacity * 100)} %")
         self.percent.setMinimumWidth(self.percent.fontMetrics().horizontalAdvance("100 %"))
 

@@ -144,6 +144,19 @@ class Workbench(QObject):
             self._open_timer.start()
         self._moved_timer.start()
 
+    def step_image(self, step: int) -> None:
+        """The next image or the one before, of the project or of those that are open."""
+        ids = [row.image_id for row in self.project.rows()]
+        if ids:
+            shown = self.project.images.shown_id
+            at = ids.index(shown) + step if shown in ids else 0
+            self.project.images.go_to(ids[at % len(ids)])
+            return
+        keys = [image.key for image in self.session.images]
+        if self.session.image is not None and len(keys) > 1:
+            key = keys[(keys.index(self.session.image.key) + step) % len(keys)]
+            self.layers.activate(key)
+
     def read_as(self, key: str, axes: str) -> None:
         """Read a stack of planes as slices or as channels."""
         try:
