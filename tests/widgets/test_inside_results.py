@@ -292,3 +292,15 @@ def test_panels_fit_a_narrow_dock_and_follow_the_theme(panel: Any, qtbot: Any) -
     widget.set_tints(replace(DARK, text="#101010"))
     named = widget.layer if panel is AblationPanel else widget.title
     assert "#101010" in named.styleSheet()
+
+
+def test_curves_without_a_table_can_be_copied(qtbot: Any) -> None:
+    panel = ResultPanel(DARK)
+    shown_at(panel, qtbot)
+    panel.show_plot(
+        "Health", {"bottleneck": (np.array([0.5, 1.5]), np.array([3.0, 4.0]))}, "v", "n"
+    )
+    assert panel.copy.isVisible()
+    assert panel.as_csv().splitlines() == ["curve,v,n", "bottleneck,0.5,3.0", "bottleneck,1.5,4.0"]
+    panel.show_table("Other", ("a",), [(1,)])
+    assert panel.as_csv().splitlines() == ["a", "1"]

@@ -353,3 +353,20 @@ def test_both_themes_and_a_large_font_are_followed(look, qtbot) -> None:
     here.panel.resize(300, 900)
     qtbot.wait(50)
     assert here.panel.minimumSizeHint().width() <= 400
+
+
+def test_an_answer_goes_with_its_network_and_with_its_tool(look: Any, qtbot: Any) -> None:
+    panel = look()
+    inside = panel.inside
+    qtbot.waitUntil(lambda: inside.glass is not None and not panel.inspector.busy, timeout=30000)
+    panel.inspector.questions.health()
+    qtbot.waitUntil(
+        lambda: inside.shown is not None and inside.shown.plot is not None, timeout=30000
+    )
+    panel.ask_panel.unfolding["Which class? …"].setChecked(True)
+    assert inside.shown is None and panel.answer_panel.result.title.text() == ""
+    panel.answer_panel.say("3 files in somewhere.")
+    panel.inspector.networks.add("other", torch.nn.Conv2d(1, 2, 3))
+    qtbot.waitUntil(lambda: inside.source != "" and not panel.inspector.busy, timeout=30000)
+    qtbot.waitUntil(lambda: panel.answer_panel.result.title.text() == "", timeout=5000)
+    assert inside.shown is None

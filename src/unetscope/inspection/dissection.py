@@ -219,9 +219,10 @@ def _labelled(
     values = painted[tuple(points.T)].astype(np.int64)
     found = np.unique(values)
     if len(found) < 2:
+        counted = "1 class is" if len(found) == 1 else "no classes are"
         raise LabelError(
-            f"{len(found)} class(es) are painted; paint at least two, so that there is something "
-            "on which a channel should not fire."
+            f"{counted} painted; paint at least two, so that there is something on which a channel "
+            "should not fire."
         )
     return points, values
 

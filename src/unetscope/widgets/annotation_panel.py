@@ -153,6 +153,11 @@ class AnnotationPanel(QWidget):
             "QWidget#meanings { background: transparent; }"
         )
 
+    @property
+    def asking(self) -> bool:
+        """Whether a question waits for its answer."""
+        return self._asked is not None
+
     # ---- the card
 
     def tell(self, text: str, *, failed: bool = False) -> None:

@@ -137,6 +137,7 @@ class DockedPanel(QWidget):
         dock, window = self._dock(), self.window()
         if dock is None or not isinstance(window, QMainWindow):
             return
+        dock.setWindowTitle(dock.windowTitle().partition(" (")[0])  # tabs cut what is longer
         for other in window.findChildren(DockedPanel):
             beside = other._dock()
             if other is self or beside is None or beside.isHidden() or beside.isFloating():

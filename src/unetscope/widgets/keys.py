@@ -29,7 +29,7 @@ ACTIONS = (
     Action("smaller_brush", "[", "Smaller brush", "The brush shrinks by a fifth."),
     Action("larger_brush", "]", "Larger brush", "The brush grows by a fifth."),
     Action("pan", "Space", "Move the image", "Held down, the mouse moves the image.", fixed=True),
-    Action("undo", "Z", "Undo", "Takes back the newest edit of the strokes, even an old one."),
+    Action("undo", "Z", "Undo", "Takes back the newest edit, also of an earlier day."),
     Action("redo", "Shift-Z", "Redo", "Does again what was taken back."),
     Action("next", "N", "Label here next", "Goes to the place where a stroke helps most."),
     Action("back", "Shift-N", "Back from there", "Shows again what was on screen before."),

@@ -114,6 +114,7 @@ class PaintTrainPredict(DockedPanel):
         self.journal_bar.decline.connect(bench.strokes.decline)
         labels = self.projects.labels
         self.projects.files.asked.connect(lambda _: self.bring_into_view(labels))
+        self.projects.told.connect(lambda: self.bring_into_view(labels))
         self.image_panel.chosen.connect(bench.choose_image)
         self.image_panel.read_as.connect(bench.read_as)
         self.image_panel.origin = bench.sizes.origin

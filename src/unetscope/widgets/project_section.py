@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from unetscope.session.connections import Connections
 from unetscope.session.project.recent import recent_projects
@@ -17,7 +18,9 @@ from unetscope.widgets.workbench import Workbench
 
 
 class ProjectSection(QObject):
-    """Two panels for the window to lay out: ``project`` and ``labels``."""
+    """Two panels for the window to lay out, ``project`` and ``labels``; ``told`` brings news."""
+
+    told = Signal()
 
     def __init__(self, work: Workbench, tints: Tints, parent: QObject) -> None:
         super().__init__(parent)
@@ -67,7 +70,15 @@ class ProjectSection(QObject):
         panel.confirmed.connect(files.confirm)
         files.asked.connect(panel.ask)
         files.told.connect(panel.tell)
+        for told in (files.told, files.failed):
+            told.connect(lambda _text: self.told.emit())
+        self._connections.connect(self._work.session.events.image, self._image_changed)
         files.failed.connect(lambda text: panel.tell(text, failed=True))
+
+    def _image_changed(self, _image: Any) -> None:
+        """What came of another image's files is no news any more."""
+        if not self.labels.asking:
+            self.labels.dismiss()
 
     def _image_file(self) -> Path | None:
         image = self._work.session.image

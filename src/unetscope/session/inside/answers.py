@@ -63,12 +63,13 @@ class Table:
 
 @dataclass(frozen=True, eq=False)
 class Plot:
-    """Curves: name -> (x, y); ``bars`` draws the first one as a histogram."""
+    """Curves: name -> (x, y); with ``points`` nothing is drawn between what was measured."""
 
     series: Mapping[str, tuple[np.ndarray, np.ndarray]]
     x_label: str
     y_label: str
     log: bool = False
+    points: bool = False
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) 
         ),
     )
     errors = np.array([float(e.relative_error) for e in found])
-    plot = Plot({"relative error": (np.asarray(shifts, float), errors)}, "shift (px)", "error")
+    measured = {"relative error": (np.asarray(shifts, float), errors)}
+    plot = Plot(measured, "shift (px)", "error", points=True)
     where = layer or "The answer"
     if all(one.exact for one in found):
         text = f"{where} moves with the image: the error is exactly zero at every shift."
@@ -112,7 +113,7 @@ def ask_health(
     """Dead channels, checkerboards, misregistered skips, and whether the field is large enough."""
     from unetscope.inspection.health import health
 
-    yield Working("Looking for trouble")
+    yield Working("Checking its health")
     painted = in_input(glass, labels) if labels is not None else None
     found = health(
         glass.net,

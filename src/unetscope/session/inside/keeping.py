@@ -45,7 +45,9 @@ def write_view(kept: Kept, folder: Path) -> Iterator[Any]:
 
     shown = kept.shown
     if not shown.pictures:
-        raise ImageError(f"“{shown.title}” has no picture to export; its table can be copied.")
+        raise ImageError(
+            f"“{shown.title}” has no picture to export; “Copy table” copies its numbers."
+        )
     yield Working("Exporting")
     written = export_view(_view(kept, folder), folder)
     said = f"{len(written)} files in {folder}: {', '.join(path.name for path in written)}."

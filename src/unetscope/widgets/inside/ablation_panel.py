@@ -60,6 +60,7 @@ class AblationPanel(QWidget):
         self._group = QButtonGroup(self)
         for button in self.kinds.values():
             self._group.addButton(button)
+            button.setStyleSheet("QRadioButton { margin-right: 10px; }")  # of the next circle
         self.kinds[SKIP].setToolTip("A skip connection, which hands on a map of the way down.")
         self.kinds[CHANNEL].setToolTip("One feature map of the layer chosen above.")
         self.kinds[KERNEL].setToolTip("One kernel of that layer: one output, one input channel.")

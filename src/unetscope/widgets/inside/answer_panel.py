@@ -10,6 +10,7 @@ from superqt import QFlowLayout
 
 from unetscope.session.inside.answers import Pick, Shown
 from unetscope.widgets.inside.result_panel import ResultPanel
+from unetscope.widgets.inside.result_plots import LINE, POINTS, Series
 from unetscope.widgets.looks import Tints, small_button
 
 KINDS = {
@@ -29,6 +30,7 @@ class AnswerPanel(QWidget):
     def __init__(self, inspector: Any, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._inspector, self._inside = inspector, inspector.inside
+        self._source = ""
         self.result = ResultPanel(tints)
         self.result.row_chosen.connect(self._picked)
         self.save = small_button(
@@ -63,6 +65,9 @@ class AnswerPanel(QWidget):
     def refresh(self, changed: str) -> None:
         """Show the state."""
         self.setVisible(self._inside.glass is not None)
+        if self._inside.source != self._source:  # what was told was of another network
+            self._source = self._inside.source
+            self.result.clear()
         self.follow.blockSignals(True)
         self.follow.setChecked(self._inside.follow)
         self.follow.setVisible(self._inside.source.startswith("model:"))
@@ -82,9 +87,11 @@ class AnswerPanel(QWidget):
             self.result.clear()
         if shown.plot is not None:
             plot = shown.plot
-            self.result.show_plot(
-                shown.title, dict(plot.series), plot.x_label, plot.y_label, plot.log
-            )
+            kind = POINTS if plot.points else LINE
+            series = [
+                Series(name, x.tolist(), y.tolist(), kind) for name, (x, y) in plot.series.items()
+            ]
+            self.result.show_plot(shown.title, series, plot.x_label, plot.y_label, plot.log)
         if shown.table is not None:
             table = shown.table
             self.result.show_table(

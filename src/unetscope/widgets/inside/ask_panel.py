@@ -122,6 +122,7 @@ class AskPanel(QWidget):
                 button.setChecked(False)
         self._panels[name].setVisible(on)
         if on:
+            self._inside.shown = None  # an answer of another tool is none of this one
             self.unfolded.emit(self._panels[name])
 
     def _apply_kernel(self, kernel: Any, out: int, inp: int | None) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from unetscope.errors import UnetscopeError
 from unetscope.session.connections import Connections
@@ -58,6 +58,7 @@ class Inspector(QObject):
         self.measuring = Measuring(self.inside, self.probe, self)
         self.own_contrast = False
         self._closed = False
+        self._opened_source = ""  # of the glass that is looked at
         self._connections = Connections()
         self.opening, self.showing = Lane(self), Lane(self)
         self.questions = Questions(self, self)
@@ -124,7 +125,7 @@ class Inspector(QObject):
             self.tell(error, "Opening")
             return
         inside.opening = True
-        self._start(self.opening, partial(open_subject, chosen))
+        self._start(self.opening, partial(open_subject, chosen), inside.source)
 
     def _opened(self, ticket: Any, event: Any) -> None:
         inside = self.inside
@@ -137,11 +138,22 @@ class Inspector(QObject):
         inside.message = (
             Message(glass.note[:1].upper() + glass.note[1:] + ".") if glass.note else None
         )
+        if ticket is not None and inside.glass is not None and ticket != self._opened_source:
+            self._drop_answers()
+        self._opened_source = inside.source
         if not has_places(glass, inside.layer):
             inside.layer = first_layer(glass)
         inside.glass = glass
         self.renew_maps()
         self.probe.redraw_soon()
+
+    def _drop_answers(self) -> None:
+        """What was shown of another network goes; feature maps that were in sight come anew."""
+        in_sight = self._maps_in_sight()
+        self.inside.shown = None
+        self.pictures.clear()
+        if in_sight:
+            QTimer.singleShot(0, self.show_maps)
 
     # ---- layers, channels, points
 

@@ -12,7 +12,7 @@ from unetscope.errors import ModelError
 from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.microscope_panel import MicroscopePanel
 from unetscope.widgets.inside.strongest_panel import StrongestPanel
-from unetscope.widgets.looks import Tints, small_button
+from unetscope.widgets.looks import Tints, quiet, small_button
 
 
 class LookPanel(QWidget):
@@ -29,6 +29,9 @@ class LookPanel(QWidget):
         self.strongest = StrongestPanel(tints)
         self.strongest.chosen.connect(inspector.choose_channel)
         self.strongest.hide()
+        self.caption = quiet(QLabel())
+        self.caption.setText("Bar: how far above its own mean. Number: its value here.")
+        self.caption.hide()
         self.microscope = MicroscopePanel(tints)
         self.microscope.hide()
         layout = QVBoxLayout(self)
@@ -37,6 +40,7 @@ class LookPanel(QWidget):
         layout.addLayout(self._button_row(tints))
         layout.addLayout(self._choice_row())
         layout.addWidget(self.strongest)
+        layout.addWidget(self.caption)
         layout.addWidget(self.microscope)
         inspector.probe.strongest.connect(self._show_strongest)
         inspector.probe.arithmetic.connect(self._show_arithmetic)
@@ -129,6 +133,7 @@ class LookPanel(QWidget):
         self.channel.setValue(self._inside.channel)
         self.channel.blockSignals(False)
         self.strongest.setVisible(self._inside.probing)
+        self.caption.setVisible(self._inside.probing)
         if changed in ("layer", "glass"):
             self.strongest.show_channels([])
 

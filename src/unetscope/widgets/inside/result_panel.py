@@ -38,6 +38,8 @@ class ResultPanel(QWidget):
     def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tints = tints
+        self._curves: tuple[Series, ...] = ()
+        self._axis_names = ("x", "y")
         self.title = quiet(QLabel())
         self.text = quiet(QLabel())
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -128,7 +130,9 @@ class ResultPanel(QWidget):
         if isinstance(series, Mapping):
             series = [Series(name, x, y) for name, (x, y) in series.items()]
         self.plot.draw(series, x_label, y_label, log)
+        self._curves, self._axis_names = tuple(series), (x_label, y_label)
         self.plot.setVisible(True)
+        self.copy.setVisible(True)
 
     def show_text(self, title: str, text: str) -> None:
         """Show a few words."""
@@ -137,12 +141,23 @@ class ResultPanel(QWidget):
         self.text.setVisible(bool(text))
 
     def as_csv(self) -> str:
-        """The table as it is sorted now, with all digits."""
+        """The table as it is sorted now, or the curves where there is none, with all digits."""
+        if not self.table.isVisibleTo(self):
+            return self._curves_as_csv()
         order = [
             self.sorted.mapToSource(self.sorted.index(row, 0)).row()
             for row in range(self.sorted.rowCount())
         ]
         return as_csv(self.rows.columns, [self.rows.rows[row] for row in order])
+
+    def _curves_as_csv(self) -> str:
+        x_name, y_name = self._axis_names
+        rows = [
+            Row((one.name, float(x), float(y)))
+            for one in self._curves
+            for x, y in zip(one.x, one.y, strict=True)
+        ]
+        return as_csv(("curve", x_name, y_name), rows)
 
     def copy_table(self) -> None:
         """Put the table into the clipboard as CSV."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from unetscope.errors import ImageError
 from unetscope.session.inside.keeping import Kept, write_report, write_view
+from unetscope.widgets.folders import file_of, start_folder, used_folder
 from unetscope.widgets.job_runner import JobEnded, Lane
 
 
@@ -33,8 +34,11 @@ class Saving(QObject):
 
     def export(self) -> None:
         """Ask for a folder and write what is shown into it."""
-        folder = QFileDialog.getExistingDirectory(None, "Export what is shown into a folder")
+        folder = QFileDialog.getExistingDirectory(
+            self._window(), "Export what is shown into a folder", str(self._start_folder())
+        )
         if folder:
+            used_folder("inside", Path(folder) / "view")
             self.export_to(Path(folder))
 
     def export_to(self, folder: Path) -> None:
@@ -49,8 +53,12 @@ class Saving(QObject):
 
     def report(self) -> None:
         """Ask for a file and write the report."""
-        chosen, _ = QFileDialog.getSaveFileName(None, "Report", "report.html", "Web page (*.html)")
+        start = str(self._start_folder() / "report.html")
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._window(), "Report", start, "Web page (*.html)"
+        )
         if chosen:
+            used_folder("inside", Path(chosen))
             self.report_to(Path(chosen))
 
     def report_to(self, path: Path) -> None:
@@ -63,6 +71,16 @@ class Saving(QObject):
         self._start(
             partial(write_report, inside.glass, inside.image, labels, inside.point, effective, path)
         )
+
+    def _window(self) -> QWidget | None:
+        """The panel, so that a dialog has the colours of the window."""
+        parent = self.parent()
+        return parent if isinstance(parent, QWidget) else None
+
+    def _start_folder(self) -> Path:
+        image = self._inspector.inside.image
+        layer = self._inspector.layers.layer(image.key) if image is not None else None
+        return start_folder("inside", file_of(layer))
 
     def _start(self, job: Any) -> None:
         self._inspector.inside.message = None

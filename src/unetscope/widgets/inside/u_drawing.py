@@ -15,7 +15,7 @@ from unetscope.widgets.looks import Tints, line_px
 if TYPE_CHECKING:
     from unetscope.inspection.diagram import Diagram, Stage
 
-_HINT = "In a box: channels. Below it: receptive field."
+_HINT = "In a box: channels. Below it: receptive field in px."
 _SHARED = "Dashed: the same weights once more."
 _KEYS = {
     Qt.Key.Key_Left: "left",
