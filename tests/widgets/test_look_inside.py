@@ -356,8 +356,8 @@ def test_both_themes_and_a_large_font_are_followed(look, qtbot) -> None:
 
 
 def test_an_answer_goes_with_its_network_and_with_its_tool(look: Any, qtbot: Any) -> None:
-    panel = look()
-    inside = panel.inside
+    opened = look()
+    panel, inside = opened.panel, opened.inside
     qtbot.waitUntil(lambda: inside.glass is not None and not panel.inspector.busy, timeout=30000)
     panel.inspector.questions.health()
     qtbot.waitUntil(

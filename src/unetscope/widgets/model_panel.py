@@ -134,12 +134,16 @@ class ModelPanel(QWidget):
         if current is not None:
             parts.append(f"version {current.number} of {session.versions.last_number}")
             if session.model and session.model.model.can_answer and not session.model.saved:
-                parts.append("● not saved")
+                parts[-1] += " ● not saved"
             when = current.made_at.replace("T", " ")[:16]
-            self.version.setToolTip(f"{current.note[:1].upper()}{current.note[1:]}, {when}")
+            ran_on = f", {_device_words(session.device)}" if session.device else ""
+            note = f"{current.note[:1].upper()}{current.note[1:]}"
+            self.version.setToolTip(f"{note}, {when}{ran_on}")
         elif session.opening_model:
             parts.append("opening …")
-        if session.device:
+        if session.device and "not saved" not in "".join(
+            parts
+        ):  # one line; the tooltip has it, too
             parts.append(_device_words(session.device))
         self.version.setText(" · ".join(parts))
         self._tell_about_device(session.device)

@@ -30,6 +30,10 @@ class PixelSizeRow(QWidget):
         self._drawing = False
         self.button = small_button("", "The size of a pixel: click to type it or to draw it.")
         self.button.setCheckable(True)
+        self.button.setStyleSheet(  # what unfolds is no main action, so it is never blue
+            "QPushButton, QPushButton:checked { text-align: left; padding: 3px 8px; "
+            "background-color: rgba(128, 128, 128, 50); }"
+        )
         self.button.toggled.connect(self._unfold)
         self.before, self.after = QLabel(), QLabel()
         self.number = QLineEdit()
@@ -69,9 +73,12 @@ class PixelSizeRow(QWidget):
         words = pixel_size_in_words(image) if image is not None else ""
         known = f"{words} ({origin})" if words and origin else words
         self.button.setText(known or "pixel size not known")
+        if words and image is not None and image.pixel_size and not self.button.isChecked():
+            self.number.setText(f"{image.pixel_size[-1]:.6g}")
+            self.unit.setCurrentText(image.unit or UNITS[0])
         line = line_px(self)
         self.number.setFixedWidth(self.fontMetrics().horizontalAdvance("0000.0000") + line)
-        self.unit.setFixedWidth(self.fontMetrics().horizontalAdvance("mm") + 3 * line)
+        self.unit.setFixedWidth(self.fontMetrics().horizontalAdvance("mm") + 5 * line)
 
     def fold(self) -> None:
         """Fold the fields away, with nothing changed."""

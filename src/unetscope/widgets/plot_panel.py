@@ -133,9 +133,9 @@ class PlotPanel(QWidget):
 
     def _legend(self, scored: list[int]) -> str:
         """One line of coloured words, with the newest (at last, the best) figures."""
-        parts = ["<b>—</b> loss of a round (thin: of a step)"]
+        parts = ["<b>—</b>&nbsp;loss"]
         if self._session.curves.validation_loss:
-            parts.append("<b>- -</b> held back")
+            parts.append("<b>-&nbsp;-</b>&nbsp;held&nbsp;back")
         newest = self._session.curves.dice[-1][1] if self._session.curves.dice else {}
         training = self._session.training
         if training.phase is Phase.IDLE and training.validation is not None:

@@ -70,7 +70,7 @@ class ViewPanel(QWidget):
         self.percent = QLabel()
         strength = QWidget()
         beside = QHBoxLayout(strength)
-        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setContentsMargins(6, 0, 0, 0)
         beside.addWidget(self.opacity, 1)
         beside.addWidget(self.percent)
         below = QFlowLayout()
