@@ -217,12 +217,3 @@ def test_a_key_leads_back_from_a_place(open_window: Open, qtbot: Any) -> None:
     press(opened.viewer, "Shift+N")
     assert tuple(camera.center)[-2:] == (33.0, 44.0) and camera.zoom == 1.5
     assert opened.layer("paint here") is None
-
-
-def test_naparis_line_of_help_does_not_speak_of_digits_that_choose_classes(
-    open_window: Open,
-) -> None:
-    opened = open_window()
-    opened.window.bench.paint_with(1)
-    assert "use <" not in opened.viewer.help
-    assert "1–9 choose a class" in opened.viewer.help

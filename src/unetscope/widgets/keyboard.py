@@ -9,7 +9,6 @@ from typing import Any
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
-from unetscope.session.connections import Connections
 from unetscope.widgets.help_panel import HelpPanel
 from unetscope.widgets.keys import KeyTable, chosen_keys
 from unetscope.widgets.looks import Tints
@@ -45,9 +44,6 @@ class Keyboard(QObject):
         calls = {**calls, "help": self.card.toggle}
         self.shortcuts = Shortcuts(viewer, self.keys, choose_place, calls)
         self.shortcuts.add_to(window)
-        self._viewer = viewer
-        self._connections = Connections()
-        self._connections.connect(viewer.events.help, self._help_changed)
         self._shown: list[Callable[[KeyTable], None]] = []
         self._tints: Tints | None = None
 
@@ -55,7 +51,6 @@ class Keyboard(QObject):
         """Give napari its keys back."""
         with suppress(RuntimeError):  # closing napari may have deleted it with the window
             self.card.hide()
-        self._connections.close()
         self.shortcuts.close()
 
     def tell(self, *show_keys: Callable[[KeyTable], None]) -> None:
@@ -68,12 +63,6 @@ class Keyboard(QObject):
         """Follow the theme."""
         self._tints = tints
         self.card.fill(self.keys, tints)
-
-    def _help_changed(self, event: Any) -> None:
-        """napari's line would say what digits do there; here they choose classes."""
-        if "use <" in self._viewer.help:
-            undo, card = self.keys.shown("undo"), self.keys.shown("help")
-            self._viewer.help = f"1–9 choose a class, {undo} undoes, {card} shows every key"
 
     def take(self, wishes: dict[str, str]) -> tuple[str, ...]:
         """Take the keys of the preferences; return why some were refused."""

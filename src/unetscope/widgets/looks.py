@@ -28,6 +28,18 @@ _COLOR_WORDS = {
     "#56B4E9": "light blue",
     "#D55E00": "red orange",
     "#882255": "wine",
+    "#004B00": "dark green",
+    "#0000C8": "deep blue",
+    "#96FAAF": "mint",
+    "#9664FA": "violet",
+    "#C80032": "red",
+    "#FAC8FA": "pale pink",
+    "#4B4B7D": "slate",
+    "#96AF64": "olive",
+    "#C819AF": "magenta",
+    "#967D4B": "brown",
+    "#FAAFAF": "salmon",
+    "#194BFA": "bright blue",
     "#FFFFFF": "white",
 }
 _Widget = TypeVar("_Widget", bound=QWidget)
