@@ -6,6 +6,7 @@ What is read is told by its first bytes, what is written by the suffix of its na
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,7 @@ def write_labels(
     path: str | os.PathLike[str],
     like: Micrograph | None = None,
     claim: Claim = LABELS,
+    colors: Mapping[int, str] | None = None,
 ) -> None:
     """Write labels (y, x) or (z, y, x) without loss, in the smallest dtype that holds them.
 
@@ -189,6 +191,8 @@ def write_labels(
         The image they belong to, whose pixel size and unit are written along.
     claim
         What the labels are and were made of, and whether another file may be replaced.
+    colors
+        Value -> ``#RRGGBB``; TIFF for ImageJ keeps them, so that classes are seen apart there.
 
     Raises
     ------
@@ -208,7 +212,13 @@ def write_labels(
     size = like.pixel_size[-values.ndim :] if like and like.pixel_size and fits else None
     unit = like.unit if like and fits else None
     name = f"{like.name} labels" if like and like.name else "labels"
-    write_micrograph(Micrograph(values, axes, size, unit, name), path, claim)
+    made = Micrograph(values, axes, size, unit, name)
+    if path.suffix.lower() in TIFF_SUFFIXES:
+        from unetscope.images.tiff import write_tiff
+
+        write_tiff(made, path, claim, colors if colors is not None else {})
+        return
+    write_micrograph(made, path, claim)
 
 
 _MAGIC = (

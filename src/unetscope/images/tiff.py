@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -267,11 +268,17 @@ def _size_of(
     return size, told.unit, list(told.notes)
 
 
-def write_tiff(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None:
+def write_tiff(
+    micrograph: Micrograph,
+    path: Path,
+    claim: Claim = IMAGE,
+    colors: Mapping[int, str] | None = None,
+) -> None:
     """Write OME-TIFF (name ends in .ome.tif) or TIFF that ImageJ reads, with the pixel size.
 
     What ImageJ's dialect cannot hold (other dtypes, over 4 GB) is written as OME-TIFF under the
-    name that was given.
+    name that was given. ``colors`` (value -> ``#RRGGBB``) of labels are written along for ImageJ,
+    which would show small numbers as black.
 
     Raises
     ------
@@ -292,6 +299,8 @@ def write_tiff(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> None
     )
     options = _imagej_options(micrograph) if imagej else _ome_options(micrograph)
     options["metadata"]["axes"] = axes
+    if imagej and colors is not None and micrograph.dtype.kind == "u":
+        options["metadata"] |= _lookup_table(micrograph, colors)
     photometric = "rgb" if "S" in axes else "minisblack"
     with replacing(path, claim) as temporary:
         mark = mark_text(claim.role)
@@ -327,6 +336,16 @@ def _imagej_options(micrograph: Micrograph) -> dict[str, Any]:
         if "z" in sizes:
             metadata["spacing"] = sizes["z"]
     return options
+
+
+def _lookup_table(micrograph: Micrograph, colors: Mapping[int, str]) -> dict[str, Any]:
+    """ImageJ's colours and display range, in which every value up to 255 has its own colour."""
+    table = np.tile(np.linspace(96, 255, 256).astype(np.uint8), (3, 1))  # values without a colour
+    table[:, 0] = 0
+    for value, color in colors.items():
+        if 0 < value < 256 and re.fullmatch("#[0-9a-fA-F]{6}", color):
+            table[:, value] = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+    return {"LUTs": [table], "Ranges": (0.0, 255.0), "min": 0.0, "max": 255.0}
 
 
 def _ome_options(micrograph: Micrograph) -> dict[str, Any]:

@@ -447,16 +447,18 @@ def _mapped(
 def write_mask(
     annotations: Annotations, path: Path, claim: Claim = LABELS, like: Micrograph | None = None
 ) -> None:
-    """Write the labels as TIFF, PNG or BMP; names, colours and objects have no place there.
+    """Write the labels as TIFF, PNG or BMP; names and objects have no place there.
 
-    ``like`` is the image they belong to, whose pixel size is written along.
+    ``like`` is the image they belong to, whose pixel size is written along. TIFF keeps the colours
+    of the classes for ImageJ.
 
     Raises
     ------
     OutputError
         If the format cannot hold the labels, or the file cannot be written.
     """
-    write_labels(annotations.labels, path, like, claim)
+    colors = {c.value: c.color for c in annotations.classes}
+    write_labels(annotations.labels, path, like, claim, colors)
 
 
 def _listed(files: Sequence[Path]) -> str:
