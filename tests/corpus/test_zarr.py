@@ -128,7 +128,8 @@ def test_label_images_of_other_programs_keep_their_name_and_their_numbers(
     path = with_labels(name, "instances")(tmp_path)
     before = on_disk(path)
     for _ in range(2):  # the second time replaces ours
-        write_annotations(as_annotations(LABELS, (), OBJECTS * (LABELS > 0)), path)
+        told = write_annotations(as_annotations(LABELS, (), OBJECTS * (LABELS > 0)), path)
+        assert "unetscope_classes" in told[0]
     after = on_disk(path)
     changed = {name for name in before if after.get(name) != before[name]}
     assert changed == {"labels/zarr.json"}

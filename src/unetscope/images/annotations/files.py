@@ -179,7 +179,8 @@ def write_annotations(
     Returns
     -------
     tuple of str
-        What the format could not keep, as :func:`lost_in` tells it.
+        What the format could not keep, as :func:`lost_in` tells it, and that a label image of
+        another program kept its name.
 
     Raises
     ------
@@ -200,8 +201,8 @@ def write_annotations(
         from unetscope.images.annotations.ome_label_writer import write_ome_labels
 
         writers[wanted] = write_ome_labels
-    writers[wanted](annotations, path, claim)
-    return lost_in(wanted, annotations)
+    told = writers[wanted](annotations, path, claim) or ()
+    return (*told, *lost_in(wanted, annotations))
 
 
 def _format_to_write(path: Path, format: str | None) -> str:
