@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from unetscope import Segmenter, terminal
 from unetscope.cli import app
 from unetscope.images.claims import Role, mark_of
-from unetscope.images.files import read_labels, write_labels
+from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.terminal import Asker
 
@@ -231,3 +231,42 @@ def test_an_answer_that_does_not_settle_it_is_not_asked_for_ever(
 
     with pytest.raises(Undecided):
         Asker(Answers(), may_ask=True).read(never)
+
+
+def test_what_reading_noted_is_said_and_kept_with_the_result(model: Path, tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "two.tif") as out:
+        out.write(GREY[:8, :8])
+        out.write(GREY)
+    notes = read_micrograph(tmp_path / "two.tif").notes
+    assert notes
+    done = predict(model, tmp_path / "two.tif", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert " ".join(notes[0].split()) in said(done)
+    with tifffile.TiffFile(tmp_path / "out" / "two_labels.tif") as tif:
+        kept = tif.imagej_metadata["Info"]
+    assert notes[0] in kept and "predicted by the model 'general-fast'" in kept
+
+
+@pytest.mark.parametrize("high", [1, 255])
+def test_a_mask_of_two_values_is_learned_from_once_0_has_a_meaning(
+    high: int, tmp_path: Path
+) -> None:
+    folder = a_folder(tmp_path, "a.tif")
+    Image.fromarray(np.uint8(PAINTED > 0) * np.uint8(high)).save(folder / "m.png")
+    done = train(tmp_path, folder / "a.tif", folder / "m.png")
+    assert done.exit_code == 2
+    assert "--zero background" in said(done) and "--zero unlabelled" in said(done)
+    done = train(tmp_path, folder / "a.tif", folder / "m.png", "--zero", "background")
+    assert done.exit_code == 0, done.output
+
+
+def test_unnamed_pages_are_asked_for_by_name_and_option(model: Path, tmp_path: Path) -> None:
+    folder = a_folder(tmp_path, "plane.tif")
+    tifffile.imwrite(folder / "pages.tif", np.stack([GREY] * 12), metadata=None)
+    done = predict(model, folder / "pages.tif", "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "pages.tif" in said(done) and "--axes zyx" in said(done)
+    done = predict(model, folder, "--out", tmp_path / "out", "--axes", "zyx")
+    assert done.exit_code == 0, done.output
+    assert read_labels(tmp_path / "out" / "pages_labels.tif").shape == (12, 64, 80)
+    assert read_labels(tmp_path / "out" / "plane_labels.tif").shape == (64, 80)
