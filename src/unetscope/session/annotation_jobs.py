@@ -110,9 +110,14 @@ def exported(request: ExportRequest, path: Path, format: str) -> Iterator[Export
     """Write the labels or the answer of an image, with its pixel size where the format has one."""
     claim = Claim(request.role, inputs_of(request.source))
     if format == "mask":
-        write_labels(request.labels, path, like=request.like, claim=claim)
+        colors = {c.value: c.color for c in request.classes}
+        write_labels(request.labels, path, like=request.like, claim=claim, colors=colors)
     else:
-        write_annotations(as_annotations(request.labels, request.classes), path, format, claim)
+        annotations = as_annotations(request.labels, request.classes)
+        named = request.source.name if request.source is not None else request.like.name
+        write_annotations(
+            annotations, path, format, claim, image_name=named or None, like=request.like
+        )
     yield Exported(path, _what(request, path))
 
 

@@ -200,7 +200,7 @@ def write_annotations(
     if wanted == "ome-zarr":
         from unetscope.images.annotations.ome_label_writer import write_ome_labels
 
-        writers[wanted] = write_ome_labels
+        writers[wanted] = partial(write_ome_labels, like=like)
     told = writers[wanted](annotations, path, claim) or ()
     return (*told, *lost_in(wanted, annotations))
 

@@ -35,9 +35,14 @@ _MOST_TOLD = 6
 
 
 def write_ome_labels(
-    annotations: Annotations, path: Path, claim: Claim = LABELS
+    annotations: Annotations,
+    path: Path,
+    claim: Claim = LABELS,
+    like: Micrograph | None = None,
 ) -> tuple[str, ...]:
     """Write labels into the OME-Zarr image at ``path``, or where there is none a label image.
+
+    ``like`` is the image they belong to, whose pixel size a label image of its own gets.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def write_ome_labels(
             if is_image and mark_of(path) in (None, Role.IMAGE):
                 return _into_image(annotations, path, claim)
             _refuse_what_holds_images(path, told)
-    form = _Form(annotations.labels.ndim, None, 3)
+    form = _Form(annotations.labels.ndim, like, 3)
     with replacing(path, claim) as temporary:
         objects = None if annotations.instances is None else OBJECTS
         _write_image(temporary, annotations, form, claim, objects)
