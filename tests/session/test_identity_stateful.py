@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -46,6 +47,17 @@ from unetscope.session.state import STARTING_CLASSES
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 MOST_LAYERS = 4  # images open at a time
 Group = tuple[str, str]  # content, axes
+Stroke = tuple[int, int, tuple[float, ...], int]  # image, value, place, size
+some_strokes = st.lists(
+    st.tuples(
+        st.integers(0, 9),
+        st.integers(1, 2),
+        st.tuples(*[st.sampled_from([0.0, 0.3, 0.6, 0.99])] * 3),
+        st.integers(1, 6),
+    ),
+    min_size=1,
+    max_size=3,
+)
 FOUND: Counter[str] = Counter()  # what the long form reports
 
 
@@ -212,6 +224,10 @@ class Identity(RuleBasedStateMachine):
         self.take_in(window)
         self.answer_all(window, yes)
 
+    @initialize(number=st.integers(0, 5))
+    def begin_with_an_image(self, number: int) -> None:
+        self.add_an_array(number=number, second=False, yes=True)
+
     def answer_all(self, window: Window, yes: bool) -> None:
         for key, (own, _) in list(self.open.items()):
             if own is window:
@@ -227,12 +243,12 @@ class Identity(RuleBasedStateMachine):
         self.take_in(self.windows[0])
         self.answer_all(self.windows[0], yes)
 
-    @rule(number=st.integers(0, 2))
-    def replace_a_file_by_one_of_equal_size(self, number: int) -> None:
-        self.in_file[number] = pool()[number + 3]
-
-    @rule(number=st.integers(0, 2))
-    def rename_a_file(self, number: int) -> None:
+    @rule(number=st.integers(0, 2), renamed=st.booleans())
+    def change_a_file(self, number: int, renamed: bool) -> None:
+        """Another name for it, or other pixels of equal size in it."""
+        if not renamed:
+            self.in_file[number] = pool()[number + 3]
+            return
         new = self.folder / f"renamed-{self.files[number].name}"
         if self.files[number].exists():
             self.files[number].rename(new)
@@ -319,12 +335,25 @@ class Identity(RuleBasedStateMachine):
     # ---- painting
 
     @precondition(lambda self: self.open)
-    @rule(
-        number=st.integers(0, 9),
-        value=st.integers(1, 2),
-        where=st.tuples(*[st.floats(0, 0.999)] * 3),
-        size=st.integers(1, 6),
-    )
+    @rule(strokes=some_strokes)
+    def paint_first(self, strokes: list[Stroke]) -> None:
+        self.paint_all(strokes)
+
+    @precondition(lambda self: self.open)
+    @rule(strokes=some_strokes)
+    def paint_again(self, strokes: list[Stroke]) -> None:
+        self.paint_all(strokes)
+
+    @precondition(lambda self: self.open)
+    @rule(strokes=some_strokes, axes=st.sampled_from(["cyx", "zyx"]))
+    def paint_on_a_reading(self, strokes: list[Stroke], axes: str) -> None:
+        self.read_in_another_way(number=strokes[0][0], axes=axes, yes=True)
+        self.paint_all(strokes)
+
+    def paint_all(self, strokes: list[Stroke]) -> None:
+        for stroke in strokes:
+            self.paint(*stroke)
+
     def paint(self, number: int, value: int, where: tuple[float, ...], size: int) -> None:
         key, window, reference = self.chosen(number)
         self.answer_offers(key, yes=size % 2 == 0)
