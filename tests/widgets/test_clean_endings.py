@@ -32,7 +32,7 @@ def test_closing_the_viewer_during_training_ends_it(open_window: Open, qtbot: An
     jobs, start = opened.jobs, time.monotonic()
     opened.viewer.close()
     assert time.monotonic() - start < SOON_S
-    assert jobs.closed == 1
+    qtbot.waitUntil(lambda: jobs.closed == 1)
 
 
 def test_closing_a_paused_training_ends_it(open_window: Open, qtbot: Any) -> None:
@@ -42,7 +42,7 @@ def test_closing_a_paused_training_ends_it(open_window: Open, qtbot: Any) -> Non
     start = time.monotonic()
     opened.window.shut_down()
     assert time.monotonic() - start < SOON_S
-    assert opened.jobs.closed == 1
+    qtbot.waitUntil(lambda: opened.jobs.closed == 1)
 
 
 def test_removing_the_dock_widget_ends_the_training(open_window: Open, qtbot: Any) -> None:

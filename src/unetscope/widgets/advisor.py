@@ -64,7 +64,7 @@ class Advisor(QObject):
         self._timer.stop()
         self._round_timer.stop()
         self._connections.close()
-        self.lane.drop()
+        self.lane.close()
         self.marker.clear()
 
     @property

@@ -49,13 +49,15 @@ class AnnotationFiles(QObject):
         self._session, self._layers, self._results = session, layers, results
         self._written = ""  # what is being written, in words
         self._named: tuple[AnnotatedClass, ...] = ()
-        self._lane = Lane(self)
-        self._lane.happened.connect(self._happened)
-        self._lane.ended.connect(self._ended)
+        self._reading, self._writing = Lane(self), Lane(self, writes=True)
+        for lane in (self._reading, self._writing):
+            lane.happened.connect(self._happened)
+            lane.ended.connect(self._ended)
 
     def close(self) -> None:
-        """End without waiting."""
-        self._lane.drop()
+        """End without waiting; what is being exported is written."""
+        self._reading.close()
+        self._writing.close()
 
     def import_from(self, source: Path) -> None:
         """Read labels of the image on screen from a file or a folder."""
@@ -66,14 +68,14 @@ class AnnotationFiles(QObject):
             source, image.key, image.name, image.spatial_shape, self._session.classes
         )
         self._named = ()
-        self._lane.start(partial(imported, request), f"Importing {source.name}")
+        self._reading.start(partial(imported, request), f"Importing {source.name}")
 
     def confirm(self, asked: MeaningsWanted, meant: Mapping[int, AnnotatedClass | None]) -> None:
         """Import a mask whose values mean these classes; None is unlabelled."""
         self._named = tuple({c.value: c for c in meant.values() if c is not None}.values())
         meanings = {value: c.value if c is not None else 0 for value, c in meant.items()}
         request = replace(asked.request, meanings=meanings)
-        self._lane.start(partial(imported, request), f"Importing {request.source.name}")
+        self._reading.start(partial(imported, request), f"Importing {request.source.name}")
 
     def export_to(self, path: Path, format: str) -> None:
         """Write the labels that are painted on the image on screen."""
@@ -113,7 +115,7 @@ class AnnotationFiles(QObject):
         )
         job = partial(exported, request, path, format)
         self._written = "the labels you painted" if role is Role.LABELS else "the answer on screen"
-        self._lane.start(job, f"Saving {path.name}")
+        self._writing.start(job, f"Saving {path.name}")
 
     def _happened(self, ticket: Any, event: Any) -> None:
         match event:

@@ -71,7 +71,7 @@ class ForgettingGuard(QObject):
         """Stop."""
         self._timer.stop()
         self._connections.close()
-        self.lane.drop()
+        self.lane.close()
 
     @property
     def can_go_back(self) -> bool:

@@ -3,41 +3,39 @@
 A :class:`Lane` drives one iterator of events at a time in a worker thread and hands the events to
 the GUI thread. Some choices that were learned the hard way:
 
-- Stop is a flag; ``worker.quit()`` would never report an end. Pause is a flag as well, looked at
-  between two events, so that stop, pause and napari's own quit cannot wait for each other.
-- superqt swallows a RuntimeError of a generator (torch raises those), so errors travel as events.
-- superqt's ``send`` can lose a value; new samples go through a locked mailbox instead.
-- superqt's workers (napari's are a thin layer over them) run in a pool of the window's own.
-  napari's layer would list each as a task, and closing the window would ask "really?" for every
-  stroke being answered; the common pool has as many threads as cores, so a paused training would
-  keep answers waiting; and napari waits for that pool when the application quits, not when a viewer
-  closes.
+- Stop is a flag, and so is pause, looked at between two events: neither can wait for the other.
+- A generator's ``send`` comes from the worker alone; new samples go through a locked mailbox.
+- Threads are the process's (:mod:`unetscope.widgets.job_threads`), not napari's and no widget's.
+  napari would list each as a task, and closing the window would ask "really?" for every stroke
+  being answered; in a common pool a paused training would keep answers waiting; and a pool that
+  dies with its widget waits for its threads with Python's lock in hand.
+- What a worker says goes to one object that outlives every window, and from there to the lane, if
+  there still is one. So closing waits for nothing, and nobody reports to what is gone.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import logging
-import os
-import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, QThreadPool, QTimer, Signal
-from superqt.utils import create_worker
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject, Qt, Signal
 
+from unetscope.errors import UnetscopeError
 from unetscope.learning.events import StepDone
+from unetscope.widgets.job_threads import Crew
 
 logger = logging.getLogger(__name__)
 
 STEP_INTERVAL_S = 0.1  # steps are reported about ten times a second
 _PAUSE_POLL_S = 0.05
 MOST_ALIVE = 2  # jobs of one lane: the present one, and one that has not noticed that it is dropped
-_EXIT_WAIT_MS = 10_000
 JobFunction = Callable[[], Iterator[Any]]
 
 
@@ -56,8 +54,12 @@ class JobPaused:
 
 @dataclass(eq=False)
 class JobSwitches:
-    """What the GUI thread tells a running job: stop, pause, and what to send into its generator."""
+    """What the GUI thread tells a running job: stop, pause, and what to send into its generator.
 
+    ``hear(switches, event)`` is who listens to it in the GUI thread; None when nobody does.
+    """
+
+    hear: Callable[[JobSwitches, Any], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     pause: threading.Event = field(default_factory=threading.Event)
     _mail: Any = None
@@ -75,39 +77,27 @@ class JobSwitches:
         return value
 
 
-def driven(
-    job: JobFunction, switches: JobSwitches, niceness: int = 0
-) -> Generator[Any, None, None]:
-    """``(switches, event)`` for each event of ``job``, the last a :class:`JobEnded`.
-
-    Runs in the worker. The switches go along to tell the jobs of one lane apart.
-    """
-    _step_back(niceness)
+def driven(job: JobFunction, switches: JobSwitches, say: Callable[[Any], None]) -> None:
+    """Say each event of ``job``, the last a :class:`JobEnded`. Runs in the worker."""
     error: Exception | None = None
     try:
         events = job()
         try:
             for event in _paced(events, switches):
-                yield None if event is None else (switches, event)
+                say(event)
         finally:
             close = getattr(events, "close", None)
             if close is not None:
                 close()
     except Exception as raised:  # the end of the thread: whatever it is, the user is told
-        logger.error("a background job failed", exc_info=raised)
+        if not isinstance(raised, UnetscopeError):  # those are told in words, and are no fault
+            logger.error("a background job failed", exc_info=raised)
         error = raised
-    yield switches, JobEnded(error, switches.stop.is_set())
-
-
-def _step_back(niceness: int) -> None:
-    """Let the window go first: on Linux, niceness is a thread's own."""
-    if niceness and sys.platform == "linux":
-        with contextlib.suppress(OSError):  # not allowed here; then all are equal
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+    say(JobEnded(error, switches.stop.is_set()))
 
 
 def _paced(events: Iterator[Any], switches: JobSwitches) -> Iterator[Any]:
-    """Events until the stop; steps at most every :data:`STEP_INTERVAL_S`; None in between."""
+    """Events until the stop; steps at most every :data:`STEP_INTERVAL_S`."""
     held: StepDone | None = None
     shown = 0.0
     begun = False
@@ -122,7 +112,6 @@ def _paced(events: Iterator[Any], switches: JobSwitches) -> Iterator[Any]:
         begun = True
         if isinstance(event, StepDone) and time.monotonic() - shown < STEP_INTERVAL_S:
             held = event
-            yield None  # lets the worker notice that napari quits
             continue
         if isinstance(event, StepDone):
             held, shown = None, time.monotonic()
@@ -139,7 +128,6 @@ def _pause(switches: JobSwitches) -> Iterator[Any]:
         yield JobPaused()
     while switches.pause.is_set() and not switches.stop.is_set():
         time.sleep(_PAUSE_POLL_S)
-        yield None
 
 
 def _next_event(events: Iterator[Any], mail: Any) -> Any:
@@ -148,25 +136,74 @@ def _next_event(events: Iterator[Any], mail: Any) -> Any:
     return next(events)
 
 
+class _Post(QObject):
+    """Brings what workers say into the GUI thread. There is one, for as long as the process."""
+
+    _arrived = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._letters: deque[tuple[JobSwitches, Any]] = deque()
+        self._arrived.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
+
+    def send(self, switches: JobSwitches, event: Any) -> None:
+        """Leave an event of a job for the GUI thread; called in any thread."""
+        self._letters.append((switches, event))
+        self._arrived.emit()
+
+    def hand_over_of(self, switches: JobSwitches) -> None:
+        """Hand over at once what a job has said, before its turn has come."""
+        own = [letter for letter in self._letters if letter[0] is switches]
+        for letter in own:
+            self._letters.remove(letter)
+            self._hand(*letter)
+
+    def _hand_over(self) -> None:
+        if self._letters:  # a letter may have been handed over before its turn
+            self._hand(*self._letters.popleft())
+
+    @staticmethod
+    def _hand(switches: JobSwitches, said: Any) -> None:
+        """Hand one letter to whoever still listens to that job."""
+        if switches.hear is not None:
+            switches.hear(switches, said)
+
+
+_posts: list[_Post] = []
+
+
+def _post() -> _Post:
+    """The post; made by the first lane, in the GUI thread."""
+    if not _posts:
+        _posts.append(_Post())
+    return _posts[0]
+
+
 class Lane(QObject):
     """One job at a time; its events arrive in the GUI thread with the ticket it was started with.
 
     ``happened(ticket, event)`` for each event, ``ended(ticket, JobEnded)`` at the end. After
     :meth:`drop` a job is on its own: it is told to stop, and what it still says is not heard.
+
+    Parameters
+    ----------
+    niceness : how far the jobs stand back behind the window.
+    writes : the jobs write files, so :meth:`close` lets the present one come to its end.
     """
 
     happened = Signal(object, object)
     ended = Signal(object, object)
 
-    def __init__(self, parent: QObject | None = None, *, niceness: int = 0) -> None:
+    def __init__(
+        self, parent: QObject | None = None, *, niceness: int = 0, writes: bool = False
+    ) -> None:
         super().__init__(parent)
-        self._niceness = niceness
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(MOST_ALIVE)
+        self._post, self._crew = _post(), Crew(niceness, writes=writes)
         self._switches: JobSwitches | None = None
         self._ticket: Any = None
-        self._workers: dict[JobSwitches, Any] = {}  # a worker must outlive its thread
+        self._alive: dict[JobSwitches, threading.Event] = {}
         self._queued: tuple[JobFunction, JobSwitches] | None = None
+        self._closed = False
 
     @property
     def busy(self) -> bool:
@@ -174,13 +211,15 @@ class Lane(QObject):
         return self._switches is not None
 
     def start(self, job: JobFunction, ticket: Any = None) -> None:
-        """Start ``job``; a job that still runs is dropped.
+        """Start ``job``; a job that still runs is dropped. After :meth:`close` nothing starts.
 
         Where too many dropped jobs have not noticed yet, the newest waits for one of them.
         """
         self.drop()
-        self._switches, self._ticket = JobSwitches(), ticket
-        if len(self._workers) < MOST_ALIVE:
+        if self._closed:
+            return
+        self._switches, self._ticket = JobSwitches(hear=self._heard), ticket
+        if len(self._alive) < MOST_ALIVE:
             self._run(job, self._switches)
         else:
             self._queued = (job, self._switches)
@@ -210,28 +249,46 @@ class Lane(QObject):
         self.stop()
         self._switches = self._ticket = self._queued = None
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for jobs that were told to stop; False when one still runs.
+    def close(self) -> None:
+        """Hear nothing any more and start nothing; returns at once. Twice is harmless.
 
-        Then leaving Python waits for it once more, for a thread must not report to what is gone.
+        What computes is told to stop. What writes goes on to its end, also what waits for it.
         """
-        if self._pool.waitForDone(max(0, round(seconds * 1000))):
+        self._closed = True
+        if self._crew.writes:
+            if self._queued is not None:
+                self._run(*self._queued)
+            self._switches = self._ticket = self._queued = None
+        else:
+            self.drop()
+        _abandon(self._alive, self._crew)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for jobs that were told to stop; False when one still runs."""
+        deadline = time.monotonic() + seconds
+        for done in list(self._alive.values()):
+            done.wait(max(0.0, deadline - time.monotonic()))
+        return all(done.is_set() for done in self._alive.values())
+
+    def finish(self, seconds: float) -> bool:
+        """Let the present job come to its end and hear it out, now; False where it takes longer."""
+        switches = self._switches
+        done = None if switches is None else self._alive.get(switches)
+        if switches is None:
             return True
-        logger.warning("a background job has not ended in time")
-        atexit.register(self._pool.waitForDone, _EXIT_WAIT_MS)
-        return False
+        if done is None or not done.wait(seconds):
+            return False
+        self._post.hand_over_of(switches)
+        return True
 
     def _run(self, job: JobFunction, switches: JobSwitches) -> None:
-        worker = create_worker(driven, job, switches, self._niceness, _ignore_errors=True)
-        worker.yielded.connect(self._heard)
-        worker.setAutoDelete(False)
-        self._workers[switches] = worker
-        self._pool.start(worker)
+        say = partial(self._post.send, switches)
+        self._alive[switches] = self._crew.start(partial(driven, job, switches, say))
 
-    def _heard(self, told: Any) -> None:
-        if told is None:
+    def _heard(self, switches: JobSwitches, event: Any) -> None:
+        if not isalive(self):  # it went with its widget, and nobody has closed it
+            _abandon(self._alive, self._crew)
             return
-        switches, event = told
         if isinstance(event, JobEnded):
             self._let_go(switches)
         if switches is not self._switches:
@@ -244,8 +301,17 @@ class Lane(QObject):
             self.happened.emit(ticket, event)
 
     def _let_go(self, switches: JobSwitches) -> None:
-        worker = self._workers.pop(switches, None)
-        QTimer.singleShot(1000, lambda: worker)  # its last signals are still on their way
-        if self._queued is not None and len(self._workers) < MOST_ALIVE:
+        self._alive.pop(switches, None)
+        if self._queued is not None and len(self._alive) < MOST_ALIVE:
             queued, self._queued = self._queued, None
             self._run(*queued)
+
+
+def _abandon(jobs: dict[JobSwitches, threading.Event], crew: Crew) -> None:
+    """Listen to the jobs of a lane no more; those that only compute are told to stop."""
+    for switches in jobs:
+        switches.hear = None
+        if not crew.writes:
+            switches.stop.set()
+        switches.pause.clear()
+    crew.dismiss()

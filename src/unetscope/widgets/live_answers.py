@@ -67,7 +67,7 @@ class LiveAnswers(QObject):
             self._redraw_timer,
         ):
             timer.stop()
-        self.lane.drop()
+        self.lane.close()
 
     # ---- strokes
 

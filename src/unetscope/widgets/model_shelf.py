@@ -31,13 +31,15 @@ class ModelShelf(QObject):
         super().__init__(parent)
         self._bench = bench
         self._saving = 0  # serial of the model that is being written
-        self.lane = Lane(self)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
+        self.lane, self._writing = Lane(self), Lane(self, writes=True)
+        for lane in (self.lane, self._writing):
+            lane.happened.connect(self._happened)
+            lane.ended.connect(self._ended)
 
     def close(self) -> None:
-        """End without waiting."""
-        self.lane.drop()
+        """End without waiting; a model that is being saved is saved."""
+        self.lane.close()
+        self._writing.close()
 
     def open_bundled(self, name: str) -> None:
         """Open a bundled model in the background."""
@@ -78,7 +80,7 @@ class ModelShelf(QObject):
         path = path if path.suffix else path.with_suffix(SUFFIX)
         self._saving = session.model.serial
         job = partial(self._bench.jobs.save_file, session.model.model, path)
-        self.lane.start(job, f"Saving {path.name}")
+        self._writing.start(job, f"Saving {path.name}")
 
     def step(self, *, back: bool) -> None:
         """Go to the version before or after."""
@@ -109,7 +111,8 @@ class ModelShelf(QObject):
             session.apply(event)
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
-        self._bench.session.opening_model = ""
+        if self.sender() is self.lane:
+            self._bench.session.opening_model = ""
         if end.error is not None:
             self._bench.session.model_failed = self._bench.session.model is None
             self._bench.tell(end.error, str(ticket))

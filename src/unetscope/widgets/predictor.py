@@ -34,7 +34,7 @@ class Predictor(QObject):
     def close(self) -> None:
         """End without waiting."""
         self._redraw_timer.stop()
-        self.lane.drop()
+        self.lane.close()
 
     def start(self, scope: Scope) -> None:
         """Predict; images of another kind than the model's are left out and named."""

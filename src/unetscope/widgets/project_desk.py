@@ -27,8 +27,6 @@ from unetscope.widgets.project_saving import ProjectSaver
 if TYPE_CHECKING:
     from unetscope.widgets.workbench import Workbench
 
-_WAIT_S = 2.5
-
 
 class ProjectDesk(QObject):
     """One window's project, or none; ``changed`` says that the list has.
@@ -63,12 +61,11 @@ class ProjectDesk(QObject):
         self._closed = True
         self._connections.close()
         self.images.close()
-        self.saver.close()
         self._record.close()
         self._put_away(None)
+        self.saver.close()
         for lane in self._lanes:
-            lane.drop()
-            lane.wait(_WAIT_S)
+            lane.close()
 
     # ---- what is shown
 

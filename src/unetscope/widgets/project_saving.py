@@ -34,8 +34,9 @@ class ProjectSaver(QObject):
         self._timer = single_shot(self, SAVE_MS, self._save)
 
     def close(self) -> None:
-        """Wait for nothing more; :meth:`save_all` still saves."""
+        """Write what is waiting, and nothing more in the background."""
         self._timer.stop()
+        self._writing.close()
 
     def write(self, job: Writing) -> None:
         """Write a file after those that are waiting."""

@@ -70,7 +70,7 @@ class StrokeChecker(QObject):
         """Stop; the marker is its owner's."""
         self._timer.stop()
         self._connections.close()
-        self.lane.drop()
+        self.lane.close()
 
     @property
     def available(self) -> bool:

@@ -40,7 +40,7 @@ class Through(QObject):
     def close(self) -> None:
         """Stop; a proposal nobody has accepted is gone."""
         self._connections.close()
-        self.lane.drop()
+        self.lane.close()
         self.planes.discard()
 
     @property

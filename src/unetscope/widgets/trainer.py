@@ -33,7 +33,7 @@ class Trainer(QObject):
 
     def close(self) -> None:
         """End without waiting."""
-        self.lane.drop()
+        self.lane.close()
 
     def start(self) -> None:
         """Train on the present strokes, from the present model, within the budget."""

@@ -42,7 +42,6 @@ OPEN_MODEL_MS = 300  # after the window has come up, so that torch does not slow
 HAND_IN_MS = 1000  # of rest after a stroke, then a running training reads the strokes again
 HAND_IN_LATEST_S = 15.0  # without rest: this often, for each time costs training a fresh start
 SETTLE_MS = 200
-WAIT_S = 2.5
 
 
 class Workbench(QObject):
@@ -103,10 +102,7 @@ class Workbench(QObject):
         self.shelf.replaced.connect(self.advisor.begin_rounds_anew)
 
     def close(self) -> None:
-        """Stop every job, let go of the viewer, and wait a moment; twice is harmless.
-
-        A thread that outlives the window would report to objects that are gone.
-        """
+        """Stop every job and let go of the viewer, without waiting; twice is harmless."""
         if self._closed:
             return
         self._closed = True
@@ -121,9 +117,6 @@ class Workbench(QObject):
         self._connections.close()
         self.brush.close()
         self.layers.close()
-        deadline = monotonic() + WAIT_S
-        for part in self._parts:
-            part.lane.wait(deadline - monotonic())
 
     # ---- images
 

@@ -28,7 +28,8 @@ class WritingLane(QObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._waiting: list[Writing] = []
-        self._lane = Lane(self)
+        self._finishing = False
+        self._lane = Lane(self, writes=True)
         self._lane.happened.connect(lambda _ticket, event: self.written.emit(event))
         self._lane.ended.connect(self._ended)
         self._retry = single_shot(self, RETRY_MS, self._next)
@@ -43,14 +44,20 @@ class WritingLane(QObject):
         self._waiting.append(job)
         self._next()
 
+    def close(self) -> None:
+        """Write what is left, and take nothing more in the background."""
+        self.finish()
+        self._lane.close()
+
     def finish(self) -> None:
         """Write what is left, now and in this thread."""
         self._retry.stop()
-        if not self._waiting:
-            return
-        self._lane.drop()
-        self._lane.wait(_WAIT_S)
+        self._finishing = True
+        if not self._lane.finish(_WAIT_S):
+            self._lane.drop()  # it goes on; that its file is written twice does no harm
+        self._retry.stop()
         waiting, self._waiting = self._waiting, []
+        self._finishing = False
         for job in waiting:
             try:
                 for event in job():
@@ -59,7 +66,12 @@ class WritingLane(QObject):
                 self.failed.emit(error)
 
     def _next(self) -> None:
-        if self._waiting and not self._lane.busy and not self._retry.isActive():
+        if (
+            self._waiting
+            and not self._finishing
+            and not self._lane.busy
+            and not self._retry.isActive()
+        ):
             self._lane.start(self._waiting[0])
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:

@@ -8,7 +8,6 @@ asked by a button in ``questions``.
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -34,7 +33,6 @@ from unetscope.widgets.job_runner import JobEnded, Lane
 from unetscope.widgets.timers import single_shot
 
 FOLLOW_MS = 400  # after a training epoch, so that a burst of them opens one network
-WAIT_S = 2.5
 
 
 class Inspector(QObject):
@@ -80,14 +78,14 @@ class Inspector(QObject):
             lane.ended.connect(self._ended)
 
     def close(self) -> None:
-        """Stop every job, let go of the viewer and wait a moment; twice is harmless."""
+        """Stop every job, let go of the viewer, without waiting; twice is harmless."""
         if self._closed:
             return
         self._closed = True
         self._open_timer.stop()
         lanes = (self.opening, self.showing, self.questions.lane, *self.measuring.lanes())
         for lane in lanes:
-            lane.drop()
+            lane.close()
         self.measuring.close()
         self.probe.close()
         self.networks.close()
@@ -95,9 +93,6 @@ class Inspector(QObject):
         self._connections.close()
         self.pictures.close()
         self.layers.close()
-        deadline = monotonic() + WAIT_S
-        for lane in lanes:
-            lane.wait(deadline - monotonic())
 
     def _start(self, lane: Lane, job: Any, ticket: Any = None, *, spare: int = 1) -> None:
         """Start a job; one core is left to the window and to a training that runs."""

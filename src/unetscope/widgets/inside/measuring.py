@@ -49,7 +49,7 @@ class Measuring(QObject):
         """End without waiting."""
         self._timer.stop()
         for lane in self.lanes():
-            lane.drop()
+            lane.close()
 
     def renew(self) -> None:
         """Layer or network changed: what is on screen is captured again."""

@@ -24,13 +24,13 @@ class Saving(QObject):
     def __init__(self, inspector: Any, parent: QObject) -> None:
         super().__init__(parent)
         self._inspector = inspector
-        self.lane = Lane(self)
+        self.lane = Lane(self, writes=True)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
 
     def close(self) -> None:
-        """End without waiting."""
-        self.lane.drop()
+        """End without waiting; what is being written is written."""
+        self.lane.close()
 
     def export(self) -> None:
         """Ask for a folder and write what is shown into it."""
