@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject
 
+from unetscope.errors import ModelError, UnetscopeError
 from unetscope.learning.events import StepDone
 from unetscope.widgets.job_runner import JobEnded, JobPaused, Lane
 
@@ -152,3 +158,136 @@ def test_steps_are_thinned_but_the_last_before_anything_else_is_told(
     assert 2 <= len(steps) <= 20
     assert steps[-1] == 299
     assert ears.events[-1] == "epoch"
+
+
+def test_a_widget_that_goes_waits_for_no_job_and_hears_nothing_of_it(qapp: Any, qtbot: Any) -> None:
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def busy() -> Iterator[str]:
+        begun.set()
+        go_on.wait(60)
+        try:
+            yield "too late"
+        finally:
+            ended.set()
+
+    widget = QObject()
+    heard: list[Any] = []
+    lane = Lane(widget)
+    lane.happened.connect(lambda _ticket, event: heard.append(event))
+    lane.start(busy)
+    assert begun.wait(10)
+    widget.deleteLater()
+    qtbot.wait(50)
+    assert not isalive(lane)
+    go_on.set()
+    assert ended.wait(10)
+    qtbot.wait(50)
+    assert heard == []
+
+
+def test_a_closed_lane_returns_at_once_and_starts_nothing(qapp: Any, qtbot: Any) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def busy() -> Iterator[str]:
+        begun.set()
+        go_on.wait(60)
+        yield "too late"
+
+    lane = Lane()
+    ears = Ears(lane)
+    lane.start(busy)
+    assert begun.wait(10)
+    lane.close()
+    lane.close()
+    lane.start(lambda: iter("abc"))
+    assert not lane.busy
+    go_on.set()
+    assert lane.wait(10)
+    qtbot.wait(50)
+    assert ears.events == [] and ears.end is None
+
+
+def test_what_writes_comes_to_its_end_after_its_lane_was_closed(qapp: Any, tmp_path: Path) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def written() -> Iterator[str]:
+        begun.set()
+        go_on.wait(60)
+        yield "half"
+        (tmp_path / "whole").write_text("whole")
+
+    lane = Lane(writes=True)
+    lane.start(written)
+    assert begun.wait(10)
+    lane.close()
+    go_on.set()
+    assert lane.wait(10)
+    assert (tmp_path / "whole").exists()
+
+
+def test_finishing_hears_the_job_out(lane: Lane) -> None:
+    ears = Ears(lane)
+    lane.start(lambda: iter("abc"), "ticket")
+    assert lane.finish(10)
+    assert ears.events == ["a", "b", "c"] and ears.end == JobEnded()
+    assert not lane.busy
+
+
+@pytest.mark.parametrize("error", [ModelError("choose another model"), ValueError("broken")])
+def test_only_what_nobody_expected_is_traced_in_the_log(
+    lane: Lane, qtbot: Any, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def failing() -> Iterator[str]:
+        yield "before"
+        raise error
+
+    ears = Ears(lane)
+    lane.start(failing)
+    qtbot.waitUntil(lambda: ears.end is not None)
+    assert bool(caplog.records) == (not isinstance(error, UnetscopeError))
+
+
+LEAVING = """
+import pathlib, sys, time
+from qtpy.QtCore import QCoreApplication
+from unetscope.widgets.job_runner import Lane
+
+app = QCoreApplication([])
+
+def computes():
+    while True:
+        sum(range(1000))
+    yield
+
+def stands_still():
+    import ctypes
+    ctypes.CDLL(None).sleep(600)
+    yield
+
+def writes():
+    with open(sys.argv[1], "w") as file:
+        for _ in range(20):
+            time.sleep(0.05)
+            file.write("line")
+            yield
+
+kept = [Lane(), Lane(), Lane(writes=True)]
+for lane, job in zip(kept, (computes, stands_still, writes), strict=True):
+    lane.start(job)
+time.sleep(0.2)
+for lane in kept:
+    lane.close()
+"""
+
+
+def test_python_ends_although_jobs_do_not_and_what_writes_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "written"
+    ended = subprocess.run(
+        [sys.executable, "-c", LEAVING, str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert file.read_text() == "line" * 20

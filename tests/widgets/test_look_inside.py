@@ -370,3 +370,14 @@ def test_an_answer_goes_with_its_network_and_with_its_tool(look: Any, qtbot: Any
     qtbot.waitUntil(lambda: inside.source != "" and not panel.inspector.busy, timeout=30000)
     qtbot.waitUntil(lambda: panel.answer_panel.result.title.text() == "", timeout=5000)
     assert inside.shown is None
+
+
+def test_a_panel_that_is_taken_out_takes_its_layers_along(look, qtbot) -> None:
+    opened = look()
+    opened.inspector.show_maps()
+    opened.settle()
+    assert layer(opened.viewer, "maps") is not None
+    opened.viewer.window.remove_dock_widget(opened.panel)
+    qtbot.wait(20)
+    assert [one.name for one in opened.viewer.layers if one.name.startswith("inside")] == []
+    assert len(opened.viewer.layers) == 1

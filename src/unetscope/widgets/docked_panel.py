@@ -46,6 +46,10 @@ class DockedPanel(QWidget):
         """End all work and let go of the viewer; called when the window or napari closes."""
         raise NotImplementedError
 
+    def taken_out(self) -> None:
+        """The panel is gone and the viewer stays: end all work."""
+        self.shut_down()
+
     def lay_out(self, fixed: QWidget, scrolled: Sequence[QWidget]) -> None:
         """``fixed`` stays at the top, the rest scrolls below it."""
         body = QWidget()
@@ -94,7 +98,7 @@ class DockedPanel(QWidget):
                 self._docked = True
                 self._settle_soon.start()
             elif self._docked:
-                self.shut_down()
+                self.taken_out()
         return bool(super().event(event))
 
     def changeEvent(self, event: Any) -> None:
@@ -126,7 +130,7 @@ class DockedPanel(QWidget):
         renderer then loses the shader the canvas draws with, and the second repaint crashes.
         """
         dock = self._dock()
-        window = dock.parentWidget() if dock is not None else None
+        window = dock.parentWidget() if dock is not None else self._watched
         centre = window.centralWidget() if isinstance(window, QMainWindow) else None
         for canvas in centre.findChildren(QOpenGLWidget) if centre is not None else ():
             if canvas.isValid():

@@ -89,6 +89,11 @@ class LookInside(DockedPanel):
 
     # ---- ending
 
+    def taken_out(self) -> None:
+        """The panel is gone and the viewer stays: what was shown on the image goes with it."""
+        self.inspector.clear()
+        super().taken_out()
+
     def shut_down(self) -> None:
         """End all work and let go of the viewer; called when the window or napari closes."""
         self._connections.close()

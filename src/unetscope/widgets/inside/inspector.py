@@ -266,7 +266,9 @@ class Inspector(QObject):
         self.inside.working = None
 
     def clear(self) -> None:
-        """Remove every layer of the group."""
+        """Remove every layer of the group; nothing after the end."""
+        if self._closed:
+            return
         self.showing.drop()
         self.pictures.clear()
         self.inside.point, self.inside.pinned = None, False
