@@ -156,6 +156,16 @@ def test_strokes_that_were_not_saved_come_back_from_the_journal(
     np.testing.assert_array_equal(Project.open(folder).read_labels("0001"), painted)
 
 
+def test_labels_are_saved_where_napari_removes_the_layers_first(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    opened.paint_both()
+    painted = np.array(opened.strokes.data)
+    opened.viewer.close()  # which clears the layers, and only then closes the window
+    np.testing.assert_array_equal(Project.open(folder).read_labels("0001"), painted)
+
+
 def test_a_second_window_reads_only_and_says_so(
     open_window: Open, qtbot: Any, folder: Path
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject
@@ -38,6 +38,7 @@ class ProjectImages(QObject):
         self._connections = Connections()
         self._connections.connect(layers.images_changed, self.look)
         self._connections.connect(layers.painted, self._painted)
+        self._connections.connect(layers.viewer.layers.events.removing, self._going)
 
     def close(self) -> None:
         """Let go of the layers; :meth:`keep_all` still saves what is on them."""
@@ -147,6 +148,13 @@ class ProjectImages(QObject):
         """Save the labels of every open image where they have changed."""
         for key, image_id in self.own().items():
             self._keep_labels(key, image_id)
+
+    def _going(self, event: Any) -> None:
+        """Save labels whose layer is being removed: by a person, or by napari as it closes."""
+        layer = self._layers.viewer.layers[event.index]
+        for key, image_id in self.own().items():
+            if self._layers.strokes_layer(key) is layer:
+                self._keep_labels(key, image_id)
 
     def _leave(self, key: str, image_id: str) -> None:
         """Save the labels of an image, take it off, and learn from it all the same."""
