@@ -240,8 +240,11 @@ def one_close(plan: Plan, folder: Path) -> None:
             if one.panel.session.image is not None:
                 one.paint(row=60)
             note(plan, number, one, folder)
-            closed(one, plan.way if one is window else "window")
+            way = plan.way if one is window else "window"
+            closed(one, way)
             rest(0.1)
+            if way == "quit":
+                break  # which has ended the other window's panel as well
         for one in both:
             one.gone()
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject
 from unetscope.learning.samples import Sample
 from unetscope.session import projects
 from unetscope.session.connections import Connections
+from unetscope.session.layer_facts import layer_key
 from unetscope.session.project_layers import ClosedImage, ProjectLayers, sample_key
 from unetscope.session.project_reader import LayerData
 from unetscope.session.projects import scratch
@@ -153,7 +154,8 @@ class ProjectImages(QObject):
         """Save labels whose layer is being removed: by a person, or by napari as it closes."""
         layer = self._layers.viewer.layers[event.index]
         for key, image_id in self.own().items():
-            if self._layers.strokes_layer(key) is layer:
+            strokes = self._layers.strokes_layer(key)
+            if strokes is not None and layer_key(strokes) == layer_key(layer):
                 self._keep_labels(key, image_id)
 
     def _leave(self, key: str, image_id: str) -> None:
