@@ -15,7 +15,7 @@ from widgets.fake_engine import FakeJobs
 
 Open = Callable[..., Opened]
 LONG = 100_000
-SOON_S = 3.0
+SOON_S = 30.0  # far below what a job takes here; the machine may be busy
 
 
 def training(open_window: Open, qtbot: Any) -> Opened:
