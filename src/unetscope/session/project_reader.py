@@ -18,7 +18,7 @@ from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.session.project.folder import Project, is_project
-from unetscope.session.project.images import Presence
+from unetscope.session.project.images import ChangedImage, Presence
 from unetscope.session.project.records import ImageEntry
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -64,13 +64,15 @@ def read_image(project: Project, image_id: str) -> Micrograph:
     Raises
     ------
     ProjectError
-        If it is not found, or is of another shape than it was.
+        If it is not found, or is another file than it was: by size and date, then by its hash.
     ImageError
         If it cannot be read.
     """
     entry, path = project.image(image_id), project.image_path(image_id)
     if path is None:
         raise ProjectError(f"{entry.name} is not found at {entry.last_seen}; use Locate …")
+    if project.verify(image_id).presence is Presence.CHANGED:
+        raise ChangedImage(entry)
     image = _read_as(path, entry.axes)
     if image.shape != entry.shape:
         raise ProjectError(

@@ -21,7 +21,7 @@ from unetscope.learning.samples import Sample, labelled_pixels
 from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.places import JournalPlace
 from unetscope.session.project.folder import Project
-from unetscope.session.project.images import Presence, image_files
+from unetscope.session.project.images import ChangedImage, Presence, image_files
 from unetscope.session.project.records import ImageEntry, TrainingEntry
 from unetscope.session.project_layers import ClosedImage, sample_key
 from unetscope.session.project_reader import LayerData, image_layer, labels_layer, read_image
@@ -47,8 +47,8 @@ class ImageRow:
 
     @property
     def missing(self) -> bool:
-        """True if the image must be located before it can be opened."""
-        return self.word == Presence.NOT_FOUND.value
+        """True if a person must say where the image is, or that it is the right one, to open it."""
+        return self.word in (Presence.NOT_FOUND.value, Presence.CHANGED.value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +74,13 @@ class NotRead:
 
     what: str
     why: str
+
+
+@dataclass(frozen=True)
+class ImageChanged:
+    """The file of an image is another one now; nothing is learned from it."""
+
+    image_id: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +109,7 @@ class OpenProject:
 
     def __init__(self, folder: Path) -> None:
         self._lock = WriterLock(folder / LOCK)
+        self.changed: set[str] = set()  # ids of images whose hash is another one now
         self._why_not, self._fix = "", "Close it there, and open it again here."
         try:
             if not self._lock.acquire():
@@ -149,6 +157,8 @@ class OpenProject:
         rows = []
         for entry in self.project.record.images:
             status = self.project.status(entry.id)
+            if entry.id in self.changed and status.presence is Presence.UNCHECKED:
+                status = replace(status, presence=Presence.CHANGED)
             if entry.id in painted:
                 status = replace(status, painted_px=status.painted_px or 1)
             where = str(status.path or entry.last_seen)
@@ -237,11 +247,15 @@ def scratch(project: Project) -> Project:
     return Project(project.folder, project.record, read_only=project.read_only)
 
 
-def opened_image(project: Project, image_id: str) -> Iterator[ImageRead]:
+def opened_image(project: Project, image_id: str) -> Iterator[ImageRead | ImageChanged]:
     """Read an image and its saved labels; one whose date has changed is compared by hash."""
-    project.verify(image_id)
+    try:
+        pixels = read_image(project, image_id)
+    except ChangedImage:
+        yield ImageChanged(image_id)
+        raise
     entry = project.image(image_id)
-    image = image_layer(project.folder, entry, read_image(project, image_id))
+    image = image_layer(project.folder, entry, pixels)
     saved = project.read_labels(image_id)
     if saved is None or entry.labels is None:
         yield ImageRead(entry, image, None, 0.0)
@@ -269,15 +283,26 @@ def added_images(
     """
     for given in paths:
         try:
-            for path in image_files(given):
-                yield EntryRead(project.add_image(path, known.get(path)))
+            files = image_files(given)
         except (UnetscopeError, OSError) as error:
             yield NotRead(given.name, str(error))
+            continue
+        for path in files:
+            try:
+                yield EntryRead(project.add_image(path, known.get(path)))
+            except (UnetscopeError, OSError) as error:
+                yield NotRead(path.name, str(error))
 
 
 def located_image(project: Project, image_id: str, path: Path) -> Iterator[EntryRead]:
-    """Find an image again, and others that are missing below the same folder."""
-    project.relocate(image_id, path)
+    """Find an image again, and others that are missing below the same folder.
+
+    One that has changed is taken as it is now where the person chooses its own file.
+    """
+    if project.image_path(image_id) == Path(os.path.abspath(path)):
+        project.take_as_it_is(image_id)
+    else:
+        project.relocate(image_id, path)
     found = {image_id, *project.relocate_missing(path.parent)}
     for entry in project.record.images:
         if entry.id in found:
@@ -292,7 +317,7 @@ def saved_labels(project: Project, image_id: str, labels: Any) -> Iterator[Entry
 
 def stored_samples(
     project: Project, last: str | None
-) -> Iterator[SampleRead | NotRead | SamplesLeftOut]:
+) -> Iterator[SampleRead | NotRead | ImageChanged | SamplesLeftOut]:
     """Image and labels of every image that has some, until :data:`STORED_BYTES` are in memory.
 
     Pixels that stay on disk do not count; they are read where strokes are. The image ``last`` comes
@@ -306,6 +331,8 @@ def stored_samples(
             labels = np.asarray(project.read_labels(entry.id))
             image = read_image(project, entry.id)
         except (UnetscopeError, OSError) as error:
+            if isinstance(error, ChangedImage):
+                yield ImageChanged(entry.id)
             yield NotRead(entry.name, str(error))
             continue
         held += labels.nbytes

@@ -166,6 +166,8 @@ class ProjectDesk(QObject):
             case projects.SampleRead() if opened is not None:
                 if self._layers.key_of(opened.folder, event.image_id) is None:
                     self._layers.stored.setdefault(event.image_id, event.closed)
+            case projects.ImageChanged() if opened is not None:
+                opened.changed.add(event.image_id)
             case projects.NotRead():
                 self.note(f"{event.what}: {event.why}")
             case projects.SamplesLeftOut():

@@ -89,9 +89,12 @@ class ProjectImages(QObject):
         self._touched.add(key)
         self._keep_labels(key, image_id)
 
-    def _show(self, read: projects.ImageRead) -> None:
+    def _show(self, read: projects.ImageRead | projects.ImageChanged) -> None:
         opened = self._desk.opened
         if opened is None:
+            return
+        if isinstance(read, projects.ImageChanged):
+            opened.changed.add(read.image_id)
             return
         for key, image_id in self.own().items():
             self._leave(key, image_id)

@@ -18,6 +18,7 @@ from unetscope.errors import LabelError, OutputError, ProjectError
 from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
+from unetscope.session import projects
 from unetscope.session.project import contents, folder, label_files
 from unetscope.session.project.folder import Project, is_project
 from unetscope.session.project.images import Presence, image_files
@@ -402,3 +403,54 @@ def test_recent_projects_are_listed_newest_first(tmp_path: Path) -> None:
     for content in (b"", b"{}", b"[1, null]", b"\xff"):
         (tmp_path / "data/recent_projects.json").write_bytes(content)
         assert recent_projects(tmp_path / "data") == ()
+
+
+def test_a_replaced_image_of_equal_size_is_changed_and_neither_opened_nor_learned_from(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a.tif"
+    pixels = np.arange(64 * 80, dtype=np.uint16).reshape(64, 80)
+    write_micrograph(Micrograph(pixels, "yx"), file)
+    project = Project.create(tmp_path / "p")
+    entry = project.add_image(file)
+    project.save_labels(entry.id, np.ones((64, 80), np.uint8))
+    project.save()
+    size = file.stat().st_size
+    file.unlink()
+    write_micrograph(Micrograph(pixels[:, ::-1].copy(), "yx"), file)
+    assert file.stat().st_size == size
+    told = list(projects.stored_samples(project, None))
+    assert [type(one) for one in told] == [projects.ImageChanged, projects.NotRead]
+    with pytest.raises(ProjectError, match=r"a\.tif has changed since it was added"):
+        list(projects.opened_image(project, entry.id))
+    opened = projects.OpenProject(project.folder)
+    opened.changed.add(entry.id)
+    assert [row.word for row in opened.rows(None, ())] == ["changed"]
+    opened.close()
+    list(projects.located_image(project, entry.id, file))
+    (read,) = projects.opened_image(project, entry.id)
+    assert np.array_equal(read.image[0], pixels[:, ::-1])
+
+
+def test_one_bad_image_does_not_end_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(4):
+        write_micrograph(
+            Micrograph(np.full((8, 8), number, np.uint8), "yx"), folder / f"{number}.tif"
+        )
+    (folder / "1.tif").write_bytes(b"II*\0\x08\0\0\0")
+    project = Project.create(tmp_path / "p")
+    told = list(projects.added_images(project, [folder], {}))
+    assert [e.entry.name for e in told if isinstance(e, projects.EntryRead)] == [
+        "0.tif", "2.tif", "3.tif",
+    ]  # fmt: skip
+    assert [e.what for e in told if isinstance(e, projects.NotRead)] == ["1.tif"]
+
+
+def test_a_project_file_that_is_a_device_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "p.unetproject"
+    folder.mkdir()
+    (folder / "project.json").symlink_to("/dev/zero")
+    with pytest.raises(ProjectError, match="is no file"):
+        Project.open(folder)

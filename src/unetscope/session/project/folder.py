@@ -33,6 +33,7 @@ from unetscope.session.project.images import (
     found_below,
     moved,
     path_of,
+    renewed,
     status_of,
 )
 from unetscope.session.project.records import (
@@ -228,6 +229,20 @@ class Project:
         """
         self._check_writable()
         self._put(moved(self.image(image_id), Path(os.path.abspath(path)), self.folder))
+
+    def take_as_it_is(self, image_id: str) -> None:
+        """Keep the strokes of an image on its file as it is now: a person says that they fit.
+
+        Raises
+        ------
+        ProjectError
+            If the file is not there.
+        """
+        self._check_writable()
+        entry, path = self.image(image_id), self.image_path(image_id)
+        if path is None:
+            raise ProjectError(f"{entry.name} is not found at {entry.last_seen}; use Locate …")
+        self._put(renewed(entry, path, self.folder))
 
     def relocate_missing(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
         """Look for missing images below ``folder`` by size and hash; the ids that were found."""

@@ -47,6 +47,16 @@ class ImageStatus:
         return "strokes" if self.painted_px else "new"
 
 
+class ChangedImage(ProjectError):
+    """The file of an image is another one now than when the image was added."""
+
+    def __init__(self, entry: ImageEntry) -> None:
+        super().__init__(
+            f"{entry.name} has changed since it was added, so its strokes may lie on other things; "
+            "put the old file back, or choose this one with Locate … where they still fit"
+        )
+
+
 def entry_of(image: Micrograph, path: Path, folder: Path, image_id: str) -> ImageEntry:
     """The entry of an image that lies at ``path``, for the project in ``folder``."""
     return ImageEntry(
@@ -117,6 +127,12 @@ def moved(entry: ImageEntry, path: Path, folder: Path) -> ImageEntry:
             "another file, or add this one as a new image"
         )
     return replace(entry, name=path.name, **place)
+
+
+def renewed(entry: ImageEntry, path: Path, folder: Path) -> ImageEntry:
+    """The entry with the file at ``path`` as it is now, whatever it was before."""
+    place = _place(path, folder)
+    return replace(entry, name=path.name, content=content_of(path), **place)
 
 
 def found_below(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -130,9 +131,13 @@ def read_record(folder: Path) -> ProjectRecord:
     """
     file = folder / FILE
     try:
-        if file.stat().st_size > MOST_BYTES:
+        if not stat.S_ISREG(file.stat().st_mode):  # a device has no end
+            raise ProjectError(f"{file} is no file; put back a copy of it from a backup")
+        with open(file, "rb") as opened:
+            text = opened.read(MOST_BYTES + 1)
+        if len(text) > MOST_BYTES:
             raise ProjectError(f"{file} is larger than {MOST_BYTES} bytes, which no project is")
-        return parsed_record(file.read_bytes(), str(file))
+        return parsed_record(text, str(file))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ProjectError(
             f"{folder} is no project: there is no {FILE} in it; choose a folder that ends in "
