@@ -133,3 +133,27 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
         temporary.write_text("half")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_link_to_a_folder_the_link_is_replaced_and_the_folder_stays(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.ome.zarr", tmp_path / "link.ome.zarr"
+    write_micrograph(Micrograph(GREY, "yx"), real)
+    link.symlink_to(real, target_is_directory=True)
+    before = on_disk(real)
+    for value in (1, 2):
+        write_micrograph(Micrograph(GREY + value, "yx"), link)
+    assert on_disk(real) == before
+    assert sorted(os.listdir(tmp_path)) == ["link.ome.zarr", "real.ome.zarr"]
+    np.testing.assert_array_equal(zarr.open_array(link / "0"), GREY + 2)
+
+
+def test_a_link_that_leads_nowhere_is_replaced_or_refused_and_nothing_is_left(
+    tmp_path: Path,
+) -> None:
+    link = tmp_path / "a.ome.zarr"
+    link.symlink_to(tmp_path / "gone")
+    with pytest.raises(OutputError, match="no ordinary file"):
+        write_micrograph(Micrograph(GREY, "yx"), link)
+    with replacing(link, Claim(Role.STATE)) as temporary:
+        temporary.mkdir()
+    assert os.listdir(tmp_path) == ["a.ome.zarr"] and not link.is_symlink()

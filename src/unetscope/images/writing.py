@@ -109,12 +109,12 @@ def _replace_directory(temporary: Path, path: Path) -> None:
     """A directory cannot replace a full one at once, so the old one steps aside first."""
     aside = _beside(path, "old")
     _remove(aside)
-    if path.exists():
-        os.rename(path, aside)
+    if os.path.lexists(path):
+        os.rename(path, aside)  # of a link the link: the folder that it leads to stays
     try:
         os.rename(temporary, path)
     except OSError:
-        if aside.exists():
+        if os.path.lexists(aside):
             os.rename(aside, path)
         raise
     _remove(aside)
@@ -139,7 +139,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _remove(written: Path) -> None:
-    if written.is_dir():
+    if written.is_dir() and not written.is_symlink():
         shutil.rmtree(written, ignore_errors=True)
     else:
         with suppress(OSError):  # mostly it is in its place by now; a left-over does no harm
