@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
 from unetscope import Segmenter, terminal
 from unetscope.cli import app
+from unetscope.commands import images_of, prediction_targets
 from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.questions import Answers, Choice, Question, Undecided
@@ -155,6 +157,16 @@ def test_a_file_that_is_called_mask_is_predicted_where_it_stands_alone(
     assert (tmp_path / "out" / "mask_labels.tif").is_file()
 
 
+def test_images_in_zarrs_become_files_of_their_own_names(tmp_path: Path) -> None:
+    inside = [tmp_path / name / "0" for name in ("b.zarr", "c.ome.zarr")]
+    for path in inside:
+        zarr.open_group(path.parent, mode="w")
+        zarr.create_array(path, data=GREY)
+    assert images_of(inside) == (inside, [])
+    targets = prediction_targets(inside, tmp_path)
+    assert [target.name for target in targets.values()] == ["b 0_labels.tif", "c 0_labels.tif"]
+
+
 def test_names_that_differ_in_capitals_alone_are_refused(model: Path, tmp_path: Path) -> None:
     folder = a_folder(tmp_path, "a.tif")
     try:
@@ -208,6 +220,14 @@ def needs_axes(answers: Answers) -> str:
     if answers.axes is None:
         raise Undecided(QUESTION)
     return answers.axes
+
+
+def test_an_error_names_eight_choices_and_counts_the_others() -> None:
+    wells = tuple(Choice(f"A/{i}/0", f"well {i}") for i in range(3000))
+    told = str(Question("series", "p.zarr", "which one?", wells))
+    assert "--series A/7/0: well 7" in told and "A/8/0" not in told
+    assert told.endswith("… and 2,992 more)") and len(told) < 500
+    assert str(Question("series", "p.zarr", "which one?", wells[:8])).endswith("well 7)")
 
 
 def test_where_nobody_can_be_asked_the_error_names_the_options() -> None:

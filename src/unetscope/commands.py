@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from unetscope.errors import ImageError, LabelError, OutputError, UnetscopeError
 from unetscope.images.claims import Claim, Role, mark_of
+from unetscope.images.zarr_folder import is_zarr, title_of
 from unetscope.learning.classes import LabelClass, free_color
 from unetscope.terminal import (
     Asker,
@@ -242,8 +243,7 @@ def images_of(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
     found: list[Path] = []
     for path in paths:
-        marks = (path / name for name in ("zarr.json", ".zgroup", ".zarray"))
-        if not path.is_dir() or path.suffix == ".zarr" or any(mark.is_file() for mark in marks):
+        if not path.is_dir() or path.suffix == ".zarr" or is_zarr(path):
             found.append(path)
             continue
         inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
@@ -274,12 +274,7 @@ def prediction_targets(images: Sequence[Path], folder: Path) -> dict[Path, Path]
     targets: dict[Path, Path] = {}
     taken: dict[str, Path] = {}
     for path in images:
-        name = path.name
-        for suffix in (".ome.tif", ".ome.tiff", ".ome.zarr", path.suffix):
-            if suffix and name.lower().endswith(suffix.lower()):
-                name = name[: -len(suffix)]
-                break
-        target = folder / f"{name}_labels.tif"
+        target = folder / f"{_stem_of(path)}_labels.tif"
         same = target.name.casefold()  # Windows and macOS tell no capitals apart
         if same in taken:
             raise OutputError(
@@ -289,6 +284,16 @@ def prediction_targets(images: Sequence[Path], folder: Path) -> dict[Path, Path]
         targets[path] = target
         taken[same] = path
     return targets
+
+
+def _stem_of(path: Path) -> str:
+    """The name of an image without what says its format; of images in a zarr also whose."""
+    if path.is_dir() and is_zarr(path):
+        return title_of(path)
+    for suffix in (".ome.tif", ".ome.tiff", ".ome.zarr", path.suffix):
+        if suffix and path.name.lower().endswith(suffix.lower()):
+            return path.name[: -len(suffix)]
+    return path.name
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from unetscope.errors import AnnotationError, ImageError, LabelError
 
 #: What can be asked: the field of :class:`Answers` that holds the answer.
 About = Literal["axes", "series", "label_image", "values", "zero"]
+#: Of more choices the text of a question names no more; the window lists all.
+_MOST_TOLD = 8
 _OPTIONS: dict[str, str] = {
     "axes": "--axes",
     "series": "--series",
@@ -47,8 +49,10 @@ class Question:
         return _OPTIONS[self.about]
 
     def __str__(self) -> str:
-        told = "; ".join(f"{self.option} {c.value}: {c.label}" for c in self.choices)
-        return f"{self.text} ({told})"
+        told = [f"{self.option} {c.value}: {c.label}" for c in self.choices[:_MOST_TOLD]]
+        more = len(self.choices) - len(told)
+        told += [f"… and {more:,} more"] if more else []
+        return f"{self.text} ({'; '.join(told)})"
 
 
 class Undecided(ImageError, AnnotationError, LabelError):

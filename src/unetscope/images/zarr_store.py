@@ -15,7 +15,7 @@ from zarr.storage import ZipStore
 
 from unetscope.errors import ImageError
 from unetscope.images.ngff import ome_part
-from unetscope.images.zarr_folder import METADATA, is_zarr
+from unetscope.images.zarr_folder import METADATA, NODES, is_zarr
 
 #: How many images of a container or plate are looked for.
 _MOST_IMAGES = 10_000
@@ -58,7 +58,7 @@ def _node(store: Any, path: str = "") -> Any:
 def _in_archive(path: Path) -> Any:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    tops = [n for n in names if n.rpartition("/")[2] in ("zarr.json", ".zgroup", ".zarray")]
+    tops = [n for n in names if n.rpartition("/")[2] in NODES]
     if not tops:
         raise ImageError(f"{path} is a zip archive without a zarr in it; give an image")
     top = min(tops, key=lambda name: name.count("/")).rpartition("/")[0]

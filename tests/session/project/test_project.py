@@ -13,6 +13,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import zarr
 
 from unetscope.errors import LabelError, OutputError, ProjectError
 from unetscope.images.files import write_micrograph
@@ -170,6 +171,21 @@ def test_zarr_images_are_known_by_their_pieces_and_not_by_their_labels(tmp_path:
     assert contents.content_of(tmp_path / "b.zarr") == entry.content
 
 
+def test_images_inside_zarrs_have_names_of_their_own_and_labels_in_them_change_nothing(
+    tmp_path: Path,
+) -> None:
+    project = Project.create(tmp_path / "p", CLASSES)
+    for name in ("b", "c"):
+        zarr.open_group(tmp_path / f"{name}.zarr", mode="w")
+        shutil.copytree(write_image(tmp_path / f"{name}0.zarr"), tmp_path / f"{name}.zarr/0")
+    names = [project.add_image(tmp_path / f"{name}.zarr/0").name for name in ("b", "c")]
+    assert names == ["b 0", "c 0"]
+    before = contents.content_of(tmp_path / "b.zarr")
+    (tmp_path / "b.zarr/0/labels").mkdir()
+    (tmp_path / "b.zarr/0/labels/zarr.json").write_text("{}")
+    assert contents.content_of(tmp_path / "b.zarr") == before
+
+
 def test_of_a_folder_its_images_are_taken_in(tmp_path: Path) -> None:
     images = [write_image(tmp_path / f"images/{name}") for name in ("a.tif", "b.zarr")]
     (tmp_path / "images/notes.txt").write_text("no image")
@@ -219,6 +235,62 @@ def test_labels_come_back_small_large_and_lazy(
     np.testing.assert_array_equal(np.asarray(back.read_labels(entry.id)), labels)
     assert back.status(entry.id).painted_px == np.count_nonzero(labels)
     assert (project.folder / "labels/0001.zarr").exists() == large
+
+
+def test_what_others_put_into_a_project_folder_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_files, "LARGE_BYTES", 10)
+    project = Project.create(tmp_path / "p", CLASSES)
+    entry = project.add_image(write_image(tmp_path / "a.tif"))
+    foreign = project.folder / "labels/0001.zarr"
+    foreign.mkdir(parents=True)
+    (foreign / "notes.txt").write_text("mine")
+    labels = np.ones((20, 30), np.uint8)
+    with pytest.raises(OutputError, match="not written by unetscope"):
+        project.save_labels(entry.id, labels)
+    assert (foreign / "notes.txt").read_text() == "mine"
+    shutil.rmtree(foreign)
+    for value in (1, 2):  # its own labels are replaced
+        project.save_labels(entry.id, labels * value)
+        assert np.asarray(project.read_labels(entry.id)).max() == value
+    (project.folder / "models").mkdir()
+    (project.folder / "models/0004.unetscope").write_bytes(b"of another day")
+    model = project.add_model("trained", lambda path: path.write_bytes(b"weights"))
+    assert model.number == 5
+    assert (project.folder / "models/0004.unetscope").read_bytes() == b"of another day"
+
+
+def test_large_labels_that_a_project_wrote_before_they_were_marked_are_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(label_files, "LARGE_BYTES", 10)
+    project = Project.create(tmp_path / "p", CLASSES)
+    entry = project.add_image(write_image(tmp_path / "a.tif"))
+    project.save_labels(entry.id, np.ones((20, 30), np.uint8))
+    file = project.folder / "labels/0001.zarr"
+    told = json.loads((file / "zarr.json").read_text())
+    (file / "zarr.json").write_text(json.dumps({**told, "attributes": {}}))
+    project.save_labels(entry.id, np.full((20, 30), 2, np.uint8))
+    assert np.asarray(project.read_labels(entry.id)).max() == 2
+
+
+@pytest.mark.parametrize("name", ["project.json", "labels/a.tif", "models/0001.unetscope"])
+def test_no_project_is_made_in_a_folder_of_others(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "p.unetproject" / name
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    with pytest.raises(ProjectError, match="another name"):
+        Project.create(tmp_path / "p", CLASSES)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [file]
+    assert file.read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_a_folder_of_the_project_is_named(project: Project) -> None:
+    (project.folder / "labels").write_text("mine")
+    with pytest.raises(ProjectError, match="labels cannot be made"):
+        project.save_labels("0001", np.ones((20, 30), np.uint8))
+    assert (project.folder / "labels").read_text() == "mine"
 
 
 def test_labels_of_another_image_are_refused_and_the_old_ones_stay(project: Project) -> None:

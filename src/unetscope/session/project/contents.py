@@ -7,19 +7,22 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from unetscope.images.zarr_folder import METADATA, NODES, is_zarr
+
 #: Files up to this size are hashed whole, larger ones at evenly spread places.
 WHOLE_BYTES = 64 * 2**20
 _BLOCK_BYTES = 2**20
 _BLOCKS = 48
-_ZARR_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 _MOST_VISITED = 200_000
+# Consolidated metadata, a copy of the others, are hashed as a piece.
+_METADATA = tuple(name for name in METADATA if name != ".zmetadata")
 
 
 def quick_facts(path: Path) -> tuple[int, int] | None:
     """Bytes and date of change in ns of a file, or of a zarr's metadata; None if not there."""
     try:
         if path.is_dir():
-            path = next(path / name for name in _ZARR_METADATA if (path / name).is_file())
+            path = next(path / name for name in NODES if (path / name).is_file())
         told = path.stat()
     except (OSError, StopIteration):
         return None
@@ -31,14 +34,14 @@ def content_of(path: Path) -> str:
 
     Files over 64 MiB are read at 48 evenly spread places, of 1 MiB each. Of a zarr folder the names
     and sizes of all files count, the content of the metadata, and the first MiB of 48 evenly spread
-    pieces; the folder ``labels`` in it does not.
+    pieces; the folders ``labels`` of it and of the images in it do not.
     """
     digest = hashlib.sha256()
     if path.is_dir():
         files = sorted(_files(path))
         for name, size in files:
             digest.update(f"{name} {size}\n".encode())
-        told = [name for name, _ in files if name.rpartition("/")[2] in _ZARR_METADATA]
+        told = [name for name, _ in files if name.rpartition("/")[2] in _METADATA]
         metadata = set(told)
         pieces = [name for name, _ in files if name not in metadata]
         for name in [*told, *_spread(pieces)]:
@@ -59,8 +62,8 @@ def content_of(path: Path) -> str:
 def _files(folder: Path) -> Iterator[tuple[str, int]]:
     """Name and size of every file of an image in a zarr folder."""
     for parent, folders, names in os.walk(folder):
-        if Path(parent) == folder:
-            folders[:] = [name for name in folders if name != "labels"]
+        if "labels" in folders and (Path(parent) == folder or is_zarr(parent)):
+            folders.remove("labels")
         for name in names:
             file = Path(parent, name)
             yield file.relative_to(folder).as_posix(), file.stat().st_size

@@ -288,13 +288,18 @@ class Project:
         It becomes the current one.
         """
         self._check_writable()
-        number = max((model.number for model in self.record.models), default=0) + 1
+        # a file that no saved project names, as after a power cut, is kept, too
+        kept = [file.stem for file in (self.folder / "models").glob("*")]
+        known = [*(m.number for m in self.record.models), *(int(n) for n in kept if n.isdecimal())]
+        number = max(known, default=0) + 1
         name = f"models/{number:04d}.unetscope"
         file = self.folder / name
         try:
             file.parent.mkdir(exist_ok=True)
         except OSError as error:
-            raise ProjectError(f"{file.parent} cannot be made: {error.strerror}") from error
+            raise ProjectError(
+                f"{file.parent} cannot be made: {error.strerror}; move away what lies there"
+            ) from error
         write(file)
         with open(file, "rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()

@@ -12,6 +12,7 @@ from typing import Any
 from unetscope.errors import ProjectError
 from unetscope.images.files import SUFFIXES
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.zarr_folder import is_zarr, title_of
 from unetscope.session.project.contents import content_of, images_below, quick_facts
 from unetscope.session.project.records import ImageEntry
 
@@ -61,7 +62,7 @@ def entry_of(image: Micrograph, path: Path, folder: Path, image_id: str) -> Imag
     """The entry of an image that lies at ``path``, for the project in ``folder``."""
     return ImageEntry(
         id=image_id,
-        name=path.name,
+        name=_name_of(path),
         axes=image.axes,
         shape=tuple(int(n) for n in image.shape),
         pixel_size=image.pixel_size,
@@ -69,6 +70,11 @@ def entry_of(image: Micrograph, path: Path, folder: Path, image_id: str) -> Imag
         content=content_of(path),
         **_place(path, folder),
     )
+
+
+def _name_of(path: Path) -> str:
+    """The name of a file; of an image inside a zarr also whose it is, as many are called "0"."""
+    return title_of(path) if is_zarr(path.parent) else path.name
 
 
 def image_files(path: Path) -> tuple[Path, ...]:
@@ -126,7 +132,7 @@ def moved(entry: ImageEntry, path: Path, folder: Path) -> ImageEntry:
             f"{path} is not the image {entry.name} that was added: its content differs; choose "
             "another file, or add this one as a new image"
         )
-    return replace(entry, name=path.name, **place)
+    return replace(entry, name=_name_of(path), **place)
 
 
 def renewed(entry: ImageEntry, path: Path, folder: Path) -> ImageEntry:
@@ -148,7 +154,8 @@ def found_below(
         content = content_of(path)
         for entry in missing:
             if entry.id not in found and entry.content == content:
-                found[entry.id] = replace(entry, name=path.name, **_place(path, folder))
+                place = _place(path, folder)
+                found[entry.id] = replace(entry, name=_name_of(path), **place)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import ImageError, LabelError, ProjectError
-from unetscope.images.claims import STATE
+from unetscope.images.claims import LABELS, MARK, STATE, Claim
 from unetscope.images.files import read_labels, read_micrograph, whole_labels, write_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.writing import replacing
@@ -28,7 +28,7 @@ def write(folder: Path, image: ImageEntry, labels: Any) -> tuple[str, int]:
     LabelError
         If they are no whole numbers of 0 or more.
     OutputError
-        If the file cannot be written.
+        If the file cannot be written, or one lies there that unetscope did not write.
     """
     shape = _spatial_shape(image)
     if tuple(labels.shape) != shape:
@@ -36,11 +36,18 @@ def write(folder: Path, image: ImageEntry, labels: Any) -> tuple[str, int]:
             f"labels of the shape {tuple(labels.shape)} do not belong to {image.name}, whose shape "
             f"is {shape}; give labels of the same image"
         )
-    (folder / "labels").mkdir(exist_ok=True)
+    try:
+        (folder / "labels").mkdir(exist_ok=True)
+    except OSError as error:
+        raise ProjectError(
+            f"{folder / 'labels'} cannot be made: {error.strerror}; move away what lies there"
+        ) from error
     large = np.dtype(labels.dtype).itemsize * np.prod(shape, dtype=np.int64) > LARGE_BYTES
     name = f"labels/{image.id}{'.zarr' if large else '.ome.tif'}"
     if large:
-        painted = _write_pieces(folder / name, image, labels)
+        # labels that the project names are its own; those of its first versions have no mark
+        claim = STATE if image.labels == name else LABELS
+        painted = _write_pieces(folder / name, image, labels, claim)
     else:
         values = whole_labels(np.asarray(labels), image.name)
         write_labels(values, folder / name, _like(image, values))
@@ -78,7 +85,7 @@ def read(folder: Path, image: ImageEntry) -> Any:
     return labels
 
 
-def _write_pieces(file: Path, image: ImageEntry, labels: Any) -> int:
+def _write_pieces(file: Path, image: ImageEntry, labels: Any, claim: Claim) -> int:
     """Write large labels plane by plane, a band of rows at a time; how many pixels are painted."""
     import zarr
 
@@ -86,9 +93,10 @@ def _write_pieces(file: Path, image: ImageEntry, labels: Any) -> int:
     shape = tuple(labels.shape)
     chunks = (1, band, band)[-len(shape) :]
     painted = 0
-    with replacing(file, STATE) as temporary:
+    with replacing(file, claim) as temporary:
         dtype = labels.dtype if np.dtype(labels.dtype).kind == "u" else np.uint32
         written = zarr.create_array(str(temporary), shape=shape, chunks=chunks, dtype=dtype)
+        written.attrs[MARK] = {"role": str(LABELS.role)}
         planes = [(z,) for z in range(shape[0])] if len(shape) == 3 else [()]
         for plane in planes:
             for top in range(0, shape[-2], band):
