@@ -79,7 +79,7 @@ test: lint
 	fi
 
 soak: $(STAMP)
-	UNETSCOPE_SOAK=1 QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m slow -k "soak or thousand" --timeout 3600 $(PYTEST_ARGS)
+	UNETSCOPE_SOAK=1 QT_QPA_PLATFORM=offscreen $(PY) -m pytest -m slow -k "soak or thousand or any_moment or very_many" --timeout 3600 $(PYTEST_ARGS)
 
 bench: $(STAMP)
 	$(PY) tests/benchmarks --out docs/benchmarks.md

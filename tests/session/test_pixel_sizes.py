@@ -34,6 +34,21 @@ def test_a_typed_size_becomes_that_of_the_image() -> None:
     assert layers.summaries()[0].unit == "Å"
 
 
+def test_what_is_on_screen_stays_there_when_the_size_is_set() -> None:
+    viewer, layers, sizes, key = opened(np.zeros((6, 200, 300)))
+    layers.read_as(key, "zyx")
+    viewer.dims.set_point(0, 4)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 120, 80), 2.0
+    sizes.set_pixel_size(key, (50.0, 2.5, 2.5), "nm")
+    assert viewer.scene.camera.center[-2:] == pytest.approx((300, 200))
+    assert viewer.scene.camera.zoom == pytest.approx(0.8)
+    assert viewer.dims.point[0] == pytest.approx(200)
+    sizes.set_pixel_size(key, (0.05, 0.0025, 0.0025), "µm")
+    assert viewer.scene.camera.center[-2:] == pytest.approx((0.3, 0.2))
+    assert viewer.scene.camera.zoom == pytest.approx(800)
+    assert layers.visible(key)[0] == 4
+
+
 def test_channels_keep_their_axis_and_a_mirrored_image_stays_mirrored() -> None:
     viewer, layers, sizes, key = opened(np.zeros((3, 20, 30)), scale=(1, -1, 1))
     layers.read_as(key, "cyx")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,31 @@ class PixelSizes:
                 shift[axis] *= size / abs(scale[axis])
             scale[axis] = math.copysign(size, scale[axis])
             units[axis] = _PINT.get(known, known)
-        layer.scale, layer.translate, layer.units = scale, shift, units
+        with self._same_view(layer):
+            layer.scale, layer.translate, layer.units = scale, shift, units
+
+    @contextmanager
+    def _same_view(self, layer: Any) -> Iterator[None]:
+        """What is on screen stays there, though its place in the world gets other numbers."""
+        dims, camera = self._viewer.dims, self._viewer.scene.camera
+        shown = list(dims.displayed)
+        at = np.array(dims.point, float)
+        at[shown] = camera.center[-len(shown) :]
+        pixel = to_pixel(self._viewer, layer, at)
+        step = self._step(layer, pixel)
+        yield
+        moved = to_world(self._viewer, layer, pixel)
+        at[len(at) - len(moved) :] = moved
+        for axis in dims.not_displayed:
+            dims.set_point(axis, at[axis])
+        camera.center = (*camera.center[: -len(shown)], *at[shown])
+        camera.zoom *= step / self._step(layer, pixel)
+
+    def _step(self, layer: Any, pixel: np.ndarray) -> float:
+        """How long a step along the last axis is in the world."""
+        ahead = pixel + np.eye(len(pixel))[-1]
+        ends = (to_world(self._viewer, layer, place) for place in (pixel, ahead))
+        return float(np.linalg.norm(np.subtract(*ends)))
 
     def unread_source(self, key: str) -> Path | None:
         """The file of an image whose size nobody has told or changed; None for all others."""
