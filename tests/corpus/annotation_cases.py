@@ -1228,6 +1228,18 @@ def mask_cases() -> list[Case]:
             Refused("-2"),
         ),
         Case("a blank mask", MASKS, labels_file("a.tif", two * 0), Holds({}, ["nothing but 0"])),
+        *(
+            Case(
+                f"a mask of the grey levels {low} and {high}",
+                MASKS,
+                labels_file("a.png", np.where(two == 2, high, two * low).astype(np.uint8)),
+                Holds(
+                    {f"class {low}": two == 1, f"class {high}": two == 2},
+                    [f"the values {odd} look like grey levels"],
+                ),
+            )
+            for low, high, odd in ((127, 255, "127, 255"), (1, 255, "1, 255"))
+        ),
         Case("a mask of another size", MASKS, labels_file("a.tif", two[:9]), Refused("(9, 80)")),
         Case("a mask that is turned", MASKS, labels_file("a.tif", two.T), Refused("turned by 90°")),
         Case(

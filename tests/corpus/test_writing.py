@@ -132,6 +132,31 @@ def input_is_refused(path: Path) -> None:
     )(path)
 
 
+def a_link_to_ours(folder: Path) -> Path:
+    write_labels(LABELS // 2, folder / "real.zarr")
+    os.symlink(folder / "real.zarr", folder / "a.zarr", target_is_directory=True)
+    return folder / "a.zarr"
+
+
+def link_is_replaced(path: Path) -> None:
+    before = contents(path.parent / "real.zarr")
+    written(MINE)(path)
+    assert contents(path.parent / "real.zarr") == before and not path.is_symlink()
+
+
+def as_format(format: str, ending: str):
+    """Labels in ``format`` are refused under this name, and the suffix that it needs is said."""
+
+    def expect(path: Path) -> None:
+        with pytest.raises(OutputError, match=rf"not of {format}; .*ends in \{ending}"):
+            write_annotations(as_annotations(LABELS), path, format)
+        assert not path.exists()
+
+    return expect
+
+
+LINK = "a link to a folder of unetscope in the same role"
+FORMAT = "a format under the suffix of another"
 EDITED = "a table or page that was edited since"
 OURS = "a file of unetscope in the same role"
 OTHER_ROLE = "a file of unetscope in another role (painted labels, by a prediction)"
@@ -167,6 +192,18 @@ CASES = [
     *(
         Case(f"folder: {make.__name__}", FOLDER, make, refused(MINE, FORCED))
         for make in (an_array, a_plate, some_folder, an_image)
+    ),
+    Case("a link", LINK, a_link_to_ours, link_is_replaced),
+    *(
+        Case(f"{format} as {n}", FORMAT, nothing(n), as_format(format, ending))
+        for n, format, ending in (
+            ("nope.tif", "coco", ".json"),
+            ("nope.jpg", "coco-rle", ".json"),
+            ("a.json", "mask", ".tif"),
+            ("a.geojson", "imagej", ".zip"),
+            ("a.zip", "ome-zarr", ".zarr"),
+            ("a.zarr", "geojson", ".geojson"),
+        )
     ),
     Case("labels into an image", "labels into an OME-Zarr image", an_image, labels_are_added),
     Case("too long", LONG, nothing("n" * 300 + ".tif"), refused(MINE, words="too long")),

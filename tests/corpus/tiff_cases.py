@@ -1209,6 +1209,53 @@ add(
     ),
     refused("piece of 4000000 pixels where 4096 belong"),
 )
+
+
+def piece(name: str, codec: str, content: Callable[[], bytes]) -> Callable[[Path], Path]:
+    """A tile of 64 × 64 pixels with this content, as a hostile hand puts it there."""
+
+    def make(folder: Path) -> Path:
+        tile = (RGB if codec == "webp" else G)[:64, :64]
+        tifffile.imwrite(folder / name, tile, compression=codec, tile=(64, 64))
+        with tifffile.TiffFile(folder / name, mode="r+b") as tif:
+            tags, handle, blob = tif.pages.first.tags, tif.filehandle, content()
+            at = handle.seek(0, 2)
+            handle.write(blob)
+            tags["TileOffsets"].overwrite((at,))
+            tags["TileByteCounts"].overwrite((len(blob),))
+        return folder / name
+
+    return make
+
+
+WIDE = np.zeros((4000, 3000), np.uint8)
+for codec, encode in (
+    ("jpegxl", lambda: imagecodecs.jpegxl_encode(WIDE, effort=1)),
+    ("jpegxl", lambda: imagecodecs.jpegxl_encode(WIDE, effort=1, usecontainer=True)),
+    ("jpegxr", lambda: imagecodecs.jpegxr_encode(WIDE)),
+    ("lerc", lambda: imagecodecs.lerc_encode(WIDE)),
+    ("webp", lambda: imagecodecs.webp_encode(np.dstack([WIDE] * 3), lossless=True)),
+    ("webp", lambda: imagecodecs.webp_encode(np.dstack([WIDE] * 3), level=50)),
+):
+    add(
+        HARM,
+        f"more behind {codec} than told ({len(CASES)})",
+        piece("a.tif", codec, encode),
+        refused("piece of 12000000 pixels where"),
+    )
+for codec in ("jpegxl", "jpegxr", "lerc"):
+    add(
+        HARM,
+        f"{codec} that does not say its size",
+        piece("a.tif", codec, lambda: b"something else that unpacks to anything" * 9),
+        refused("does not say how many pixels"),
+    )
+add(
+    HARM,
+    "a moving JPEG XL",
+    piece("a.tif", "jpegxl", lambda: imagecodecs.jpegxl_encode(np.zeros((9, 64, 64, 3), "u1"))),
+    refused("moving picture"),
+)
 add(
     "Blank images that compress well",
     "12000² in LZMA",
@@ -1389,6 +1436,34 @@ add(
     saved("a.png", Image.fromarray(G), save_all=True, append_images=[Image.fromarray(G[::-1])]),
     holds("yx", G, notes=["first of its 2 frames"]),
 )
+
+
+def png_with(values: NDArray[Any], kind: bytes) -> Callable[[Path], Path]:
+    """A PNG in which the checksum of one part does not fit."""
+
+    def make(folder: Path) -> Path:
+        content = bytearray(imagecodecs.png_encode(values))
+        if values.dtype == np.uint8 and values.ndim == 2:
+            buffer = io.BytesIO()
+            Image.fromarray(values).convert("P").save(buffer, "png")
+            content = bytearray(buffer.getvalue())
+        at = content.index(kind)
+        end = at + 4 + int.from_bytes(content[at - 4 : at], "big")
+        content[end] ^= 1
+        (folder / "a.png").write_bytes(content)
+        return folder / "a.png"
+
+    return make
+
+
+for values in (G, RGB, G.astype("u2") * 99, RGB.astype("u2") * 99):
+    for kind in (b"IDAT", *([b"PLTE"] if values is G else [])):
+        add(
+            "PNG whose checksums do not fit",
+            f"{kind.decode()}, {values.dtype} {values.ndim}",
+            png_with(values, kind),
+            refused("checksum|again"),
+        )
 for name, image in (
     ("a.png", Image.fromarray(RGB)),
     ("a.jpg", Image.fromarray(SMOOTH)),

@@ -825,7 +825,27 @@ def zipped(folder: Path) -> Path:
     return folder / "a.zarr.zip"
 
 
+def renamed(folder: Path, name: str) -> Path:
+    return zipped(folder).rename(folder / name)
+
+
+PACKED = "Zip archives (.zarr.zip, .ozx)"
 READING += [
+    *(
+        Case(
+            f"as {name}",
+            PACKED,
+            lambda folder, name=name: renamed(folder, name),
+            reads(PLANE, "yx", (0.2, 0.1), "µm"),
+        )
+        for name in ("a.zarr.zip", "a.ome.zarr.zip", "a.ozx", "a.zarr")
+    ),
+    Case(
+        "under another name",
+        PACKED,
+        lambda folder: renamed(folder, "a.zip"),
+        refuses("unpack it first", ".zarr.zip"),
+    ),
     Case(
         "without names, two axes",
         "A bare array",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 from unetscope.errors import ImageError
+from unetscope.images import damage
 from unetscope.images.damage import translated_errors
-from unetscope.images.files import read_micrograph, write_micrograph
+from unetscope.images.files import read_labels, read_micrograph, write_micrograph
 from unetscope.images.micrograph import as_micrograph
 
 MUTATIONS = 300
@@ -205,3 +208,32 @@ def test_too_little_memory_is_not_told_as_damage_alone(tmp_path) -> None:
     with pytest.raises(ImageError, match=r"huge\.tif asks for more memory than there is") as told:
         reading()
     assert isinstance(told.value.__cause__, MemoryError)
+
+
+@pytest.mark.parametrize("side", [64, 30_000])
+def test_one_budget_of_bytes_holds_for_chunks_and_labels_of_zarrs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int
+) -> None:
+    zarr.create_array(tmp_path / "a_labels.zarr", shape=(90, 90), chunks=(side, side), dtype="u1")
+    zarr.create_array(tmp_path / "b_labels.zarr", shape=(side, side), chunks=(64, 64), dtype="u1")
+    monkeypatch.setattr(damage, "bytes_allowed", lambda: 64 * 2**20)
+    for name, what, read in (
+        ("a_labels.zarr", "one of its chunks", read_micrograph),
+        ("b_labels.zarr", "labels of", read_labels),
+    ):
+        if side == 64:
+            read(tmp_path / name)
+            continue
+        with pytest.raises(ImageError, match=f"{name} asks for 900 MB of memory for {what}"):
+            read(tmp_path / name)
+
+
+def test_an_archive_whose_file_claims_too_much_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.zarr.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zarr.json", bytes(70 * 2**20))
+    monkeypatch.setattr(damage, "bytes_allowed", lambda: 64 * 2**20)
+    with pytest.raises(ImageError, match="one of its files"):
+        read_micrograph(path)

@@ -82,6 +82,18 @@ def test_every_unit_survives(tmp_path: Path, suffix: str, unit: str) -> None:
     assert back.pixel_size == pytest.approx((1234.5, 0.003), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("axes", ["yx", "czyx"])
+def test_a_unit_that_no_list_has_is_kept_in_ome_zarr(tmp_path: Path, axes: str) -> None:
+    size = (3.0, 2.0, 0.5)[-len(axes.replace("c", "")) :]
+    pixels = np.arange(3 ** len(axes), dtype="u1").reshape((3,) * len(axes))
+    path = tmp_path / "a.ome.zarr"
+    write_micrograph(Micrograph(pixels, axes, size, "furlong"), path)
+    back = read_micrograph(path)
+    assert (back.pixel_size, back.unit, back.axes) == (size, "furlong", axes)
+    np.testing.assert_array_equal(np.asarray(back.pixels), pixels)
+
+
 @pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".zarr", ".png"])
 def test_an_unknown_pixel_size_stays_unknown(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"image{suffix}"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from unetscope.errors import ImageError
+from unetscope.images import damage
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.questions import Undecided
 from unetscope.images.units import normalise_unit, unit_factor
@@ -270,3 +271,21 @@ def test_ambiguous_axes_are_a_question_with_every_reading() -> None:
     question = asked.value.question
     assert (question.about, question.name) == ("axes", "stack")
     assert [choice.value for choice in question.choices] == ["zyx", "cyx", "yxc"]
+
+
+def test_a_plane_that_takes_more_memory_than_allowed_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(damage, "bytes_allowed", lambda: 65 * 2**20)
+
+    def read(*_: object) -> None:
+        raise AssertionError("was read")
+
+    lazy = da.zeros((2, 9000, 9000), np.uint8, chunks=(1, 4000, 4000)).map_blocks(read, dtype="u1")
+    image = Micrograph(lazy, "zyx", name="large")
+    with pytest.raises(ImageError, match=r"large.*\(9000, 9000\), take 81 MB .* a part"):
+        image.plane(1)
+    part = Micrograph(da.ones((2, 9000, 9000), np.uint8, chunks=(1, 400, 400)), "zyx")
+    assert part.plane(1, (slice(0, 400), slice(0, 400))).shape == (1, 400, 400)
+    there = Micrograph(np.zeros((9000, 9000), np.uint8), "yx")
+    assert there.plane().shape == (1, 9000, 9000)  # it takes no more memory

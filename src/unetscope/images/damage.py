@@ -5,6 +5,7 @@ Also the one place that knows how many bytes a file may ask for.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +62,17 @@ def check_file(path: Path) -> None:
 def bytes_allowed() -> int:
     """How many bytes one image may take in memory: half of what is free now, at least 64 MB."""
     return max(_LEAST_BYTES, int(psutil.virtual_memory().available) // 2)
+
+
+def check_lazy(name: str, shape: tuple[int, ...], item_bytes: int) -> None:
+    """ImageError if pixels of ``shape`` that are to be read from a file take more than allowed."""
+    asked = math.prod(shape) * item_bytes
+    if asked > _LEAST_BYTES and asked > (allowed := bytes_allowed()):
+        raise ImageError(
+            f"the pixels of {name or 'the image'} that are asked for, {shape}, take "
+            f"{_in_words(asked)} of memory, and {_in_words(allowed)} may be taken; close other "
+            "programs, or choose a part of the image"
+        )
 
 
 def check_bytes(path: Path, asked: int, what: str = "its pixels") -> None:

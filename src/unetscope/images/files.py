@@ -19,6 +19,7 @@ from unetscope.images.claims import IMAGE, LABELS, Claim
 from unetscope.images.damage import translated_errors
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
+from unetscope.images.zarr_folder import PACKED
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 #: TIFF under the names of microscopes and scanners, which are read and not written.
@@ -232,7 +233,7 @@ _MAGIC = (
 #: Files of other kinds under the name of an image, and what to do with them.
 _OTHERS = (
     (b"\x1f\x8b", "packed with gzip; unpack it first"),
-    (b"PK\x03\x04", "a zip archive; unpack it first"),
+    (b"PK\x03\x04", "a zip archive; unpack it first (one of an OME-Zarr is read as .zarr.zip)"),
     (b"\x89HDF", "HDF5; export the image as TIFF or OME-Zarr"),
     (b"%PDF", "a PDF; export the image as TIFF or PNG"),
     (b"GIF8", "a GIF, which keeps 256 colours; export the image as TIFF or PNG"),
@@ -260,7 +261,7 @@ def _kind_of_content(path: Path) -> str:
             return kind
     if head.startswith(b"BM") and suffix == ".bmp":
         return "picture"
-    if suffix == ".zarr":
+    if suffix == ".zarr" or path.name.lower().endswith(PACKED):
         return "zarr"  # packed as a zip archive
     for start, what in _OTHERS:
         if head.lstrip().lower().startswith(start.lower()):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from unetscope.errors import ImageError
 from unetscope.images.axis_names import UNNAMED, axes_question, possible_axes
+from unetscope.images.damage import check_lazy
 from unetscope.images.questions import Undecided
 from unetscope.images.units import normalise_unit
 
@@ -179,6 +180,8 @@ class Micrograph:
         if self.is_rgb:
             wanted = {**wanted, "c": slice(0, 3)}
         index = tuple(wanted.get(axis, slice(None)) for axis in self.axes)
+        if type(self.pixels) is not np.ndarray:  # what is in memory already is not asked for
+            check_lazy(self.name, _shape_of(index, self.shape), self.dtype.itemsize)
         try:
             found = np.asarray(self.pixels[index])
         except ImageError as error:  # what a reader says itself
@@ -415,6 +418,12 @@ def _checked_slice(wanted: slice, size_px: int, axis: str) -> slice:
             "give slices with step 1 inside the image"
         )
     return slice(start, stop)
+
+
+def _shape_of(index: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what an index of slices and numbers takes out of an array."""
+    parts = zip(index, shape, strict=True)
+    return tuple(len(range(*i.indices(n))) for i, n in parts if isinstance(i, slice))
 
 
 def _spread(size_px: int, block_px: int, count: int) -> list[int]:

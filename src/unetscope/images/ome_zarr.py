@@ -285,6 +285,7 @@ def write_ome_zarr(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> 
     names = [micrograph.axes[i] for i in order]
     sizes = dict(zip(micrograph.spatial_axes, micrograph.pixel_size or (), strict=False))
     unit = NGFF_WORDS.get(micrograph.unit or "")
+    unknown = micrograph.unit if unit is None and sizes else None
     axes: list[Any] = [
         v05.ChannelAxis(name="c") if n == "c" else v05.SpaceAxis(name=n, unit=unit) for n in names
     ]
@@ -297,10 +298,17 @@ def write_ome_zarr(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> 
             write_image(temporary, image, _ordered(micrograph, order), writer="zarr")
         except (ValueError, TypeError) as error:
             raise OutputError(f"{path} cannot be written as OME-Zarr: {error}") from error
-        zarr.open_group(str(temporary), mode="r+").attrs[MARK] = {
-            "role": str(claim.role),
-            "notes": list(micrograph.notes),
-        }
+        attributes = zarr.open_group(str(temporary), mode="r+").attrs
+        if unknown is not None:  # a unit that the format does not list is kept all the same
+            attributes["ome"] = _with_unit(attributes["ome"], unknown)
+        attributes[MARK] = {"role": str(claim.role), "notes": list(micrograph.notes)}
+
+
+def _with_unit(ome: Any, unit: str) -> Any:
+    """The metadata of one image with ``unit`` at its axes in space."""
+    (one,) = ome["multiscales"]
+    axes = [{**axis, "unit": unit} if axis["type"] == "space" else axis for axis in one["axes"]]
+    return {**ome, "multiscales": [{**one, "axes": axes}]}
 
 
 def _ordered(micrograph: Micrograph, order: list[int]) -> Any:

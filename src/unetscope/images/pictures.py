@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,9 @@ _MODES = {"P": "a palette"}
 _BYTES = {"I": 4, "F": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
 ALPHA = "its alpha channel was left out"
 _ORIENTATION = 274
+#: The parts of a PNG that its pixels are made of.
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"tRNS")
+_PIECE_BYTES = 2**20
 
 
 def read_picture(path: Path, axes: str | None = None) -> Micrograph:
@@ -100,6 +105,8 @@ def _decoded(path: Path, *, palette_index: bool) -> tuple[NDArray[Any], list[str
                 raise LabelError(
                     f"{path}: JPEG changes label values; export labels as .tif or .png"
                 )
+            if image.format == "PNG":
+                _check_png(path)
             notes = _frames(image)
             bits = _grey_bits(image)
             image.load()
@@ -111,6 +118,25 @@ def _decoded(path: Path, *, palette_index: bool) -> tuple[NDArray[Any], list[str
     if is_turned(turn):
         notes.append(TURNED)
     return np.ascontiguousarray(upright(pixels, turn, 0, 1)), notes
+
+
+def _check_png(path: Path) -> None:
+    """Refuse a PNG in which what makes its pixels is not what was written, by its checksums."""
+    with open(path, "rb") as opened:
+        opened.seek(8)
+        while len(head := opened.read(8)) == 8:
+            (length,), kind = struct.unpack(">I", head[:4]), head[4:]
+            found, left = zlib.crc32(kind), length
+            while left and (piece := opened.read(min(left, _PIECE_BYTES))):
+                found, left = zlib.crc32(piece, found), left - len(piece)
+            told = opened.read(4)
+            if kind in _PIXEL_CHUNKS and told != struct.pack(">I", found):
+                raise ImageError(
+                    f"{path} is damaged: a checksum in it ({kind.decode()}) does not fit; copy or "
+                    "export it again"
+                )
+            if kind == b"IEND":
+                return
 
 
 def _frames(image: Image.Image) -> list[str]:

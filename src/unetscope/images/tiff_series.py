@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import struct
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import tifffile
 
 from unetscope.errors import ImageError
 from unetscope.images.damage import check_bytes
+from unetscope.images.encoded_sizes import encoded_px
 from unetscope.images.questions import Answers, Choice, Question, Undecided
 
 #: More planes than any acquisition has: a description that claims more is damaged or hostile.
@@ -27,6 +27,8 @@ _PAGES_LOOKED_AT = 1000
 _HEAD_BYTES = 65_536
 # Coders round sizes up to whole blocks, scanners keep several tiles in one piece.
 _MORE = 64
+# Compressions whose pieces begin with their size: JPEG 2000, PNG, JPEG XR, WebP, JPEG XL, LERC.
+_TELLING = {33003, 33004, 33005, 34712, 34933, 22610, 34934, 34927, 50001, 50002, 52546, 34887}
 _QUOTES = "\"'"
 _BESIDES = ("thumbnail", "label", "macro", "overview", "preview")
 
@@ -312,13 +314,15 @@ def check_pieces(path: Path, series: Any) -> None:
     Raises
     ------
     ImageError
-        If a piece is too large, or is a JPEG, PNG or JPEG 2000 of another size than it should be.
+        If a piece is too large, is a picture of another size than it should be, or does not say
+        its size where its format does.
     """
     page = series.keyframe
     if series.dataoffset is not None:
         return
     check_bytes(path, math.prod(page.chunks) * page.dtype.itemsize, "one of its strips or tiles")
-    if page.compression not in tifffile.TIFF.IMAGE_COMPRESSIONS:
+    telling = page.compression in _TELLING
+    if page.compression not in tifffile.TIFF.IMAGE_COMPRESSIONS and not telling:
         return  # all others unpack into a buffer of the size that is told
     told_px = max(1, math.prod(page.chunks))
     for one in itertools.islice(series, _PAGES_LOOKED_AT):
@@ -328,28 +332,13 @@ def check_pieces(path: Path, series: Any) -> None:
         for offset, count in zip(one.dataoffsets, one.databytecounts, strict=False):
             handle.seek(offset)
             found = encoded_px(handle.read(min(count, _HEAD_BYTES)))
+            if telling and count and not found:
+                raise ImageError(
+                    f"{path} holds a piece that does not say how many pixels it has; it is "
+                    "damaged, or a moving picture: export it again"
+                )
             if found > _MORE * told_px:
                 raise ImageError(
                     f"{path} holds a piece of {found} pixels where {told_px} belong; it is damaged "
                     "or was made to do harm: export it again"
                 )
-
-
-def encoded_px(head: bytes) -> int:
-    """The pixels that a JPEG, PNG or JPEG 2000 says it unpacks to; 0 where that is not found."""
-    if head.startswith(b"\x89PNG"):
-        return math.prod(struct.unpack(">II", head[16:24])) if len(head) >= 24 else 0
-    at = head.find(b"\xff\x4f\xff\x51")
-    if at >= 0 and len(head) >= at + 16:
-        return math.prod(struct.unpack(">II", head[at + 8 : at + 16]))
-    return _jpeg_px(head) if head.startswith(b"\xff\xd8") else 0
-
-
-def _jpeg_px(head: bytes) -> int:
-    at = 2
-    while at + 9 <= len(head) and head[at] == 0xFF:
-        marker, length = head[at + 1], struct.unpack(">H", head[at + 2 : at + 4])[0]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return math.prod(struct.unpack(">HH", head[at + 5 : at + 9]))
-        at += 2 + length
-    return 0

@@ -21,9 +21,8 @@ from zarr.abc.codec import BytesBytesCodec
 from zarr.codecs import ShardingCodec
 
 from unetscope.errors import ImageError
+from unetscope.images.damage import check_bytes
 
-#: No chunk of a sound image is larger, and blosc cannot hold more.
-_LARGEST_CHUNK = 2**31
 _KNOWN = {
     *("blosc", "zstd", "gzip", "zlib", "lz4", "bz2", "lzma"),
     *("bytes", "transpose", "crc32c", "sharding_indexed", "endian"),
@@ -47,11 +46,7 @@ def bounded(path: Path, array: Any) -> Any:
         If its chunks are too large for the memory there is, or of a codec that is not known.
     """
     pieces = math.prod(array.shards or array.chunks) * array.dtype.itemsize
-    if pieces > _LARGEST_CHUNK:
-        raise ImageError(
-            f"{path} asks for {pieces} bytes of memory for one of its chunks; it is damaged, or "
-            "has to be written in smaller chunks"
-        )
+    check_bytes(path, pieces, "one of its chunks")
     metadata = array.metadata
     if metadata.zarr_format == 2:
         limit = math.prod(array.chunks) * array.dtype.itemsize

@@ -9,7 +9,9 @@ from pathlib import Path
 NODES = ("zarr.json", ".zgroup", ".zarray")
 #: All files with metadata, which are no pixels.
 METADATA = (*NODES, ".zattrs", ".zmetadata")
-_ENDINGS = (".zarr", ".ome")
+#: How zip archives that hold a zarr are called.
+PACKED = (".zarr.zip", ".ozx")
+_ENDINGS = (".zip", ".ozx", ".zarr", ".ome")
 
 
 def is_zarr(path: str | os.PathLike[str]) -> bool:

@@ -14,6 +14,7 @@ import zarr
 from zarr.storage import ZipStore
 
 from unetscope.errors import ImageError
+from unetscope.images.damage import check_bytes
 from unetscope.images.ngff import ome_part
 from unetscope.images.zarr_folder import METADATA, NODES, is_zarr
 
@@ -58,6 +59,8 @@ def _node(store: Any, path: str = "") -> Any:
 def _in_archive(path: Path) -> Any:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
+        largest = max((member.file_size for member in archive.infolist()), default=0)
+    check_bytes(path, largest, "one of its files")
     tops = [n for n in names if n.rpartition("/")[2] in NODES]
     if not tops:
         raise ImageError(f"{path} is a zip archive without a zarr in it; give an image")

@@ -48,6 +48,7 @@ from unetscope.images.annotations.values import (
     value_counts,
 )
 from unetscope.images.claims import LABELS, Claim
+from unetscope.images.files import SUFFIXES
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
 from unetscope.images.zarr_folder import is_zarr
@@ -69,6 +70,16 @@ _FOREIGN = {
     "Supervisely": {"objects", "size"},
     "Darwin (V7)": {"item", "annotations"},
 }
+_SUFFIX_OF = {
+    "mask": ".tif or .png",
+    "imagej": ".zip",
+    "coco": ".json",
+    "coco-rle": ".json",
+    "geojson": ".geojson",
+    "ome-zarr": ".zarr",
+}
+# Formats that a suffix may hold; JSON is told apart by what is in it.
+_HELD = {".json": ("coco", "coco-rle", "geojson"), ".zarr": ("ome-zarr", "mask")}
 FORMATS = ("mask", "imagej", "coco", "coco-rle", "geojson", "ome-zarr")
 
 
@@ -206,14 +217,25 @@ def write_annotations(
 
 
 def _format_to_write(path: Path, format: str | None) -> str:
-    inferred = "ome-zarr" if is_zarr(path) else _BY_SUFFIX.get(path.suffix.lower(), "")
+    inferred = "ome-zarr" if is_zarr(path) else _written_to(path.suffix.lower())
     wanted = format or inferred
     if wanted not in FORMATS:
         raise OutputError(
             f"{path}: {wanted or path.suffix!r} is no format of annotations that is known; use one "
             f"of {', '.join(FORMATS)}"
         )
+    held = _HELD.get(path.suffix.lower(), (inferred,))
+    if inferred and wanted not in held:
+        raise OutputError(
+            f"{path} is the name of {inferred}, not of {wanted}; choose a name that ends in "
+            f"{_SUFFIX_OF[wanted]}, or leave the format out"
+        )
     return wanted
+
+
+def _written_to(suffix: str) -> str:
+    """The format that a suffix stands for; any name of an image stands for a mask."""
+    return _BY_SUFFIX.get(suffix, "mask" if suffix in SUFFIXES else "")
 
 
 def lost_in(format: str, annotations: Annotations) -> tuple[str, ...]:

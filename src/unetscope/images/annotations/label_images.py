@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from unetscope.errors import ImageError, LabelError
 from unetscope.images.annotations.masks import is_called_mask
 from unetscope.images.claims import MARK, Role, mark_of
-from unetscope.images.damage import translated_errors
+from unetscope.images.damage import check_bytes, translated_errors
 from unetscope.images.files import whole_labels
 from unetscope.images.ngff import multiscales_of, ome_part
 from unetscope.images.ome_zarr import image_in, images_of, inside_chosen, micrograph_of
@@ -30,8 +30,6 @@ from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.zarr_folder import is_zarr
 from unetscope.images.zarr_store import opened
 
-#: Labels are read at once, so that what only claims to be large must not be allocated.
-_MOST_BYTES = 2**32
 #: What unetscope calls its label images, unless the name is taken.
 CLASSES, OBJECTS = "classes", "instances"
 
@@ -91,12 +89,8 @@ def values_of(found: LabelImage) -> NDArray[Any]:
             "pixel: export one of the channels"
         )
     shape = read.spatial_shape
-    asked = math.prod(shape) * read.dtype.itemsize
-    if asked > _MOST_BYTES:
-        raise LabelError(
-            f"{found.where} claims {asked} bytes of memory for labels of the shape {shape}; it is "
-            "damaged, or too large to be read at once: export a part of it"
-        )
+    # labels are read at once, so that what only claims to be large must not be allocated
+    check_bytes(found.where, math.prod(shape) * read.dtype.itemsize, f"labels of {shape}")
     return whole_labels(np.asarray(read.pixels).reshape(shape), str(found.where))
 
 

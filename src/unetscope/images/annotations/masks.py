@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -271,8 +271,25 @@ def read_mask(
             raise Undecided(_question_of_zero(path.name, int(kinds[1])))
         if asked and said.zero == "background":
             return _with_background(values, kinds, known)
-        note = "the mask holds nothing but 0, which is unlabelled"
-        return as_annotations(values, known.values(), notes=[note] * (not kinds.any()))
+        told = _blank_or_grey(kinds, known if asked else kinds)
+        return as_annotations(values, known.values(), notes=told)
+
+
+def _blank_or_grey(kinds: NDArray[Any], known: Container[int]) -> list[str]:
+    """What to know of numbers that were taken as classes: there are none, or they are odd ones.
+
+    Odd is what is large and not ``known`` to be a class.
+    """
+    if not kinds.any():
+        return ["the mask holds nothing but 0, which is unlabelled"]
+    odd = [int(kind) for kind in kinds if kind and int(kind) not in known]
+    if max(odd, default=0) <= MOST_CLASS_VALUES:
+        return []
+    named = ", ".join(map(str, odd[:8])) + (", …" if len(odd) > 8 else "")
+    return [
+        f"the values {named} look like grey levels; each was taken as a class of that number, 0 as "
+        "unlabelled"
+    ]
 
 
 def _are_objects(
