@@ -20,6 +20,7 @@ from unetscope.commands import images_of, prediction_targets
 from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.questions import Answers, Choice, Question, Undecided
+from unetscope.learning import precision
 from unetscope.terminal import Asker
 
 GREY = np.random.default_rng(0).integers(0, 255, (64, 80)).astype(np.uint8)
@@ -129,6 +130,16 @@ def test_one_bad_file_does_not_end_a_batch_and_the_exit_code_tells(
     assert "2.tif" in said(done) and "3.tif" in said(done)
     assert "2 of 4 images were not predicted" in said(done)
     assert "Traceback" not in done.output
+
+
+def test_what_takes_the_place_of_a_device_is_said_once_for_all_images(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_is_there", lambda device: device == "cpu")
+    folder = a_folder(tmp_path, "a.tif", "b.tif", "c.tif")
+    result = run("predict", model, folder, "--out", tmp_path / "out", "--device", "mps")
+    assert result.exit_code == 0 and len(result.stdout.split()) == 3
+    assert said(result).count("no such Apple GPU can be used here") == 1
 
 
 def test_results_and_masks_in_a_folder_are_passed_over_and_named(

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from unetscope.errors import ImageError, LabelError, OutputError, UnetscopeError
 from unetscope.images.claims import Claim, Role, mark_of
-from unetscope.images.zarr_folder import is_zarr, title_of
+from unetscope.images.zarr_folder import PACKED, is_zarr, title_of
 from unetscope.learning.classes import LabelClass, free_color
 from unetscope.terminal import (
     Asker,
@@ -121,9 +121,10 @@ class Batch:
     def run(self, targets: Mapping[Path, Path], written: Callable[[Path], object]) -> list[str]:
         """Predict each image to its target; tell of each file written; what failed, in words."""
         failed = []
+        ready = self._on_a_device()
         for path, target in targets.items():
             try:
-                for file in self._one(path, target):
+                for file in ready._one(path, target):
                     written(file)
             except (UnetscopeError, OSError) as error:
                 if len(targets) == 1:
@@ -132,10 +133,18 @@ class Batch:
                 say_error(failed[-1])
         return failed
 
+    def _on_a_device(self) -> Batch:
+        """The batch on a device that is there; what took its place is told once, not by images."""
+        from unetscope.learning.precision import choose_device, device_note
+
+        if (note := device_note(self.options.device)) is not None:
+            messages().print(escape(note), soft_wrap=True)
+        device = choose_device(self.options.device)
+        return replace(self, options=replace(self.options, device=device))
+
     def _one(self, path: Path, target: Path) -> Iterator[Path]:
         from unetscope.learning.inference import made_ready
         from unetscope.learning.pixel_model import as_seen
-        from unetscope.learning.precision import choose_device
         from unetscope.scaling.predicting import Target, predict_to
 
         beside = target.with_name(target.name.replace("_labels.tif", "_probabilities.tif"))
@@ -147,7 +156,7 @@ class Batch:
         seen = as_seen(self.model, image)
         say_notes(path.name, seen.notes[len(image.notes) :])
         image = seen
-        made_ready(self.model, choose_device(self.options.device), self.engine)
+        made_ready(self.model, self.options.device, self.engine)
         events = predict_to(self.model, image, goal, self.options, engine=self.engine)
         for _ in watch_prediction(events, messages(), title=image.name or target.stem):
             pass
@@ -290,7 +299,8 @@ def _stem_of(path: Path) -> str:
     """The name of an image without what says its format; of images in a zarr also whose."""
     if path.is_dir() and is_zarr(path):
         return title_of(path)
-    for suffix in (".ome.tif", ".ome.tiff", ".ome.zarr", path.suffix):
+    packed = [f".ome{ending}" for ending in PACKED]
+    for suffix in (".ome.tif", ".ome.tiff", ".ome.zarr", *packed, *PACKED, path.suffix):
         if suffix and path.name.lower().endswith(suffix.lower()):
             return path.name[: -len(suffix)]
     return path.name

@@ -391,3 +391,11 @@ def test_a_grey_model_answers_colour_whose_channels_are_all_the_same() -> None:
     stained[5, 5, 2] += 1
     with pytest.raises(ModelError, match=r"b.png has 3\. Convert it first.*Fiji"):
         predict_labels(model, as_micrograph(stained, name="b.png"))
+
+
+def test_what_turns_into_an_image_is_answered_as_one() -> None:
+    model, grey = fitted(), sample().image.plane()[0]
+    expected = predict_labels(model, Micrograph(grey, "yx"))
+    for given in (grey, torch.from_numpy(grey.astype(np.float32))):
+        np.testing.assert_array_equal(predict_labels(model, given), expected)
+        assert predict_probabilities(model, given).shape == (2, *grey.shape)

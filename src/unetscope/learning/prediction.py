@@ -12,7 +12,7 @@ from itertools import repeat
 import numpy as np
 from torch import Tensor
 
-from unetscope.images.micrograph import Micrograph
+from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import (
     GRID_PX,
@@ -68,7 +68,7 @@ def predict_tiles(
     :class:`Notice` says so. With a ``cache``, features are kept for later strokes.
     """
     options = options or PredictOptions()
-    image = as_seen(model, image)
+    image = as_seen(model, as_micrograph(image))
     model = model if cache is None else cache.asked(model)
     device, tile_px = choose_device(options.device), options.tile_px
     planes = list(options.planes) if options.planes is not None else list(range(image.depth))
@@ -107,7 +107,11 @@ def predict_labels(
     *,
     cache: FeatureCache | None = None,
 ) -> np.ndarray:
-    """Class values of every pixel, (y, x) or (z, y, x), in the smallest unsigned type."""
+    """Class values of every pixel, (y, x) or (z, y, x), in the smallest unsigned type.
+
+    What :func:`as_micrograph` understands (an array, a tensor of torch) will do as an image.
+    """
+    image = as_micrograph(image)
     out = np.zeros(image.spatial_shape, dtype=label_dtype(model))
     for event in predict_tiles(model, image, options, cache=cache):
         if isinstance(event, TileDone):
@@ -125,6 +129,7 @@ def predict_probabilities(
     """Class probabilities (class, y, x) or (class, z, y, x), float32, summing to one."""
     from dataclasses import replace
 
+    image = as_micrograph(image)
     wanted = replace(options or PredictOptions(), probabilities=True)
     out = np.zeros((len(model.classes), *image.spatial_shape), dtype=np.float32)
     for event in predict_tiles(model, image, wanted, cache=cache):
