@@ -301,3 +301,10 @@ def test_unnamed_pages_are_asked_for_by_name_and_option(model: Path, tmp_path: P
     assert done.exit_code == 0, done.output
     assert read_labels(tmp_path / "out" / "pages_labels.tif").shape == (12, 64, 80)
     assert read_labels(tmp_path / "out" / "plane_labels.tif").shape == (64, 80)
+
+
+def test_a_constant_image_is_answered_with_a_note(model: Path, tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "flat.tif", np.full((64, 80), 7, np.uint8))
+    done = predict(model, tmp_path / "flat.tif", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert "flat.tif: it is constant: nothing can be told apart in it" in said(done)

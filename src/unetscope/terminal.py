@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -250,8 +250,10 @@ def _asked(question: Question) -> str:
 def image_at(path: Path, answers: Answers) -> Micrograph:
     """The image of a file, for :meth:`~unetscope.terminal.Asker.read`."""
     from unetscope.images.files import read_micrograph
+    from unetscope.images.normalisation import CONSTANT, is_constant
 
-    return read_micrograph(path, answers=answers)
+    image = read_micrograph(path, answers=answers)
+    return replace(image, notes=(*image.notes, CONSTANT)) if is_constant(image) else image
 
 
 def labels_at(

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from unetscope.errors import ImageError
 from unetscope.images.micrograph import as_micrograph
-from unetscope.images.normalisation import Normalisation, fit_normalisation
+from unetscope.images.normalisation import Normalisation, fit_normalisation, is_constant
 
 DTYPES = (
     "bool",
@@ -123,3 +123,24 @@ def test_channels_are_normalised_apart_and_their_number_is_checked() -> None:
 def test_a_damaged_record_is_refused(record: dict) -> None:
     with pytest.raises(ImageError):
         Normalisation.from_dict(record)
+
+
+def test_constant_is_what_has_one_finite_value_at_most() -> None:
+    nan_but_one = np.full((50, 60), np.nan, np.float32)
+    nan_but_one[7, 9] = 3
+    infinite = np.full((50, 60), -np.inf)
+    infinite[:, 30:] = np.inf
+    two_channels = np.stack([np.zeros((50, 60)), np.full((50, 60), 7.0)])
+    flat = [np.zeros((50, 60), np.uint8), np.full((50, 60), 65535, np.uint16), nan_but_one]
+    flat += [np.full((50, 60), np.nan), infinite, np.zeros((50, 60), bool), two_channels]
+    assert [is_constant(as_micrograph(one)) for one in flat] == [True] * len(flat)
+
+
+def test_one_other_pixel_outside_of_every_sample_is_something_to_see() -> None:
+    image = np.zeros((1500, 1200), np.uint8)
+    assert is_constant(as_micrograph(image))
+    image[1333, 777] = 1
+    assert not is_constant(as_micrograph(image))
+    deep = np.zeros((3, 40, 50), np.float32)
+    deep[2, 39, 49] = 1e-20
+    assert not is_constant(as_micrograph(deep, axes="zyx"))

@@ -116,6 +116,41 @@ def fit_normalisation(
     return Normalisation(low, high, float(low_percentile), float(high_percentile))
 
 
+#: What is noted of an image of one value, in the words of a reader's note.
+CONSTANT = "it is constant: nothing can be told apart in it"
+_ROWS = 1024  # of a plane, that are looked at at a time
+
+
+def is_constant(micrograph: Micrograph) -> bool:
+    """Whether each channel has one finite value at most, so that nothing is to be seen.
+
+    NaN and infinite values say nothing. All pixels are looked at, some rows at a time, but only
+    where a sample of them is constant.
+    """
+    seen = [_extremes(channel) for channel in micrograph.sample_pixels(20_000)]
+    if any(low < high for low, high in seen):
+        return False
+    height, width = micrograph.spatial_shape[-2:]
+    for z in range(micrograph.depth):
+        for y in range(0, height, _ROWS):
+            rows = slice(y, min(y + _ROWS, height))
+            for i, channel in enumerate(micrograph.plane(z, (rows, slice(0, width)))):
+                low, high = _extremes(channel)
+                seen[i] = min(low, seen[i][0]), max(high, seen[i][1])
+            if any(low < high for low, high in seen):
+                return False
+    return True
+
+
+def _extremes(values: NDArray[Any]) -> tuple[Any, Any]:
+    """The smallest and the largest finite value; (inf, -inf) where there is none."""
+    if values.dtype.kind in "fc":
+        values = values[np.isfinite(values)]
+    if values.size == 0:
+        return math.inf, -math.inf
+    return values.min(), values.max()
+
+
 def _value_range(
     values: NDArray[Any], low_percentile: float, high_percentile: float
 ) -> tuple[float, float]:

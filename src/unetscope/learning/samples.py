@@ -71,8 +71,11 @@ def as_grey(image: Micrograph) -> Micrograph:
 
     All pixels are compared, some rows at a time.
     """
-    if not image.is_rgb or not _is_grey(image):
-        return image
+    return first_channel(image) if is_grey(image) else image
+
+
+def first_channel(image: Micrograph) -> Micrograph:
+    """A colour image whose channels are known to be equal as a grey one, with a note."""
     note = "its colour channels are all the same, so it is read as grey"
     grey = image.pixels if not isinstance(image.pixels, np.ndarray) else image.pixels[..., 0]
     if grey is image.pixels:
@@ -93,8 +96,9 @@ class _FirstChannel:
         return np.asarray(self._pixels[(*spatial, slice(0, 1))])[..., 0]
 
 
-def _is_grey(image: Micrograph) -> bool:
-    if not _same_channels(image.sample_pixels(20_000)):
+def is_grey(image: Micrograph) -> bool:
+    """Whether this is a colour image of equal channels; all pixels are compared."""
+    if not image.is_rgb or not _same_channels(image.sample_pixels(20_000)):
         return False
     height, width = image.spatial_shape[-2:]
     rows = [slice(y, min(y + _ROWS, height)) for y in range(0, height, _ROWS)]

@@ -6,12 +6,16 @@ The status line always ends in the one obvious next step.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unetscope.learning.classes import LabelClass
 from unetscope.session.state import Session
 from unetscope.session.values import Phase, Scope, painted_classes
 
+CONSTANT_SAID = (
+    "This image is constant: nothing can be told apart in it. Open another image, or paint all of "
+    "it as one class beside other images."
+)
 FEW_PX = 60  # below this, a class is called short of strokes
 WEAK_DICE = 0.75
 FEW_EPOCHS = 15  # until then the network has hardly begun (300 steps)
@@ -41,11 +45,14 @@ class Controls:
 
 @dataclass(frozen=True)
 class Status:
-    """The status line: ``tone`` is ``"next"``, ``"busy"``, ``"good"``, ``"notice"`` or
-    ``"error"``."""
+    """The status line: ``tone`` is ``"next"``, ``"busy"``, ``"good"``, ``"notice"`` or ``"error"``.
+
+    ``details`` is what a person should know of the image, which is behind *more*.
+    """
 
     text: str
     tone: str
+    details: str = ""
 
 
 def controls(session: Session) -> Controls:
@@ -111,12 +118,15 @@ def _why_not_predict(session: Session) -> str:
 
 def status_line(session: Session) -> Status:
     """The one sentence (or two) a person should read now."""
+    details = session.image.told if session.image is not None else ""
     if session.message is not None and session.message.tone == "error":
-        return Status(session.message.text, "error")
+        return Status(session.message.text, "error", details)
     said = _status(session)
-    if session.message is not None:
-        return Status(f"{session.message.text} {said.text}", "notice")
-    return said
+    if session.message is None:
+        return replace(said, details=details)
+    if session.message.text == details:
+        details = ""
+    return Status(f"{session.message.text} {said.text}", "notice", details)
 
 
 def _status(session: Session) -> Status:
@@ -132,6 +142,8 @@ def _status(session: Session) -> Status:
         return _while_training(session)
     if session.prediction.busy:
         return _while_predicting(session)
+    if session.image.constant:
+        return Status(CONSTANT_SAID, "notice")
     missing = _missing_strokes(session)
     if missing and not can_answer_image(session):
         return Status(_other_channels(session) + missing, "next")

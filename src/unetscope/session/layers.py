@@ -15,17 +15,20 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from unetscope.errors import ImageError
+from unetscope.images.as_shown import as_sentence
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.samples import Sample
+from unetscope.learning.samples import Sample, first_channel
 from unetscope.session.adoption import paintable_labels
 from unetscope.session.axes import reading_note
 from unetscope.session.big_labels import blank_labels
 from unetscope.session.colouring import colour_layer
 from unetscope.session.connections import Connections
+from unetscope.session.findings import Findings
 from unetscope.session.following import Following
 from unetscope.session.layer_facts import (
+    NOTES,
     ROLE,
     brush_size_px,
     layer_axes,
@@ -74,6 +77,10 @@ class OpenLayers:
         self.viewer = viewer
         self._axes: dict[str, str] = {}  # image key -> reading the user chose
         self._micrographs: dict[str, Micrograph] = {}
+        self._findings: dict[str, Findings] = {}  # image key -> what was found out about it
+        self._greys: dict[str, Micrograph] = {}  # image key -> grey image that looks like colour
+        self._serials: dict[str, int] = {}  # image key -> grows when its pixels or reading change
+        self._grey_model = False  # whether the model answers grey images
         self._strokes: dict[str, str] = {}  # image key -> key of its strokes layer
         self._parked: dict[Reading, str] = {}  # strokes layers of readings that are not shown
         self._known: dict[str, Reading] = {}  # image key -> reading as it was looked at last
@@ -139,8 +146,57 @@ class OpenLayers:
             stored = squeezed(layer.data[0] if layer.multiscale else layer.data, axes)
             size, unit = pixel_size(layer, spatial_axes(axes))
             known = axes.replace("1", "")
-            self._micrographs[key] = Micrograph(stored, known, size, unit, layer.name)
+            notes = tuple(note_of(layer).get(NOTES, ()))
+            self._micrographs[key] = Micrograph(stored, known, size, unit, layer.name, notes)
         return self._micrographs[key]
+
+    def learned_as(self, key: str) -> Micrograph:
+        """An image as it is learned from and answered.
+
+        A colour image whose channels are all equal is a grey one beside grey images, and for a
+        model that knows grey ones, as it is for a script.
+        """
+        image = self.micrograph(key)
+        findings = self._findings.get(key)
+        if findings is None or not findings.grey or not image.is_rgb:
+            return image
+        if not (self._grey_model or self._has_grey_images()):
+            return image
+        if key not in self._greys:
+            self._greys[key] = first_channel(image)
+        return self._greys[key]
+
+    def answer_grey(self, *, on: bool) -> None:
+        """The model that answers knows grey images (one channel), or others."""
+        if on != self._grey_model:
+            self._grey_model = on
+            if any(found.grey for found in self._findings.values()):
+                self.images_changed.emit()
+
+    # ---- what is found out about them
+
+    def findings(self, key: str) -> Findings | None:
+        """What was found out about the present pixels of an image; None where nobody looked."""
+        return self._findings.get(key)
+
+    def serial(self, key: str) -> int:
+        """A number that grows when an image gets other pixels or another reading."""
+        return self._serials.get(key, 0)
+
+    def take_findings(self, key: str, findings: Findings, serial: int) -> bool:
+        """Take up what was found out about an image; False where it has changed meanwhile."""
+        if self.layer(key) is None or serial != self.serial(key):
+            return False
+        self._findings[key] = findings
+        if findings.is_worth_telling:
+            self.images_changed.emit()
+        return True
+
+    def notes(self, key: str) -> tuple[str, ...]:
+        """What a person should know of an image and its file, as sentences."""
+        findings = self._findings.get(key)
+        told = [as_sentence(note) for note in self.learned_as(key).notes]
+        return tuple(dict.fromkeys((*told, *(findings.notes if findings else ()))))
 
     def reading(self, key: str) -> str:
         """How the axes of an image's layer are read, one letter each; "1" for one left out."""
@@ -179,6 +235,7 @@ class OpenLayers:
             self._channels_first(layer)
             return
         self._axes[key] = axes
+        self._forget_findings(key)
         self._follow_reading(layer)
         self.images_changed.emit()
 
@@ -387,10 +444,10 @@ class OpenLayers:
     def samples(self, channels: int) -> list[Sample]:
         """Every image of ``channels`` channels that has strokes, with the strokes as last read."""
         return [
-            Sample(self.micrograph(key), labels, key)
+            Sample(self.learned_as(key), labels, key)
             for key, labels in self._snapshots.items()
             if self.layer(key) is not None
-            and self.micrograph(key).channels == channels
+            and self.learned_as(key).channels == channels
             and labels.any()
         ]
 
@@ -399,7 +456,7 @@ class OpenLayers:
         return self._snapshots.painted_pixels(
             key
             for key in self._snapshots
-            if self.layer(key) is not None and self.micrograph(key).channels == channels
+            if self.layer(key) is not None and self.learned_as(key).channels == channels
         )
 
     # ---- inside
@@ -422,9 +479,11 @@ class OpenLayers:
     def _summary(self, layer: Any) -> ImageSummary | None:
         try:
             choices = layer_axes(layer)
-            image = self.micrograph(layer_key(layer))
+            stored = self.micrograph(layer_key(layer))
+            image = self.learned_as(layer_key(layer))
         except ImageError:
             return None  # not an image this plugin can read, e.g. a time series
+        findings = self._findings.get(layer_key(layer))
         return ImageSummary(
             layer_key(layer),
             str(layer.name),
@@ -438,9 +497,21 @@ class OpenLayers:
             self._reading(layer),
             self.fixed_reading(layer_key(layer)),
             reading_note(
-                image.shape, rgb=image.is_rgb, labels=tuple(str(n) for n in layer.axis_labels)
+                stored.shape, rgb=stored.is_rgb, labels=tuple(str(n) for n in layer.axis_labels)
             ),
+            self.notes(layer_key(layer)),
+            findings is not None and findings.constant,
         )
+
+    def _has_grey_images(self) -> bool:
+        """Whether an image of one channel is open."""
+        for layer in self._images():
+            try:
+                if self.micrograph(layer_key(layer)).channels == 1:
+                    return True
+            except ImageError:
+                continue
+        return False
 
     @staticmethod
     def _painted_on(layer: Any, key: str) -> bool:
@@ -549,6 +620,7 @@ class OpenLayers:
             self.painted.emit(image)
         for gone in [key for key in self._micrographs if key not in present]:
             self._forget_pixels(gone)
+            self._forget_findings(gone)
             self._snapshots.drop(gone)
             self._known.pop(gone, None)
         self._parked = {r: own for r, own in self._parked.items() if own in present}
@@ -606,6 +678,8 @@ class OpenLayers:
 
     def _image_changed(self, event: Any) -> None:
         key = layer_key(event.source)
+        if event.type in ("data", "axis_labels"):
+            self._forget_findings(key)
         if event.type != "name":
             self._follow_reading(event.source)
         self.images_changed.emit()
@@ -618,10 +692,16 @@ class OpenLayers:
         key = layer_key(event.source)
         if self._seen.look(event.source):
             self._forget_pixels(key)
+            self._forget_findings(key)
             self.pixels_changed.emit(key)
 
     def _forget_pixels(self, key: str) -> None:
         self._micrographs.pop(key, None)
+        self._greys.pop(key, None)
+
+    def _forget_findings(self, key: str) -> None:
+        self._findings.pop(key, None)
+        self._serials[key] = self.serial(key) + 1
 
     def _active_changed(self, event: Any) -> None:
         key = self.active_image()

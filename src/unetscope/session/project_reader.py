@@ -94,7 +94,9 @@ def image_layer(folder: Path, entry: ImageEntry, image: Micrograph) -> LayerData
         sizes = dict(zip(image.spatial_axes, image.pixel_size, strict=True))
         options["scale"] = [sizes.get(axis, 1.0) for axis in shown]
         options["units"] = [image.unit or "pixel" if axis in sizes else "pixel" for axis in shown]
-    note = {PROJECT: str(folder), IMAGE_ID: entry.id}
+    note: dict[str, Any] = {PROJECT: str(folder), IMAGE_ID: entry.id}
+    if image.notes:
+        note["notes"] = list(image.notes)
     return image.pixels, {**options, "metadata": {"unetscope": note}}, "image"
 
 

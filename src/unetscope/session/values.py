@@ -47,7 +47,7 @@ class ImageSummary:
     ``spatial_shape`` is (y, x) or (z, y, x) in pixels; ``pixel_size`` along the same axes.
     ``choices`` are the readings the array allows: more than one means that the user may choose,
     unless ``fixed`` says why not. ``reading`` is the one of them that is meant; ``note`` is what a
-    person should know of it.
+    person should know of it, ``notes`` of its file. ``constant``: nothing is to be seen in it.
     """
 
     key: str
@@ -62,6 +62,13 @@ class ImageSummary:
     reading: str = ""
     fixed: str = ""
     note: str = ""
+    notes: tuple[str, ...] = ()
+    constant: bool = False
+
+    @property
+    def told(self) -> str:
+        """All that a person should know of it, as sentences."""
+        return " ".join(filter(None, (self.note, *self.notes)))
 
     @property
     def depth(self) -> int:

@@ -199,7 +199,7 @@ class Advisor(QObject):
         """The strokes of the present image as they were read last."""
         image = self._bench.session.image
         assert image is not None  # asked for by those who looked
-        shown = self._bench.layers.micrograph(image.key)
+        shown = self._bench.layers.learned_as(image.key)
         for sample in self._bench.layers.samples(image.channels):
             if sample.image is shown:  # in a project a sample has a key of its own
                 return sample.labels

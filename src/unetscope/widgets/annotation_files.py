@@ -109,7 +109,7 @@ class AnnotationFiles(QObject):
         request = ExportRequest(
             labels,
             self._session.classes,
-            self._layers.micrograph(key),
+            replace(self._layers.micrograph(key), notes=self._layers.notes(key)),
             role,
             file_of(self._layers.layer(key)),
         )

@@ -38,7 +38,7 @@ class Bench:
     def target(self, key: str) -> Target:
         """The image ``key`` with what of it is on screen."""
         z, view = self.layers.visible(key)
-        return Target(key, self.layers.micrograph(key), z, view)
+        return Target(key, self.layers.learned_as(key), z, view)
 
     def made(self, target: Target) -> Made:
         """What is about to be asked: the present model, and where it is to look first."""

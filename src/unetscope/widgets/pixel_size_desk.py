@@ -1,13 +1,16 @@
-"""Pixel sizes in the window: read from files, typed, and drawn along the scale bar."""
+"""What files tell in the window: notes, and pixel sizes, which are also typed or drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
+from unetscope.session.findings import Found, find_out
 from unetscope.session.pixel_sizes import PixelSizes, SizeTold, told_sizes
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.folders import file_of
@@ -15,7 +18,11 @@ from unetscope.widgets.job_runner import JobEnded, Lane
 
 
 class PixelSizeDesk(QObject):
-    """Knows where the size of each image comes from; ``changed`` says that one has another."""
+    """Knows where the size of each image comes from; ``changed`` says that one has another.
+
+    In the background it also finds out what a person should know of an image, which the layers keep
+    (:class:`~unetscope.session.findings.Findings`).
+    """
 
     changed = Signal()
 
@@ -24,7 +31,8 @@ class PixelSizeDesk(QObject):
         self._bench = bench
         self._sizes = PixelSizes(bench.layers)
         self._origins: dict[str, str] = {}
-        self._asked: set[str] = set()  # images whose file was looked into
+        self._asked: set[str] = set()  # images whose file was looked into for a size
+        self._looked: dict[str, int] = {}  # image key -> serial of the pixels last looked at
         self.lane = Lane(self)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
@@ -35,11 +43,26 @@ class PixelSizeDesk(QObject):
         self._sizes.drop_line()
 
     def look(self, key: str) -> None:
-        """Look into the file of an image that came without a size, once."""
-        path = self._sizes.unread_source(key)
-        if path is not None and key not in self._asked and not self.lane.busy:
-            self._asked.add(key)
-            self.lane.start(partial(told_sizes, key, path), f"Reading the header of {path.name}")
+        """Find out about an image what is not known yet, and its size where it came without one."""
+        layers = self._bench.layers
+        if self.lane.busy or layers.layer(key) is None:
+            return
+        sized = self._sizes.unread_source(key) if key not in self._asked else None
+        known = self._looked.get(key) == layers.serial(key)
+        if known and sized is None:
+            return
+        self._asked.add(key)
+        self._looked[key] = layers.serial(key)
+        job = partial(_told, key, sized, None if known else self._question(key))
+        self.lane.start(job, "Looking into the image")
+
+    def _question(self, key: str) -> partial[Iterator[Found]]:
+        """What is to be found out; images of a project bring the notes of their file along."""
+        layers = self._bench.layers
+        file = file_of(layers.layer(key))
+        own = file is None or not file.exists() or layers.fixed_reading(key) != ""
+        image = layers.micrograph(key)
+        return partial(find_out, key, layers.serial(key), image, None if own else file)
 
     def origin(self, key: str) -> str:
         """Where the size of an image comes from, in words."""
@@ -93,12 +116,25 @@ class PixelSizeDesk(QObject):
         return True
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        if isinstance(event, SizeTold) and self._sizes.take_told(event):
-            self._origins[event.key] = "from file"
-            self.changed.emit()
+        match event:
+            case SizeTold() if self._sizes.take_told(event):
+                self._origins[event.key] = "from file"
+                self.changed.emit()
+            case Found():
+                self._bench.layers.take_findings(event.key, event.findings, event.serial)
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if isinstance(end.error, UnetscopeError):
             self._bench.tell(end.error, str(ticket))
         if self._bench.session.image is not None:
             self.look(self._bench.session.image.key)
+
+
+def _told(
+    key: str, sized: Path | None, question: partial[Iterator[Found]] | None
+) -> Iterator[SizeTold | Found]:
+    """The header first, which takes no time; for a worker."""
+    if sized is not None:
+        yield from told_sizes(key, sized)
+    if question is not None:
+        yield from question()

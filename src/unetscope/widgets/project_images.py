@@ -169,7 +169,7 @@ class ProjectImages(QObject):
         labels = self._keep_labels(key, image_id)
         if labels is not None and labels.shape == self._layers.micrograph(key).spatial_shape:
             name = sample_key(opened.folder, image_id)
-            sample = Sample(self._layers.micrograph(key), labels, name)
+            sample = Sample(self._layers.learned_as(key), labels, name)
             self._layers.stored[image_id] = ClosedImage(sample, self._layers.painted_on(key))
         self._settled.discard(key)
         self._layers.remove(key)

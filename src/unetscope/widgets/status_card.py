@@ -28,6 +28,8 @@ class StatusCard(QFrame):
         super().__init__(parent)
         self._session = session
         self._tints = tints
+        self._beyond = ""  # what is behind "more" besides what is cut
+        self._is_cut = False
         self.label = TwoLines()
         self.label.setAccessibleName("Status")
         self.label.clicked.connect(self.show_all)
@@ -67,17 +69,23 @@ class StatusCard(QFrame):
             f"StatusCard QLabel {{ background: transparent; "
             f"color: {tints.error if status.tone == 'error' else tints.text}; }}"
         )
+        self._beyond = status.details
+        self._cut(self._is_cut)
         if self.details.isVisible():
-            self.details.tell(status.text, self.width())
+            self.details.tell(self._whole(), self.width())
 
     def show_all(self) -> None:
         """Show the whole text below the card, over what is there."""
-        self.details.tell(self.label.text(), self.width())
+        self.details.tell(self._whole(), self.width())
         self.details.move(self.mapToGlobal(QPoint(0, self.height())))
         self.details.show()
 
+    def _whole(self) -> str:
+        return "\n\n".join(filter(None, (self.label.text(), self._beyond)))
+
     def _cut(self, on: bool) -> None:
-        self.more.setVisible(on)
+        self._is_cut = on
+        self.more.setVisible(on or bool(self._beyond))
 
 
 class TwoLines(QLabel):

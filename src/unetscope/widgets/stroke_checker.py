@@ -103,7 +103,7 @@ class StrokeChecker(QObject):
             self._say("Paint two classes first: a stroke is judged by the others.")
             return
         samples = bench.layers.samples(session.image.channels)
-        opened = {id(bench.layers.micrograph(i.key)): (i.key, i.name) for i in session.images}
+        opened = {id(bench.layers.learned_as(i.key)): (i.key, i.name) for i in session.images}
         self._images = [opened.get(id(s.image), ("", s.image.name or s.key)) for s in samples]
         self.doubts, self.current = (), None
         names = {c.value: c.name for c in session.classes}

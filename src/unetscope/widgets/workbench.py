@@ -129,8 +129,8 @@ class Workbench(QObject):
         session.image = chosen
         self.strokes.open(key)
         self.sizes.look(key)
-        if session.message is not None or chosen.note:
-            session.message = Message(chosen.note) if chosen.note else None
+        if session.message is not None or chosen.told:
+            session.message = Message(chosen.told) if chosen.told else None
         self.answers.touched(key)
         self.answers.count()
         if session.model is None and not session.opening_model:
@@ -194,8 +194,13 @@ class Workbench(QObject):
         if session.image is not None and session.image.key in keys:
             renewed = keys[session.image.key]
             if renewed != session.image:
-                session.image = renewed
+                before, session.image = session.image, renewed
                 self._moved_timer.start()
+                if before.channels != renewed.channels:
+                    self.answers.count()
+                if renewed.notes and renewed.notes != before.notes and session.message is None:
+                    session.message = Message(renewed.told)
+            self.sizes.look(session.image.key)
             return
         active = self.layers.active_image()
         newest = session.images[-1].key if session.images else ""
@@ -339,6 +344,7 @@ class Workbench(QObject):
         self.answers.forget()
         if self.session.image is not None and self.session.image.key == key:
             self._moved_timer.start()
+            self.sizes.look(key)
 
     def _moved(self) -> None:
         if self.session.image is not None and self.session.image.depth > 1:
@@ -357,6 +363,8 @@ class Workbench(QObject):
 
     def _model_replaced(self) -> None:
         self.answers.forget()
+        model = self.session.model.model if self.session.model is not None else None
+        self.layers.answer_grey(on=model is not None and model.can_answer and model.channels == 1)
         self._model_changed()
 
     def _open_default(self) -> None:
