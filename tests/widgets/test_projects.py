@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import npe2
@@ -15,7 +16,7 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
 from unetscope.errors import ProjectError
-from unetscope.images.files import write_micrograph
+from unetscope.images.files import read_micrograph, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.session import project_layers
 from unetscope.session.guidance import controls
@@ -273,9 +274,13 @@ def test_classes_may_be_painted_on_different_images_however_large(
     qtbot.waitUntil(lambda: opened.session.painted == {1: 1000, 2: 1000})
     qtbot.waitUntil(lambda: opened.session.model is not None, timeout=5000)
     assert controls(opened.session).train
-    qtbot.waitUntil(lambda: bool(opened.jobs.asked("answer")))
     keys = {f"{folder.name} 0001", f"{folder.name} 0002"}
-    assert {sample.key for sample in opened.jobs.asked("answer")[-1].samples} == keys
+
+    def answered_with() -> set[str]:
+        asked = opened.jobs.asked("answer")
+        return {sample.key for sample in asked[-1].samples} if asked else set()
+
+    qtbot.waitUntil(lambda: answered_with() == keys)
     opened.window.bench.train()
     qtbot.waitUntil(lambda: bool(opened.jobs.asked("train")))
     assert {sample.key for sample in opened.jobs.asked("train")[0].samples} == keys
@@ -404,3 +409,99 @@ def test_the_reading_of_a_stack_in_a_project_is_greyed(
     bench.read_as(opened.session.image.key, "zyx")
     assert opened.session.image.axes == "cyx"
     assert "gold" in opened.session.message.text
+
+
+def replace_file(file: Path) -> None:
+    """Another image of the same size and shape takes the place of ``file``."""
+    size = file.stat().st_size
+    pixels = read_micrograph(file).pixels[:, ::-1].copy()
+    file.unlink()
+    write_micrograph(Micrograph(pixels, "yx", (2.0, 2.0), "nm"), file)
+    assert file.stat().st_size == size
+
+
+def painted_and_replaced(open_window: Open, qtbot: Any, folder: Path) -> tuple[Opened, Any]:
+    """A window of a project of which a.tif was painted on and then replaced; the old strokes."""
+    first = open_project(open_window, qtbot, folder)
+    first.paint_both()
+    painted = np.array(first.strokes.data)
+    first.window.shut_down()
+    replace_file(folder.parent / "a.tif")
+    opened = open_window(False, WritingJobs())
+    opened.window.projects.project.opened.emit(folder)
+    card = opened.window.projects.project.card
+    qtbot.waitUntil(lambda: card.question is not None)
+    return opened, painted
+
+
+def test_a_replaced_image_is_asked_about_before_anything_is_shown_on_it_or_learned(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened, painted = painted_and_replaced(open_window, qtbot, folder)
+    card = opened.window.projects.project.card
+    assert "a.tif was replaced" in card.text.text() and list(card.buttons) == ["keep", "aside"]
+    assert not card.isHidden()
+    qtbot.waitUntil(lambda: words(opened)[0] == "changed")
+    assert opened.layer("a.tif") is None and not opened.window.bench.layers.stored
+    card.buttons["keep"].click()
+    qtbot.waitUntil(lambda: shown(opened) == "a.tif")
+    np.testing.assert_array_equal(opened.strokes.data, painted)
+    opened.window.shut_down()
+    project = Project.open(folder)
+    np.testing.assert_array_equal(project.read_labels("0001"), painted)
+    assert project.status("0001").word == "strokes"
+
+
+def test_strokes_of_a_replaced_image_are_set_aside_and_it_begins_anew(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened, painted = painted_and_replaced(open_window, qtbot, folder)
+    opened.window.projects.project.card.buttons["aside"].click()
+    qtbot.waitUntil(lambda: shown(opened) == "a.tif")
+    assert opened.window.bench.layers.painted_labels(opened.session.image.key) is None
+    qtbot.waitUntil(lambda: words(opened)[0] == "new")
+    opened.window.shut_down()
+    project = Project.open(folder)
+    (aside,) = project.image("0001").set_aside
+    assert aside.painted_px == np.count_nonzero(painted)
+    assert project.read_labels("0001") is None and (project.folder / aside.labels).is_file()
+
+
+def test_a_replaced_image_stays_closed_while_nobody_answers(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened, _ = painted_and_replaced(open_window, qtbot, folder)
+    card = opened.window.projects.project.card
+    card.later.click()
+    assert card.isHidden() and not opened.window.bench.layers.stored
+    click(opened, 1)
+    qtbot.waitUntil(lambda: shown(opened) == "b.tif")
+    click(opened, 0)
+    qtbot.waitUntil(lambda: card.question is not None)
+    assert shown(opened) == "b.tif" and words(opened)[0] == "changed"
+
+
+def test_labels_survive_leaving_an_image_and_coming_back_before_they_are_written(
+    open_window: Open, qtbot: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    opened.paint_both()
+    painted = np.array(opened.strokes.data)
+    opened.window.bench.strokes.keeper.commit()
+    go_on, save = Event(), Project.save_labels
+
+    def slow(project: Project, image_id: str, labels: Any) -> None:
+        assert go_on.wait(20)
+        save(project, image_id, labels)
+
+    monkeypatch.setattr(Project, "save_labels", slow)
+    click(opened, 1)
+    qtbot.waitUntil(lambda: shown(opened) == "b.tif")
+    # the strokes are not to come back from the journal, but from what is being written
+    (folder / JOURNAL).unlink(missing_ok=True)
+    click(opened, 0)
+    qtbot.waitUntil(lambda: shown(opened) == "a.tif")
+    np.testing.assert_array_equal(opened.strokes.data, painted)
+    go_on.set()
+    opened.window.shut_down()
+    np.testing.assert_array_equal(Project.open(folder).read_labels("0001"), painted)

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from unetscope.errors import ImageError, ProjectError
-from unetscope.images.files import read_micrograph
+from unetscope.errors import ProjectError
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.session.project.folder import Project, is_project
-from unetscope.session.project.images import ChangedImage, Presence
+from unetscope.session.project.images import ChangedImage, Presence, read_as
 from unetscope.session.project.records import ImageEntry
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -43,13 +42,15 @@ def read_project(path: str | Sequence[str]) -> list[LayerData]:
     """
     project = Project.open(path if isinstance(path, str) else path[0], read_only=True)
     there = (Presence.FOUND, Presence.UNCHECKED)
-    found = (e for e in project.record.images if project.status(e.id).presence in there)
-    entry = next(found, None)
+    found = (e.id for e in project.record.images if project.status(e.id).presence in there)
+    same = (i for i in found if project.verify(i).presence is Presence.FOUND)
+    entry = next((project.image(i) for i in same), None)
     if entry is None:
         count = len(project.record.images)
         raise ProjectError(
-            f"none of the {count} images of the project {project.record.name!r} is found; open it "
-            "in the panel Paint, train, predict to add images or to say where they are"
+            f"none of the {count} images of the project {project.record.name!r} is found as it was "
+            "painted on; open it in the panel Paint, train, predict to add images or to say where "
+            "they are"
         )
     layers = [image_layer(project.folder, entry, read_image(project, entry.id))]
     labels = project.read_labels(entry.id)
@@ -73,7 +74,7 @@ def read_image(project: Project, image_id: str) -> Micrograph:
         raise ProjectError(f"{entry.name} is not found at {entry.last_seen}; use Locate …")
     if project.verify(image_id).presence is Presence.CHANGED:
         raise ChangedImage(entry)
-    image = _read_as(path, entry.axes)
+    image = read_as(path, entry.axes)
     if image.shape != entry.shape:
         raise ProjectError(
             f"{entry.name} has the shape {image.shape} now; when it was added it was "
@@ -98,15 +99,6 @@ def image_layer(folder: Path, entry: ImageEntry, image: Micrograph) -> LayerData
     if image.notes:
         note["notes"] = list(image.notes)
     return image.pixels, {**options, "metadata": {"unetscope": note}}, "image"
-
-
-def _read_as(path: Path, axes: str) -> Micrograph:
-    """The image with these axes; what a file does not say, the project knows."""
-    try:
-        image = read_micrograph(path)
-    except ImageError:
-        return read_micrograph(path, axes=axes)
-    return image if image.axes == axes else read_micrograph(path, axes=axes)
 
 
 def labels_layer(image: LayerData, labels: Any, classes: Sequence[LabelClass]) -> LayerData:

@@ -8,6 +8,7 @@ taken in by :meth:`OpenProject.take`.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from unetscope.learning.samples import Sample, labelled_pixels
 from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.places import JournalPlace
 from unetscope.session.project.folder import Project
-from unetscope.session.project.images import ChangedImage, Presence, image_files
+from unetscope.session.project.images import ChangedImage, Presence, image_files, read_as
 from unetscope.session.project.records import ImageEntry, TrainingEntry
 from unetscope.session.project_layers import ClosedImage, sample_key
 from unetscope.session.project_reader import LayerData, image_layer, labels_layer, read_image
@@ -63,7 +64,7 @@ class ImageRead:
 
 @dataclass(frozen=True)
 class EntryRead:
-    """The entry of an image that was added, located or whose labels were saved."""
+    """The entry of an image that was added or located."""
 
     entry: ImageEntry
 
@@ -78,9 +79,29 @@ class NotRead:
 
 @dataclass(frozen=True)
 class ImageChanged:
-    """The file of an image is another one now; nothing is learned from it."""
+    """The file of an image is another one now; nothing is learned from it until that is answered.
+
+    ``fits`` says whether it has the shape its strokes were painted on.
+    """
 
     image_id: str
+    fits: bool
+
+
+@dataclass(frozen=True)
+class LabelsSaved:
+    """Labels of an image were written to the file ``labels`` of the project."""
+
+    image_id: str
+    labels: str | None
+    painted_px: int
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """The entry of an image whose file was taken as it is now."""
+
+    entry: ImageEntry
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +130,8 @@ class OpenProject:
 
     def __init__(self, folder: Path) -> None:
         self._lock = WriterLock(folder / LOCK)
-        self.changed: set[str] = set()  # ids of images whose hash is another one now
+        #: image id -> whether its strokes have the shape of the file that took its place
+        self.changed: dict[str, bool] = {}
         self._why_not, self._fix = "", "Close it there, and open it again here."
         try:
             if not self._lock.acquire():
@@ -189,20 +211,40 @@ class OpenProject:
     # ---- what happens
 
     def take(self, entry: ImageEntry) -> None:
-        """Take in an entry that a worker has made; what was marked in the meantime stays."""
-        record = self.project.record
-        known = {one.id: one for one in record.images}
-        if entry.id in known:
-            here = known[entry.id]
+        """Take in an image that a worker has added, or where one was found.
+
+        A worker's copy may be older than what was saved or marked in the meantime, so of an image
+        that is known only its place is taken over.
+        """
+        here = next((one for one in self.project.record.images if one.id == entry.id), None)
+        if here is not None:
             entry = replace(
-                entry,
-                predicted_by=here.predicted_by,
-                reviewed=here.reviewed,
+                here,
+                name=entry.name,
+                path=entry.path,
+                last_seen=entry.last_seen,
+                bytes=entry.bytes,
+                modified_ns=entry.modified_ns,
                 pixel_size=here.pixel_size or entry.pixel_size,
                 unit=here.unit or entry.unit,
             )
+        self._put(entry)
+
+    def take_labels(self, saved: LabelsSaved) -> None:
+        """Note labels that a worker has written."""
+        here = next((one for one in self.project.record.images if one.id == saved.image_id), None)
+        if here is not None:
+            self._put(replace(here, labels=saved.labels, painted_px=saved.painted_px))
+
+    def take_renewed(self, entry: ImageEntry) -> None:
+        """Take in an image whose file was replaced and is taken as it is now."""
+        self.changed.pop(entry.id, None)
+        self._put(entry)
+
+    def _put(self, entry: ImageEntry) -> None:
+        known = {one.id: one for one in self.project.record.images}
         known[entry.id] = entry
-        self.project.record = replace(record, images=tuple(known.values()))
+        self.project.record = replace(self.project.record, images=tuple(known.values()))
 
     def keep_pixel_size(self, image_id: str, image: ImageSummary) -> bool:
         """Note the pixel size of an open image where it is another one; say whether it is."""
@@ -247,21 +289,59 @@ def scratch(project: Project) -> Project:
     return Project(project.folder, project.record, read_only=project.read_only)
 
 
-def opened_image(project: Project, image_id: str) -> Iterator[ImageRead | ImageChanged]:
-    """Read an image and its saved labels; one whose date has changed is compared by hash."""
+def opened_image(
+    project: Project, image_id: str, unsaved: np.ndarray | None = None
+) -> Iterator[ImageRead | ImageChanged | Renewed]:
+    """Read an image and its labels: ``unsaved`` where they are still to be written, or its file's.
+
+    One whose date has changed is compared by hash. One that was replaced comes as an
+    :class:`ImageChanged` and nothing more, unless nothing was painted on it.
+    """
     try:
         pixels = read_image(project, image_id)
     except ChangedImage:
-        yield ImageChanged(image_id)
-        raise
+        painted = unsaved is not None or project.image(image_id).labels is not None
+        if painted or project.read_only:
+            yield image_changed(project, image_id)
+            return
+        project.take_as_it_is(image_id, keep_labels=False)
+        yield Renewed(project.image(image_id))
+        pixels = read_image(project, image_id)
     entry = project.image(image_id)
     image = image_layer(project.folder, entry, pixels)
-    saved = project.read_labels(image_id)
-    if saved is None or entry.labels is None:
+    saved = project.read_labels(image_id) if unsaved is None else unsaved
+    if saved is None:
         yield ImageRead(entry, image, None, 0.0)
         return
+    saved_at = labels_saved_at(project, image_id) if unsaved is None else time.time()
     labels = labels_layer(image, saved, project.record.classes)
-    yield ImageRead(entry, image, labels, labels_saved_at(project, image_id))
+    yield ImageRead(entry, image, labels, saved_at)
+
+
+def image_changed(project: Project, image_id: str) -> ImageChanged:
+    """That an image was replaced, and whether its strokes can lie on what is there now.
+
+    Raises
+    ------
+    ImageError
+        If what is there now cannot be read.
+    """
+    entry, path = project.image(image_id), project.image_path(image_id)
+    fits = path is not None and tuple(read_as(path, entry.axes).shape) == entry.shape
+    return ImageChanged(image_id, fits)
+
+
+def renewed_images(
+    project: Project, image_ids: Sequence[str], *, keep_labels: bool
+) -> Iterator[Renewed | NotRead]:
+    """Take images that were replaced as they are now, with their labels or without."""
+    for image_id in image_ids:
+        try:
+            project.take_as_it_is(image_id, keep_labels=keep_labels)
+        except (UnetscopeError, OSError) as error:
+            yield NotRead(project.image(image_id).name, str(error))
+        else:
+            yield Renewed(project.image(image_id))
 
 
 def labels_saved_at(project: Project, image_id: str) -> float:
@@ -294,13 +374,14 @@ def added_images(
                 yield NotRead(path.name, str(error))
 
 
-def located_image(project: Project, image_id: str, path: Path) -> Iterator[EntryRead]:
+def located_image(project: Project, image_id: str, path: Path) -> Iterator[EntryRead | Renewed]:
     """Find an image again, and others that are missing below the same folder.
 
     One that has changed is taken as it is now where the person chooses its own file.
     """
     if project.image_path(image_id) == Path(os.path.abspath(path)):
         project.take_as_it_is(image_id)
+        yield Renewed(project.image(image_id))
     else:
         project.relocate(image_id, path)
     found = {image_id, *project.relocate_missing(path.parent)}
@@ -309,31 +390,33 @@ def located_image(project: Project, image_id: str, path: Path) -> Iterator[Entry
             yield EntryRead(entry)
 
 
-def saved_labels(project: Project, image_id: str, labels: Any) -> Iterator[EntryRead]:
+def saved_labels(project: Project, image_id: str, labels: Any) -> Iterator[LabelsSaved]:
     """Write the labels of an image."""
     project.save_labels(image_id, labels)
-    yield EntryRead(project.image(image_id))
+    entry = project.image(image_id)
+    yield LabelsSaved(image_id, entry.labels, entry.painted_px)
 
 
 def stored_samples(
-    project: Project, last: str | None
+    project: Project, last: str | None, only: Collection[str] | None = None
 ) -> Iterator[SampleRead | NotRead | ImageChanged | SamplesLeftOut]:
     """Image and labels of every image that has some, until :data:`STORED_BYTES` are in memory.
 
     Pixels that stay on disk do not count; they are read where strokes are. The image ``last`` comes
-    last, for it is probably being opened just now.
+    last, for it is probably being opened just now. ``only`` names the images that are read.
     """
-    wanted = [e for e in project.record.images if e.painted_px]
+    wanted = [e for e in project.record.images if e.painted_px and (not only or e.id in only)]
     wanted.sort(key=lambda entry: entry.id == last)
     held = left_out = 0
     for entry in wanted:
         try:
             labels = np.asarray(project.read_labels(entry.id))
             image = read_image(project, entry.id)
-        except (UnetscopeError, OSError) as error:
-            if isinstance(error, ChangedImage):
-                yield ImageChanged(entry.id)
-            yield NotRead(entry.name, str(error))
+        except ChangedImage:
+            yield from _changed_or_not_read(project, entry)
+            continue
+        except (UnetscopeError, OSError, MemoryError) as error:
+            yield NotRead(entry.name, why(error))
             continue
         held += labels.nbytes
         held += image.pixels.nbytes if isinstance(image.pixels, np.ndarray) else 0
@@ -344,6 +427,22 @@ def stored_samples(
         yield SampleRead(entry.id, ClosedImage(sample, labelled_pixels([sample])))
     if left_out:
         yield SamplesLeftOut(left_out)
+
+
+def _changed_or_not_read(project: Project, entry: ImageEntry) -> Iterator[ImageChanged | NotRead]:
+    try:
+        yield image_changed(project, entry.id)
+    except (UnetscopeError, OSError, MemoryError) as error:
+        yield NotRead(entry.name, why(error))
+
+
+def why(error: BaseException) -> str:
+    """Why a file could not be taken in, in words."""
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is; cut it into parts"
+    if isinstance(error, OSError):
+        return f"it cannot be read: {error.strerror or error}"
+    return str(error) if isinstance(error, UnetscopeError) else f"{type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
-from unetscope.images.questions import Question
+from unetscope.images.questions import Choice, Question
 from unetscope.widgets.looks import Tints, quiet, small_button
+
+
+class Asked(Protocol):
+    """What a card shows: a :class:`Question` about a file, or one about anything else."""
+
+    @property
+    def text(self) -> str:
+        """What is asked."""
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The answers, the likeliest first."""
 
 
 class QuestionCard(QFrame):
@@ -22,7 +36,7 @@ class QuestionCard(QFrame):
 
     def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.question: Question | None = None
+        self.question: Asked | None = None
         self.text = quiet(QLabel())
         self.text.setAccessibleName("Question")
         self.buttons: dict[str, QPushButton] = {}
@@ -46,7 +60,7 @@ class QuestionCard(QFrame):
             f"QuestionCard QLabel {{ background: transparent; color: {tints.text}; }}"
         )
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: Asked) -> None:
         """Show a question in place of the one that is shown; the likeliest answer stands first."""
         self.dismiss()
         self.question = question

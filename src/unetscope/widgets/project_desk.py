@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,12 @@ from unetscope.session.project_layers import ProjectLayers
 from unetscope.session.projects import ImageRow, OpenProject, scratch
 from unetscope.session.values import Message
 from unetscope.widgets.job_runner import JobEnded, Lane
+from unetscope.widgets.open_questions import OpenQuestions
 from unetscope.widgets.project_follower import ProjectFollower
 from unetscope.widgets.project_images import ProjectImages
 from unetscope.widgets.project_intake import ProjectIntake
 from unetscope.widgets.project_saving import ProjectSaver
+from unetscope.widgets.replaced_images import ReplacedImages
 
 if TYPE_CHECKING:
     from unetscope.widgets.workbench import Workbench
@@ -32,7 +35,8 @@ class ProjectDesk(QObject):
     """One window's project, or none; ``changed`` says that the list has.
 
     ``opened`` is None without a project. ``images`` are those on screen, ``intake`` takes new ones
-    in, ``saver`` writes.
+    in, ``saver`` writes,
+    ``questions`` wait for a person, ``replaced`` are images whose file is another one now.
     """
 
     changed = Signal()
@@ -45,6 +49,8 @@ class ProjectDesk(QObject):
         self._painted: frozenset[str] = frozenset()  # ids of open images as they were last shown
         self._told: list[str] = []
         self.saver = ProjectSaver(self)
+        self.questions = OpenQuestions(self)
+        self.replaced = ReplacedImages(self)
         self.images = ProjectImages(work, layers, self)
         self.intake = ProjectIntake(work, layers, self)
         self._gathering = Lane(self)
@@ -133,10 +139,18 @@ class ProjectDesk(QObject):
         else:
             self._record.classes_changed()
         self._record.open_model_soon()
-        job = partial(projects.stored_samples, scratch(opened.project), opened.first_image())
-        self._gathering.start(job, "Reading the strokes of the project")
+        self.gather()
         self.changed.emit()
         return True
+
+    def gather(self, only: Sequence[str] | None = None) -> None:
+        """Read the strokes of the images that are not open; ``only`` of these, where given."""
+        opened = self.opened
+        if opened is not None:
+            only = None if self._gathering.busy else only  # what is read now is given up
+            project, first = scratch(opened.project), opened.first_image()
+            job = partial(projects.stored_samples, project, first, only)
+            self._gathering.start(job, "Reading the strokes of the project")
 
     def close_project(self) -> None:
         """Save the project and take its images off."""
@@ -149,8 +163,8 @@ class ProjectDesk(QObject):
         if opened is not None:
             self.images.keep_all()
             self.saver.save_all()
-            for lane in self._lanes:
-                lane.drop()
+            for dropped in (*self._lanes, self.intake, self.questions, self.replaced):
+                dropped.drop()
             opened.close()
         self._layers.stored.clear()
         self.opened = following  # before layers go, for another image may be chosen then
@@ -167,7 +181,7 @@ class ProjectDesk(QObject):
                 if self._layers.key_of(opened.folder, event.image_id) is None:
                     self._layers.stored.setdefault(event.image_id, event.closed)
             case projects.ImageChanged() if opened is not None:
-                opened.changed.add(event.image_id)
+                self.replaced.found(event)
             case projects.NotRead():
                 self.note(f"{event.what}: {event.why}")
             case projects.SamplesLeftOut():

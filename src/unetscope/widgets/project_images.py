@@ -33,7 +33,7 @@ class ProjectImages(QObject):
         self._settled: set[str] = set()  # keys of images that were taken up
         self._touched: set[str] = set()  # keys of images whose labels are to be saved
         self.lane = Lane(self)
-        self.lane.happened.connect(lambda _ticket, read: self._show(read))
+        self.lane.happened.connect(lambda _ticket, event: self._read(event))
         self.lane.ended.connect(desk.report)
         self._take_timer = single_shot(self, 0, self._take_dropped)
         self._connections = Connections()
@@ -76,7 +76,8 @@ class ProjectImages(QObject):
         if key is not None:
             self._work.choose_image(key)
             return
-        job = partial(projects.opened_image, scratch(opened.project), image_id)
+        unsaved = self._desk.saver.unsaved(image_id)
+        job = partial(projects.opened_image, scratch(opened.project), image_id, unsaved)
         self.lane.start(job, f"Opening {opened.project.image(image_id).name}")
 
     def adopt(self, key: str, image_id: str) -> None:
@@ -89,12 +90,18 @@ class ProjectImages(QObject):
         self._touched.add(key)
         self._keep_labels(key, image_id)
 
-    def _show(self, read: projects.ImageRead | projects.ImageChanged) -> None:
+    def _read(self, event: Any) -> None:
+        match event:
+            case projects.ImageRead():
+                self._show(event)
+            case projects.ImageChanged():
+                self._desk.replaced.found(event, wanted=True)
+            case projects.Renewed() if self._desk.opened is not None:
+                self._desk.opened.take_renewed(event.entry)
+
+    def _show(self, read: projects.ImageRead) -> None:
         opened = self._desk.opened
         if opened is None:
-            return
-        if isinstance(read, projects.ImageChanged):
-            opened.changed.add(read.image_id)
             return
         for key, image_id in self.own().items():
             self._leave(key, image_id)

@@ -26,6 +26,7 @@ from unetscope.images.files import SUFFIXES
 from unetscope.session.project.folder import is_project
 from unetscope.session.project.records import SUFFIX
 from unetscope.session.projects import ImageRow
+from unetscope.widgets.asking import Asked, QuestionCard
 from unetscope.widgets.fold import Fold
 from unetscope.widgets.looks import Tints, line_px, quiet, small_button
 
@@ -72,6 +73,7 @@ class ProjectPanel(QWidget):
         self.fold.toggled.connect(self._fit)
         self.banner = quiet(QLabel())
         self.banner.setAccessibleName("The project is read-only")
+        self.card = QuestionCard(tints)
         self.list = _list()
         self.list.itemClicked.connect(lambda item, _column: self._clicked(item))
         self.list.itemActivated.connect(lambda item, _column: self._clicked(item))
@@ -118,6 +120,7 @@ class ProjectPanel(QWidget):
         column = QVBoxLayout(inner)
         column.setContentsMargins(4, 0, 0, 0)
         column.addWidget(self.banner)
+        column.addWidget(self.card)
         column.addWidget(self.list)
         column.addWidget(self.reviewed_check)
         column.addLayout(buttons)
@@ -139,6 +142,7 @@ class ProjectPanel(QWidget):
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
         self._tints = tints
+        self.card.set_tints(tints)
         self.banner.setStyleSheet(
             f"QLabel {{ background: {tints.card}; color: {tints.text}; padding: 6px; "
             f"border: none; border-left: 4px solid {tints.error}; }}"
@@ -183,6 +187,14 @@ class ProjectPanel(QWidget):
             )
         if arrived:
             self.fold.expand(animate=False)
+        self._fit()
+
+    def show_question(self, question: Asked | None) -> None:
+        """Ask about files of the project, or nothing any more."""
+        if question is None:
+            self.card.dismiss()
+        elif question != self.card.question:
+            self.card.ask(question)
         self._fit()
 
     def _fill(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class ProjectSaver(QObject):
     def __init__(self, desk: ProjectDesk) -> None:
         super().__init__(desk)
         self._desk = desk
+        self._unsaved: dict[str, np.ndarray] = {}  # image id -> labels that are to be written
         self._writing = WritingLane(self)
         self._writing.written.connect(self._written)
         self._writing.failed.connect(lambda error: desk.tell(error, "Saving the project"))
@@ -44,7 +46,12 @@ class ProjectSaver(QObject):
 
     def write_labels(self, project: Project, image_id: str, labels: np.ndarray) -> None:
         """Write the labels of an image, which nobody changes any more."""
+        self._unsaved[image_id] = labels
         self._writing.add(partial(_saved, project, image_id, labels))
+
+    def unsaved(self, image_id: str) -> np.ndarray | None:
+        """Labels that are newer than those on disk; None where the disk has them."""
+        return self._unsaved.get(image_id)
 
     def save_soon(self) -> None:
         """Save project.json when there is a moment of rest."""
@@ -54,6 +61,7 @@ class ProjectSaver(QObject):
     def save_all(self) -> None:
         """Write what is waiting and project.json, now and in this thread."""
         self._writing.finish()
+        self._unsaved.clear()
         self._save()
 
     def _save(self) -> None:
@@ -76,8 +84,11 @@ class ProjectSaver(QObject):
         if opened is None:
             return
         try:
-            if isinstance(event, projects.EntryRead):
-                opened.take(event.entry)
+            if isinstance(event, projects.LabelsSaved):
+                opened.take_labels(event)
+            elif isinstance(event, _OnDisk):
+                if self._unsaved.get(event.image_id) is event.labels:
+                    del self._unsaved[event.image_id]
             elif isinstance(event, projects.ModelWritten):
                 opened.keep_model(event)
         except (UnetscopeError, OSError) as error:
@@ -85,6 +96,15 @@ class ProjectSaver(QObject):
         self.save_soon()
 
 
+@dataclass(frozen=True, eq=False)
+class _OnDisk:
+    """These labels of an image are written."""
+
+    image_id: str
+    labels: np.ndarray
+
+
 def _saved(project: Project, image_id: str, labels: np.ndarray) -> Iterator[Any]:
     """Save labels on a copy of the record as it is when this runs."""
     yield from projects.saved_labels(scratch(project), image_id, labels)
+    yield _OnDisk(image_id, labels)

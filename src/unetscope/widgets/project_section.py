@@ -60,6 +60,9 @@ class ProjectSection(QObject):
         panel.reviewed.connect(lambda done: desk.review(done=done))
         panel.located.connect(desk.intake.locate)
         panel.closed.connect(desk.close_project)
+        desk.questions.asked.connect(panel.show_question)
+        panel.card.answered.connect(lambda _question, value: desk.questions.answer(value))
+        panel.card.put_off.connect(lambda _question: desk.questions.answer(None))
 
     def _connect_labels(self) -> None:
         files, panel = self.files, self.labels

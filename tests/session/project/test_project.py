@@ -492,16 +492,82 @@ def test_a_replaced_image_of_equal_size_is_changed_and_neither_opened_nor_learne
     write_micrograph(Micrograph(pixels[:, ::-1].copy(), "yx"), file)
     assert file.stat().st_size == size
     told = list(projects.stored_samples(project, None))
-    assert [type(one) for one in told] == [projects.ImageChanged, projects.NotRead]
-    with pytest.raises(ProjectError, match=r"a\.tif has changed since it was added"):
-        list(projects.opened_image(project, entry.id))
+    assert told == [projects.ImageChanged(entry.id, fits=True)]
+    assert list(projects.opened_image(project, entry.id)) == told
     opened = projects.OpenProject(project.folder)
-    opened.changed.add(entry.id)
+    opened.changed[entry.id] = True
     assert [row.word for row in opened.rows(None, ())] == ["changed"]
     opened.close()
     list(projects.located_image(project, entry.id, file))
     (read,) = projects.opened_image(project, entry.id)
     assert np.array_equal(read.image[0], pixels[:, ::-1])
+
+
+def replaced(project: Project, file: Path, shape: tuple[int, ...] = (20, 30)) -> None:
+    """The file of an image becomes another one."""
+    file.unlink()
+    write_image(file, 99, shape)
+    os.utime(file, ns=(7, 7))
+
+
+def test_strokes_set_aside_stay_with_their_pixels_and_come_back_with_them(
+    project: Project, tmp_path: Path
+) -> None:
+    file, old = tmp_path / "images/a.tif", np.full((20, 30), 1, np.uint8)
+    before = file.read_bytes()
+    project.save_labels("0001", old)
+    project.mark("0001", reviewed=True, predicted_by=1)
+    replaced(project, file)
+    project.take_as_it_is("0001", keep_labels=False)
+    entry = project.image("0001")
+    assert project.read_labels("0001") is None and project.status("0001").word == "new"
+    project.save_labels("0001", np.full((20, 30), 2, np.uint8))
+    project.save()
+    back = Project.open(project.folder)
+    assert back.read_labels("0001").max() == 2 and entry.set_aside[0].painted_px == 600
+    file.write_bytes(before)
+    assert back.verify("0001").presence is Presence.CHANGED
+    back.take_as_it_is("0001", keep_labels=False)
+    np.testing.assert_array_equal(back.read_labels("0001"), old)
+
+
+def test_strokes_are_not_kept_on_a_file_of_another_shape(project: Project, tmp_path: Path) -> None:
+    project.save_labels("0001", np.full((20, 30), 1, np.uint8))
+    replaced(project, tmp_path / "images/a.tif", (10, 30))
+    assert list(projects.opened_image(project, "0001")) == [projects.ImageChanged("0001", False)]
+    (told,) = projects.renewed_images(project, ["0001"], keep_labels=True)
+    assert isinstance(told, projects.NotRead) and "set its strokes aside" in told.why
+    (told,) = projects.renewed_images(project, ["0001"], keep_labels=False)
+    assert isinstance(told, projects.Renewed) and told.entry.shape == (10, 30)
+
+
+def test_a_replaced_image_without_strokes_is_simply_taken(project: Project, tmp_path: Path) -> None:
+    replaced(project, tmp_path / "images/a.tif", (10, 30))
+    renewed, read = projects.opened_image(project, "0001")
+    assert isinstance(renewed, projects.Renewed) and read.image[0].shape == (10, 30)
+
+
+def test_strokes_that_are_still_to_be_written_count_as_painted(
+    project: Project, tmp_path: Path
+) -> None:
+    replaced(project, tmp_path / "images/a.tif")
+    unsaved = np.ones((20, 30), np.uint8)
+    assert list(projects.opened_image(project, "0001", unsaved)) == [
+        projects.ImageChanged("0001", True)
+    ]
+
+
+def test_an_older_copy_of_an_image_takes_no_labels_back(project: Project) -> None:
+    opened = projects.OpenProject(project.folder)
+    older = opened.project.image("0001")
+    worker = projects.scratch(opened.project)
+    (saved,) = projects.saved_labels(worker, "0001", np.ones((20, 30), np.uint8))
+    opened.take_labels(saved)
+    opened.project.mark("0001", reviewed=True)
+    opened.take(older)
+    entry = opened.project.image("0001")
+    opened.close()
+    assert entry.labels == "labels/0001.ome.tif" and entry.painted_px == 600 and entry.reviewed
 
 
 def test_one_bad_image_does_not_end_its_folder(tmp_path: Path) -> None:
@@ -525,4 +591,13 @@ def test_a_project_file_that_is_a_device_is_refused_before_it_is_read(tmp_path: 
     folder.mkdir()
     (folder / "project.json").symlink_to("/dev/zero")
     with pytest.raises(ProjectError, match="is no file"):
+        Project.open(folder)
+    (folder / "project.json").unlink()
+    os.mkfifo(folder / "project.json")
+    with pytest.raises(ProjectError, match="is no file"):
+        Project.open(folder)
+    (folder / "project.json").unlink()
+    with open(folder / "project.json", "wb") as huge:
+        huge.truncate(2**40)  # a terabyte of nothing
+    with pytest.raises(ProjectError, match="is larger than"):
         Project.open(folder)

@@ -31,8 +31,10 @@ from unetscope.session.project.images import (
     Presence,
     entry_of,
     found_below,
+    labels_exchanged,
     moved,
     path_of,
+    read_as,
     renewed,
     status_of,
 )
@@ -230,19 +232,38 @@ class Project:
         self._check_writable()
         self._put(moved(self.image(image_id), Path(os.path.abspath(path)), self.folder))
 
-    def take_as_it_is(self, image_id: str) -> None:
-        """Keep the strokes of an image on its file as it is now: a person says that they fit.
+    def take_as_it_is(self, image_id: str, *, keep_labels: bool = True) -> None:
+        """Take the file of an image as it is now, which a person was asked about.
+
+        Parameters
+        ----------
+        image_id
+            The image whose file is another one now.
+        keep_labels
+            Its labels fit the new pixels. Otherwise they are set aside: they stay in the folder
+            with the pixels they were painted on, and come back with these.
 
         Raises
         ------
         ProjectError
-            If the file is not there.
+            If the file is not there, or its shape is another one, which no labels fit.
+        ImageError
+            If it cannot be read.
         """
         self._check_writable()
         entry, path = self.image(image_id), self.image_path(image_id)
         if path is None:
             raise ProjectError(f"{entry.name} is not found at {entry.last_seen}; use Locate …")
-        self._put(renewed(entry, path, self.folder))
+        image = read_as(path, entry.axes)
+        if keep_labels and entry.labels is not None and tuple(image.shape) != entry.shape:
+            raise ProjectError(
+                f"{entry.name} has the shape {image.shape} now and had {entry.shape} when it was "
+                "painted on; set its strokes aside, or put the old file back"
+            )
+        new = renewed(entry, path, self.folder, image)
+        if not keep_labels:
+            new = labels_exchanged(new, entry)
+        self._put(new)
 
     def relocate_missing(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
         """Look for missing images below ``folder`` by size and hash; the ids that were found."""

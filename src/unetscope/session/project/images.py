@@ -9,12 +9,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from unetscope.errors import ProjectError
-from unetscope.images.files import SUFFIXES
+from unetscope.errors import ImageError, ProjectError
+from unetscope.images.files import SUFFIXES, read_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.zarr_folder import is_zarr, title_of
 from unetscope.session.project.contents import content_of, images_below, quick_facts
-from unetscope.session.project.records import ImageEntry
+from unetscope.session.project.records import ImageEntry, SetAside
 
 
 class Presence(Enum):
@@ -54,7 +54,7 @@ class ChangedImage(ProjectError):
     def __init__(self, entry: ImageEntry) -> None:
         super().__init__(
             f"{entry.name} has changed since it was added, so its strokes may lie on other things; "
-            "put the old file back, or choose this one with Locate … where they still fit"
+            "put the old file back, or say in the window whether they still fit"
         )
 
 
@@ -135,10 +135,41 @@ def moved(entry: ImageEntry, path: Path, folder: Path) -> ImageEntry:
     return replace(entry, name=_name_of(path), **place)
 
 
-def renewed(entry: ImageEntry, path: Path, folder: Path) -> ImageEntry:
-    """The entry with the file at ``path`` as it is now, whatever it was before."""
-    place = _place(path, folder)
-    return replace(entry, name=path.name, content=content_of(path), **place)
+def labels_exchanged(new: ImageEntry, old: ImageEntry) -> ImageEntry:
+    """``new`` with the labels of its own content; those of ``old`` are set aside with theirs."""
+    kept = {one.content: one for one in old.set_aside}
+    if old.labels is not None:
+        kept[old.content] = SetAside(old.content, old.labels, old.painted_px)
+    own = kept.pop(new.content, None)
+    return replace(
+        new,
+        labels=own.labels if own else None,
+        painted_px=own.painted_px if own else 0,
+        set_aside=tuple(kept.values()),
+        reviewed=False,
+    )
+
+
+def read_as(path: Path, axes: str) -> Micrograph:
+    """The image with these axes; what a file does not say, the project knows."""
+    try:
+        image = read_micrograph(path)
+    except ImageError:
+        return read_micrograph(path, axes=axes)
+    return image if image.axes == axes else read_micrograph(path, axes=axes)
+
+
+def renewed(entry: ImageEntry, path: Path, folder: Path, image: Micrograph) -> ImageEntry:
+    """The entry with the file at ``path`` as it is now and was read; its labels stay with it."""
+    return replace(
+        entry,
+        name=path.name,
+        content=content_of(path),
+        axes=image.axes,
+        shape=tuple(int(n) for n in image.shape),
+        predicted_by=None,
+        **_place(path, folder),
+    )
 
 
 def found_below(

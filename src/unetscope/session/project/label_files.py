@@ -43,7 +43,7 @@ def write(folder: Path, image: ImageEntry, labels: Any) -> tuple[str, int]:
             f"{folder / 'labels'} cannot be made: {error.strerror}; move away what lies there"
         ) from error
     large = np.dtype(labels.dtype).itemsize * np.prod(shape, dtype=np.int64) > LARGE_BYTES
-    name = f"labels/{image.id}{'.zarr' if large else '.ome.tif'}"
+    name = _free_name(image, ".zarr" if large else ".ome.tif")
     if large:
         # labels that the project names are its own; those of its first versions have no mark
         claim = STATE if image.labels == name else LABELS
@@ -105,6 +105,14 @@ def _write_pieces(file: Path, image: ImageEntry, labels: Any, claim: Claim) -> i
                 written[place] = values
                 painted += int(np.count_nonzero(values))
     return painted
+
+
+def _free_name(image: ImageEntry, suffix: str) -> str:
+    """The labels' name; labels that were set aside keep theirs."""
+    taken = {one.labels for one in image.set_aside}
+    names = [f"labels/{image.id}{suffix}"]
+    names += [f"labels/{image.id}-{number}{suffix}" for number in range(2, len(taken) + 3)]
+    return next(name for name in names if name not in taken)
 
 
 def _spatial_shape(image: ImageEntry) -> tuple[int, ...]:

@@ -35,13 +35,25 @@ _Count = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)
+class SetAside:
+    """Labels of pixels that an image's file had before, known by their hash."""
+
+    __pydantic_config__ = _STRICT
+
+    content: str
+    labels: _LabelsName
+    painted_px: _Count
+
+
+@dataclass(frozen=True)
 class ImageEntry:
     """An image of the project, which stays where it is.
 
     ``path`` is relative to the project folder where that is possible, with ``/``; ``last_seen`` is
     the absolute path, tried when the folder was moved alone. ``bytes`` and ``modified_ns`` tell
     without reading whether it may have changed, ``content`` is the hash that decides. ``shape`` is
-    along ``axes``. ``labels`` is the file of its labels in the project folder.
+    along ``axes``. ``labels`` is the file of its labels in the project folder; those of
+    pixels that the file had before are ``set_aside``.
     """
 
     __pydantic_config__ = _STRICT
@@ -59,6 +71,7 @@ class ImageEntry:
     unit: str | None = None
     labels: _LabelsName | None = None
     painted_px: _Count = 0
+    set_aside: tuple[SetAside, ...] = ()
     predicted_by: int | None = None  # number of the model that predicted it last
     reviewed: bool = False
 
