@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from click.testing import Result
 from rich.console import Console
 from typer.testing import CliRunner
 
-from unetscope import terminal
+from unetscope import __version__, terminal
 from unetscope.cli import app
 from unetscope.learning.events import Finished, HeadFitted, StepDone
 
@@ -94,6 +95,17 @@ def test_version_and_help_are_told() -> None:
     for command in ("demo", "train", "predict", "pretrain"):
         assert command in run("--help").output
         assert run(command, "--help").exit_code == 0
+
+
+def test_the_package_runs_as_the_command_does() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "unetscope", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"unetscope {__version__}\n", "")
 
 
 # ---- train and predict

@@ -1,0 +1,88 @@
+"""The scripts in ``examples/`` run, and leave what they say."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unetscope.images.files import read_labels, read_micrograph
+from unetscope.learning.train_options import TrainOptions
+
+FOLDER = Path(__file__).resolve().parents[1] / "examples"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+SHORT = TrainOptions(max_epochs=1, steps_per_epoch=2, patch_px=64, batch_size=1)
+
+
+def run(name: str, folder: Path) -> None:
+    """The script's ``main``; what it trains, it trains for two steps."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    trains = "options" in inspect.signature(script.main).parameters
+    script.main(folder, *([SHORT] if trains else []))
+
+
+def painted(folder: Path, said: str) -> None:
+    labels, image = read_labels(folder / "image_labels.tif"), read_micrograph(folder / "image.tif")
+    assert labels.shape == image.spatial_shape and set(np.unique(labels)) == {1, 2}
+    written = read_micrograph(folder / "image_labels.tif")
+    assert written.pixel_size == pytest.approx(image.pixel_size) and written.unit == image.unit
+    agreement = float(said.split("agreement with the truth: ")[1].split("%")[0])
+    assert agreement > 90
+
+
+def trained(folder: Path, said: str) -> None:
+    assert (folder / "grains.unetscope").is_file()
+    written = {path.name for path in folder.glob("*_labels.tif")}
+    assert written == {"grains2_labels.tif"}  # the others have masks
+    assert read_labels(folder / "grains2_labels.tif").shape == (128, 128)
+    assert "epoch 1: loss " in said and "predicted grains2.tif with general-fast v1" in said
+
+
+def odd(folder: Path, said: str) -> None:
+    assert "0 is white; values were turned over" in said
+    assert "zyx: 4 planes of a stack" in said and "zyx (4, 32, 48)" in said
+    assert "cut.tif is cut off" in said
+    assert said.rstrip().endswith("uint8 [0 1 2]")
+
+
+def looked_inside(folder: Path, said: str) -> None:
+    assert "enc1.conv1 (64, 64) sees pixels (63, 63) to (65, 65) (exact)" in said
+    maps = read_micrograph(folder / "enc2_conv2.ome.tif")
+    assert (maps.axes, maps.shape) == ("cyx", (32, 64, 64))
+    assert f"maps {maps.shape}" in said and np.ptp(maps.plane()) > 0
+
+
+def converted(folder: Path, said: str) -> None:
+    kept = [line for line in said.splitlines() if "equal pixels True, 7 objects, nucleus" in line]
+    assert len(kept) == 4
+    assert "nuclei_mask.tif: a mask has no place for objects: 7 objects" in said
+    assert set(np.unique(read_labels(folder / "nuclei_mask.tif"))) == {0, 2}
+
+
+CHECKS: dict[str, Callable[[Path, str], None]] = {
+    "paint_and_predict": painted,
+    "train_on_a_folder": trained,
+    "read_odd_files": odd,
+    "look_inside": looked_inside,
+    "convert_labels": converted,
+}
+
+
+def test_every_example_is_checked_here_and_is_short() -> None:
+    assert {script.stem for script in SCRIPTS} == set(CHECKS)
+    assert [s.name for s in SCRIPTS if len(s.read_text("utf-8").splitlines()) > 60] == []
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_an_example_runs_and_leaves_what_it_says(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(name, tmp_path)
+    CHECKS[name](tmp_path, capsys.readouterr().out)
