@@ -62,7 +62,10 @@ def test_no_python_file_lies_at_the_root() -> None:
 
 
 def test_one_version_is_told_everywhere() -> None:
-    assert PROJECT["project"]["version"] == unetscope.__version__ == version("napari-unetscope")
+    assert "version" in PROJECT["project"]["dynamic"] and "version" not in PROJECT["project"]
+    told = PROJECT["tool"]["setuptools"]["dynamic"]["version"]
+    assert told == {"attr": "unetscope.__version__"}
+    assert unetscope.__version__ == version("napari-unetscope")
 
 
 def test_no_qt_binding_is_a_base_dependency() -> None:
