@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
+import zarr
+from napari.layers._source import layer_source
+from PIL import Image
+from qtpy.QtCore import Qt
 
 from unetscope.images.annotations.files import read_annotations
-from unetscope.images.files import write_labels
+from unetscope.images.files import read_micrograph, write_labels
 from widgets.conftest import SIDE, Opened
 
 Open = Callable[..., Opened]
@@ -45,22 +52,239 @@ def test_what_is_exported_is_imported_again_and_can_be_undone(
     np.testing.assert_array_equal(opened.strokes.data, mine)
 
 
-def test_a_mask_of_object_and_rest_is_asked_about_and_becomes_classes(
+def foreign(path: Path, mask: np.ndarray) -> Path:
+    """A mask as another program writes it."""
+    Image.fromarray(mask).save(path)
+    return path
+
+
+def question(opened: Opened, qtbot: Any) -> Any:
+    """The card of the question that comes."""
+    card = opened.window.projects.labels.question
+    qtbot.waitUntil(lambda: card.question is not None, timeout=5000)
+    return card
+
+
+def cells(count: int) -> np.ndarray:
+    """Squares of 20 px with a number each."""
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    for number in range(count):
+        y, x = 40 * (number // 5), 40 * (number % 5)
+        mask[y + 5 : y + 25, x + 5 : x + 25] = number + 1
+    return mask
+
+
+def halved(value: int) -> np.ndarray:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, SIDE // 2 :] = value
+    return mask
+
+
+def test_what_0_means_is_asked_once_and_again_where_it_is_wanted(
     open_window: Open, qtbot: Any, tmp_path: Path
 ) -> None:
     opened = open_window()
     panel = opened.window.projects.labels
-    mask = np.zeros((SIDE, SIDE), np.uint8)
-    mask[:, SIDE // 2 :] = 255
-    name = opened.session.image.name
-    write_labels(mask, tmp_path / f"{name}_mask.png")
+    foreign(tmp_path / f"{opened.session.image.name}_mask.png", halved(255))
     panel.imported.emit(tmp_path)  # the folder: matched by name
-    said(opened, qtbot, "values that are no classes")
-    assert panel.form.rowCount() == 2 and opened.strokes is None
-    panel.confirm_button.click()
-    said(opened, qtbot, "Imported", "40,000 pixels")
-    np.testing.assert_array_equal(opened.strokes.data, np.where(mask, 2, 1))
+    card = question(opened, qtbot)
+    assert opened.strokes is None and panel.form.rowCount() == 0
+    assert card.buttons["background"].text().startswith("0 is the class background")
+    card.buttons["background"].click()
+    said(opened, qtbot, "Imported", "40,000 pixels", "0 was taken as the class 1")
+    np.testing.assert_array_equal(opened.strokes.data, np.where(halved(1), 2, 1))
     assert [c.name for c in opened.session.classes] == ["background", "object"]
+    assert panel.again_button.isHidden()
+
+    panel.imported.emit(foreign(tmp_path / "other.png", 1 - halved(1)))
+    said(opened, qtbot, "Imported other.png", "As you said before: 0 is the class background")
+    np.testing.assert_array_equal(opened.strokes.data, np.where(halved(1), 1, 2))
+    panel.again_button.click()
+    question(opened, qtbot).buttons["unlabelled"].click()
+    said(opened, qtbot, "Imported other.png", "20,000 pixels")
+    assert (np.asarray(opened.strokes.data)[:, : SIDE // 2] == 1).all()
+
+
+def test_an_answer_is_taken_only_where_its_question_would_come(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    panel = opened.window.projects.labels
+    panel.imported.emit(foreign(tmp_path / "yes.png", halved(255)))
+    question(opened, qtbot).buttons["background"].click()
+    said(opened, qtbot, "Imported yes.png")
+    classes = halved(2)
+    classes[:60] = 1
+    panel.imported.emit(foreign(tmp_path / "classes.png", classes))
+    said(opened, qtbot, "Imported classes.png", "1 is background, 2 is object")
+    expected = np.where(classes, classes, np.where(halved(1), 2, 1))
+    np.testing.assert_array_equal(opened.strokes.data, expected)
+
+
+@pytest.mark.parametrize("count", [2, 3, 25])
+def test_numbers_of_one_piece_each_are_asked_about(
+    open_window: Open, qtbot: Any, tmp_path: Path, count: int
+) -> None:
+    opened = open_window()
+    opened.window.projects.labels.imported.emit(foreign(tmp_path / "m.png", cells(count)))
+    card = question(opened, qtbot)
+    assert list(card.buttons) == ["objects", "classes"] and opened.strokes is None
+    card.buttons["objects"].click()
+    said(opened, qtbot, "Imported", "taken as objects of the class 'object'")
+    np.testing.assert_array_equal(opened.strokes.data, np.where(cells(count), 2, 0))
+    assert len(opened.session.classes) == 2
+
+
+def test_numbers_of_one_piece_each_can_be_classes_and_are_not_asked_about_as_values(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    panel = opened.window.projects.labels
+    panel.imported.emit(foreign(tmp_path / "m.png", cells(25)))
+    question(opened, qtbot).buttons["classes"].click()
+    said(opened, qtbot, "Imported", "3 is class 3")
+    assert panel.form.rowCount() == 0
+    np.testing.assert_array_equal(opened.strokes.data, cells(25))
+    assert len(opened.session.classes) == 25
+
+
+def test_grey_values_of_known_numbers_are_asked_about(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    panel = opened.window.projects.labels
+    grey = np.random.default_rng(0).integers(0, 3, (SIDE, SIDE)).astype(np.uint8)
+    panel.imported.emit(foreign(tmp_path / "grey.png", grey))
+    said(opened, qtbot, "grey.png changes from pixel to pixel")
+    assert panel.form.rowCount() == 3 and opened.strokes is None
+    panel.cancel_button.click()
+    assert opened.strokes is None
+
+
+def test_of_masks_that_unetscope_wrote_nothing_is_asked_and_0_is_unlabelled(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    panel = opened.window.projects.labels
+    write_labels(cells(2), tmp_path / "two.png")
+    panel.imported.emit(tmp_path / "two.png")
+    said(opened, qtbot, "Imported two.png: 800 pixels")
+    write_labels(halved(255), tmp_path / "one.png")
+    panel.imported.emit(tmp_path / "one.png")
+    said(opened, qtbot, "values that are no classes")
+    assert [combo.currentText() for _, combo in panel._groups] == ["unlabelled", "object"]
+
+
+def test_of_several_label_images_one_is_chosen_with_a_button(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    made = zarr.create_group(tmp_path / "a.zarr", zarr_format=2)
+    labels = made.create_group("labels")
+    labels.attrs["labels"] = ["cells", "nuclei"]
+    for value, name in enumerate(("cells", "nuclei"), 1):
+        one = labels.create_group(name)
+        one.create_array("0", data=halved(value))
+        axes = [{"name": letter, "type": "space"} for letter in "yx"]
+        one.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [{"path": "0"}]}]
+        one.attrs["image-label"] = {"version": "0.4"}
+    opened.window.projects.labels.imported.emit(tmp_path / "a.zarr")
+    card = question(opened, qtbot)
+    assert list(card.buttons) == ["cells", "nuclei"]
+    card.buttons["nuclei"].click()
+    said(opened, qtbot, "Imported a.zarr: 20,000 pixels")
+    np.testing.assert_array_equal(opened.strokes.data, halved(2))
+
+
+def test_pages_of_two_series_are_asked_about_and_not_now_imports_nothing(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    with tifffile.TiffWriter(tmp_path / "m.tif") as writer:
+        for value in (1, 2):
+            writer.write(halved(value), metadata={"name": f"mask {value}"})
+            writer.write(halved(value)[:-value], metadata={"name": f"other {value}"})
+    panel = opened.window.projects.labels
+    panel.imported.emit(tmp_path / "m.tif")
+    card = question(opened, qtbot)
+    assert card.question.about == "series"
+    qtbot.mouseClick(card.later, Qt.MouseButton.LeftButton)
+    assert not panel.asking and opened.strokes is None
+
+
+def test_pipes_and_devices_are_refused(open_window: Open, qtbot: Any, tmp_path: Path) -> None:
+    opened = open_window()
+    os.mkfifo(tmp_path / "pipe.tif")
+    os.mkfifo(tmp_path / "pipe.geojson")
+    (tmp_path / "zero.png").symlink_to("/dev/zero")
+    for name in ("pipe.tif", "pipe.geojson", "zero.png"):
+        opened.window.projects.labels.imported.emit(tmp_path / name)
+        said(opened, qtbot, name, "no ordinary file")
+
+
+def test_what_was_left_out_is_said_in_short_and_in_full(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    panel = opened.window.projects.labels
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": kind, "coordinates": corners},
+            "properties": {"classification": {"name": name}},
+        }
+        for kind, corners, name in (
+            ("Polygon", [[[5, 5], [25, 5], [25, 25], [5, 5]]], "a class of a long name " * 4),
+            ("Polygon", [[[50, 5], [90, 5], [90, 25], [50, 5]]], "another of a long name " * 4),
+            ("Polygon", [[[150, 5], [290, 5], [290, 25], [150, 5]]], "object"),
+            ("Point", [7, 7], "object"),
+            ("Point", [8, 8], "object"),
+        )
+    ]
+    written = tmp_path / "a.geojson"
+    written.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    notes = read_annotations(written, (SIDE, SIDE), opened.session.classes).notes
+    panel.imported.emit(written)
+    short = said(opened, qtbot, "Imported a.geojson")
+    assert len(notes) > 1 and not panel.details_button.isHidden()
+    shown = [note for note in notes if note[1:] in short]
+    assert 0 < len(shown) < len(notes)
+    panel.details_button.click()
+    assert all(note[1:] in panel.note.text() for note in notes)
+    assert panel.details_button.isHidden()
+
+
+def test_what_a_format_has_no_place_for_is_said(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    opened.paint(1, slice(20, 40), slice(10, 60))
+    opened.window.projects.labels.exported.emit(tmp_path / "a.geojson", "geojson")
+    said(opened, qtbot, "Wrote a.geojson", "1 class without a pixel", "object")
+
+
+def test_exports_are_calibrated_and_named_after_the_file_of_the_image(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    with layer_source(path=str(tmp_path / "tio2 7.tif")):
+        opened = open_window(name="renamed", scale=(0.25, 0.25), units=("um", "um"))
+    opened.paint_both()
+    painted = np.array(opened.strokes.data)
+    panel = opened.window.projects.labels
+    panel.exported.emit(tmp_path / "a.tif", "mask")
+    said(opened, qtbot, "Wrote a.tif", "1 background, 2 object", "0.25 µm/px")
+    mask = read_micrograph(tmp_path / "a.tif")
+    assert mask.pixel_size == pytest.approx((0.25, 0.25)) and mask.unit == "µm"
+    np.testing.assert_array_equal(mask.pixels, painted)
+    panel.exported.emit(tmp_path / "a.json", "coco")
+    said(opened, qtbot, "Wrote a.json")
+    coco = json.loads((tmp_path / "a.json").read_text())
+    assert [image["file_name"] for image in coco["images"]] == ["tio2 7.tif"]
+    assert {(c["id"], c["name"]) for c in coco["categories"]} == {(1, "background"), (2, "object")}
+    opened.strokes.data = np.zeros_like(painted)
+    panel.imported.emit(tmp_path / "a.json")
+    said(opened, qtbot, "Imported a.json")
+    np.testing.assert_array_equal(opened.strokes.data, painted)
 
 
 def test_new_values_become_new_classes_after_asking_and_cancel_changes_nothing(

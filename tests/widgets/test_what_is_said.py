@@ -168,7 +168,7 @@ def test_painted_labels_and_the_result_are_two_files_with_pixel_size_and_class_v
     painted, answer = np.array(opened.strokes.data), np.array(opened.layer("prediction").data)
     panel.exported.emit(tmp_path / "painted.tif", "mask")
     qtbot.waitUntil(lambda: "the labels you painted" in panel.note.text())
-    assert "values 1 background, 2 object; 0 (nothing said) in 95%; 2.5 nm/px" in panel.note.text()
+    assert "Values 1 background, 2 object; 0 (nothing said) in 95%; 2.5 nm/px" in panel.note.text()
     panel.saved.emit(tmp_path / "result.tif", "mask")
     qtbot.waitUntil(lambda: "the answer on screen" in panel.note.text())
     np.testing.assert_array_equal(read_labels(tmp_path / "painted.tif"), painted)

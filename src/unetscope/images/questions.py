@@ -48,6 +48,11 @@ class Question:
         """The option of the command line that answers it."""
         return _OPTIONS[self.about]
 
+    @property
+    def kind(self) -> tuple[str, ...]:
+        """What is asked, between what: where it is equal, one answer may serve two files."""
+        return (self.about, *sorted(choice.value for choice in self.choices))
+
     def __str__(self) -> str:
         told = [f"{self.option} {c.value}: {c.label}" for c in self.choices[:_MOST_TOLD]]
         more = len(self.choices) - len(told)

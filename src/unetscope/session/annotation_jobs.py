@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +12,41 @@ from unetscope.images.annotations.files import read_annotations, write_annotatio
 from unetscope.images.annotations.masks import (
     MASK_SUFFIXES,
     ValueProposal,
+    looks_like_grey_values,
     match_masks,
     propose_classes,
+    question_of_few,
     read_mask,
+    says_what_it_is,
 )
 from unetscope.images.annotations.values import AnnotatedClass, Annotations, as_annotations
 from unetscope.images.claims import Claim, Role, inputs_of
-from unetscope.images.files import read_labels, write_labels
+from unetscope.images.files import write_labels
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.images.units import length_in_words
 from unetscope.images.zarr_folder import is_zarr
 from unetscope.learning.classes import LabelClass
+
+_MOST_NAMED = 8  # classes in a note
 
 
 @dataclass(frozen=True)
 class ImportRequest:
     """Labels at ``source`` (a file or folder) for the image ``key``, whose classes are known.
 
-    ``meanings`` says which class a value of a mask is, once a person has confirmed it.
+    Attributes
+    ----------
+    channels
+        How many the image has.
+    answers
+        What a person said of this file.
+    remembered
+        What was said of others: kind of question -> answer, taken where that kind comes up.
+    repeated
+        The questions that were answered so.
+    meanings
+        Which class a value of a mask is, once a person has confirmed it.
     """
 
     source: Path
@@ -37,6 +54,10 @@ class ImportRequest:
     image_name: str
     shape: tuple[int, ...]
     classes: tuple[LabelClass, ...]
+    channels: int = 1
+    answers: Answers = field(default_factory=Answers)
+    remembered: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    repeated: tuple[Question, ...] = ()
     meanings: Mapping[int, int] | None = None
 
 
@@ -50,18 +71,34 @@ class Imported:
 
 @dataclass(frozen=True)
 class MeaningsWanted:
-    """A mask whose values are no classes yet: what they probably mean, to be confirmed."""
+    """A mask whose values are no classes yet: what they probably mean, to be confirmed.
+
+    ``why`` says what makes them doubtful.
+    """
 
     request: ImportRequest
     proposals: tuple[ValueProposal, ...]
+    why: str = "has values that are no classes yet. What are they?"
+
+
+@dataclass(frozen=True)
+class AnswerWanted:
+    """A file does not say how it is meant: the question, for a person."""
+
+    request: ImportRequest
+    question: Question
 
 
 @dataclass(frozen=True)
 class Exported:
-    """Labels were written: ``what`` they are and how they are calibrated, in words."""
+    """Labels were written: ``what`` they are and how they are calibrated, in words.
+
+    ``notes`` say what the format could not keep.
+    """
 
     path: Path
     what: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,26 +112,93 @@ class ExportRequest:
     source: Path | None  # the file of the image, which is never written over
 
 
-def imported(request: ImportRequest) -> Iterator[Imported | MeaningsWanted]:
-    """Read labels; of a mask with values that are no classes, ask first what they mean."""
+def imported(request: ImportRequest) -> Iterator[Imported | MeaningsWanted | AnswerWanted]:
+    """Read labels, or ask what a person has to say first.
+
+    What the reader asks comes first: which label image or series, whether numbers are objects,
+    what 0 is. A mask of which nothing was asked, with values that are no classes or with the look
+    of grey values, is asked about value by value; so no mask is asked about twice.
+    """
     mask = _mask(request)
-    if mask is None:
-        read = read_annotations(
-            request.source, request.shape, request.classes, image_name=request.image_name
-        )
-        yield Imported(request, read)
+    request = replace(request, source=mask or request.source)
+    if mask is not None and request.meanings is not None:
+        yield Imported(request, _as_meant(mask, request))
         return
-    request = replace(request, source=mask)
-    if request.meanings is not None:
-        read = read_mask(mask, request.shape, request.classes, request.meanings)
-        yield Imported(request, read)
-        return
-    proposals = propose_classes(read_labels(mask), request.classes)
-    if plain(proposals, request.classes):
-        yield Imported(request, read_mask(mask, request.shape, request.classes))
+    request, read = _read(request, mask)
+    if isinstance(read, Question):
+        yield AnswerWanted(request, read)
+    elif mask is not None:
+        yield _meanings_wanted(mask, request, read) or Imported(request, _told(mask, read))
     else:
-        read_mask(mask, request.shape, request.classes, {})  # another shape is said before asking
-        yield MeaningsWanted(request, proposals)
+        yield Imported(request, read)
+
+
+def _as_meant(mask: Path, request: ImportRequest) -> Annotations:
+    return read_mask(mask, request.shape, request.classes, request.meanings, request.answers)
+
+
+def _read(
+    request: ImportRequest, mask: Path | None
+) -> tuple[ImportRequest, Annotations | Question]:
+    """The labels, or what has to be asked; what was answered before is answered again."""
+    while True:
+        read = _labels_or_question(request, mask)
+        if not isinstance(read, Question):
+            return request, read
+        said = request.remembered.get(read.kind)
+        if said is None or read in request.repeated:
+            return request, read
+        answers = request.answers.with_answer(read, said)
+        request = replace(request, answers=answers, repeated=(*request.repeated, read))
+
+
+def _labels_or_question(request: ImportRequest, mask: Path | None) -> Annotations | Question:
+    try:
+        read = read_annotations(
+            request.source,
+            request.shape,
+            request.classes,
+            image_name=request.image_name,
+            channels=request.channels,
+            answers=request.answers,
+        )
+    except Undecided as undecided:
+        return undecided.question
+    doubtful = mask is not None and not _is_decided(mask, request.answers)
+    question = question_of_few(read.labels, mask.name) if doubtful and mask else None
+    return question or read
+
+
+def _is_decided(mask: Path, answers: Answers) -> bool:
+    """Whether unetscope or a person said what the numbers are."""
+    return answers.values is not None or answers.zero is not None or says_what_it_is(mask)
+
+
+def _meanings_wanted(
+    mask: Path, request: ImportRequest, read: Annotations
+) -> MeaningsWanted | None:
+    """The table of what each value means, where nobody said it and it is not plain."""
+    if request.answers.values is not None or request.answers.zero is not None:
+        return None
+    values = read.labels if read.instances is None else read.instances
+    proposals = propose_classes(values, request.classes)
+    if says_what_it_is(mask):  # 0 is unlabelled then, whatever else there is
+        proposals = tuple(replace(p, proposed=None) if p.value == 0 else p for p in proposals)
+    elif looks_like_grey_values(values):
+        why = "changes from pixel to pixel, as images do and masks do not. What are its values?"
+        return MeaningsWanted(request, proposals, why)
+    return None if plain(proposals, request.classes) else MeaningsWanted(request, proposals)
+
+
+def _told(mask: Path, read: Annotations) -> Annotations:
+    """The labels with a note on which number became which class, where that was not said."""
+    if says_what_it_is(mask) or read.notes:
+        return read
+    used = set(np.unique(read.labels).tolist())
+    named = [f"{c.value} is {c.name}" for c in read.classes if c.value in used]
+    more = ", …" if len(named) > _MOST_NAMED else ""
+    note = f"the numbers were taken as classes: {', '.join(named[:_MOST_NAMED])}{more}"
+    return replace(read, notes=(note,))
 
 
 def plain(proposals: Sequence[ValueProposal], classes: Sequence[LabelClass]) -> bool:
@@ -109,16 +213,17 @@ def plain(proposals: Sequence[ValueProposal], classes: Sequence[LabelClass]) -> 
 def exported(request: ExportRequest, path: Path, format: str) -> Iterator[Exported]:
     """Write the labels or the answer of an image, with its pixel size where the format has one."""
     claim = Claim(request.role, inputs_of(request.source))
+    notes: tuple[str, ...] = ()
     if format == "mask":
         colors = {c.value: c.color for c in request.classes}
         write_labels(request.labels, path, like=request.like, claim=claim, colors=colors)
     else:
         annotations = as_annotations(request.labels, request.classes)
         named = request.source.name if request.source is not None else request.like.name
-        write_annotations(
+        notes = write_annotations(
             annotations, path, format, claim, image_name=named or None, like=request.like
         )
-    yield Exported(path, _what(request, path))
+    yield Exported(path, _what(request, path), notes)
 
 
 def _what(request: ExportRequest, path: Path) -> str:

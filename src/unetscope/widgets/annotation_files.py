@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.errors import UnetscopeError
 from unetscope.images.annotations.values import AnnotatedClass
 from unetscope.images.claims import Role
+from unetscope.images.questions import Answers
 from unetscope.session.annotation_jobs import (
+    AnswerWanted,
     Exported,
     ExportRequest,
     Imported,
@@ -32,13 +34,27 @@ from unetscope.widgets.folders import file_of
 from unetscope.widgets.job_runner import JobEnded, Lane
 
 
-class AnnotationFiles(QObject):
-    """``told(text)`` what happened, ``failed(text)`` what did not and why, ``asked(question)``.
+@dataclass(frozen=True)
+class News:
+    """What happened, and what was left out or changed, a sentence each.
 
-    A question is a :class:`MeaningsWanted`; :meth:`confirm` answers it.
+    ``repeated`` is the import for which answers given before were taken again, None without any.
     """
 
-    told = Signal(str)
+    text: str
+    notes: tuple[str, ...] = ()
+    repeated: ImportRequest | None = None
+
+
+class AnnotationFiles(QObject):
+    """``told(News)`` what happened, ``failed(text)`` what did not and why, ``asked(question)``.
+
+    A question is a :class:`MeaningsWanted`, which :meth:`confirm` answers, or an
+    :class:`AnswerWanted` for :meth:`answer`. What was answered is not asked again while napari
+    runs, for other files that leave the same open; :meth:`ask_again` forgets it.
+    """
+
+    told = Signal(object)
     failed = Signal(str)
     asked = Signal(object)
 
@@ -49,6 +65,7 @@ class AnnotationFiles(QObject):
         self._session, self._layers, self._results = session, layers, results
         self._written = ""  # what is being written, in words
         self._named: tuple[AnnotatedClass, ...] = ()
+        self._said: dict[tuple[str, ...], str] = {}  # kind of question -> answer
         self._reading, self._writing = Lane(self), Lane(self, writes=True)
         for lane in (self._reading, self._writing):
             lane.happened.connect(self._happened)
@@ -64,18 +81,39 @@ class AnnotationFiles(QObject):
         image = self._session.image
         if image is None:
             return
+        file = file_of(self._layers.layer(image.key))
         request = ImportRequest(
-            source, image.key, image.name, image.spatial_shape, self._session.classes
+            source,
+            image.key,
+            file.name if file is not None else image.name,
+            image.spatial_shape,
+            self._session.classes,
+            image.channels,
         )
         self._named = ()
-        self._reading.start(partial(imported, request), f"Importing {source.name}")
+        self._start(request)
+
+    def _start(self, request: ImportRequest) -> None:
+        now = replace(request, classes=self._session.classes, remembered=dict(self._said))
+        self._reading.start(partial(imported, now), f"Importing {request.source.name}")
+
+    def answer(self, asked: AnswerWanted, value: str) -> None:
+        """Import with this answer, and take it for other files that leave the same open."""
+        self._said[asked.question.kind] = value
+        answers = asked.request.answers.with_answer(asked.question, value)
+        self._start(replace(asked.request, answers=answers))
+
+    def ask_again(self, request: ImportRequest) -> None:
+        """Forget the answers that were taken again for an import, and ask them."""
+        for question in request.repeated:
+            self._said.pop(question.kind, None)
+        self._start(replace(request, answers=Answers(), repeated=()))
 
     def confirm(self, asked: MeaningsWanted, meant: Mapping[int, AnnotatedClass | None]) -> None:
         """Import a mask whose values mean these classes; None is unlabelled."""
         self._named = tuple({c.value: c for c in meant.values() if c is not None}.values())
         meanings = {value: c.value if c is not None else 0 for value, c in meant.items()}
-        request = replace(asked.request, meanings=meanings)
-        self._reading.start(partial(imported, request), f"Importing {request.source.name}")
+        self._start(replace(asked.request, meanings=meanings))
 
     def export_to(self, path: Path, format: str) -> None:
         """Write the labels that are painted on the image on screen."""
@@ -119,13 +157,14 @@ class AnnotationFiles(QObject):
 
     def _happened(self, ticket: Any, event: Any) -> None:
         match event:
-            case MeaningsWanted():
+            case MeaningsWanted() | AnswerWanted():
                 self.asked.emit(event)
             case Imported():
                 self._take(event)
             case Exported():
                 path, what = event.path, event.what
-                self.told.emit(f"Wrote {path.name} in {path.parent}: {self._written}. {what}.")
+                text = f"Wrote {path.name} in {path.parent}: {self._written}. {_sentence(what)}"
+                self.told.emit(News(text, tuple(map(_sentence, event.notes))))
 
     def _take(self, event: Imported) -> None:
         """Write labels into the strokes, as one edit that can be undone."""
@@ -144,11 +183,15 @@ class AnnotationFiles(QObject):
         if added:
             session.classes = classes
             layers.colour(classes)
-        said = [
-            f"Imported {source.name}: {changed:,} pixels are new. Z takes them back.",
-            *read.notes,
+        text = f"Imported {source.name}: {changed:,} pixels are new. Z takes them back."
+        again = [
+            f"As you said before: {choice.label}"
+            for question in event.request.repeated
+            for choice in question.choices
+            if choice.value == getattr(event.request.answers, question.about)
         ]
-        self.told.emit(" ".join(_sentence(text) for text in said))
+        notes = tuple(map(_sentence, (*again, *read.notes)))
+        self.told.emit(News(text, notes, event.request if again else None))
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if isinstance(end.error, UnetscopeError):

@@ -7,12 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
@@ -22,10 +21,12 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from unetscope.images.annotations.masks import MASK_SUFFIXES, ValueProposal
-from unetscope.images.annotations.values import AnnotatedClass
+from unetscope.images.annotations.values import AnnotatedClass, plain_text
 from unetscope.learning.classes import LabelClass
-from unetscope.session.annotation_jobs import MeaningsWanted
+from unetscope.session.annotation_jobs import AnswerWanted, MeaningsWanted
 from unetscope.session.state import Session
+from unetscope.widgets.annotation_files import News
+from unetscope.widgets.asking import QuestionCard
 from unetscope.widgets.folders import start_folder, used_folder
 from unetscope.widgets.looks import NarrowCombo, Tints, quiet, small_button
 
@@ -46,24 +47,29 @@ RESULTS = {
     "geojson": ("Outlines as GeoJSON (QuPath) …", ".geojson"),
 }
 _MOST_ROWS = 8
+_MOST_LETTERS = 200  # of notes that are shown at once
 
 
 class AnnotationPanel(QWidget):
     """``imported(path)``, ``exported(path, format)`` of what is painted and ``saved(path, format)``
     of the answer are asked for.
 
-    ``confirmed(question, class of each value)`` answers :meth:`ask`.
+    ``confirmed(question, class of each value)`` and ``answered(question, value)`` answer
+    :meth:`ask`; ``asked_again(import)`` wants answers forgotten that were taken again.
     """
 
     imported = Signal(object)
     exported = Signal(object, str)
     saved = Signal(object, str)
     confirmed = Signal(object, object)
+    answered = Signal(object, str)
+    asked_again = Signal(object)
 
     def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session, self._tints = session, tints
-        self._asked: MeaningsWanted | None = None
+        self._asked: MeaningsWanted | AnswerWanted | None = None
+        self._told = News("")
         self._groups: list[tuple[tuple[ValueProposal, ...], NarrowCombo]] = []
         self._failed = False
         self.import_button = small_button(
@@ -84,6 +90,14 @@ class AnnotationPanel(QWidget):
         self.save_button.setMenu(self._save_menu(self.save_button, RESULTS, "mask", self.saved))
         self.card, self.note = QFrame(), quiet(QLabel())
         self.note.setAccessibleName("Import and export of labels")
+        self.note.setTextFormat(Qt.TextFormat.PlainText)  # names of files and classes are in it
+        self.question = QuestionCard(tints)
+        self.question.answered.connect(lambda _question, value: self._answer(value))
+        self.question.put_off.connect(lambda _question: self.dismiss())
+        self.details_button = small_button("Details", "All that was left out or changed.")
+        self.details_button.clicked.connect(lambda _checked: self._show_details())
+        self.again_button = small_button("Ask again", "Import it anew, with another answer.")
+        self.again_button.clicked.connect(lambda _checked: self._ask_again())
         self._rows = QWidget()
         self._rows.setObjectName("meanings")
         self.form = QFormLayout(self._rows)
@@ -100,10 +114,15 @@ class AnnotationPanel(QWidget):
         for button in (self.save_button, self.export_button, self.import_button):
             buttons.addWidget(button)
         self.form.setContentsMargins(0, 0, 0, 0)
-        answers = QHBoxLayout()
-        answers.addStretch(1)
-        answers.addWidget(self.confirm_button)
-        answers.addWidget(self.cancel_button)
+        answers = QFlowLayout()
+        answers.setContentsMargins(0, 0, 0, 0)
+        for button in (
+            self.details_button,
+            self.again_button,
+            self.confirm_button,
+            self.cancel_button,
+        ):
+            answers.addWidget(button)
         inside = QVBoxLayout(self.card)
         inside.setContentsMargins(8, 6, 6, 6)
         inside.addWidget(self.note)
@@ -113,6 +132,7 @@ class AnnotationPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(buttons)
         layout.addWidget(self.card)
+        layout.addWidget(self.question)
 
     def _import_menu(self) -> QMenu:
         menu = QMenu(self.import_button)
@@ -145,6 +165,7 @@ class AnnotationPanel(QWidget):
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
         self._tints = tints
+        self.question.set_tints(tints)
         color = tints.error if self._failed else tints.busy
         self.card.setStyleSheet(
             f"QFrame {{ background: {tints.card}; border: none; "
@@ -160,17 +181,39 @@ class AnnotationPanel(QWidget):
 
     # ---- the card
 
-    def tell(self, text: str, *, failed: bool = False) -> None:
-        """Say what came of it."""
+    def tell(self, news: News, *, failed: bool = False) -> None:
+        """Say what came of it; of many notes the first, the others where *Details* is pressed."""
         self.dismiss()
-        self._failed = failed
+        self._failed, self._told = failed, news
         self.set_tints(self._tints)
-        self.note.setText(text)
+        brief = _brief(news.notes)
+        self.note.setText(" ".join((news.text, *brief)))
+        self.details_button.setText(f"Details ({len(news.notes) - len(brief)} more)")
+        self.details_button.setVisible(len(brief) < len(news.notes))
+        self.again_button.setVisible(news.repeated is not None)
         self.card.show()
 
-    def ask(self, asked: MeaningsWanted) -> None:
-        """Ask which class each value of a mask is."""
-        self.tell(f"{asked.request.source.name} has values that are no classes yet. What are they?")
+    def _show_details(self) -> None:
+        self.note.setText("\n".join((self._told.text, *self._told.notes)))
+        self.details_button.hide()
+
+    def _ask_again(self) -> None:
+        repeated = self._told.repeated
+        self.dismiss()
+        self.asked_again.emit(repeated)
+
+    def ask(self, asked: MeaningsWanted | AnswerWanted) -> None:
+        """Ask which class each value of a mask is, or what else a file leaves open."""
+        if isinstance(asked, AnswerWanted):
+            self.dismiss()
+            self._asked = asked
+            self.question.ask(asked.question)
+            self.question.take_focus()
+            return
+        self._ask_values(asked)
+
+    def _ask_values(self, asked: MeaningsWanted) -> None:
+        self.tell(News(f"{plain_text(asked.request.source.name)} {asked.why}"))
         self._asked = asked
         for group in grouped(asked.proposals):
             combo = self._choices(group[0].proposed)
@@ -187,7 +230,10 @@ class AnnotationPanel(QWidget):
         while self.form.rowCount():
             self.form.removeRow(0)
         self._rows.hide()
-        self.confirm_button.hide()
+        self.question.dismiss()
+        self._told = News("")
+        for button in (self.details_button, self.again_button, self.confirm_button):
+            button.hide()
         self.cancel_button.setText("Close")
         self.note.clear()
         self.card.hide()
@@ -208,7 +254,7 @@ class AnnotationPanel(QWidget):
 
     def _confirm(self) -> None:
         asked = self._asked
-        if asked is None:
+        if not isinstance(asked, MeaningsWanted):
             return
         meant = {
             proposal.value: combo.currentData()
@@ -217,6 +263,12 @@ class AnnotationPanel(QWidget):
         }
         self.dismiss()
         self.confirmed.emit(asked, meant)
+
+    def _answer(self, value: str) -> None:
+        asked = self._asked
+        self.dismiss()
+        if isinstance(asked, AnswerWanted):
+            self.answered.emit(asked, value)
 
     # ---- files
 
@@ -252,6 +304,16 @@ class AnnotationPanel(QWidget):
             path = Path(chosen)
             used_folder(what, path)
             signal.emit(path if path.suffix else path.with_suffix(suffix), format)
+
+
+def _brief(notes: Sequence[str]) -> list[str]:
+    """As many notes as are read at a glance; the first one in any case."""
+    brief: list[str] = []
+    for note in notes:
+        if brief and sum(map(len, brief)) + len(note) > _MOST_LETTERS:
+            break
+        brief.append(note)
+    return brief
 
 
 def grouped(proposals: Sequence[ValueProposal]) -> list[tuple[ValueProposal, ...]]:

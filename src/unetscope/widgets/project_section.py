@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from unetscope.session.connections import Connections
 from unetscope.session.project.recent import recent_projects
-from unetscope.widgets.annotation_files import AnnotationFiles
+from unetscope.widgets.annotation_files import AnnotationFiles, News
 from unetscope.widgets.annotation_panel import AnnotationPanel
 from unetscope.widgets.folders import file_of
 from unetscope.widgets.looks import Tints
@@ -71,12 +71,14 @@ class ProjectSection(QObject):
         panel.saved.connect(files.save_result)
         panel.image_file = self._image_file
         panel.confirmed.connect(files.confirm)
+        panel.answered.connect(files.answer)
+        panel.asked_again.connect(files.ask_again)
         files.asked.connect(panel.ask)
         files.told.connect(panel.tell)
         for told in (files.told, files.failed):
             told.connect(lambda _text: self.told.emit())
         self._connections.connect(self._work.session.events.image, self._image_changed)
-        files.failed.connect(lambda text: panel.tell(text, failed=True))
+        files.failed.connect(lambda text: panel.tell(News(text), failed=True))
 
     def _image_changed(self, _image: Any) -> None:
         """What came of another image's files is no news any more."""

@@ -21,6 +21,7 @@ from unetscope.images.annotations.values import (
     ClassLike,
     as_annotations,
     default_color,
+    harmless,
     plain_text,
     turned_hint,
     value_counts,
@@ -36,6 +37,7 @@ MOST_CLASS_VALUES = 32
 _FEWEST_OBJECTS = 4  # fewer numbers are classes, which every mask of a few areas has
 _COMPACT = 0.3  # share of its box that an object fills at least
 _WIDEST_OBJECT = 0.5  # of the image; what spans more is an area, not an object
+_RESTLESS = 0.25  # of neighbours that differ; masks have areas, grey values have noise
 #: The one other value of masks that say yes or no.
 _YES_VALUES = (1, 255, 65535)
 # What is written before or behind an image's name to say "this is its mask" ...
@@ -264,11 +266,11 @@ def read_mask(
         if meanings is not None:
             return as_annotations(_mapped(values, kinds, meanings), classes or ())
         known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in classes or ()}
-        asked = mark_of(path) not in _RESULT_ROLES
+        asked = not says_what_it_is(path)
         if _are_objects(values, kinds, known, said, path.name if asked else None):
             return _objects_of(values, known, said)
         if asked and said.zero is None and _says_yes_or_no(kinds):
-            raise Undecided(_question_of_zero(path.name, int(kinds[1])))
+            raise Undecided(_question_of_zero(path.name, int(kinds[1]), known))
         if asked and said.zero == "background":
             return _with_background(values, kinds, known)
         told = _blank_or_grey(kinds, known if asked else kinds)
@@ -292,6 +294,27 @@ def _blank_or_grey(kinds: NDArray[Any], known: Container[int]) -> list[str]:
     ]
 
 
+def says_what_it_is(path: Path) -> bool:
+    """Whether unetscope wrote a mask: its numbers are classes then, and 0 is unlabelled."""
+    return mark_of(path) in _RESULT_ROLES
+
+
+def question_of_few(labels: NDArray[Any], name: str) -> Question | None:
+    """Whether two or three numbers are objects, where each is one compact piece with 0 around it.
+
+    :func:`read_mask` takes so few as classes; who can ask a person should.
+    """
+    kinds, _ = _kinds(labels)
+    few = _may_be_objects(labels, kinds, {}, fewest=2)
+    return _question_of_values(name, len(kinds) - 1) if few else None
+
+
+def looks_like_grey_values(labels: NDArray[Any]) -> bool:
+    """Whether the numbers change from pixel to pixel, as they do in an image and in no mask."""
+    beside = labels[..., 1:] != labels[..., :-1]
+    return beside.size > 0 and bool(beside.mean() > _RESTLESS)
+
+
 def _are_objects(
     values: NDArray[Any],
     kinds: NDArray[Any],
@@ -310,16 +333,19 @@ def _are_objects(
 
 
 def _may_be_objects(
-    values: NDArray[Any], kinds: NDArray[Any], known: Mapping[int, AnnotatedClass]
+    values: NDArray[Any],
+    kinds: NDArray[Any],
+    known: Mapping[int, AnnotatedClass],
+    fewest: int = _FEWEST_OBJECTS,
 ) -> bool:
-    """Whether each of more than three numbers is one compact piece with 0 around it."""
+    """Whether each of ``fewest`` numbers or more is one compact piece with 0 around it."""
     if known.keys() >= set(kinds[kinds > 0].tolist()):
         return False
     from scipy import ndimage  # here, or the panel would open later
 
     found = ndimage.find_objects(values)
     boxes = [(number, box) for number, box in enumerate(found, start=1) if box is not None]
-    if len(boxes) < _FEWEST_OBJECTS or values.all():
+    if len(boxes) < fewest or values.all():
         return False
     return all(_is_compact(values[box] == number, values.shape[-2:]) for number, box in boxes)
 
@@ -349,11 +375,17 @@ def _says_yes_or_no(kinds: NDArray[Any]) -> bool:
     return len(kinds) == 2 and kinds[0] == 0 and int(kinds[1]) in _YES_VALUES
 
 
-def _question_of_zero(name: str, other: int) -> Question:
+def _question_of_zero(name: str, other: int, known: Mapping[int, AnnotatedClass]) -> Question:
     text = f"The mask {plain_text(name)} has the values 0 and {other}: what does 0 mean?"
+    behind = _background_class(known)
+    thing = harmless(_class_beside(behind, known).name)
+    own = harmless(known[other].name) if other in known else str(other)
     choices = (
-        Choice("background", f"0 is the class background, {other} the class object"),
-        Choice("unlabelled", "0 says nothing: what is there was not labelled"),
+        Choice("background", f"0 is the class {harmless(behind.name)}, {other} the class {thing}"),
+        Choice(
+            "unlabelled",
+            f"0 says nothing: what is there was not labelled; {other} is the class {own}",
+        ),
     )
     return Question("zero", plain_text(name), text, choices)
 
@@ -383,6 +415,13 @@ def _background_class(known: Mapping[int, AnnotatedClass]) -> AnnotatedClass:
     return AnnotatedClass(value, "background", default_color(value))
 
 
+def _class_beside(behind: AnnotatedClass, known: Mapping[int, AnnotatedClass]) -> AnnotatedClass:
+    """The class of what is not background: the first other one, or a new one."""
+    value = 2 if behind.value == 1 else 1
+    new = AnnotatedClass(value, "object", default_color(value))
+    return next((c for v, c in sorted(known.items()) if v != behind.value), new)
+
+
 def _with_background(
     values: NDArray[Any], kinds: NDArray[Any], known: Mapping[int, AnnotatedClass]
 ) -> Annotations:
@@ -395,9 +434,7 @@ def _with_background(
     others = [int(kind) for kind in kinds if kind]
     classes = {**known, behind.value: behind}
     if len(others) <= 1 and set(others) <= set(_YES_VALUES):
-        value = 2 if behind.value == 1 else 1
-        new = AnnotatedClass(value, "object", default_color(value))
-        thing = next((c for v, c in sorted(known.items()) if v != behind.value), new)
+        thing = _class_beside(behind, known)
         classes[thing.value] = thing
         meanings = dict.fromkeys(others, thing.value)
     else:
