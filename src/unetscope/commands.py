@@ -274,8 +274,7 @@ def is_result(path: Path, among: Sequence[Path]) -> bool:
     """Whether a file is the answer or the mask of another image ``among`` these."""
     from unetscope.images.annotations.masks import looks_like_labels
 
-    results = (Role.PREDICTION, Role.PROBABILITIES, Role.LABELS)
-    return mark_of(path) in results or looks_like_labels(path, among)
+    return looks_like_labels(path, among)
 
 
 def prediction_targets(images: Sequence[Path], folder: Path) -> dict[Path, Path]:

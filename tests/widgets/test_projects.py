@@ -10,6 +10,7 @@ from typing import Any
 import npe2
 import numpy as np
 import pytest
+import tifffile
 from napari.layers._layer_actions import _duplicate_layer
 from npe2.manifest.utils import import_python_name
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
@@ -505,3 +506,48 @@ def test_labels_survive_leaving_an_image_and_coming_back_before_they_are_written
     go_on.set()
     opened.window.shut_down()
     np.testing.assert_array_equal(Project.open(folder).read_labels("0001"), painted)
+
+
+def write_series(path: Path, axes: str = "TYX") -> Path:
+    pixels = np.stack([halves()] * 12).astype(np.uint8)
+    tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": axes})
+    return path
+
+
+def test_one_question_is_put_for_all_files_that_ask_the_same(
+    open_window: Open, qtbot: Any, folder: Path, tmp_path: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    panel, session = opened.window.projects.project, opened.session
+    (tmp_path / "images").mkdir()
+    files = [write_series(tmp_path / f"images/{n}.tif") for n in "pqr"]
+    (tmp_path / "images/bad.tif").write_bytes(b"II*\0\x08\0\0\0")
+    panel.added.emit([tmp_path / "images"])
+    qtbot.waitUntil(lambda: panel.card.question is not None)
+    assert "p.tif holds 12 time points" in panel.card.text.text()
+    assert "3 files" in panel.card.text.text() and str(tmp_path) not in panel.card.text.text()
+    qtbot.waitUntil(lambda: session.message is not None and "bad.tif" in session.message.text)
+    assert len(words(opened)) == 2
+    panel.card.buttons["zyx"].click()
+    qtbot.waitUntil(lambda: len(words(opened)) == 5)
+    assert panel.card.question is None
+    panel.added.emit([write_series(tmp_path / "s.tif")])
+    qtbot.waitUntil(lambda: len(words(opened)) == 6)
+    qtbot.waitUntil(lambda: "s.tif is read as you answered before" in session.message.text)
+    opened.window.shut_down()
+    record = Project.open(folder).record
+    assert record.answers == {"axes": "zyx"} and {e.axes for e in record.images[2:]} == {"zyx"}
+    assert [e.name for e in record.images[2:5]] == [file.name for file in files]
+
+
+def test_a_question_that_is_put_off_leaves_its_files_out_and_names_them(
+    open_window: Open, qtbot: Any, folder: Path, tmp_path: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    panel = opened.window.projects.project
+    panel.added.emit([write_series(tmp_path / "p.tif")])
+    panel.added.emit([write_series(tmp_path / "q.tif", "ZYX")])
+    qtbot.waitUntil(lambda: panel.card.question is not None and len(words(opened)) == 3)
+    panel.card.later.click()
+    qtbot.waitUntil(lambda: "Not taken in: p.tif" in str(opened.session.message))
+    assert panel.card.isHidden() and len(words(opened)) == 3

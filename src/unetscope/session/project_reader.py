@@ -74,7 +74,7 @@ def read_image(project: Project, image_id: str) -> Micrograph:
         raise ProjectError(f"{entry.name} is not found at {entry.last_seen}; use Locate …")
     if project.verify(image_id).presence is Presence.CHANGED:
         raise ChangedImage(entry)
-    image = read_as(path, entry.axes)
+    image = read_as(path, entry)
     if image.shape != entry.shape:
         raise ProjectError(
             f"{entry.name} has the shape {image.shape} now; when it was added it was "

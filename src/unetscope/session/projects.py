@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import UnetscopeError
+from unetscope.images.annotations.masks import looks_like_labels
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.learning.samples import Sample, labelled_pixels
 from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.places import JournalPlace
@@ -75,6 +77,21 @@ class NotRead:
 
     what: str
     why: str
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """Files of a folder that are results or masks of others, by name."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A file that does not say what it holds, and what a person is to be asked."""
+
+    path: Path
+    question: Question
 
 
 @dataclass(frozen=True)
@@ -327,7 +344,7 @@ def image_changed(project: Project, image_id: str) -> ImageChanged:
         If what is there now cannot be read.
     """
     entry, path = project.image(image_id), project.image_path(image_id)
-    fits = path is not None and tuple(read_as(path, entry.axes).shape) == entry.shape
+    fits = path is not None and tuple(read_as(path, entry).shape) == entry.shape
     return ImageChanged(image_id, fits)
 
 
@@ -354,24 +371,42 @@ def labels_saved_at(project: Project, image_id: str) -> float:
 
 
 def added_images(
-    project: Project, paths: Sequence[Path], known: Mapping[Path, Micrograph]
-) -> Iterator[EntryRead | NotRead]:
+    project: Project,
+    paths: Sequence[Path],
+    known: Mapping[Path, Micrograph],
+    answers: Answers | None = None,
+) -> Iterator[EntryRead | NotRead | PassedOver | Unanswered]:
     """Take images in, one after the other; what cannot be read is named and left out.
 
-    Of a folder that is no OME-Zarr the images directly in it are taken. ``known`` are the images
-    that are open, with the axes a person has chosen for them.
+    Of a folder that is no OME-Zarr the images directly in it are taken. Where there are several
+    files, results and masks of others among them are passed over. ``known`` are the images that
+    are open, with the axes a person has chosen for them; ``answers`` are what the files do not say.
     """
+    files: list[Path] = []
     for given in paths:
         try:
-            files = image_files(given)
+            files.extend(image_files(given))
         except (UnetscopeError, OSError) as error:
-            yield NotRead(given.name, str(error))
-            continue
-        for path in files:
-            try:
-                yield EntryRead(project.add_image(path, known.get(path)))
-            except (UnetscopeError, OSError) as error:
-                yield NotRead(path.name, str(error))
+            yield NotRead(given.name, why(error))
+    files = list(dict.fromkeys(files))
+    unknown = [path for path in files if len(files) > 1 and path not in known]
+    passed = [path for path in unknown if looks_like_labels(path, files)]
+    if passed:
+        yield PassedOver(tuple(path.name for path in passed))
+    for path in files:
+        if path not in passed:
+            yield _added(project, path, known.get(path), answers)
+
+
+def _added(
+    project: Project, path: Path, image: Micrograph | None, answers: Answers | None
+) -> EntryRead | NotRead | Unanswered:
+    try:
+        return EntryRead(project.add_image(path, image, answers))
+    except Undecided as undecided:
+        return Unanswered(path, undecided.question)
+    except Exception as error:  # whatever is wrong with one file, the others are taken in
+        return NotRead(path.name, why(error))
 
 
 def located_image(project: Project, image_id: str, path: Path) -> Iterator[EntryRead | Renewed]:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from unetscope.widgets.workbench import Workbench
 
 
+_MOST_TOLD = 50  # what does not fit into the status line is behind *more*
+
+
 class ProjectDesk(QObject):
     """One window's project, or none; ``changed`` says that the list has.
 
@@ -207,8 +210,8 @@ class ProjectDesk(QObject):
             self.tell(end.error, str(ticket))
         elif self._told:
             told, self._told = self._told, []
-            more = f" (and {len(told) - 3} more)" if len(told) > 3 else ""
-            self._work.session.message = Message(" ".join(told[:3]) + more)
+            more = f" (and {len(told) - _MOST_TOLD} more)" if len(told) > _MOST_TOLD else ""
+            self._work.session.message = Message(" ".join(told[:_MOST_TOLD]) + more)
         self.changed.emit()
 
     def tell(self, error: Exception, doing: str) -> None:

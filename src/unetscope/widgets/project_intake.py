@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 
 from unetscope.images.files import SUFFIXES
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers, Question
 from unetscope.session import projects
+from unetscope.session.project.folder import Project
 from unetscope.session.project_layers import ProjectLayers
 from unetscope.session.projects import scratch
 from unetscope.widgets.job_runner import JobEnded, JobFunction, Lane
@@ -29,6 +34,8 @@ class ProjectIntake(QObject):
         self._work, self._layers, self._desk = work, layers, desk
         self._coming: dict[Path, str] = {}  # file -> key of an open image that may be being added
         self._waiting: list[tuple[JobFunction, str]] = []
+        self._unanswered: dict[str, list[projects.Unanswered]] = {}  # by what they ask
+        self._answers: dict[Path, Answers] = {}  # what was said of files that ask
         self._renewed: list[str] = []  # ids of images whose new pixels were taken
         self.lane = Lane(self)
         self.lane.happened.connect(self._happened)
@@ -46,8 +53,18 @@ class ProjectIntake(QObject):
         self._coming.update(coming)
         known = {path: self._layers.micrograph(key) for path, key in coming.items()}
         wanted = [_absolute(path) for path in files]
-        job = partial(projects.added_images, scratch(opened.project), wanted, known)
-        self.start(job, "Adding images")
+        self._add(wanted, known)
+
+    def _add(
+        self,
+        files: Sequence[Path],
+        known: Mapping[Path, Micrograph],
+        answers: Answers | None = None,
+    ) -> None:
+        opened = self._desk.opened
+        if opened is not None:
+            job = partial(_added, opened.project, files, known, answers)
+            self.start(job, "Adding images")
 
     def add_open_images(self) -> None:
         """Take in every open image that lies in a file; the others are named."""
@@ -75,6 +92,8 @@ class ProjectIntake(QObject):
         self._waiting.clear()
         self._coming.clear()
         self._renewed.clear()
+        self._unanswered.clear()
+        self._answers.clear()
         self.lane.drop()
 
     def _next(self) -> None:
@@ -100,14 +119,27 @@ class ProjectIntake(QObject):
                 self._renewed.append(event.entry.id)
                 self._desk.saver.save_soon()
             case projects.NotRead():
-                self._desk.note(f"{event.what}: {event.why}")
+                self._desk.note(f"{event.what} was not taken in: {event.why}.")
+            case projects.PassedOver():
+                names = ", ".join(event.names[:5]) + (" …" if len(event.names) > 5 else "")
+                self._desk.note(
+                    f"Passed over as results or masks of other images: {names}. "
+                    "Add one of them alone to take it in."
+                )
+            case projects.Unanswered():
+                self._unanswered.setdefault(_kind_of(event.question), []).append(event)
 
     def _entered(self, read: projects.EntryRead) -> None:
         opened = self._desk.opened
         if opened is None:
             return
         opened.take(read.entry)
-        key = self._coming.pop(Path(read.entry.last_seen), None)
+        path = Path(read.entry.last_seen)
+        if read.entry.answers and path not in self._answers:
+            told = ", ".join(f"{what} {value}" for what, value in read.entry.answers.items())
+            self._desk.note(f"{read.entry.name} is read as you answered before: {told}.")
+        self._answers.pop(path, None)
+        key = self._coming.pop(path, None)
         if key is not None and self._layers.layer(key) is not None:
             self._desk.images.adopt(key, read.entry.id)
         self._desk.saver.save_soon()
@@ -116,9 +148,38 @@ class ProjectIntake(QObject):
         renewed, self._renewed = self._renewed, []
         if renewed:
             self._desk.gather(renewed)
+        self._ask()
         self._open_one()
         self._desk.report(ticket, end)
         self._next()
+
+    # ---- what the files do not say
+
+    def _ask(self) -> None:
+        """Put one question for all files that ask the same."""
+        asked, self._unanswered = self._unanswered, {}
+        for kind, files in asked.items():
+            paths = [one.path for one in files]
+            question = _in_the_panel(files[0].question, paths)
+            self._desk.questions.ask(kind, question, partial(self._answered, files))
+
+    def _answered(self, files: Sequence[projects.Unanswered], value: str | None) -> None:
+        opened = self._desk.opened
+        if opened is None:
+            return
+        if value is None:
+            names = ", ".join(one.path.name for one in files[:5])
+            self._desk.note(f"Not taken in: {names}. Add them again when you know what they are.")
+            self._desk.report("", JobEnded())
+            return
+        together: dict[Answers, list[Path]] = {}
+        for one in files:
+            before = self._answers.get(one.path, Answers())
+            told = self._answers[one.path] = before.with_answer(one.question, value)
+            opened.project.remember(told)
+            together.setdefault(told, []).append(one.path)
+        for told, paths in together.items():
+            self._add(paths, {}, told)
 
     def _open_one(self) -> None:
         """Open the image that was asked for when it was found to be replaced, or the first."""
@@ -131,6 +192,32 @@ class ProjectIntake(QObject):
             wanted = first if first not in opened.changed else None
         if wanted is not None:
             images.go_to(wanted)
+
+
+def _added(
+    project: Project,
+    files: Sequence[Path],
+    known: Mapping[Path, Micrograph],
+    answers: Answers | None,
+) -> Iterator[Any]:
+    """Take files into a copy of the project as it is when their turn has come."""
+    yield from projects.added_images(scratch(project), files, known, answers)
+
+
+def _kind_of(question: Question) -> str:
+    """What is asked, without names and numbers: files with the same are asked about once."""
+    told = [question.text.rpartition(question.name)[2]]
+    told += [f"{choice.value} {choice.label}" for choice in question.choices]
+    return re.sub(r"\d+", "#", " | ".join([question.about, *told]))
+
+
+def _in_the_panel(question: Question, paths: Sequence[Path]) -> Question:
+    """A question of the first of ``paths`` for all of them, without the long names of folders."""
+    text = question.text.replace(str(paths[0]), paths[0].name)
+    if len(paths) > 1:
+        others = ", ".join(path.name for path in paths[1:5]) + (" …" if len(paths) > 5 else "")
+        text = f"{text} The answer counts for {len(paths)} files: this one, {others}."
+    return replace(question, text=text)
 
 
 def _absolute(path: Path) -> Path:

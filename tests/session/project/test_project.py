@@ -13,14 +13,17 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 import zarr
 
 from unetscope.errors import LabelError, OutputError, ProjectError
-from unetscope.images.files import write_micrograph
+from unetscope.images.claims import Claim, Role
+from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers, Undecided
 from unetscope.learning.classes import LabelClass
 from unetscope.session import projects
-from unetscope.session.project import contents, folder, label_files
+from unetscope.session.project import contents, folder, images, label_files
 from unetscope.session.project.folder import Project, is_project
 from unetscope.session.project.images import Presence, image_files
 from unetscope.session.project.recent import (
@@ -601,3 +604,90 @@ def test_a_project_file_that_is_a_device_is_refused_before_it_is_read(tmp_path: 
         huge.truncate(2**40)  # a terabyte of nothing
     with pytest.raises(ProjectError, match="is larger than"):
         Project.open(folder)
+
+
+def added(project: Project, *paths: Path, **how: Any) -> list[Any]:
+    return list(projects.added_images(project, paths, {}, **how))
+
+
+def test_whatever_is_wrong_with_one_file_the_others_are_taken_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abcde":
+        write_image(tmp_path / f"images/{name}.tif", ord(name))
+    read, wrong = images.read_micrograph, {
+        "a.tif": MemoryError(),
+        "b.tif": PermissionError(13, "Permission denied"),
+        "c.tif": ValueError("an odd tag"),
+    }  # fmt: skip
+
+    def reads(path: Path, *args: Any, **how: Any) -> Micrograph:
+        if path.name in wrong:
+            raise wrong[path.name]
+        return read(path, *args, **how)
+
+    monkeypatch.setattr(images, "read_micrograph", reads)
+    told = added(Project.create(tmp_path / "p"), tmp_path / "images")
+    assert [e.entry.name for e in told if isinstance(e, projects.EntryRead)] == ["d.tif", "e.tif"]
+    assert [(e.what, e.why) for e in told if isinstance(e, projects.NotRead)] == [
+        ("a.tif", "it takes more memory than there is; cut it into parts"),
+        ("b.tif", "it cannot be read: Permission denied"),
+        ("c.tif", "ValueError: an odd tag"),
+    ]
+
+
+def test_results_and_masks_in_a_folder_are_passed_over_and_named(tmp_path: Path) -> None:
+    for name in ("cell.tif", "cell_mask.tif", "mask.tif"):
+        write_image(tmp_path / "images" / name)
+    answer = np.ones((20, 30), np.uint8)
+    write_labels(answer, tmp_path / "images/answer.tif", claim=Claim(Role.PREDICTION))
+    passed, *taken = added(Project.create(tmp_path / "p"), tmp_path / "images")
+    assert passed == projects.PassedOver(("answer.tif", "cell_mask.tif"))
+    assert [one.entry.name for one in taken] == ["cell.tif", "mask.tif"]
+    (alone,) = added(Project.create(tmp_path / "q"), tmp_path / "images/cell_mask.tif")
+    assert alone.entry.name == "cell_mask.tif"
+
+
+def test_what_a_file_does_not_say_is_asked_once_and_kept_in_the_project(tmp_path: Path) -> None:
+    for name in ("a.tif", "b.tif"):
+        pixels = np.random.default_rng(ord(name[0])).integers(0, 255, (12, 20, 30), np.uint8)
+        tifffile.imwrite(tmp_path / name, pixels, imagej=True, metadata={"axes": "TYX"})
+    project = Project.create(tmp_path / "p")
+    asked = added(project, tmp_path / "a.tif", tmp_path / "b.tif")
+    assert [type(one) for one in asked] == [projects.Unanswered] * 2 and not project.record.images
+    question = asked[0].question
+    assert question.about == "axes" and "zyx" in {choice.value for choice in question.choices}
+    with pytest.raises(Undecided):
+        project.add_image(tmp_path / "a.tif")
+    entry = project.add_image(tmp_path / "a.tif", answers=Answers(axes="zyx"))
+    assert entry.axes == "zyx" and entry.answers == {"axes": "zyx"}
+    project.save()
+    back = Project.open(project.folder)
+    assert back.record.answers == {"axes": "zyx"}
+    assert back.add_image(tmp_path / "b.tif").shape == (12, 20, 30)
+    (read,) = projects.opened_image(back, entry.id)
+    assert read.image[0].shape == (12, 20, 30)
+
+
+def test_the_series_that_was_meant_is_read_again_and_is_no_answer_for_other_files(
+    tmp_path: Path,
+) -> None:
+    for name in ("a.tif", "b.tif"):
+        with tifffile.TiffWriter(tmp_path / name, ome=True) as tif:
+            tif.write(np.full((20, 30), 5, np.uint8))
+            tif.write(np.full((24, 30), 9, np.uint8))
+    project = Project.create(tmp_path / "p")
+    entry = project.add_image(tmp_path / "a.tif", answers=Answers(series="1"))
+    (read,) = projects.opened_image(project, entry.id)
+    assert read.image[0].shape == (24, 30) and np.asarray(read.image[0]).max() == 9
+    with pytest.raises(Undecided):
+        project.add_image(tmp_path / "b.tif")
+
+
+def test_projects_of_earlier_versions_open(project: Project) -> None:
+    record = json.loads((project.folder / "project.json").read_text())
+    del record["answers"]
+    for image in record["images"]:
+        del image["answers"], image["set_aside"]
+    (project.folder / "project.json").write_text(json.dumps(record))
+    assert Project.open(project.folder).record.images == project.record.images

@@ -21,8 +21,8 @@ from typing import Any
 
 from unetscope.errors import ProjectError
 from unetscope.images.claims import STATE
-from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers
 from unetscope.images.writing import replacing
 from unetscope.learning.classes import LabelClass
 from unetscope.session.project import label_files
@@ -34,6 +34,7 @@ from unetscope.session.project.images import (
     labels_exchanged,
     moved,
     path_of,
+    read_answered,
     read_as,
     renewed,
     status_of,
@@ -141,7 +142,10 @@ class Project:
         raise ProjectError(f"the project {self.record.name!r} has no image {image_id!r}")
 
     def add_image(
-        self, path: str | os.PathLike[str], image: Micrograph | None = None
+        self,
+        path: str | os.PathLike[str],
+        image: Micrograph | None = None,
+        answers: Answers | None = None,
     ) -> ImageEntry:
         """Take an image in by reference; one that is in already is given back as it is.
 
@@ -151,9 +155,14 @@ class Project:
             The file, or OME-Zarr folder.
         image
             The image as it is read, where it is open already or its axes must be told.
+        answers
+            What the file does not say. They are kept with the image and, but for the number of a
+            series, for other files of the project that ask the same.
 
         Raises
         ------
+        Undecided
+            If the file does not say what it holds, and neither these answers nor earlier ones do.
         ImageError
             If it cannot be read.
         """
@@ -162,13 +171,24 @@ class Project:
         for entry in self.record.images:
             if self.image_path(entry.id) == where:
                 return entry
-        image = read_micrograph(where) if image is None else image
+        given, used = answers or Answers(), Answers()
+        if image is None:
+            image, used = read_answered(where, given, Answers.of_record(self.record.answers))
+        self.remember(given)
         # labels of images that were taken off stay, so their numbers are not given again
         kept = [file.name.split(".")[0] for file in (self.folder / "labels").glob("*")]
         taken = [int(i) for i in [*kept, *(e.id for e in self.record.images)] if i.isdecimal()]
-        entry = entry_of(image, where, self.folder, f"{max(taken, default=0) + 1:04d}")
+        number = f"{max(taken, default=0) + 1:04d}"
+        entry = entry_of(image, where, self.folder, number, used)
         self.record = replace(self.record, images=(*self.record.images, entry))
         return entry
+
+    def remember(self, answers: Answers) -> None:
+        """Keep answers for other files that ask the same; another file has other series."""
+        self._check_writable()
+        known = Answers.of_record(self.record.answers)
+        told = replace(answers, series=None).over(known).as_record()
+        self.record = replace(self.record, answers=told)
 
     def remove_image(self, image_id: str) -> None:
         """Take an image off the list; its file stays, and its labels stay in the folder."""
@@ -254,7 +274,7 @@ class Project:
         entry, path = self.image(image_id), self.image_path(image_id)
         if path is None:
             raise ProjectError(f"{entry.name} is not found at {entry.last_seen}; use Locate …")
-        image = read_as(path, entry.axes)
+        image = read_as(path, entry)
         if keep_labels and entry.labels is not None and tuple(image.shape) != entry.shape:
             raise ProjectError(
                 f"{entry.name} has the shape {image.shape} now and had {entry.shape} when it was "

@@ -12,6 +12,7 @@ from typing import Any
 from unetscope.errors import ImageError, ProjectError
 from unetscope.images.files import SUFFIXES, read_micrograph
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers, Undecided
 from unetscope.images.zarr_folder import is_zarr, title_of
 from unetscope.session.project.contents import content_of, images_below, quick_facts
 from unetscope.session.project.records import ImageEntry, SetAside
@@ -58,8 +59,10 @@ class ChangedImage(ProjectError):
         )
 
 
-def entry_of(image: Micrograph, path: Path, folder: Path, image_id: str) -> ImageEntry:
-    """The entry of an image that lies at ``path``, for the project in ``folder``."""
+def entry_of(
+    image: Micrograph, path: Path, folder: Path, image_id: str, answers: Answers
+) -> ImageEntry:
+    """The entry of an image at ``path`` that was read so, for the project in ``folder``."""
     return ImageEntry(
         id=image_id,
         name=_name_of(path),
@@ -68,6 +71,7 @@ def entry_of(image: Micrograph, path: Path, folder: Path, image_id: str) -> Imag
         pixel_size=image.pixel_size,
         unit=image.unit,
         content=content_of(path),
+        answers=answers.as_record(),
         **_place(path, folder),
     )
 
@@ -150,20 +154,46 @@ def labels_exchanged(new: ImageEntry, old: ImageEntry) -> ImageEntry:
     )
 
 
-def read_as(path: Path, axes: str) -> Micrograph:
-    """The image with these axes; what a file does not say, the project knows."""
+def read_as(path: Path, entry: ImageEntry) -> Micrograph:
+    """The image at ``path`` as ``entry`` was read; what a file does not say, the project knows."""
+    axes, answers = entry.axes, Answers.of_record(entry.answers)
     try:
-        image = read_micrograph(path)
+        image = read_micrograph(path, answers=answers)
     except ImageError:
-        return read_micrograph(path, axes=axes)
-    return image if image.axes == axes else read_micrograph(path, axes=axes)
+        return read_micrograph(path, axes=axes, answers=answers)
+    return image if image.axes == axes else read_micrograph(path, axes=axes, answers=answers)
+
+
+def read_answered(path: Path, given: Answers, remembered: Answers) -> tuple[Micrograph, Answers]:
+    """An image, and the answers it was read with: those ``given``, and where it asks for more and
+    offers what is ``remembered``, that.
+
+    Raises
+    ------
+    Undecided
+        If it asks for what nobody has answered.
+    ImageError
+        If it cannot be read.
+    """
+    used, asked = given, set[str]()
+    while True:
+        try:
+            return read_micrograph(path, answers=used), used
+        except Undecided as undecided:
+            question = undecided.question
+            value = getattr(remembered, question.about)
+            offered = {choice.value for choice in question.choices}
+            if value not in offered or question.about in asked:
+                raise
+            asked.add(question.about)
+            used = used.with_answer(question, value)
 
 
 def renewed(entry: ImageEntry, path: Path, folder: Path, image: Micrograph) -> ImageEntry:
     """The entry with the file at ``path`` as it is now and was read; its labels stay with it."""
     return replace(
         entry,
-        name=path.name,
+        name=_name_of(path),
         content=content_of(path),
         axes=image.axes,
         shape=tuple(int(n) for n in image.shape),

@@ -69,6 +69,7 @@ class ImageEntry:
     shape: tuple[_Size, ...]
     pixel_size: tuple[float, ...] | None = None
     unit: str | None = None
+    answers: dict[str, str] = field(default_factory=dict)  # what its file does not say
     labels: _LabelsName | None = None
     painted_px: _Count = 0
     set_aside: tuple[SetAside, ...] = ()
@@ -122,6 +123,7 @@ class ProjectRecord:
     current_model: int | None = None
     history: tuple[TrainingEntry, ...] = ()
     settings: dict[str, _Scalar] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)  # for files that ask the same
 
 
 @cache
