@@ -88,7 +88,7 @@ def test_the_citation_has_what_its_format_asks_for_and_no_second_version() -> No
     assert citation["license"] == "BSD-3-Clause"
 
 
-@pytest.mark.parametrize("page", ["SECURITY.md"])
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md"])
 def test_files_and_folders_that_a_page_names_exist(page: str) -> None:
     text = re.sub(r"```.*?```", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL)
     named = set(re.findall(r"`([\w./-]+(?:\.(?:py|md|toml|yaml|yml|txt)|/))`", text))
@@ -96,5 +96,15 @@ def test_files_and_folders_that_a_page_names_exist(page: str) -> None:
     assert named
     roots = (ROOT, ROOT / "src/unetscope", ROOT / "tests")
     lost = [n for n in named if not any((root / n).exists() for root in roots)]
-    siblings = {p.name for p in (ROOT / "src").rglob("*.py")} | {p.name for p in ROOT.iterdir()}
-    assert [name for name in lost if name not in siblings] == []
+    siblings = {path.name for room in ("src", "tests") for path in (ROOT / room).rglob("*.py")}
+    assert [name for name in lost if name not in siblings and "NAME" not in name] == []
+
+
+def test_names_that_the_recipes_tell_of_are_in_the_code() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("## Recipes")[1]
+    named = set(re.findall(r"`(\w*[A-Z_]\w*)(?:\(\w*\))?`", text)) - {"NAME", "N"}
+    code = "\n".join(
+        path.read_text("utf-8") for room in ("src", "tests") for path in (ROOT / room).rglob("*.py")
+    )
+    assert len(named) > 25
+    assert [name for name in named if not re.search(rf"\b{name}\b", code)] == []
