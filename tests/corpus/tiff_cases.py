@@ -1248,7 +1248,29 @@ for codec in ("jpegxl", "jpegxr", "lerc"):
         HARM,
         f"{codec} that does not say its size",
         piece("a.tif", codec, lambda: b"something else that unpacks to anything" * 9),
-        refused("does not say how many pixels"),
+        refused("does not say how many pixels|again"),
+    )
+for around in ("deflate", "zstd"):
+    add(
+        "Compressed with JPEG 2000, JPEG XL, PNG, WebP or LERC",
+        f"LERC in {around}",
+        written("a.tif", G, compression="lerc", compressionargs={"compression": around}),
+        holds("yx", G),
+    )
+for around, pack in (("Deflate", zlib.compress), ("Zstandard", imagecodecs.zstd_encode)):
+    add(
+        HARM,
+        f"more behind LERC in {around} than told",
+        piece("a.tif", "lerc", lambda pack=pack: pack(imagecodecs.lerc_encode(WIDE))),
+        refused("piece of 12000000 pixels where"),
+    )
+    add(
+        HARM,
+        f"LERC in {around} with more behind it",
+        piece(
+            "a.tif", "lerc", lambda pack=pack: pack(imagecodecs.lerc_encode(WIDE) + bytes(10**7))
+        ),
+        refused("again"),
     )
 add(
     HARM,

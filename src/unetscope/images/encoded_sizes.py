@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import math
 import struct
+import zlib
 
 #: The sides of JPEG XL that are told as a share of its height.
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
+_LERC_HEADS = (b"Lerc2 ", b"CntZImage ")
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _XR_SIGNATURE = b"WMPHOTO\0"
 
 
@@ -25,6 +28,22 @@ def encoded_px(head: bytes) -> int:
         return 0
 
 
+def bare_lerc(piece: bytes, most: int) -> bytes:
+    """A LERC without the Deflate or Zstandard around it; empty if these hold over ``most`` bytes.
+
+    Damaged ones raise what their decoders raise.
+    """
+    if piece.startswith(_ZSTD_MAGIC):
+        import imagecodecs
+
+        return bytes(imagecodecs.zstd_decode(piece, out=most))
+    if piece.startswith(_LERC_HEADS):
+        return piece
+    opened = zlib.decompressobj()
+    found = opened.decompress(piece, most)
+    return found if opened.eof else b""
+
+
 def _found_px(head: bytes) -> int:
     if head.startswith(b"\x89PNG"):
         return math.prod(struct.unpack_from(">II", head, 16))
@@ -34,7 +53,7 @@ def _found_px(head: bytes) -> int:
         return _jpeg_xl_px(head)
     if head.startswith(b"II\xbc"):
         return _jpeg_xr_px(head)
-    if head.startswith((b"Lerc2 ", b"CntZImage ")):
+    if head.startswith(_LERC_HEADS):
         return _lerc_px(head)
     at = head.find(b"\xff\x4f\xff\x51")
     if at >= 0:

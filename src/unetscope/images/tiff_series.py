@@ -16,7 +16,7 @@ import tifffile
 
 from unetscope.errors import ImageError
 from unetscope.images.damage import check_bytes
-from unetscope.images.encoded_sizes import encoded_px
+from unetscope.images.encoded_sizes import bare_lerc, encoded_px
 from unetscope.images.questions import Answers, Choice, Question, Undecided
 
 #: More planes than any acquisition has: a description that claims more is damaged or hostile.
@@ -29,6 +29,7 @@ _HEAD_BYTES = 65_536
 _MORE = 64
 # Compressions whose pieces begin with their size: JPEG 2000, PNG, JPEG XR, WebP, JPEG XL, LERC.
 _TELLING = {33003, 33004, 33005, 34712, 34933, 22610, 34934, 34927, 50001, 50002, 52546, 34887}
+_LERC = 34887
 _QUOTES = "\"'"
 _BESIDES = ("thumbnail", "label", "macro", "overview", "preview")
 
@@ -321,7 +322,7 @@ def check_pieces(path: Path, series: Any) -> None:
     if series.dataoffset is not None:
         return
     check_bytes(path, math.prod(page.chunks) * page.dtype.itemsize, "one of its strips or tiles")
-    telling = page.compression in _TELLING
+    telling, lerc = page.compression in _TELLING, page.compression == _LERC
     if page.compression not in tifffile.TIFF.IMAGE_COMPRESSIONS and not telling:
         return  # all others unpack into a buffer of the size that is told
     told_px = max(1, math.prod(page.chunks))
@@ -331,7 +332,10 @@ def check_pieces(path: Path, series: Any) -> None:
             continue
         for offset, count in zip(one.dataoffsets, one.databytecounts, strict=False):
             handle.seek(offset)
-            found = encoded_px(handle.read(min(count, _HEAD_BYTES)))
+            head = handle.read(count if lerc else min(count, _HEAD_BYTES))
+            if lerc and count:  # a sound one is smaller than its pixels
+                head = bare_lerc(head, 2 * told_px * page.dtype.itemsize + _HEAD_BYTES)
+            found = encoded_px(head[:_HEAD_BYTES])
             if telling and count and not found:
                 raise ImageError(
                     f"{path} holds a piece that does not say how many pixels it has; it is "
