@@ -1109,6 +1109,7 @@ def cut(make: Callable[[Path], Path], keep: float) -> Callable[[Path], Path]:
 
 
 CUT = "Cut off, empty, or pieces missing"
+PAGES = grey((4, 64, 80), 7)
 for codec in (None, "lzw", "zlib", "packbits", "jpeg"):
     for keep in (0.5, 0.95):
         add(
@@ -1117,6 +1118,13 @@ for codec in (None, "lzw", "zlib", "packbits", "jpeg"):
             cut(written("a.tif", SMOOTH, compression=codec, rowsperstrip=8), keep),
             refused("again"),
         )
+for keep in (0.3, 0.9, 0.97):
+    add(
+        CUT,
+        f"all pages but the first, {keep}",
+        cut(written("a.tif", PAGES, photometric="minisblack", metadata=None), keep),
+        refused("page [2-4] lies beyond the end"),
+    )
 add(CUT, "nothing in it", stored("a.tif", b""), refused("empty"))
 add(CUT, "a header alone", stored("a.tif", b"II*\0\x08\0\0\0"), refused("again"))
 add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import struct
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ _MORE = 64
 _TELLING = {33003, 33004, 33005, 34712, 34933, 22610, 34934, 34927, 50001, 50002, 52546, 34887}
 _LERC = 34887
 _QUOTES = "\"'"
+# Series of pages that only the list of pages itself counts.
+_UNCOUNTED = ("generic", "uniform")
 _BESIDES = ("thumbnail", "label", "macro", "overview", "preview")
 
 
@@ -157,6 +160,7 @@ def chosen_series(path: Path, tif: Any, answers: Answers) -> Chosen:
             f"image {index} ({_in_words(series)}) of {len(images)} was read; --series chooses"
         )
     part, missing = _part(path, tif, series)
+    _check_chain(path, tif, series)
     return Chosen(index, series, part, (*notes, *missing))
 
 
@@ -291,6 +295,36 @@ def _check_end(path: Path, handle: Any, needed: int) -> None:
             f"{path} is cut off: its pixels reach to byte {needed}, {handle.name} has {held}; "
             "copy or export it again"
         )
+
+
+def _check_chain(path: Path, tif: Any, series: Any) -> None:
+    """ImageError if the list of pages leads beyond the end of the file.
+
+    Only where nothing else tells how many pages there should be: a file that was cut off behind its
+    first page would otherwise be an image of one.
+    """
+    if series.kind not in _UNCOUNTED:
+        return
+    handle, form = tif.filehandle, tif.tiff
+    following = _end_of_directory(handle, form, tif.pages[len(tif.pages) - 1].offset)[1]
+    if following and _end_of_directory(handle, form, following)[0] > handle.size:
+        raise ImageError(
+            f"{path} is cut off: its page {len(tif.pages) + 1} lies beyond the end of the file; "
+            "copy or export it again"
+        )
+
+
+def _end_of_directory(handle: Any, form: Any, start: int) -> tuple[int, int]:
+    """Where the directory of a page ends, and where the next one starts (0 after the last)."""
+    handle.seek(start)
+    head = handle.read(form.tagnosize)
+    if len(head) < form.tagnosize:
+        return handle.size + 1, 0
+    pointer = start + form.tagnosize + struct.unpack(form.tagnoformat, head)[0] * form.tagsize
+    handle.seek(pointer)
+    told = handle.read(form.offsetsize)
+    whole = len(told) == form.offsetsize
+    return pointer + form.offsetsize, struct.unpack(form.offsetformat, told)[0] if whole else 0
 
 
 def check_codec(path: Path, page: Any) -> None:
