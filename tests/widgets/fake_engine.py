@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from unetscope.images.claims import Claim, Role
+from unetscope.images.files import write_labels
+from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
@@ -161,6 +164,14 @@ class FakeJobs:
     def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
         self.calls.append(("predict", request))
         yield from _tiles(request)
+
+    def predict_file(
+        self, model: Any, image: Micrograph, path: Path, inputs: tuple[Path, ...]
+    ) -> Iterator[Any]:
+        self.calls.append(("predict file", path))
+        labels = np.full(image.spatial_shape, 1, np.uint8)
+        yield Warmed("cpu")
+        write_labels(labels, path, image, Claim(Role.PREDICTION, inputs))
 
     def asked(self, what: str) -> list[Any]:
         return [argument for name, argument in self.calls if name == what]

@@ -17,12 +17,14 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 
 from unetscope.errors import ProjectError
+from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_micrograph, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.session import project_layers
 from unetscope.session.guidance import controls
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
+from unetscope.session.project_predicting import FOLDER
 from unetscope.session.projects import JOURNAL, OpenProject
 from unetscope.session.values import Scope
 from unetscope.widgets.project_panel import MARKS
@@ -551,3 +553,88 @@ def test_a_question_that_is_put_off_leaves_its_files_out_and_names_them(
     panel.card.later.click()
     qtbot.waitUntil(lambda: "Not taken in: p.tif" in str(opened.session.message))
     assert panel.card.isHidden() and len(words(opened)) == 3
+
+
+def said(opened: Opened, words: str) -> Callable[[], bool]:
+    return lambda: words in str(opened.session.message)
+
+
+def test_all_images_of_a_project_are_predicted_and_what_is_up_to_date_is_passed_over(
+    open_window: Open, qtbot: Any, folder: Path, tmp_path: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    (tmp_path / "b.tif").rename(tmp_path / "gone.tif")
+    opened.paint_both()
+    qtbot.waitUntil(lambda: opened.session.model.model.can_answer)
+    panel = opened.window.prediction_panel
+    assert panel.actions_of[Scope.PROJECT].isVisible()
+    panel.actions_of[Scope.PROJECT].trigger()
+    qtbot.waitUntil(said(opened, "Done: 1 images predicted"))
+    assert "1 not predicted: b.tif: b.tif is not found" in opened.session.message.text
+    assert not opened.session.prediction.busy
+    (tmp_path / "gone.tif").rename(tmp_path / "b.tif")
+    opened.window.bench.predict(Scope.PROJECT)
+    qtbot.waitUntil(said(opened, "Done: 1 images predicted, 1 were up to date"))
+    qtbot.waitUntil(lambda: words(opened) == ["predicted", "predicted"])
+    assert [path.name for path in opened.jobs.asked("predict file")] == [
+        "0001-a.ome.tif", "0002-b.ome.tif",
+    ]  # fmt: skip
+    opened.window.shut_down()
+    for entry in Project.open(folder).record.images:
+        mask = folder / entry.prediction.file
+        assert mark_of(mask) is Role.PREDICTION
+        assert read_micrograph(mask).pixel_size == (2.0, 2.0)
+
+
+def test_predicting_a_project_can_be_stopped_and_is_not_offered_without_one(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    opened.paint_both()
+    qtbot.waitUntil(lambda: opened.session.model.model.can_answer)
+    predictor, go_on = opened.window.bench.project.predictor, Event()
+
+    def waiting(*_: Any) -> Iterator[Any]:
+        while not go_on.is_set():
+            yield None
+
+    opened.jobs.predict_file = waiting
+    opened.window.bench.predict(Scope.PROJECT)
+    qtbot.waitUntil(lambda: opened.session.prediction.total == 2)
+    assert opened.session.prediction.of_what == "images"
+    opened.window.prediction_panel.stop.emit()
+    qtbot.waitUntil(said(opened, "Stopped: 0 images predicted"))
+    assert not predictor.lane.busy and not list((folder / FOLDER).iterdir())
+    opened.window.projects.project.closed.emit()
+    assert not opened.window.prediction_panel.actions_of[Scope.PROJECT].isVisible()
+    assert f"Closed gold. Labels are kept in {folder}." in opened.session.message.text
+
+
+def test_a_training_that_changed_nothing_adds_no_model(
+    open_window: Open, qtbot: Any, folder: Path
+) -> None:
+    opened = open_project(open_window, qtbot, folder)
+    opened.paint_both()
+    qtbot.waitUntil(lambda: sum(opened.session.painted.values()) == 2000)
+    project = opened.window.bench.project.opened.project
+    opened.window.bench.train()
+    qtbot.waitUntil(lambda: project.record.current_model == 1, timeout=10_000)
+    unchanged = opened.window.bench.project._record
+    unchanged._before = opened.session.model.model
+    unchanged._keep_model()
+    qtbot.waitUntil(lambda: len(project.record.history) == 2)
+    assert [model.number for model in project.record.models] == [1]
+    assert [training.model for training in project.record.history] == [1, None]
+    opened.window.projects.project.closed.emit()
+    assert "model 1 are kept in" in opened.session.message.text
+
+
+def test_an_empty_project_says_how_images_come_in(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window(False, WritingJobs())
+    panel = opened.window.projects.project
+    assert panel.hint.isHidden()
+    panel.created.emit(tmp_path / "empty")
+    qtbot.waitUntil(lambda: not panel.hint.isHidden())
+    assert "Add images" in panel.hint.text() and panel.close_button.text() == "Close project"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unetscope.learning.events import HeadFitted, Notice, TileDone
+from unetscope.learning.events import HeadFitted, Notice, PredictionEvent, TileDone
 from unetscope.learning.samples import Sample
 from unetscope.session.requests import (
     AnswerRequest,
@@ -30,6 +30,7 @@ from unetscope.session.requests import (
 from unetscope.session.values import EngineSettings, Show
 
 if TYPE_CHECKING:
+    from unetscope.images.micrograph import Micrograph
     from unetscope.learning.feature_cache import FeatureCache
     from unetscope.learning.pixel_model import PixelModel
 
@@ -159,6 +160,18 @@ class EngineJobs:
         # What is kept for strokes may be in half precision: then files' features are made anew.
         fit_for_files = inference_precision(request.model.backbone, device) == "fp32"
         yield from self._tiles(request, device, self._features() if fit_for_files else None)
+
+    def predict_file(
+        self, model: PixelModel, image: Micrograph, path: Path, inputs: tuple[Path, ...]
+    ) -> Iterator[PredictionEvent]:
+        """Predict an image into a file, in the memory of a few rows of tiles."""
+        device = self._prepared_device()
+        from unetscope.learning.prediction import PredictOptions
+        from unetscope.scaling.predicting import Target as FileTarget
+        from unetscope.scaling.predicting import predict_to
+
+        options = PredictOptions(device=device, tile_px=self.settings.tile_px)
+        yield from predict_to(model, image, FileTarget(path, inputs=inputs), options)
 
     # ---- inside
 

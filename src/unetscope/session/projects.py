@@ -25,7 +25,7 @@ from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.places import JournalPlace
 from unetscope.session.project.folder import Project
 from unetscope.session.project.images import ChangedImage, Presence, image_files, read_as
-from unetscope.session.project.records import ImageEntry, TrainingEntry
+from unetscope.session.project.records import ImageEntry, Prediction, TrainingEntry
 from unetscope.session.project_layers import ClosedImage, sample_key
 from unetscope.session.project_reader import LayerData, image_layer, labels_layer, read_image
 from unetscope.session.values import ImageSummary, TrainingStatus
@@ -253,6 +253,13 @@ class OpenProject:
         if here is not None:
             self._put(replace(here, labels=saved.labels, painted_px=saved.painted_px))
 
+    def take_prediction(self, image_id: str, prediction: Prediction) -> None:
+        """Note a prediction that a worker has written."""
+        here = next((one for one in self.project.record.images if one.id == image_id), None)
+        if here is not None:
+            number = self.project.record.current_model or 0
+            self._put(replace(here, prediction=prediction, predicted_by=number))
+
     def take_renewed(self, entry: ImageEntry) -> None:
         """Take in an image whose file was replaced and is taken as it is now."""
         self.changed.pop(entry.id, None)
@@ -276,9 +283,13 @@ class OpenProject:
 
     def keep_model(self, written: ModelWritten) -> None:
         """Keep a trained model, whose file is moved to its place, and add it to the history."""
+        note, file = f"trained {written.status.seconds:.0f} s", written.file
+        model = self.project.add_model(note, lambda path: os.replace(file, path))
+        self.keep_training(written, model.number)
+
+    def keep_training(self, written: ModelWritten, number: int | None = None) -> None:
+        """Add a training to the history; without a number it gave no other model."""
         project, status = self.project, written.status
-        note = f"trained {status.seconds:.0f} s"
-        model = project.add_model(note, lambda path: os.replace(written.file, path))
         names = {c.value: c.name for c in project.record.classes}
         told = status.validation.told if status.validation is not None else {}
         scores = {
@@ -291,7 +302,7 @@ class OpenProject:
                 epochs=status.epoch,
                 reason=status.reason,
                 device=status.device,
-                model=model.number,
+                model=number,
                 images=written.images,
                 scores={name: score for name, score in scores.items() if np.isfinite(score)},
             )

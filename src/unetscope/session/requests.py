@@ -14,7 +14,7 @@ import numpy as np
 
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.events import LearningEvent
+from unetscope.learning.events import LearningEvent, PredictionEvent
 from unetscope.learning.samples import Sample
 from unetscope.session.values import AdvancedSettings, EngineSettings, Show
 
@@ -175,4 +175,10 @@ class Jobs(Protocol):
 
     def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
         """Predict images."""
+        ...
+
+    def predict_file(
+        self, model: PixelModel, image: Micrograph, path: Path, inputs: tuple[Path, ...]
+    ) -> Iterator[PredictionEvent]:
+        """Predict an image into a file, which appears when it is complete."""
         ...

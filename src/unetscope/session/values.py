@@ -27,6 +27,7 @@ class Scope(Enum):
     VIEW = "the view"
     IMAGE = "this image"
     ALL = "all open images"
+    PROJECT = "all images of the project"
 
 
 class Phase(Enum):
@@ -132,6 +133,7 @@ class PredictionStatus:
     done: int = 0
     total: int = 0
     stopping: bool = False
+    of_what: str = "tiles"
 
 
 @dataclass(frozen=True)

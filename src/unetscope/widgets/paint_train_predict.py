@@ -145,9 +145,13 @@ class PaintTrainPredict(DockedPanel):
         self.training_panel.pause.connect(bench.trainer.pause_or_resume)
         self.training_panel.stop.connect(bench.trainer.stop)
         self.prediction_panel.predict.connect(bench.predict)
-        self.prediction_panel.stop.connect(bench.predictor.stop)
+        self.prediction_panel.stop.connect(bench.stop_predicting)
+        bench.project.changed.connect(self._offer_project)
         self.advanced_panel.changed.connect(self._advanced_changed)
         self.advanced_panel.adopt.connect(bench.adopt)
+
+    def _offer_project(self) -> None:
+        self.prediction_panel.offer_project(there=self.bench.project.opened is not None)
 
     def _connect_pixel_size(self) -> None:
         row, sizes = self.image_panel.pixel_size, self.bench.sizes

@@ -35,11 +35,14 @@ class PredictionPanel(QWidget):
         self.more = small_button("▾", "Predict the view, this image or all open images.")
         self.button.clicked.connect(lambda: self.predict.emit(self.scope))
         self.menu = QMenu(self.more)
+        self.actions_of: dict[Scope, QAction] = {}
         for scope in Scope:
             action = QAction(predict_words(scope), self.menu)
             action.triggered.connect(lambda _=False, wanted=scope: self._scope_chosen(wanted))
             self.menu.addAction(action)
+            self.actions_of[scope] = action
         self.more.setMenu(self.menu)
+        self.offer_project(there=False)
         self.idle_row = QWidget()
         idle = QHBoxLayout(self.idle_row)
         idle.setContentsMargins(0, 0, 0, 0)
@@ -76,7 +79,14 @@ class PredictionPanel(QWidget):
         self.stop_button.setEnabled(can.stop_predicting)
         self.progress.setRange(0, work.total)
         self.progress.setValue(work.done)
-        self.progress.setFormat("%v of %m tiles" if work.total else "")
+        self.progress.setFormat(f"%v of %m {work.of_what}" if work.total else "")
+
+    def offer_project(self, *, there: bool) -> None:
+        """All images of the project can be chosen where one is open."""
+        self.actions_of[Scope.PROJECT].setVisible(there)
+        if not there and self.scope is Scope.PROJECT:
+            self.scope = Scope.IMAGE
+            self.refresh()
 
     def show_keys(self, keys: KeyTable) -> None:
         """Tooltips with the keys as they are."""

@@ -24,6 +24,7 @@ from unetscope.widgets.open_questions import OpenQuestions
 from unetscope.widgets.project_follower import ProjectFollower
 from unetscope.widgets.project_images import ProjectImages
 from unetscope.widgets.project_intake import ProjectIntake
+from unetscope.widgets.project_predictor import ProjectPredictor
 from unetscope.widgets.project_saving import ProjectSaver
 from unetscope.widgets.replaced_images import ReplacedImages
 
@@ -39,7 +40,8 @@ class ProjectDesk(QObject):
 
     ``opened`` is None without a project. ``images`` are those on screen, ``intake`` takes new ones
     in, ``saver`` writes,
-    ``questions`` wait for a person, ``replaced`` are images whose file is another one now.
+    ``questions`` wait for a person, ``replaced`` are images whose file is another one now,
+    ``predictor`` answers all images.
     """
 
     changed = Signal()
@@ -59,7 +61,8 @@ class ProjectDesk(QObject):
         self._gathering = Lane(self)
         self._gathering.happened.connect(lambda _ticket, event: self._gathered(event))
         self._gathering.ended.connect(self._all_gathered)
-        self._lanes = (self.images.lane, self.intake.lane, self._gathering)
+        self.predictor = ProjectPredictor(work, self)
+        self._lanes = (self.predictor.lane, self.images.lane, self.intake.lane, self._gathering)
         self._record = ProjectFollower(work, layers, self)
         self._connections = Connections()
         self._connections.connect(work.session.events.image, lambda: self.changed.emit())
@@ -156,8 +159,14 @@ class ProjectDesk(QObject):
             self._gathering.start(job, "Reading the strokes of the project")
 
     def close_project(self) -> None:
-        """Save the project and take its images off."""
+        """Save the project and take its images off; it is said what was kept."""
+        opened = self.opened
         self._put_away(None)
+        if opened is not None and not opened.cannot_write:
+            record = opened.project.record
+            model = f" and model {record.current_model}" if record.current_model else ""
+            kept = f"Labels{model} are kept in {opened.folder}."
+            self._work.session.message = Message(f"Closed {record.name}. {kept}")
 
     def _put_away(self, following: OpenProject | None) -> None:
         """Save the open project and let it go; ``following`` takes its place."""
@@ -165,8 +174,15 @@ class ProjectDesk(QObject):
         keys = [] if opened is None or self._closed else list(self.images.own())
         if opened is not None:
             self.images.keep_all()
+            self._record.keep_now()
             self.saver.save_all()
-            for dropped in (*self._lanes, self.intake, self.questions, self.replaced):
+            for dropped in (
+                self.predictor,
+                *self._lanes,
+                self.intake,
+                self.questions,
+                self.replaced,
+            ):
                 dropped.drop()
             opened.close()
         self._layers.stored.clear()

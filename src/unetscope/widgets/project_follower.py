@@ -15,9 +15,11 @@ from unetscope.session.connections import Connections
 from unetscope.session.project_layers import ProjectLayers
 from unetscope.session.requests import ModelOpened
 from unetscope.session.values import PredictionStatus, Scope, TrainingStatus
+from unetscope.session.versions import is_change
 from unetscope.widgets.timers import single_shot
 
 if TYPE_CHECKING:
+    from unetscope.learning.pixel_model import PixelModel
     from unetscope.widgets.project_desk import ProjectDesk
     from unetscope.widgets.workbench import Workbench
 
@@ -30,6 +32,7 @@ class ProjectFollower(QObject):
         self._work, self._layers, self._desk = work, layers, desk
         self._training = False
         self._trained_on: tuple[str, ...] = ()
+        self._before: PixelModel | None = None  # what the training began with
         self._predicting: tuple[str, ...] = ()
         self._last_prediction = PredictionStatus()
         self._model_timer = single_shot(self, 0, self._open_model)
@@ -45,6 +48,10 @@ class ProjectFollower(QObject):
         """Let go of the session; a model that was trained this moment is still kept."""
         self._connections.close()
         self._model_timer.stop()
+        self.keep_now()
+
+    def keep_now(self) -> None:
+        """Keep a model that was trained this moment."""
         if self._keep_timer.isActive():
             self._keep_timer.stop()
             self._keep_model()
@@ -84,6 +91,8 @@ class ProjectFollower(QObject):
 
     def _training_changed(self, status: TrainingStatus) -> None:
         if status.busy and not self._training:
+            model = self._work.session.model
+            self._before = None if model is None else model.model
             stored = tuple(self._layers.stored)
             self._trained_on = (*stored, *(i for _, i in self._layers.noted().values()))
         elif self._training and not status.busy and status.epoch:
@@ -91,13 +100,21 @@ class ProjectFollower(QObject):
         self._training = status.busy
 
     def _keep_model(self) -> None:
-        """Write the model that was trained into the project, and its history."""
+        """Write the model that was trained into the project, and its history.
+
+        One that has not changed is not written again.
+        """
         opened, session = self._desk.opened, self._work.session
         if opened is None or opened.cannot_write or session.model is None:
             return
         file = opened.folder / "models" / ".trained.unetscope"
         images = tuple(sorted(set(self._trained_on)))
         told = projects.ModelWritten(file, session.training, images, _now())
+        model, has_one = session.model.model, opened.project.model_path() is not None
+        if has_one and not is_change(self._before, model, live=session.live):
+            opened.keep_training(told)
+            self._desk.saver.save_soon()
+            return
         save = partial(self._work.bench.jobs.save_file, session.model.model)
         self._desk.saver.write(partial(projects.written_model, save, told))
 

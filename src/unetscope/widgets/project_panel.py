@@ -77,7 +77,8 @@ class ProjectPanel(QWidget):
         self.list = _list()
         self.list.itemClicked.connect(lambda item, _column: self._clicked(item))
         self.list.itemActivated.connect(lambda item, _column: self._clicked(item))
-        self.reviewed_check = QCheckBox("Reviewed")
+        self.hint = quiet(QLabel("No images yet. Add images …, or drop files or folders here."))
+        self.reviewed_check = QCheckBox("This image is reviewed")
         self.reviewed_check.clicked.connect(self.reviewed)
         self._make_buttons()
         self._lay_out()
@@ -91,7 +92,9 @@ class ProjectPanel(QWidget):
         self.recent_button = small_button("Recent ▾", "Projects that were open last.")
         self.add_button = small_button("Add images ▾", "")
         self.locate_button = small_button("Locate …", "")
-        self.close_button = small_button("Close", "Save the project and take its images off.")
+        self.close_button = small_button(
+            "Close project", "Save the project and take its images off. Nothing is lost."
+        )
         menu = QMenu(self.recent_button)
         menu.aboutToShow.connect(lambda: self._list_recent(menu))
         self.recent_button.setMenu(menu)
@@ -121,6 +124,7 @@ class ProjectPanel(QWidget):
         column.setContentsMargins(4, 0, 0, 0)
         column.addWidget(self.banner)
         column.addWidget(self.card)
+        column.addWidget(self.hint)
         column.addWidget(self.list)
         column.addWidget(self.reviewed_check)
         column.addLayout(buttons)
@@ -163,7 +167,8 @@ class ProjectPanel(QWidget):
             self._rows = rows
             self._fill()
         shown = next((row for row in rows if row.shown), None)
-        self.reviewed_check.setVisible(bool(name))
+        self.hint.setVisible(bool(name) and not rows)
+        self.reviewed_check.setVisible(bool(rows))
         self.reviewed_check.setEnabled(shown is not None and not cannot_write)
         self.reviewed_check.setChecked(shown is not None and shown.reviewed)
         self.reviewed_check.setToolTip(

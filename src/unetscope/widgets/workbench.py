@@ -324,7 +324,15 @@ class Workbench(QObject):
     def predict(self, scope: Scope) -> None:
         """Predict with the newest model."""
         self.answers.look()
-        self.predictor.start(scope)
+        if scope is Scope.PROJECT:
+            self.project.predictor.start()
+        else:
+            self.predictor.start(scope)
+
+    def stop_predicting(self) -> None:
+        """Stop; what is predicted already stays."""
+        self.predictor.stop()
+        self.project.predictor.stop()
 
     def _strokes_read(self) -> None:
         self.strokes.keeper.commit()  # before anything learns from them

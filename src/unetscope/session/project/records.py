@@ -29,9 +29,21 @@ _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _Scalar = bool | int | float | str | None
 # Files of a project lie in it: a name that leads out of its folder is never opened.
 _LabelsName = Annotated[str, StringConstraints(pattern=r"^labels/[\w-]+(\.ome\.tif|\.zarr)$")]
+_PredictionName = Annotated[str, StringConstraints(pattern=r"^predictions/[\w-]+\.ome\.tif$")]
 _ModelName = Annotated[str, StringConstraints(pattern=r"^models/[\w-]+\.unetscope$")]
 _Size = Annotated[int, Field(ge=1)]
 _Count = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to a whole image: its file, the ``model`` that gave it, and for which content."""
+
+    __pydantic_config__ = _STRICT
+
+    file: _PredictionName
+    model: str
+    content: str
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,7 @@ class ImageEntry:
     labels: _LabelsName | None = None
     painted_px: _Count = 0
     set_aside: tuple[SetAside, ...] = ()
+    prediction: Prediction | None = None
     predicted_by: int | None = None  # number of the model that predicted it last
     reviewed: bool = False
 
