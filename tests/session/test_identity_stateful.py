@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -61,14 +61,26 @@ some_strokes = st.lists(
 FOUND: Counter[str] = Counter()  # what the long form reports
 
 
+SHAPES = ((24, 30), (3, 22, 26), (20, 28, 3), (3, 3, 18, 20))
+COLOURS = 2  # the place of the RGB image among them
+
+
 def pool() -> list[np.ndarray]:
-    """Images: flat, a stack of two readings, colours; each twice, of equal shape."""
-    made = []
-    for seed in (0, 1):
-        rng = np.random.default_rng(seed)
-        made += [rng.integers(0, 255, shape, np.uint8) for shape in ((24, 30), (3, 22, 26))]
-        made.append(rng.integers(0, 255, (20, 28, 3), np.uint8))
-    return made
+    """Images, each twice, of equal shape.
+
+    Flat, a stack whose two readings have labels of different shapes, colours, and a stack with
+    channels whose two readings have labels of one shape: only the axes tell those apart.
+    """
+    rngs = [np.random.default_rng(seed) for seed in (0, 1)]
+    return [rng.integers(0, 255, shape, np.uint8) for rng in rngs for shape in SHAPES]
+
+
+def is_rgb(number: int) -> bool:
+    return number % len(SHAPES) == COLOURS
+
+
+some_image = st.integers(0, 2 * len(SHAPES) - 1)
+some_file = st.integers(0, len(SHAPES) - 1)
 
 
 @dataclass
@@ -116,7 +128,7 @@ class Identity(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="identity-", dir=MEMORY))
         self.pixels = {content_hash(image): image for image in pool()}
         self.kept: dict[Group, list[np.ndarray]] = {}
-        self.files = {number: self.folder / f"{number}.raw" for number in range(3)}
+        self.files = {number: self.folder / f"{number}.raw" for number in range(len(SHAPES))}
         self.in_file: dict[int, np.ndarray] = {}
         self.begin()
 
@@ -217,14 +229,14 @@ class Identity(RuleBasedStateMachine):
     # ---- opening and closing
 
     @precondition(lambda self: len(self.open) < MOST_LAYERS)
-    @rule(number=st.integers(0, 5), second=st.booleans(), yes=st.booleans())
+    @rule(number=some_image, second=st.booleans(), yes=st.booleans())
     def add_an_array(self, number: int, second: bool, yes: bool) -> None:
         window = self.windows[second]
-        window.viewer.add_image(pool()[number], rgb=pool()[number].ndim == 3 and number % 3 == 2)
+        window.viewer.add_image(pool()[number], rgb=is_rgb(number))
         self.take_in(window)
         self.answer_all(window, yes)
 
-    @initialize(number=st.integers(0, 5))
+    @initialize(number=some_image)
     def begin_with_an_image(self, number: int) -> None:
         self.add_an_array(number=number, second=False, yes=True)
 
@@ -234,20 +246,20 @@ class Identity(RuleBasedStateMachine):
                 self.answer_offers(key, yes)
 
     @precondition(lambda self: len(self.open) < MOST_LAYERS)
-    @rule(number=st.integers(0, 2), yes=st.booleans())
+    @rule(number=some_file, yes=st.booleans())
     def open_a_file(self, number: int, yes: bool) -> None:
         pixels = self.in_file.setdefault(number, pool()[number])
         self.files[number].touch()
         with layer_source(path=str(self.files[number])):
-            self.windows[0].viewer.add_image(pixels.copy(), rgb=number == 2)
+            self.windows[0].viewer.add_image(pixels.copy(), rgb=is_rgb(number))
         self.take_in(self.windows[0])
         self.answer_all(self.windows[0], yes)
 
-    @rule(number=st.integers(0, 2), renamed=st.booleans())
+    @rule(number=some_file, renamed=st.booleans())
     def change_a_file(self, number: int, renamed: bool) -> None:
         """Another name for it, or other pixels of equal size in it."""
         if not renamed:
-            self.in_file[number] = pool()[number + 3]
+            self.in_file[number] = pool()[number + len(SHAPES)]
             return
         new = self.folder / f"renamed-{self.files[number].name}"
         if self.files[number].exists():
@@ -345,9 +357,9 @@ class Identity(RuleBasedStateMachine):
         self.paint_all(strokes)
 
     @precondition(lambda self: self.open)
-    @rule(strokes=some_strokes, axes=st.sampled_from(["cyx", "zyx"]))
-    def paint_on_a_reading(self, strokes: list[Stroke], axes: str) -> None:
-        self.read_in_another_way(number=strokes[0][0], axes=axes, yes=True)
+    @rule(strokes=some_strokes, yes=st.booleans())
+    def paint_on_another_reading(self, strokes: list[Stroke], yes: bool) -> None:
+        self.read_in_another_way(number=strokes[0][0], yes=yes)
         self.paint_all(strokes)
 
     def paint_all(self, strokes: list[Stroke]) -> None:
@@ -457,11 +469,12 @@ class Identity(RuleBasedStateMachine):
         setattr(layer, what, value)
 
     @precondition(lambda self: self.open)
-    @rule(number=st.integers(0, 9), axes=st.sampled_from(["cyx", "zyx"]), yes=st.booleans())
-    def read_in_another_way(self, number: int, axes: str, yes: bool) -> None:
+    @rule(number=st.integers(0, 9), yes=st.booleans())
+    def read_in_another_way(self, number: int, yes: bool) -> None:
         key, window, _ = self.chosen(number)
         summary = next(image for image in window.layers.summaries() if image.key == key)
-        if axes in summary.choices and axes != summary.axes:
+        axes = next((one for one in summary.choices if one != summary.axes), summary.axes)
+        if axes != summary.axes:
             self.leave_pixels(key)
             window.layers.read_as(key, axes)
             self.now_shows(key, summary.axes, axes)
@@ -469,11 +482,11 @@ class Identity(RuleBasedStateMachine):
             self.answer_offers(key, yes)
 
     @precondition(lambda self: self.open)
-    @rule(number=st.integers(0, 9), image=st.integers(0, 5))
+    @rule(number=st.integers(0, 9), image=some_image)
     def replace_the_pixels(self, number: int, image: int) -> None:
         key, window, reference = self.chosen(number)
         layer, pixels = window.layers.layer(key), pool()[image]
-        if pixels.ndim != layer.data.ndim or layer.rgb != (image % 3 == 2):
+        if pixels.ndim != layer.data.ndim or layer.rgb != is_rgb(image):
             return
         content = content_hash(pixels)
         if content in (reference.content, content_hash(np.asarray(layer.data))):
@@ -568,6 +581,24 @@ def how_long(examples: int, steps: int, *, shrink: bool = True) -> settings:
 
 def test_no_order_of_events_costs_a_stroke_or_puts_it_on_other_pixels() -> None:
     run_state_machine_as_test(Identity, settings=how_long(25, 20))
+
+
+@given(
+    steps=st.lists(st.tuples(some_strokes, st.booleans()), min_size=2, max_size=4),
+    image=st.sampled_from([3, 7]),
+)
+@settings(how_long(8, 4))
+def test_two_readings_with_labels_of_one_shape_keep_their_strokes_apart(
+    steps: list[tuple[list[Stroke], bool]], image: int
+) -> None:
+    machine = Identity()
+    machine.add_an_array(number=image, second=False, yes=True)
+    for strokes, yes in steps:
+        machine.paint_all(strokes)
+        machine.read_in_another_way(number=0, yes=yes)
+        machine.strokes_are_on_their_pixels()
+    machine.die_and_find_everything()
+    machine.teardown()
 
 
 @pytest.mark.slow
