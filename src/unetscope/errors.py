@@ -26,6 +26,10 @@ class ModelFileError(ModelError):
     """A model file is damaged, foreign, too large or of another version."""
 
 
+class OutOfMemoryError(UnetscopeError):
+    """What was asked for takes more memory than there is; what was there before stays."""
+
+
 class OutputError(UnetscopeError):
     """A result cannot be written where it should go."""
 

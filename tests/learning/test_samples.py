@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from unetscope.learning.samples import (
     checked_labels,
     labelled_pixels,
     make_samples,
+    value_counts,
 )
 
 IMAGE = np.zeros((4, 6), np.uint8)
@@ -139,3 +141,14 @@ def test_what_the_axes_are_is_asked_for() -> None:
     with pytest.raises(ImageError, match="axes"):
         make_samples(np.zeros((20, 30, 40)), np.zeros((20, 30, 40), int))
     assert make_samples(np.zeros((20, 30, 40)), np.zeros((20, 30, 40), int), axes="zyx")
+
+
+def test_labels_of_a_large_image_are_counted_without_another_copy_of_it() -> None:
+    labels = np.zeros((3, 4000, 4000), np.uint8)
+    labels[1, 3990:, 17], labels[2, 5, 5:25] = 2, 200
+    tracemalloc.start()
+    try:
+        assert value_counts(labels) == {2: 10, 200: 20}
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000  # one number a pixel is 384 MB
+    finally:
+        tracemalloc.stop()

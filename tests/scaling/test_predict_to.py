@@ -15,6 +15,7 @@ import zarr
 
 from learning.small_scenes import blobs, sample, small_model
 from unetscope.errors import ImageError, ModelError, OutputError
+from unetscope.images.claims import Claim, Role, mark_of
 from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.learning.events import Notice, TileDone
@@ -22,7 +23,7 @@ from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.scaling import bands, predicting
-from unetscope.scaling.predicting import Target, predict_into, predict_to
+from unetscope.scaling.predicting import Target, predict_into, predict_to, write_probabilities
 
 SMALL = PredictOptions(tile_px=64)
 
@@ -219,3 +220,15 @@ def test_a_gpu_that_is_not_there_is_told_once(model, tmp_path) -> None:
     for events in (predict_to(model, image, Target(tmp_path / "b.tif"), options), into):
         told = [event for event in events if isinstance(event, Notice)]
         assert len(told) == 1 and "--device" in told[0].text
+
+
+def test_probabilities_alone_are_those_of_the_engine_and_calibrated(model, tmp_path) -> None:
+    image = as_micrograph(blobs((150, 130), 3)[0], pixel_size=(0.5, 0.25), unit="µm", name="blobs")
+    path, claim = tmp_path / "p.tif", Claim(Role.PROBABILITIES)
+    assert done(write_probabilities(model, image, path, claim, SMALL))
+    written = read_micrograph(path, axes="cyx")
+    chances = np.asarray(written.pixels)
+    assert chances.dtype == np.float32
+    assert np.abs(chances - predict_probabilities(model, image, SMALL)).max() < 1e-5
+    assert written.pixel_size == pytest.approx((0.5, 0.25)) and written.unit == "µm"
+    assert mark_of(path) is Role.PROBABILITIES

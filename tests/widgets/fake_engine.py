@@ -173,6 +173,15 @@ class FakeJobs:
         yield Warmed("cpu")
         write_labels(labels, path, image, Claim(Role.PREDICTION, inputs))
 
+    def save_probabilities(
+        self, model: Any, image: Micrograph, path: Path, claim: Claim
+    ) -> Iterator[JobEvent]:
+        self.calls.append(("probabilities", claim))
+        claim.check(path)
+        path.write_bytes(b"probabilities")
+        return
+        yield
+
     def asked(self, what: str) -> list[Any]:
         return [argument for name, argument in self.calls if name == what]
 

@@ -15,10 +15,12 @@ import zarr
 from napari.layers._source import layer_source
 from PIL import Image
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from unetscope.images.annotations.files import read_annotations
+from unetscope.images.claims import Role
 from unetscope.images.files import read_micrograph, write_labels
-from widgets.conftest import SIDE, Opened
+from widgets.conftest import SIDE, Opened, halves
 
 Open = Callable[..., Opened]
 
@@ -37,7 +39,7 @@ def test_what_is_exported_is_imported_again_and_can_be_undone(
     panel = opened.window.projects.labels
     opened.paint_both()
     painted = np.array(opened.strokes.data)
-    panel.exported.emit(tmp_path / name, format)
+    panel.exported.emit(tmp_path / name, format, False)
     said(opened, qtbot, "Wrote", name)
     np.testing.assert_array_equal(read_annotations(tmp_path / name, (SIDE, SIDE)).labels, painted)
     opened.paint(1, slice(100, 110), slice(0, 10))
@@ -259,7 +261,7 @@ def test_what_a_format_has_no_place_for_is_said(
 ) -> None:
     opened = open_window()
     opened.paint(1, slice(20, 40), slice(10, 60))
-    opened.window.projects.labels.exported.emit(tmp_path / "a.geojson", "geojson")
+    opened.window.projects.labels.exported.emit(tmp_path / "a.geojson", "geojson", False)
     said(opened, qtbot, "Wrote a.geojson", "1 class without a pixel", "object")
 
 
@@ -271,12 +273,12 @@ def test_exports_are_calibrated_and_named_after_the_file_of_the_image(
     opened.paint_both()
     painted = np.array(opened.strokes.data)
     panel = opened.window.projects.labels
-    panel.exported.emit(tmp_path / "a.tif", "mask")
+    panel.exported.emit(tmp_path / "a.tif", "mask", False)
     said(opened, qtbot, "Wrote a.tif", "1 background, 2 object", "0.25 µm/px")
     mask = read_micrograph(tmp_path / "a.tif")
     assert mask.pixel_size == pytest.approx((0.25, 0.25)) and mask.unit == "µm"
     np.testing.assert_array_equal(mask.pixels, painted)
-    panel.exported.emit(tmp_path / "a.json", "coco")
+    panel.exported.emit(tmp_path / "a.json", "coco", False)
     said(opened, qtbot, "Wrote a.json")
     coco = json.loads((tmp_path / "a.json").read_text())
     assert [image["file_name"] for image in coco["images"]] == ["tio2 7.tif"]
@@ -314,6 +316,62 @@ def test_labels_of_another_size_are_refused_in_words(
     write_labels(np.ones((8, 8), np.uint8), tmp_path / "m.tif")
     opened.window.projects.labels.imported.emit(tmp_path / "m.tif")
     said(opened, qtbot, "(8, 8)", "(200, 200)")
-    opened.window.projects.labels.exported.emit(tmp_path / "a.zip", "imagej")
+    opened.window.projects.labels.exported.emit(tmp_path / "a.zip", "imagej", False)
     said(opened, qtbot, "Nothing is painted")
     assert opened.strokes is None
+
+
+def test_the_dialogs_yes_to_replace_counts_for_that_very_file_of_that_kind(
+    open_window: Open, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = open_window()
+    panel = opened.window.projects.labels
+    opened.paint_both()
+    theirs = tmp_path / "theirs.tif"
+    tifffile.imwrite(theirs, np.zeros((5, 5), np.uint8))
+    (tmp_path / "theirs.csv").write_text("a,b\n")
+
+    def choose(name: str) -> None:
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / name), "Mask (*.tif)")
+        )
+        panel.export_button.menu().actions()[0].trigger()
+
+    choose("theirs")  # the suffix is added afterwards: nobody was asked about theirs.tif
+    said(opened, qtbot, "theirs.tif", "is there already")
+    choose("theirs.csv")  # what is written is no table
+    said(opened, qtbot, "theirs.csv")
+    assert (tmp_path / "theirs.csv").read_text() == "a,b\n"
+    choose("theirs.tif")
+    said(opened, qtbot, "Wrote theirs.tif")
+    assert tifffile.imread(theirs).shape == (SIDE, SIDE)
+
+
+def test_the_image_is_not_replaced_even_if_the_dialog_was_told_so(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, np.uint8(255 * halves()))
+    before = path.read_bytes()
+    opened = open_window(False)
+    opened.viewer.open(path, plugin="napari")
+    qtbot.waitUntil(lambda: opened.session.model is not None)
+    opened.paint_both()
+    opened.window.projects.labels.exported.emit(path, "mask", True)
+    said(opened, qtbot, "image.tif", "may not replace it")
+    assert path.read_bytes() == before
+
+
+def test_probabilities_are_saved_once_a_model_answers_the_image(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    panel = opened.window.projects.labels
+    panel.saved.emit(tmp_path / "p.tif", "probabilities", False)
+    said(opened, qtbot, "No model answers this image yet")
+    opened.paint_both()
+    qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
+    panel.saved.emit(tmp_path / "p.tif", "probabilities", False)
+    said(opened, qtbot, "Wrote p.tif", "one channel for each of background, object")
+    (claim,) = opened.jobs.asked("probabilities")
+    assert claim.role is Role.PROBABILITIES

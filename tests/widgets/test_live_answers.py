@@ -6,10 +6,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
+from unetscope.errors import OutOfMemoryError
 from unetscope.session.requests import AnswerRequest, JobEvent, TileShown
 from unetscope.widgets import live_answers
+from widgets.conftest import halves
 from widgets.fake_engine import FakeJobs
 
 LATE_MS = 60_000
@@ -72,3 +75,42 @@ def test_a_view_that_takes_long_is_drawn_in_part(
     finally:
         jobs.go_on.set()
     qtbot.waitUntil(lambda: seen.count("tile") >= 8, timeout=20_000)
+
+
+def test_memory_that_runs_out_is_said_and_the_last_answer_stays(
+    open_window: Any, qtbot: Any
+) -> None:
+    opened = open_window()
+    opened.paint_both()
+    qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
+    before = opened.layer("prediction").data.copy()
+    opened.jobs.fail_with = OutOfMemoryError("Memory ran out; the last answer stays.")
+    opened.paint(2, slice(60, 70), slice(140, 190))
+    qtbot.waitUntil(lambda: opened.session.message is not None)
+    assert opened.session.message.tone == "notice"
+    assert "the last answer stays" in opened.window.status.label.text()
+    np.testing.assert_array_equal(opened.layer("prediction").data, before)
+    opened.jobs.fail_with = None
+    opened.paint(2, slice(80, 90), slice(140, 190))
+    qtbot.waitUntil(lambda: opened.session.message is None)
+    qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
+
+
+def test_what_was_answered_is_said_where_other_planes_are_on_screen(
+    open_window: Any, qtbot: Any
+) -> None:
+    opened = open_window(np.stack([halves()] * 12))
+    opened.viewer.dims.set_current_step(0, 10)
+    opened.window.bench.paint_with(1)
+    opened.strokes.data_setitem((np.full(90, 10), np.arange(90), np.full(90, 20)), 1)
+    opened.strokes.data_setitem((np.full(90, 10), np.arange(90), np.full(90, 150)), 2)
+    qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
+    qtbot.waitUntil(lambda: not opened.session.answering)
+    label = opened.window.status.label
+    assert "planes" not in label.text()
+    for show in (opened.viewer.dims.roll, lambda: setattr(opened.viewer.dims, "ndisplay", 3)):
+        show()
+        qtbot.waitUntil(lambda: "Of 12 planes, plane" in label.text())
+        opened.viewer.dims.ndisplay = 2
+        opened.viewer.dims.order = (0, 1, 2)
+        qtbot.waitUntil(lambda: "planes" not in label.text())

@@ -148,11 +148,11 @@ def test_an_answer_that_is_not_whole_is_not_saved(
 ) -> None:
     opened = open_window()
     panel = opened.window.projects.labels
-    panel.saved.emit(tmp_path / "a.tif", "mask")
+    panel.saved.emit(tmp_path / "a.tif", "mask", False)
     assert "no answer to save yet" in panel.note.text()
     answered(opened, qtbot)
     opened.layer("prediction").data[:100] = 0
-    panel.saved.emit(tmp_path / "a.tif", "mask")
+    panel.saved.emit(tmp_path / "a.tif", "mask", False)
     assert "50% of the image is not answered yet" in panel.note.text()
     assert list(tmp_path.iterdir()) == []
 
@@ -166,10 +166,10 @@ def test_painted_labels_and_the_result_are_two_files_with_pixel_size_and_class_v
     panel = opened.window.projects.labels
     answered(opened, qtbot)
     painted, answer = np.array(opened.strokes.data), np.array(opened.layer("prediction").data)
-    panel.exported.emit(tmp_path / "painted.tif", "mask")
+    panel.exported.emit(tmp_path / "painted.tif", "mask", False)
     qtbot.waitUntil(lambda: "the labels you painted" in panel.note.text())
     assert "Values 1 background, 2 object; 0 (nothing said) in 95%; 2.5 nm/px" in panel.note.text()
-    panel.saved.emit(tmp_path / "result.tif", "mask")
+    panel.saved.emit(tmp_path / "result.tif", "mask", False)
     qtbot.waitUntil(lambda: "the answer on screen" in panel.note.text())
     np.testing.assert_array_equal(read_labels(tmp_path / "painted.tif"), painted)
     np.testing.assert_array_equal(read_labels(tmp_path / "result.tif"), answer)

@@ -18,7 +18,7 @@ from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned
 from unetscope.learning.pixel_model import PixelModel, RidgeHead, with_prior
 from unetscope.learning.precision import choose_device
 from unetscope.learning.ridge import solve_ridge
-from unetscope.learning.samples import Sample, check_samples
+from unetscope.learning.samples import Sample, check_samples, row_bands
 from unetscope.learning.sources.classical import ClassicalFilters
 from unetscope.learning.sources.source import feature_columns
 from unetscope.learning.tiling import tiles_touching
@@ -304,7 +304,11 @@ def _labelled_places(
     samples: Sequence[Sample], index: int
 ) -> Iterator[tuple[int, int, np.ndarray, np.ndarray, np.ndarray]]:
     for z, plane in enumerate(_planes(samples[index])):
-        places = np.flatnonzero(plane != 0)  # many times faster than nonzero of the labels
+        start, found = 0, [np.zeros(0, np.int64)]
+        for rows in row_bands(plane):
+            found.append(np.flatnonzero(rows != 0) + start)  # faster than nonzero of the labels
+            start += rows.size
+        places = np.concatenate(found)
         if len(places):
             y, x = np.divmod(places, plane.shape[1])
             yield index, z, y, x, plane[y, x]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from unetscope.learning.samples import Sample
+from unetscope.learning.samples import Sample, value_counts
 from unetscope.learning.split import Split, hold_out_strokes, split_labels
 
 
@@ -61,10 +61,10 @@ class Partition:
                 kept = np.where(fresh & _near(out > 0, guard_px), 0, kept)
             training.append(kept)
             held.append(out)
-        before = {int(v) for labels in self.held for v in np.unique(labels) if v}
-        after = {int(v) for labels in held for v in np.unique(labels) if v}
-        painted = {int(v) for s in samples for v in np.unique(s.labels) if v}
-        learned = {int(v) for labels in training for v in np.unique(labels) if v}
+        before = {value for labels in self.held for value in value_counts(labels)}
+        after = {value for labels in held for value in value_counts(labels)}
+        painted = {value for sample in samples for value in value_counts(sample.labels)}
+        learned = {value for labels in training for value in value_counts(labels)}
         if after != before or learned != painted:
             return None
         keys = tuple(sample.key for sample in samples)

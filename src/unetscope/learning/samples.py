@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from unetscope.images.micrograph import Micrograph, as_micrograph
 
 MAX_LABEL = 65_535
 _ROWS = 1024  # of a plane, that are compared at a time
+_PX_AT_ONCE = 4_000_000  # of labels, that are counted at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,12 +156,33 @@ def labelled_pixels(samples: Sequence[Sample]) -> dict[int, int]:
     """Class value → number of labelled pixels over all samples, in increasing order of value."""
     counts: dict[int, int] = {}
     for sample in samples:
-        # bincount reads the array once; np.unique would sort it.
-        found = np.bincount(np.asarray(sample.labels).ravel(), minlength=1)
-        for value in np.nonzero(found)[0]:
-            if value:
-                counts[int(value)] = counts.get(int(value), 0) + int(found[value])
+        for value, pixels in value_counts(sample.labels).items():
+            counts[value] = counts.get(value, 0) + pixels
     return dict(sorted(counts.items()))
+
+
+def value_counts(labels: Any) -> dict[int, int]:
+    """Label value → number of pixels, without the 0; in increasing order of value.
+
+    Some rows are read at a time, for counting takes eight bytes a pixel; most hold no stroke.
+    """
+    array = np.asarray(labels)
+    counts: dict[int, int] = {}
+    for plane in array.reshape(-1, *array.shape[-2:]) if array.ndim > 1 else [array[None]]:
+        for rows in row_bands(plane):
+            if not rows.any():
+                continue
+            found = np.bincount(rows.ravel(), minlength=1)  # np.unique would sort
+            for value in np.flatnonzero(found).tolist():
+                counts[value] = counts.get(value, 0) + int(found[value])
+    counts.pop(0, None)
+    return dict(sorted(counts.items()))
+
+
+def row_bands(plane: np.ndarray) -> Iterator[np.ndarray]:
+    """A plane (y, x) in views of whole rows of some million pixels, from the top."""
+    rows = max(1, _PX_AT_ONCE // max(1, plane.shape[1]))
+    return (plane[y : y + rows] for y in range(0, plane.shape[0], rows))
 
 
 def check_samples(samples: Sequence[Sample], *, min_classes: int = 2) -> dict[int, int]:

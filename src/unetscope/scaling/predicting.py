@@ -113,6 +113,41 @@ def predict_to(
             _write(chances, "c" + axes, told, target.probabilities, claim)
 
 
+class _Unkept:
+    """Takes labels that nobody wants."""
+
+    def __setitem__(self, place: Any, labels: Any) -> None:
+        """Keep nothing."""
+
+
+def write_probabilities(
+    model: PixelModel,
+    image: Micrograph,
+    path: Path,
+    claim: Claim,
+    options: PredictOptions | None = None,
+) -> Iterator[PredictionEvent]:
+    """Answer ``image`` and write the probability of each class, (class, …) float32, to ``path``.
+
+    As :func:`predict_to`; the file has the pixel size and the notes of the image.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or may not be replaced.
+    ModelError
+        If the model cannot answer such an image.
+    """
+    claim.check(path)
+    image = as_seen(model, image)
+    with scratch(path, (len(model.classes), *image.spatial_shape), np.float32) as chances:
+        yield from predict_into(model, image, _Unkept(), options, probabilities=chances)
+        named = ", ".join(c.name for c in model.classes)
+        said = (*image.notes, f"predicted by {_called(model)}", f"one channel for each of: {named}")
+        axes = "c" + image.spatial_axes
+        _write(chances, axes, replace(image, notes=said), path, claim)
+
+
 def predict_into(
     model: PixelModel,
     image: Micrograph,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +28,11 @@ from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.images.units import length_in_words
 from unetscope.images.zarr_folder import is_zarr
 from unetscope.learning.classes import LabelClass
+from unetscope.learning.samples import value_counts
+from unetscope.session.requests import JobEvent, Jobs
+
+if TYPE_CHECKING:
+    from unetscope.learning.pixel_model import PixelModel
 
 _MOST_NAMED = 8  # classes in a note
 
@@ -110,6 +116,7 @@ class ExportRequest:
     like: Micrograph
     role: Role
     source: Path | None  # the file of the image, which is never written over
+    overwrite: bool = False  # whether a person said that a file of others may be replaced
 
 
 def imported(request: ImportRequest) -> Iterator[Imported | MeaningsWanted | AnswerWanted]:
@@ -212,7 +219,7 @@ def plain(proposals: Sequence[ValueProposal], classes: Sequence[LabelClass]) -> 
 
 def exported(request: ExportRequest, path: Path, format: str) -> Iterator[Exported]:
     """Write the labels or the answer of an image, with its pixel size where the format has one."""
-    claim = Claim(request.role, inputs_of(request.source))
+    claim = Claim(request.role, inputs_of(request.source), request.overwrite)
     notes: tuple[str, ...] = ()
     if format == "mask":
         colors = {c.value: c.color for c in request.classes}
@@ -228,18 +235,31 @@ def exported(request: ExportRequest, path: Path, format: str) -> Iterator[Export
 
 def _what(request: ExportRequest, path: Path) -> str:
     """The values with their classes, what is unlabelled, and the pixel size, in words."""
-    counts = np.bincount(request.labels.ravel())
-    named = [
-        f"{c.value} {c.name}" for c in request.classes if c.value < len(counts) and counts[c.value]
-    ]
+    counts = value_counts(request.labels)
+    named = [f"{c.value} {c.name}" for c in request.classes if c.value in counts]
     parts = [f"values {', '.join(named)}"]
-    if counts[0]:
-        parts.append(f"0 (nothing said) in {counts[0] / request.labels.size:.0%}")
-    like = request.like
-    calibrated = path.suffix.lower() in (".tif", ".tiff") and like.pixel_size is not None
-    if calibrated and like.pixel_size is not None and like.unit is not None:
-        parts.append(f"{length_in_words(like.pixel_size[-1], like.unit)}/px")
-    return "; ".join(parts)
+    unsaid = request.labels.size - sum(counts.values())
+    if unsaid:
+        parts.append(f"0 (nothing said) in {unsaid / request.labels.size:.0%}")
+    return "; ".join([*parts, *_calibration(request.like, path)])
+
+
+def _calibration(like: Micrograph, path: Path) -> list[str]:
+    """The pixel size that a file tells, in words."""
+    if path.suffix.lower() not in (".tif", ".tiff") or not like.pixel_size or like.unit is None:
+        return []
+    return [f"{length_in_words(like.pixel_size[-1], like.unit)}/px"]
+
+
+def probabilities_saved(
+    jobs: Jobs, model: PixelModel, request: ExportRequest, path: Path
+) -> Iterator[JobEvent | Exported]:
+    """Compute and write the probability of each class; the labels of the request do not matter."""
+    claim = Claim(Role.PROBABILITIES, inputs_of(request.source), request.overwrite)
+    yield from jobs.save_probabilities(model, request.like, path, claim)
+    named = ", ".join(c.name for c in model.classes)
+    what = [f"float32, one channel for each of {named}", *_calibration(request.like, path)]
+    yield Exported(path, "; ".join(what))
 
 
 def new_classes(

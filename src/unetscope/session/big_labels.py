@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from unetscope.session.journal.changes import TILE_PX, Tiling
+from unetscope.session.journal.mirror import blank_array
 
-BIG_BYTES = 256 * 2**20  # from here on labels are kept by tile
+BIG_BYTES = 128 * 2**20  # from here on labels are kept by tile
 
 Box = tuple[slice, ...]
 
@@ -24,7 +25,7 @@ Box = tuple[slice, ...]
 def blank_labels(shape: Sequence[int]) -> Any:
     """Labels (uint8) in which nobody said anything: an array, or by tile where that is big."""
     shape = tuple(int(n) for n in shape)
-    return np.zeros(shape, np.uint8) if math.prod(shape) < BIG_BYTES else TiledLabels(shape)
+    return blank_array(shape, np.uint8) if math.prod(shape) < BIG_BYTES else TiledLabels(shape)
 
 
 class TiledLabels:
@@ -77,7 +78,7 @@ class TiledLabels:
         if isinstance(key, np.ndarray):  # a mask of all pixels
             return np.asarray(self)[key]
         box, inner = self._box(key)
-        values = np.zeros([part.stop - part.start for part in box], self.dtype)
+        values = blank_array([part.stop - part.start for part in box], self.dtype)
         for tile, place in self._present(box):
             there, here = _overlap(place, box)
             values[here] = self._tiles[tile].reshape(_tile_shape(place))[there]

@@ -202,12 +202,14 @@ def _seen(session: Session) -> str:
     """Whose answer is on screen: a sentence, "" where none is drawn yet."""
     if session.model is None or session.image is None or session.image.key not in session.seen:
         return ""
+    part = f"{session.answered_of} Predict answers all of them. " if session.answered_of else ""
     if session.model.saved:
-        return f"You see the answer of “{session.model.title}”. "
+        return f"You see the answer of “{session.model.title}”. {part}"
     current = session.versions.current
     if session.model.model.network_weight > 0:
-        return f"You see the trained answer of version {current.number if current else 1}. "
-    return "You see the instant answer. "
+        number = current.number if current else 1
+        return f"You see the trained answer of version {number}. {part}"
+    return f"You see the instant answer. {part}"
 
 
 def _while_training(session: Session) -> Status:
@@ -343,8 +345,13 @@ def spoken_seconds(seconds: float) -> str:
 
 def _sentence(session: Session, text: str) -> str:
     """A note of the engine, which knows classes by number, with their names."""
-    text = re.sub(r"\bclass (\d+)\b", lambda m: f"“{class_name(session, int(m[1]))}”", text.strip())
+    text = with_class_names(session, text.strip())
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def with_class_names(session: Session, text: str) -> str:
+    """``text`` of the engine, which knows classes by number, with the names of the classes."""
+    return re.sub(r"\bclass (\d+)\b", lambda m: f"“{class_name(session, int(m[1]))}”", text)
 
 
 def predict_words(scope: Scope) -> str:

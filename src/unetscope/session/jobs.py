@@ -12,6 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unetscope.errors import OutOfMemoryError
+from unetscope.images.claims import Claim
+from unetscope.images.micrograph import Micrograph
 from unetscope.learning.events import HeadFitted, Notice, PredictionEvent, TileDone
 from unetscope.learning.samples import Sample
 from unetscope.session.requests import (
@@ -36,6 +39,10 @@ if TYPE_CHECKING:
 
 # Computed before the first stroke: some seconds of work, and no more than the cache keeps.
 WARM_TILES = 16
+NO_MEMORY = (
+    "Memory ran out while the strokes were answered; the last answer stays. Close other images or "
+    "programs, then paint on."
+)
 
 
 class EngineJobs:
@@ -112,6 +119,17 @@ class EngineJobs:
 
     def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
         """Solve the head, show the view, then the rest of the image."""
+        from unetscope.learning.memory import is_out_of_memory
+
+        try:
+            yield from self._answer(request)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            self._features().forget()
+            raise OutOfMemoryError(NO_MEMORY) from error
+
+    def _answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
         device = self._prepared_device()
         model = request.model
         if request.samples:
@@ -172,6 +190,19 @@ class EngineJobs:
 
         options = PredictOptions(device=device, tile_px=self.settings.tile_px)
         yield from predict_to(model, image, FileTarget(path, inputs=inputs), options)
+
+    def save_probabilities(
+        self, model: PixelModel, image: Micrograph, path: Path, claim: Claim
+    ) -> Iterator[JobEvent]:
+        """Answer an image anew, in memory of some rows of tiles, and write the probabilities."""
+        device = self._prepared_device()
+        from unetscope.learning.prediction import PredictOptions
+        from unetscope.scaling.predicting import write_probabilities
+
+        options = PredictOptions(device=device, tile_px=self.settings.tile_px)
+        for event in write_probabilities(model, image, path, claim, options):
+            if isinstance(event, Notice):
+                yield event
 
     # ---- inside
 

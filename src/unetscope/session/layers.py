@@ -94,6 +94,8 @@ class OpenLayers:
         self._connections.connect(layers.events.removed, self._layers_changed)
         self._connections.connect(layers.selection.events.active, self._active_changed)
         self._connections.connect(viewer.dims.events.current_step, self._slider_moved)
+        for emitter in (viewer.dims.events.ndisplay, viewer.dims.events.order):
+            self._connections.connect(emitter, self._slider_moved)
         camera = viewer.scene.camera
         for emitter in (camera.events.center, camera.events.zoom):
             self._connections.connect(emitter, self._camera_moved)
@@ -321,6 +323,18 @@ class OpenLayers:
             at = to_pixel(self.viewer, layer, self.viewer.dims.point)[spatial[0]]
             z = int(np.clip(round(float(at)), 0, shape[spatial[0]] - 1))
         return z, box_on_screen(self.viewer, layer, spatial[-2:], [shape[i] for i in spatial[-2:]])
+
+    def shows_several_planes(self, key: str) -> bool:
+        """Whether planes of a stack are on screen together: in 3-D, rolled, or cut at an angle."""
+        layer = self.layer(key)
+        spatial = [] if layer is None else spatial_axes(self._reading(layer))
+        if len(spatial) < 3:
+            return False
+        dims = self.viewer.dims
+        shown = [axis - (dims.ndim - layer.ndim) for axis in dims.displayed]
+        steps = np.asarray(layer._data_to_world.affine_matrix)[:-1, :-1]
+        along_z = steps[[axis for axis in shown if axis >= 0], spatial[0]]
+        return bool((np.abs(along_z) > 1e-9 * np.abs(steps).max()).any())
 
     def place_over(self, key: str) -> dict[str, Any]:
         """Where a layer over the spatial axes of an image lies (:func:`placement`).

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from unetscope.images.claims import Claim
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import LearningEvent, PredictionEvent
@@ -181,4 +182,10 @@ class Jobs(Protocol):
         self, model: PixelModel, image: Micrograph, path: Path, inputs: tuple[Path, ...]
     ) -> Iterator[PredictionEvent]:
         """Predict an image into a file, which appears when it is complete."""
+        ...
+
+    def save_probabilities(
+        self, model: PixelModel, image: Micrograph, path: Path, claim: Claim
+    ) -> Iterator[JobEvent]:
+        """Answer an image and write the probability of each class."""
         ...

@@ -17,6 +17,7 @@ from napari.utils.colormaps import Colormap
 from unetscope.learning.classes import LabelClass
 from unetscope.session.colouring import colour_layer
 from unetscope.session.connections import Connections
+from unetscope.session.journal.mirror import blank_array
 from unetscope.session.layer_facts import OWN, ROLE, layer_key, note_of, read_only
 from unetscope.session.layers import OpenLayers
 from unetscope.session.placement import unit_steps
@@ -172,7 +173,7 @@ class ResultLayers:
             "metadata": {ROLE: {"role": "result", "kind": kind.value, "image": key}},
             **self._layers.place_over(key),
         }
-        values = np.zeros(micrograph.spatial_shape, dtype=dtype)
+        values = blank_array(micrograph.spatial_shape, dtype)
         with self._layers.same_active():
             if kind is Show.MASK:
                 layer = viewer.add_labels(values, **common)

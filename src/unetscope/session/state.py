@@ -85,6 +85,7 @@ class Session:
     versions: Versions = field(default_factory=Versions)
     curves: Curves = field(default_factory=Curves)
     seen: frozenset[str] = frozenset()  # keys of the images on which this model's answer is drawn
+    answered_of: str = ""  # which planes were answered, where others are on screen, too
     trained_image: str = ""  # key of the image that was on screen when training ended
     message: Message | None = None
     device: str = ""

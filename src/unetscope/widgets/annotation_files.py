@@ -25,8 +25,11 @@ from unetscope.session.annotation_jobs import (
     exported,
     imported,
     new_classes,
+    probabilities_saved,
 )
+from unetscope.session.guidance import can_answer_image
 from unetscope.session.project_layers import ProjectLayers
+from unetscope.session.requests import Jobs
 from unetscope.session.result_layers import ResultLayers
 from unetscope.session.state import Session
 from unetscope.session.values import Show
@@ -59,10 +62,16 @@ class AnnotationFiles(QObject):
     asked = Signal(object)
 
     def __init__(
-        self, session: Session, layers: ProjectLayers, results: ResultLayers, parent: QObject
+        self,
+        session: Session,
+        layers: ProjectLayers,
+        results: ResultLayers,
+        jobs: Jobs,
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._session, self._layers, self._results = session, layers, results
+        self._jobs = jobs
         self._written = ""  # what is being written, in words
         self._named: tuple[AnnotatedClass, ...] = ()
         self._said: dict[tuple[str, ...], str] = {}  # kind of question -> answer
@@ -115,7 +124,7 @@ class AnnotationFiles(QObject):
         meanings = {value: c.value if c is not None else 0 for value, c in meant.items()}
         self._start(replace(asked.request, meanings=meanings))
 
-    def export_to(self, path: Path, format: str) -> None:
+    def export_to(self, path: Path, format: str, overwrite: bool = False) -> None:
         """Write the labels that are painted on the image on screen."""
         image = self._session.image
         labels = None if image is None else self._layers.painted_labels(image.key)
@@ -125,10 +134,17 @@ class AnnotationFiles(QObject):
                 "The answer of the model is under “Save result”."
             )
             return
-        self._write(labels, image.key, Role.LABELS, path, format)
+        request = self._request(labels, image.key, Role.LABELS, overwrite=overwrite)
+        self._write(request, "the labels you painted", path, format)
 
-    def save_result(self, path: Path, format: str) -> None:
-        """Write the answer to the image on screen, where it is there as a whole."""
+    def save_result(self, path: Path, format: str, overwrite: bool = False) -> None:
+        """Write the answer to the image on screen, where it is there as a whole.
+
+        ``overwrite``: a person said that the file which is there may be replaced.
+        """
+        if format == "probabilities":
+            self._save_probabilities(path, overwrite=overwrite)
+            return
         image = self._session.image
         layer = None if image is None else self._results.find(image.key, Show.MASK)
         if image is None or layer is None:
@@ -141,19 +157,32 @@ class AnnotationFiles(QObject):
                 f"{share:.0%} of the image is not answered yet. Press Predict, then save."
             )
             return
-        self._write(answer, image.key, Role.PREDICTION, path, format)
+        request = self._request(answer, image.key, Role.PREDICTION, overwrite=overwrite)
+        self._write(request, "the answer on screen", path, format)
 
-    def _write(self, labels: np.ndarray, key: str, role: Role, path: Path, format: str) -> None:
-        request = ExportRequest(
-            labels,
-            self._session.classes,
-            replace(self._layers.micrograph(key), notes=self._layers.notes(key)),
-            role,
-            file_of(self._layers.layer(key)),
-        )
-        job = partial(exported, request, path, format)
-        self._written = "the labels you painted" if role is Role.LABELS else "the answer on screen"
+    def _save_probabilities(self, path: Path, *, overwrite: bool) -> None:
+        """Write the probability of each class, computed anew by the model that answers."""
+        session = self._session
+        if session.image is None or session.model is None or not can_answer_image(session):
+            self.failed.emit("No model answers this image yet. Paint two classes first.")
+            return
+        key, model = session.image.key, session.model.model
+        request = self._request(np.zeros(0), key, Role.PROBABILITIES, overwrite=overwrite)
+        self._written = "the probabilities of the classes"
+        job = partial(probabilities_saved, self._jobs, model, request, path)
+        self.told.emit(News(f"Computing {path.name} …"))
         self._writing.start(job, f"Saving {path.name}")
+
+    def _request(
+        self, labels: np.ndarray, key: str, role: Role, *, overwrite: bool
+    ) -> ExportRequest:
+        like = replace(self._layers.learned_as(key), notes=self._layers.notes(key))
+        file = file_of(self._layers.layer(key))
+        return ExportRequest(labels, self._session.classes, like, role, file, overwrite)
+
+    def _write(self, request: ExportRequest, what: str, path: Path, format: str) -> None:
+        self._written = what
+        self._writing.start(partial(exported, request, path, format), f"Saving {path.name}")
 
     def _happened(self, ticket: Any, event: Any) -> None:
         match event:

@@ -45,22 +45,23 @@ RESULTS = {
     "ome-zarr": ("Mask of classes (OME-Zarr) …", ".zarr"),
     "imagej": ("Outlines as ImageJ ROIs …", ".zip"),
     "geojson": ("Outlines as GeoJSON (QuPath) …", ".geojson"),
+    "probabilities": ("Probability of each class (TIFF) …", ".tif"),
 }
 _MOST_ROWS = 8
 _MOST_LETTERS = 200  # of notes that are shown at once
 
 
 class AnnotationPanel(QWidget):
-    """``imported(path)``, ``exported(path, format)`` of what is painted and ``saved(path, format)``
-    of the answer are asked for.
+    """``imported(path)``, ``exported(path, format, overwrite)`` of what is painted and ``saved``,
+    the same of the answer, are asked for.
 
     ``confirmed(question, class of each value)`` and ``answered(question, value)`` answer
     :meth:`ask`; ``asked_again(import)`` wants answers forgotten that were taken again.
     """
 
     imported = Signal(object)
-    exported = Signal(object, str)
-    saved = Signal(object, str)
+    exported = Signal(object, str, bool)
+    saved = Signal(object, str, bool)
     confirmed = Signal(object, object)
     answered = Signal(object, str)
     asked_again = Signal(object)
@@ -295,7 +296,8 @@ class AnnotationPanel(QWidget):
         image = self._session.image
         if image is None:
             return
-        name = f"{Path(image.name).stem}_{what}{suffix}"
+        named = format if format == "probabilities" else what
+        name = f"{Path(image.name).stem}_{named}{suffix}"
         start = start_folder(what, self.image_file()) / name
         kind = f"{words.removesuffix(' …')} (*{suffix})"
         title = "Save the result" if what == "mask" else "Save painted labels"
@@ -303,7 +305,9 @@ class AnnotationPanel(QWidget):
         if chosen:
             path = Path(chosen)
             used_folder(what, path)
-            signal.emit(path if path.suffix else path.with_suffix(suffix), format)
+            # The dialog has asked whether the file of that very name is to be replaced.
+            agreed = path.is_file() and path.suffix.lower() == suffix
+            signal.emit(path if path.suffix else path.with_suffix(suffix), format, agreed)
 
 
 def _brief(notes: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unetscope.errors import UnetscopeError
+from unetscope.session.guidance import with_class_names
 from unetscope.session.layers import OpenLayers
 from unetscope.session.provenance import Made
 from unetscope.session.requests import Jobs, Target
@@ -52,10 +53,17 @@ class Bench:
             class_value=session.current_class,
         )
 
+    def say_what_was_answered(self) -> None:
+        """Take into the state which planes were answered, where several are on screen together."""
+        session, said = self.session, ""
+        if session.image is not None and self.layers.shows_several_planes(session.image.key):
+            said = self.results.answered(session.image.key, session.show)
+        session.answered_of = said
+
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""
         if isinstance(error, UnetscopeError | MemoryError) and str(error):
-            text = str(error)
+            text = with_class_names(self.session, str(error))
         else:
             kind = type(error).__name__
             text = f"{doing} failed ({kind}: {error}); the log has the details."

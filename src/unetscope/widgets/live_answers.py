@@ -8,10 +8,11 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
 
+from unetscope.errors import OutOfMemoryError
 from unetscope.learning.events import HeadFitted
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.requests import AnswerRequest, TileShown, Warmed
-from unetscope.session.values import painted_classes
+from unetscope.session.values import Message, painted_classes
 from unetscope.widgets.bench import Bench
 from unetscope.widgets.job_runner import JobEnded, Lane
 from unetscope.widgets.timers import single_shot
@@ -223,7 +224,9 @@ class LiveAnswers(QObject):
         self._answered = True
         self._bench.session.answering = False
         self.redraw()
-        if end.error is not None:
+        if isinstance(end.error, OutOfMemoryError):
+            self._bench.session.message = Message(str(end.error))
+        elif end.error is not None:
             self._bench.tell(end.error, "The instant answer")
         elif self._waiting:
             self.ask()
@@ -261,5 +264,6 @@ class LiveAnswers(QObject):
         start = perf_counter()
         self._bench.results.redraw()
         self._bench.session.seen |= self._written_keys
+        self._bench.say_what_was_answered()
         spent_ms = (perf_counter() - start) * 1000
         self._redraw_timer.setInterval(max(REDRAW_MS, round(5 * spent_ms)))

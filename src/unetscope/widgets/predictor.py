@@ -91,6 +91,7 @@ class Predictor(QObject):
         session = self._bench.session
         session.seen |= self._written.keys()
         session.prediction = PredictionStatus()
+        self._bench.say_what_was_answered()
         if end.error is not None:
             self._bench.tell(end.error, "Predicting")
         elif self._written:

@@ -355,6 +355,7 @@ class Workbench(QObject):
             self.sizes.look(key)
 
     def _moved(self) -> None:
+        self.bench.say_what_was_answered()
         if self.session.image is not None and self.session.image.depth > 1:
             self._moved_timer.start()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+import mmap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,22 @@ from unetscope.session.journal.changes import (
     joined,
     tile_change,
 )
+
+_SPARSE_BYTES = 16 * 2**20
+
+
+def blank_array(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros of which only those parts take memory that are written to, however large the array is.
+
+    ``numpy.zeros`` promises no such thing: memory that was used before is filled with zeros, and
+    torch has the process keep such memory (:func:`unetscope.learning.memory.keep_freed_memory`).
+    """
+    shape = tuple(int(n) for n in shape)
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < _SPARSE_BYTES or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.zeros(shape, dtype)
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(pages, dtype).reshape(shape)
 
 
 class Mirror:
@@ -86,7 +104,7 @@ class Mirror:
 
     def labels(self, dtype: DTypeLike) -> NDArray[Any]:
         """The labels in full."""
-        whole = np.zeros(self.tiling.shape, dtype)
+        whole = blank_array(self.tiling.shape, dtype)
         for number, tile in self.tiles():
             part = whole[self.tiling.slices(number)]
             part[...] = tile[: part.shape[0], : part.shape[1]]
