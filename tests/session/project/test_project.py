@@ -373,7 +373,7 @@ def test_a_hundred_images_open_without_a_look_into_them(
         raise AssertionError("an image was read")
 
     monkeypatch.setattr("unetscope.session.project.images.content_of", refuse)
-    monkeypatch.setattr(folder, "read_micrograph", refuse)
+    monkeypatch.setattr(images, "read_micrograph", refuse)
     opened = Project.open(project.folder)
     assert {opened.status(image.id).word for image in opened.record.images} == {"new"}
 
