@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from windows import SIZE, pump, shoot, wait_until
 
 LIMIT_KB = 400
@@ -36,7 +37,7 @@ def take(folder: Path) -> None:
         wait_until(lambda: session.image is not None and session.image.name == NAMES[3])
         panel.projects.files.import_from(mask)
         labels = panel.projects.labels
-        wait_until(labels.card.isVisible)
+        wait_until(labels.question.isVisible)
         wait_until(lambda: not session.answering)
         viewer.reset_view()
         pump(0.5)
@@ -49,7 +50,7 @@ def take(folder: Path) -> None:
 def _made(place: Path) -> tuple[Path, Path]:
     """A project of five images, one of them gone, and a mask of the fourth."""
     from unetscope.demo.pictures import synthetic
-    from unetscope.images.files import write_labels, write_micrograph
+    from unetscope.images.files import write_micrograph
     from unetscope.session.project.folder import Project
 
     made = [synthetic("nuclei", seed=seed) for seed in range(len(NAMES))]
@@ -66,7 +67,8 @@ def _made(place: Path) -> tuple[Path, Path]:
     (place / MISSING).unlink()
     mask = place / "nuclei-4_mask.png"
     truth = made[3].truth
-    write_labels(np.where(truth == truth.max(), 255, 0).astype(np.uint8), mask)
+    pixels = np.where(truth == truth.max(), 255, 0).astype(np.uint8)
+    Image.fromarray(pixels).save(mask)  # as another program writes it
     return project.folder, mask
 
 
