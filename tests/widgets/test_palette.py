@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from unetscope.images.annotations.values import as_annotations
 from unetscope.learning.classes import PALETTE, default_classes
 from unetscope.session.state import Session
 
@@ -84,3 +85,11 @@ def test_the_measure_finds_colours_that_deuteranopes_confuse() -> None:
     confused = ("#cc79a7", "#999999")
     assert least_distance(confused, SEEN_BY["everybody"]) > 20
     assert least_distance(confused, SEEN_BY["deuteranopes"]) < 10
+
+
+def test_classes_of_files_have_the_colours_of_the_window() -> None:
+    labels = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    of_files = as_annotations(labels, ()).classes
+    ours = default_classes(range(1, 30))
+    assert [c.color for c in of_files] == [c.color for c in ours]
+    assert len({c.color for c in of_files}) == 29

@@ -5,37 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 
-# Okabe and Ito (2008), "Color Universal Design": colours that stay apart for colour-blind people.
-# Blue comes first, for class 1 is usually the background; black is left out because EM is dark.
-# Wine (P. Tol) takes the place of grey, which deuteranopes take for the pink.
-PALETTE = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#CC79A7",
-    "#F0E442",
-    "#56B4E9",
-    "#D55E00",
-    "#882255",
-    # Chosen one after the other as far as can be from those before, from black, white and grey, as
-    # everybody and colour-blind people see them (CIEDE2000 after Machado 2009).
-    "#004B00",
-    "#0000C8",
-    "#96FAAF",
-    "#9664FA",
-    "#C80032",
-    "#FAC8FA",
-    "#4B4B7D",
-    "#96AF64",
-    "#C819AF",
-    "#967D4B",
-    "#FAAFAF",
-    "#194BFA",
-)
-_GOLDEN = 0.6180339887498949  # turns of the hue: new ones fall into the widest gaps
+from unetscope.images.annotations.palette import PALETTE, default_color, hued
 
 MOST_CLASSES = 255
 _MOST_LETTERS = 200
@@ -59,24 +31,13 @@ def free_color(value: int, used: Iterable[str] = ()) -> str:
     palette hues that no other class has.
     """
     taken = {color.lower() for color in used}
-    for color in (*([_own_color(value)] if value <= len(PALETTE) else []), *PALETTE):
+    for color in (*([default_color(value)] if value <= len(PALETTE) else []), *PALETTE):
         if color.lower() not in taken:
             return color
     step = value
-    while _hued(step).lower() in taken:
+    while hued(step).lower() in taken:
         step += 1
-    return _hued(step)
-
-
-def _own_color(value: int) -> str:
-    """The colour of a class of which nothing is known but its value."""
-    return PALETTE[value - 1] if value <= len(PALETTE) else _hued(value)
-
-
-def _hued(step: int) -> str:
-    """A hue of its own for each ``step``, in three degrees of brightness."""
-    red, green, blue = hsv_to_rgb(step * _GOLDEN % 1, 0.75, (0.95, 0.75, 0.55)[step % 3])
-    return f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
+    return hued(step)
 
 
 def default_classes(values: Iterable[int]) -> tuple[LabelClass, ...]:
@@ -85,7 +46,7 @@ def default_classes(values: Iterable[int]) -> tuple[LabelClass, ...]:
     The zero, which means "nobody said", is skipped.
     """
     kept = sorted({int(v) for v in values if int(v) != 0})
-    return tuple(LabelClass(v, f"class {v}", _own_color(v)) for v in kept)
+    return tuple(LabelClass(v, f"class {v}", default_color(v)) for v in kept)
 
 
 def harmless_class(value: int, name: str, color: str) -> LabelClass:

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from unetscope.errors import AnnotationError
 from unetscope.images.annotations.documents import annotation_errors
+from unetscope.images.annotations.palette import default_color
 from unetscope.images.annotations.values import (
     MOST_CLASSES,
     AnnotatedClass,
     Annotations,
     ClassLike,
     as_annotations,
-    default_color,
     harmless,
     plain_text,
     turned_hint,

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetscope.errors import AnnotationError
+from unetscope.images.annotations.palette import default_color
 
 #: Label values are stored in 16 bits at most.
 MOST_CLASSES = 65535
-#: Okabe and Ito's colours, which stay apart for colour-blind people.
-_COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#D55E00", "#999999")
 #: The class of what says none.
 UNNAMED = "unclassified"
 _LONGEST_NAME = 120
@@ -237,11 +236,6 @@ class ClassTable:
                 f"there are more than {MOST_CLASSES} classes; give objects of one kind one class"
             )
         return value
-
-
-def default_color(value: int) -> str:
-    """The colour of a class that has none of its own."""
-    return _COLORS[(value - 1) % len(_COLORS)]
 
 
 def color_of(red_green_blue: Sequence[Any]) -> str:
