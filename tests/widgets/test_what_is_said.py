@@ -268,3 +268,12 @@ def test_the_size_in_the_header_of_an_opened_file_is_read(
     qtbot.waitUntil(lambda: opened.session.image.name.startswith("sem"))
     row = opened.window.image_panel.pixel_size
     qtbot.waitUntil(lambda: row.button.text() == "2.5 nm/px (from file)", timeout=5000)
+
+
+def test_the_line_of_the_version_is_one_line_in_large_type(show_window: Open, qtbot: Any) -> None:
+    opened = show_window(points=18, width=340)
+    answered(opened, qtbot)
+    trained(opened, qtbot)
+    version = opened.window.model_panel.version
+    assert "● not saved" in version.text()
+    assert version.fontMetrics().horizontalAdvance(version.text()) <= version.width()

@@ -132,7 +132,9 @@ class ModelPanel(QWidget):
         current = session.versions.current
         parts = []
         if current is not None:
-            parts.append(f"version {current.number} of {session.versions.last_number}")
+            number, last = current.number, session.versions.last_number
+            # In large type the line is to stay one.
+            parts.append(f"version {number} of {last}" if indent else f"v{number}/{last}")
             if session.model and session.model.model.can_answer and not session.model.saved:
                 parts[-1] += " ● not saved"
             when = current.made_at.replace("T", " ")[:16]
