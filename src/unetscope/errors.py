@@ -26,8 +26,12 @@ class ModelFileError(ModelError):
     """A model file is damaged, foreign, too large or of another version."""
 
 
-class OutOfMemoryError(UnetscopeError):
+class OutOfMemoryError(UnetscopeError, MemoryError):
     """What was asked for takes more memory than there is; what was there before stays."""
+
+
+class ImageMemoryError(ImageError, OutOfMemoryError):
+    """Pixels of an image take more memory than there is: smaller pieces may still be read."""
 
 
 class OutputError(UnetscopeError):

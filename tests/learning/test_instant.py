@@ -97,7 +97,7 @@ def test_rows_and_tiles_say_the_same() -> None:
 def test_rows_do_not_depend_on_the_tiles(monkeypatch) -> None:
     painted, model = sample((150, 130)), small_model()
     whole = labelled_rows(model, [painted], (1, 2), cache=FeatureCache(), device="cpu")
-    monkeypatch.setattr(instant, "grid", lambda m, image: grid_of(m, image, 48))
+    monkeypatch.setattr(instant, "grid", lambda m, image, _: grid_of(m, image, 48))
     tiled = labelled_rows(model, [painted], (1, 2), cache=FeatureCache(), device="cpu")
     assert np.array_equal(whole.places, tiled.places)
     assert np.array_equal(whole.targets, tiled.targets)

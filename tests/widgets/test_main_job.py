@@ -183,7 +183,8 @@ def test_an_image_of_another_kind_is_not_answered_but_explained(
     opened.paint_both()
     qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
     asked = len(opened.jobs.asked("answer"))
-    opened.viewer.add_image(np.zeros((50, 50, 3), np.uint8), rgb=True, name="colour")
+    colour = np.arange(50 * 50 * 3, dtype=np.uint16).reshape(50, 50, 3) // 32
+    opened.viewer.add_image(colour.astype(np.uint8), rgb=True, name="colour")
     qtbot.waitUntil(lambda: opened.session.image.name == "colour")
     qtbot.wait(400)
     assert len(opened.jobs.asked("answer")) == asked

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetscope.errors import ImageError
+from unetscope.errors import ImageError, ImageMemoryError
 from unetscope.images.axis_names import UNNAMED, axes_question, possible_axes
 from unetscope.images.damage import check_lazy
 from unetscope.images.questions import Undecided
@@ -187,7 +187,7 @@ class Micrograph:
         except ImageError as error:  # what a reader says itself
             raise ImageError(f"the pixels of {self.name or 'the image'}: {error}") from error
         except MemoryError as error:
-            raise ImageError(
+            raise ImageMemoryError(
                 f"the pixels of {self.name or 'the image'} ask for more memory than there is; "
                 "close other programs, or give a smaller image"
             ) from error

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+
+import numpy as np
 
 from unetscope.learning.classes import LabelClass
-from unetscope.session.layer_facts import class_colormap
+from unetscope.session.layer_facts import class_colormap, layer_key
 
-_OWN: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()  # layer -> the colours we gave it last
+# Key of a layer -> the colours we gave it last. Neither layers nor colormaps are compared as
+# objects: plugins get a new proxy of them at every look.
+_OWN: dict[str, Any] = {}
 
 
 def colour_layer(layer: Any, classes: Sequence[LabelClass], hidden: Collection[int] = ()) -> None:
     """Give a labels layer the colours of the classes; those a person chose for it stay."""
-    chosen = layer in _OWN and layer.colormap is not _OWN[layer]
-    if not chosen:
+    key = layer_key(layer)
+    if key not in _OWN or _colours(layer.colormap) == _OWN[key]:
         layer.colormap = class_colormap(classes, hidden)
-        _OWN[layer] = layer.colormap
+        _OWN[key] = _colours(layer.colormap)
+
+
+def _colours(colormap: Any) -> Any:
+    """What a colormap shows, as values that can be compared."""
+    table = getattr(colormap, "color_dict", None)
+    if table is None:
+        return str(colormap.name), np.asarray(colormap.colors).tolist()
+    return {value: np.round(np.asarray(color, float), 4).tolist() for value, color in table.items()}
