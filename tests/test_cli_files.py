@@ -308,3 +308,22 @@ def test_a_constant_image_is_answered_with_a_note(model: Path, tmp_path: Path) -
     done = predict(model, tmp_path / "flat.tif", "--out", tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert "flat.tif: it is constant: nothing can be told apart in it" in said(done)
+
+
+@pytest.mark.parametrize(
+    ("option", "said_", "words"),
+    [
+        ("--axes", "abc", "'abc'"),
+        ("--axes", "zz", "each once"),
+        ("--axes", "z", "give y and x"),
+        ("--zero", "nothing", "unlabelled or background"),
+        ("--values", "cells", "classes or objects"),
+    ],
+)
+def test_an_option_that_answers_nothing_is_refused(
+    option: str, said_: str, words: str, tmp_path: Path
+) -> None:
+    folder = a_folder(tmp_path, "a.tif")
+    done = train(tmp_path, folder / "a.tif", folder / "a.tif", option, said_)
+    assert done.exit_code == 2
+    assert words in said(done)

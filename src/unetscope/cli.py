@@ -196,7 +196,7 @@ def train(
 
     from unetscope.learning.persistence import save_model
 
-    asker = Asker(Answers(axes, series, label_image, values, zero))
+    asker = Asker(Answers(axes, series, label_image, values, zero).checked())
     samples, told = training_samples(image, labels, asker)
     given = {one.value for one in names}
     names = (*names, *(one for one in told if one.value not in given))
@@ -256,7 +256,7 @@ def predict(
     trained = load_model(model, allow_download=allow_download)
     usable_folder(out)
     options = PredictOptions(probabilities=probabilities, device=device, tile_px=tile)
-    asker = Asker(Answers(axes=axes, series=series))
+    asker = Asker(Answers(axes=axes, series=series).checked())
     inputs = (*found, *foreign(passed), model)
     batch = Batch(trained, options, computing, inputs, asker, overwrite)
     failed = batch.run(targets, lambda written: typer.echo(str(written)))
@@ -297,7 +297,7 @@ def inspect(
     from unetscope.inspecting.files import Wanted
 
     wanted = Wanted(layer, channel, part, mode, target=target, method=method, seed=seed)
-    answers = Answers(axes, series, label_image, values, zero)
+    answers = Answers(axes, series, label_image, values, zero).checked()
     files = Files(model, image, out, labels, against, weights, answers)
     inspection = Inspection(files, tuple(do or ()), wanted, point, shift, kernel, polygon)
     for path in inspection.run():
@@ -330,7 +330,7 @@ def convert(
     overwrite: Overwrite = False,
 ) -> None:
     """Write labels of one image in another format; what cannot be kept is said."""
-    asker = Asker(Answers(axes, series, label_image, values, zero))
+    asker = Asker(Answers(axes, series, label_image, values, zero).checked())
     for note in Conversion(source, target, image, format, overwrite).run(asker):
         typer.echo(note, err=True)
     typer.echo(str(target))

@@ -25,6 +25,8 @@ _OPTIONS: dict[str, str] = {
     "zero": "--zero",
 }
 
+_POSSIBLE = {"values": ("classes", "objects"), "zero": ("unlabelled", "background")}
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -105,6 +107,28 @@ class Answers:
     def as_record(self) -> dict[str, str]:
         """Plain values for a project file; what was not asked is left out."""
         return {k: v for k, v in asdict(self).items() if v is not None}
+
+    def checked(self) -> Answers:
+        """These answers, if they are some that can be given.
+
+        Raises
+        ------
+        ImageError
+            If one of them is no answer to its question, whatever the file.
+        """
+        axes = (self.axes or "yx").lower()
+        if not set(axes) <= set("czyx") or len(set(axes)) != len(axes) or not {*"yx"} <= {*axes}:
+            raise ImageError(
+                f"--axes {self.axes!r} are no axes of an image; give y and x, and c or z where "
+                "there are, each once, e.g. zyx"
+            )
+        for about, possible in _POSSIBLE.items():
+            said = getattr(self, about)
+            if said not in (None, *possible):
+                raise ImageError(
+                    f"{_OPTIONS[about]} {said!r} is not known; choose {' or '.join(possible)}"
+                )
+        return self
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Answers:

@@ -14,7 +14,7 @@ from unetscope.session.axes import axes_choices
 ROLE = "unetscope"  # key of a layer's metadata: what the layer is for
 LARGEST_SHOWN = 2**16 - 1  # label value that napari can give a colour of its own
 NOTES = "notes"  # key of that note: what a person should know of the reading of an image's file
-OWN = "layer"  # key of that note: the layer it was written for
+OWN = "signed_for"  # key of that note: the layer it was written for
 
 
 def layer_key(layer: Any) -> str:
