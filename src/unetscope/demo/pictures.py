@@ -73,6 +73,7 @@ def own(image_path: Path, labels_path: Path | None, asker: Asker, *, guess: bool
     from unetscope.learning.samples import check_samples, make_samples
 
     image = asker.read(partial(image_at, image_path))
+    guessed = guessed_strokes(image) if guess and labels_path is None else None
     say_notes(image_path.name, image.notes)
     if labels_path is not None:
         found = asker.read(partial(labels_at, labels_path, image, image_path.name, ()))
@@ -81,15 +82,14 @@ def own(image_path: Path, labels_path: Path | None, asker: Asker, *, guess: bool
         used = (one for one in found.classes if one.value in counts)
         classes = tuple(LabelClass(one.value, one.name, one.color) for one in used)
         return DemoPicture(image, found.labels, classes)
-    if not guess:
+    if guessed is None:
         return DemoPicture(image, np.zeros(image.spatial_shape, np.uint8), ())
-    labels = guessed_strokes(image)
     classes = (LabelClass(1, "dark", PALETTE[0]), LabelClass(2, "bright", PALETTE[1]))
     note = (
         "No --labels were given: strokes were guessed where the image is clearly dark or clearly "
         "bright. Paint your own with a screen, or give --labels FILE."
     )
-    return DemoPicture(image, labels, classes, note=note)
+    return DemoPicture(image, guessed, classes, note=note)
 
 
 def guessed_strokes(image: Micrograph) -> np.ndarray:
