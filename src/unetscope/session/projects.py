@@ -7,6 +7,7 @@ taken in by :meth:`OpenProject.take`.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,8 @@ from unetscope.session.project.records import ImageEntry, Prediction, TrainingEn
 from unetscope.session.project_layers import ClosedImage, sample_key
 from unetscope.session.project_reader import LayerData, image_layer, labels_layer, read_image
 from unetscope.session.values import ImageSummary, TrainingStatus
+
+_log = logging.getLogger(__name__)
 
 LOCK = "project.lock"
 JOURNAL = "journal.sqlite"
@@ -483,12 +486,15 @@ def _changed_or_not_read(project: Project, entry: ImageEntry) -> Iterator[ImageC
 
 
 def why(error: BaseException) -> str:
-    """Why a file could not be taken in, in words."""
+    """Why a file could not be taken in, in words; what nobody expected is traced in the log."""
     if isinstance(error, MemoryError):
         return "it takes more memory than there is; cut it into parts"
     if isinstance(error, OSError):
         return f"it cannot be read: {error.strerror or error}"
-    return str(error) if isinstance(error, UnetscopeError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, UnetscopeError):
+        return str(error)
+    _log.error("an image was left out for a reason that is not known", exc_info=error)
+    return f"{type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True)

@@ -611,7 +611,7 @@ def added(project: Project, *paths: Path, **how: Any) -> list[Any]:
 
 
 def test_whatever_is_wrong_with_one_file_the_others_are_taken_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in "abcde":
         write_image(tmp_path / f"images/{name}.tif", ord(name))
@@ -634,6 +634,8 @@ def test_whatever_is_wrong_with_one_file_the_others_are_taken_in(
         ("b.tif", "it cannot be read: Permission denied"),
         ("c.tif", "ValueError: an odd tag"),
     ]
+    traced = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert traced == [wrong["c.tif"]]  # the others are what people meet, not faults of ours
 
 
 def test_results_and_masks_in_a_folder_are_passed_over_and_named(tmp_path: Path) -> None:
