@@ -151,3 +151,14 @@ def always_later() -> Callable[[], float]:
 
 
 PAINTERS: dict[str, Any] = {"journal": Journalled, "naive": Naive}
+
+
+def box(at: int) -> Stroke:
+    return Stroke("paint", (slice(at, at + 5), slice(at, at + 7)), 1 + at % 3)
+
+
+def painted(*places: int) -> np.ndarray:
+    labels = np.zeros(SHAPE, np.uint8)
+    for at in places:
+        labels[box(at).box] = box(at).value
+    return labels

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from journal.painters import IMAGE, SHAPE, Journalled, Stroke
+from journal.painters import IMAGE, SHAPE, Journalled, box, painted
 from unetscope.session.journal.changes import Change, Tiling
 from unetscope.session.journal.faults import DamagedJournal, JournalError
 from unetscope.session.journal.image_journal import ImageJournal
@@ -23,17 +23,6 @@ from unetscope.session.journal.storage import JournalFile
 
 Damage = Callable[[sqlite3.Connection], None]
 FILE = "strokes.sqlite3"
-
-
-def box(at: int) -> Stroke:
-    return Stroke("paint", (slice(at, at + 5), slice(at, at + 7)), 1 + at % 3)
-
-
-def painted(*places: int) -> np.ndarray:
-    labels = np.zeros(SHAPE, np.uint8)
-    for at in places:
-        labels[box(at).box] = box(at).value
-    return labels
 
 
 def written(folder: Path, *places: int) -> Path:

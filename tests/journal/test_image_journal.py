@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from journal.painters import IMAGE, SHAPE, Journalled, Stroke
+from journal.painters import IMAGE, Journalled, box, painted
 from unetscope.session.journal.changes import TILE_PX, Change, Tiling, tile_change
 from unetscope.session.journal.faults import JournalError
 from unetscope.session.journal.history import Kind
@@ -25,17 +25,6 @@ from unetscope.session.journal.mirror import Mirror
 from unetscope.session.journal.replaying import replay
 from unetscope.session.journal.status import Keeping
 from unetscope.session.journal.storage import JournalFile
-
-
-def box(at: int) -> Stroke:
-    return Stroke("paint", (slice(at, at + 5), slice(at, at + 7)), 1 + at % 3)
-
-
-def painted(*places: int) -> np.ndarray:
-    labels = np.zeros(SHAPE, np.uint8)
-    for at in places:
-        labels[box(at).box] = box(at).value
-    return labels
 
 
 class Clock:
