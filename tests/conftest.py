@@ -102,6 +102,6 @@ def _no_worker_left() -> Iterator[None]:
     threading = sys.modules.get("superqt.utils._qthreading")
     if threading is not None:
         threading.WorkerBase.await_workers(2000)
-    threads = sys.modules.get("unetscope.widgets.job_threads")
+    threads = sys.modules.get("unetscope.workbench.job_threads")
     if threads is not None:
         assert threads.wait_for_all(20), "a job goes on after its test"

@@ -19,8 +19,8 @@ from click.testing import Result
 from rich.console import Console
 from typer.testing import CliRunner
 
-from unetscope import __version__, terminal
-from unetscope.cli import app
+from unetscope import __version__
+from unetscope.cli.app import app, terminal
 from unetscope.learning.events import Finished, HeadFitted, StepDone
 
 runner = CliRunner()
@@ -48,10 +48,10 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands start from a small random network: fast, and no weights are needed."""
     import torch
 
+    from unetscope.computing.ready import settled
     from unetscope.learning import persistence
     from unetscope.learning.features import Recipe
     from unetscope.learning.pixel_model import PixelModel
-    from unetscope.learning.placement import settled
     from unetscope.network.folding import fold_batch_norm
     from unetscope.network.unet import UNet, UNetConfig
 

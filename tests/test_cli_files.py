@@ -14,14 +14,14 @@ from click.testing import Result
 from PIL import Image
 from typer.testing import CliRunner
 
-from unetscope import Segmenter, terminal
-from unetscope.cli import app
-from unetscope.commands import images_of, prediction_targets
+from unetscope import Segmenter
+from unetscope.cli.app import app, terminal
+from unetscope.cli.commands import images_of, prediction_targets
+from unetscope.cli.terminal import Asker
+from unetscope.computing import precision
 from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.questions import Answers, Choice, Question, Undecided
-from unetscope.learning import precision
-from unetscope.terminal import Asker
 
 GREY = np.random.default_rng(0).integers(0, 255, (64, 80)).astype(np.uint8)
 PAINTED = np.zeros((64, 80), np.uint8)

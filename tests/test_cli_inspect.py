@@ -17,10 +17,10 @@ from click.testing import Result
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from unetscope.cli import app
+from unetscope.cli.app import app
 from unetscope.images.files import read_micrograph
 from unetscope.inspection import convolution_at, feature_maps, receptive_field
-from unetscope.inspection.inputs import fitted_input
+from unetscope.inspection.following.inputs import fitted_input
 
 runner = CliRunner()
 
@@ -260,7 +260,7 @@ def test_what_speaks_for_a_class_is_placed_in_the_image(scene, method: str) -> N
 
 
 def test_what_speaks_for_a_class_in_a_polygon(scene) -> None:
-    from unetscope.inspection import attribution
+    from unetscope.inspection.asking import attribution
 
     corners = "20,24 20,36 28,36.5 28,24"
     options = ("--do", "attribution", "--target", 1, "--method", "input_gradients")
@@ -443,8 +443,8 @@ def test_progress_is_shown_where_somebody_can_see_it() -> None:
 
     from rich.console import Console
 
-    from unetscope.inspecting.progress import watched
-    from unetscope.inspection.steps import Step
+    from unetscope.cli.inspecting.progress import watched
+    from unetscope.inspection.asking.steps import Step
 
     def steps() -> Any:
         for done in (1, 2, 3):

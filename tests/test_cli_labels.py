@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from unetscope.cli import app
+from unetscope.cli.app import app
 from unetscope.images.annotations.files import read_annotations
 from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph

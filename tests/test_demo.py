@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from unetscope import system_libraries
-from unetscope.demo import pictures
-from unetscope.demo.drawing import coloured, displayed, outlined, overlaid
-from unetscope.demo.headless import DemoResult, metrics_rows
-from unetscope.demo.strokes import Stroke, painted_labels
+from unetscope.cli.demo import pictures
+from unetscope.cli.demo.drawing import coloured, displayed, outlined, overlaid
+from unetscope.cli.demo.headless import DemoResult, metrics_rows
+from unetscope.cli.demo.strokes import Stroke, painted_labels
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import Validation

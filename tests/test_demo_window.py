@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unetscope.demo import pictures
-from unetscope.demo.window import set_up
+from unetscope.cli.demo import pictures
+from unetscope.cli.demo.window import set_up
 
 
 def names(viewer: Any) -> list[str]:

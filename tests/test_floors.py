@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +54,9 @@ def test_images_bring_no_torch_no_napari_no_qt() -> None:
 
 
 def test_the_engine_brings_neither_qt_nor_napari() -> None:
-    engine = modules_of("images", "network", "learning", "inspection", "pretraining", "scaling")
+    engine = modules_of(
+        "images", "network", "computing", "learning", "inspection", "pretraining", "scaling"
+    )
     others = ("timm", "torchvision")  # extras, and slow to import
     assert brought_along(engine, ("napari", "vispy", *QT, *others)) == set()
 
@@ -64,11 +68,11 @@ def test_the_session_brings_no_qt() -> None:
 
 def test_importing_the_widgets_does_not_import_torch() -> None:
     slow = ("torch", "sklearn", "scipy.ndimage")
-    assert brought_along(modules_of("session", "widgets"), slow) == set()
+    assert brought_along(modules_of("session", "workbench", "widgets"), slow) == set()
 
 
 def test_the_command_line_starts_without_torch_and_without_napari() -> None:
-    assert brought_along(["unetscope.cli"], ("torch", "napari", "sklearn", *QT)) == set()
+    assert brought_along(["unetscope.cli.app"], ("torch", "napari", "sklearn", *QT)) == set()
 
 
 @pytest.mark.parametrize("name", ["Segmenter", "Micrograph"])
@@ -79,3 +83,11 @@ def test_the_public_names_are_found_on_first_use(name: str) -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         _ = unetscope.nonsense
+
+
+def test_the_workbench_makes_no_widget() -> None:
+    code = " ".join(
+        path.read_text(encoding="utf-8")
+        for path in (Path(unetscope.__file__).parent / "workbench").rglob("*.py")
+    )
+    assert not re.search(r"QtWidgets|QtGui|superqt|pyqtgraph|magicgui", code)

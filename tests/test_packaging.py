@@ -29,7 +29,7 @@ CARRIED = [
     "unetscope/**/*.py",
     "unetscope/network/weights/*.*",
     "unetscope/pretraining/configs/*.*",
-    "unetscope/inspection/templates/*.j2",
+    "unetscope/inspection/writing/templates/*.j2",
     "unetscope/widgets/inside/help/*.png",
 ]
 WEIGHTS = sorted((ROOT / "src/unetscope/network/weights").glob("*.unetscope"))
@@ -118,7 +118,7 @@ def test_preferences_hold_plain_values_with_valid_defaults() -> None:
 
 def test_the_command_is_installed() -> None:
     scripts = {script.name: script.value for script in entry_points(group="console_scripts")}
-    assert scripts["unetscope"] == "unetscope.cli:main"
+    assert scripts["unetscope"] == "unetscope.cli.app:main"
 
 
 def test_every_bundled_model_has_a_card() -> None:

@@ -1,5 +1,5 @@
 """``python -m unetscope``: the command, where it is not on the path."""
 
-from unetscope.cli import main
+from unetscope.cli.app import main
 
 main()

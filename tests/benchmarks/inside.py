@@ -12,7 +12,7 @@ from benchmarks.plan import Plan
 from benchmarks.rows import Row, essence
 
 _ENGINE = ("inspection/*.py",)
-_PANEL = ("session/inside/*.py", "widgets/inside/*.py", "widgets/look_inside.py")
+_PANEL = ("session/inside/*.py", "widgets/inside/*.py", "widgets/inside/look_inside.py")
 CHECKS = ("random networks", "placement", "torchlens", "torchinfo", "arithmetic")
 FINDINGS = ("effective fields", "ablation", "shifts")
 TIMED = "seconds, {} thread(s)"

@@ -15,7 +15,8 @@ from benchmarks.rows import Row
 from inspection.public_networks import PUBLIC
 from inspection.random_networks import positive_copy, random_network, support
 from unetscope.errors import ModelError
-from unetscope.inspection import follow, microscope, placement, receptive_field, receptive_fields
+from unetscope.inspection import follow, placement, receptive_field, receptive_fields
+from unetscope.inspection.showing import microscope
 from unetscope.network.unet import UNet, UNetConfig
 
 POINTS = 3  # of each random network, besides two corners

@@ -88,7 +88,7 @@ def _settle(inspector: Any) -> None:
     """Wait until no job runs and none is about to."""
     from qtpy.QtCore import QTimer
 
-    from unetscope.widgets.job_runner import Lane
+    from unetscope.workbench.job_runner import Lane
 
     def still() -> bool:
         waiting = any(t.isSingleShot() and t.isActive() for t in inspector.findChildren(QTimer))
@@ -121,7 +121,7 @@ def _click_many(inspector: Any, eye: _Eye, clicks: int, quiet: Quiet) -> dict[st
     from qtpy.QtCore import QPoint, Qt
     from qtpy.QtTest import QTest
 
-    from unetscope.session.inside.layers import FIELD
+    from unetscope.session.layers.inside_layers import FIELD
 
     rng = np.random.default_rng(0)
     size = eye.native.size()

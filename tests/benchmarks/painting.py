@@ -28,7 +28,7 @@ def painting_row(labels: str, live: str, strokes: int = 20) -> Row:
 
 def measure(labels: str, live: str, strokes: int) -> Row:
     """Open the window and paint."""
-    from unetscope.session.big_labels import TiledLabels
+    from unetscope.session.layers.big_labels import TiledLabels
 
     tile = np.random.default_rng(0).integers(0, 256, (512, 512), np.uint8)
     image = np.tile(tile, (SIDE // 512, SIDE // 512))
@@ -70,7 +70,7 @@ def _quiet_panel(image: Any, name: str) -> tuple[Any, Any, str]:
     """As :func:`open_panel`, with nobody who answers."""
     import napari
 
-    from unetscope.widgets.paint_train_predict import PaintTrainPredict
+    from unetscope.widgets.painting.paint_train_predict import PaintTrainPredict
 
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1400, 900)

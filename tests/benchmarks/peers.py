@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unetscope.learning.inference import Engine, ready
+from unetscope.computing.ready import Engine, ready
 from unetscope.network.unet import UNet
 
 Pass = Callable[[Tensor], Tensor]

@@ -17,11 +17,11 @@ from torch.nn import functional
 
 from benchmarks.rows import Row
 from benchmarks.scoring import Answer, Examiner, Spent, answer_from
+from unetscope.computing.precision import autocast, training_precision
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.learning.augmentation import Augmenter, AugmentOptions
 from unetscope.learning.losses import IGNORE, segmentation_loss
-from unetscope.learning.precision import autocast, training_precision
 from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining.judge import Task
 

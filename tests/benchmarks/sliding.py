@@ -12,12 +12,11 @@ from torch import Tensor
 
 from benchmarks import peers
 from benchmarks.rows import Row
+from unetscope.computing.ready import Engine, ready, settled
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning.inference import Engine, ready
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import start_model
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.placement import settled
 from unetscope.learning.samples import Sample
 from unetscope.learning.tiling import plan_tiles
 from unetscope.network.channels import with_classes

@@ -66,9 +66,9 @@ def _measure(side: int, way: str) -> dict[str, Any]:
     import numpy as np
 
     from benchmarks.sliding import network_model
+    from unetscope.computing.memory import keep_freed_memory
+    from unetscope.computing.ready import Engine
     from unetscope.images.micrograph import as_micrograph
-    from unetscope.learning.inference import Engine
-    from unetscope.learning.memory import keep_freed_memory
     from unetscope.learning.prediction import PredictOptions
     from unetscope.scaling import predicting
     from unetscope.scaling.predicting import Target, predict_to

@@ -21,15 +21,14 @@ from benchmarks.sliding import (
     timed,
 )
 from benchmarks.streaming import streaming_rows
+from unetscope.computing.memory import keep_freed_memory
+from unetscope.computing.precision import training_precision
+from unetscope.computing.ready import Engine, ready, settled
 from unetscope.learning.events import StepDone
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.finetune import TrainOptions, fine_tune
-from unetscope.learning.inference import Engine, ready
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.memory import keep_freed_memory
 from unetscope.learning.persistence import start_model
-from unetscope.learning.placement import settled
-from unetscope.learning.precision import training_precision
 from unetscope.learning.prediction import PredictOptions, predict_labels
 from unetscope.network.folding import fold_batch_norm
 from unetscope.network.unet import UNet, UNetConfig

@@ -18,6 +18,8 @@ from torch import Tensor
 from benchmarks import throughput
 from benchmarks.rows import Row
 from benchmarks.sliding import SIDE, labelled_scene
+from unetscope.computing.precision import autocast
+from unetscope.computing.ready import settled
 from unetscope.learning.events import StepDone
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.finetune import TrainOptions, fine_tune
@@ -26,8 +28,6 @@ from unetscope.learning.optimiser_steps import OptimiserSteps
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.persistence import start_model
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.placement import settled
-from unetscope.learning.precision import autocast
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet, UNetConfig, initialise
 

@@ -10,9 +10,9 @@ from torch import nn
 from inspection.public_networks import PUBLIC
 from learning.small_scenes import CONTEXT_RECIPE, sample, small_model
 from unetscope.inspection import architecture
-from unetscope.inspection.diagram import Diagram, diagram
-from unetscope.inspection.joins import skip_connections
-from unetscope.inspection.table import Architecture
+from unetscope.inspection.following.diagram import Diagram, diagram
+from unetscope.inspection.following.joins import skip_connections
+from unetscope.inspection.following.table import Architecture
 from unetscope.learning.answering import InstantNetwork, network_input
 from unetscope.learning.instant import fit_instant
 from unetscope.network.catalogue import load_bundled

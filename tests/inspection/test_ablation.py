@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from inspection.public_networks import PUBLIC
 from unetscope.errors import LabelError, ModelError
-from unetscope.inspection.ablation import (
+from unetscope.inspection.asking.ablation import (
     Channel,
     KernelOf,
     Skip,
@@ -17,8 +17,8 @@ from unetscope.inspection.ablation import (
     ablation_ranking_steps,
     parse_part,
 )
-from unetscope.inspection.joins import skip_connections
-from unetscope.inspection.steps import finished
+from unetscope.inspection.asking.steps import finished
+from unetscope.inspection.following.joins import skip_connections
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining.datasets import dataset, scenes

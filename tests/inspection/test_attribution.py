@@ -11,13 +11,13 @@ from captum.attr import IntegratedGradients, Occlusion
 from torch import nn
 
 from unetscope.errors import ImageError, LabelError, ModelError
-from unetscope.inspection.attribution import (
+from unetscope.inspection.asking.attribution import (
     Attribution,
     attribution,
     attribution_steps,
     deepest_layer,
 )
-from unetscope.inspection.trace import follow
+from unetscope.inspection.following.trace import follow
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig, initialise
 

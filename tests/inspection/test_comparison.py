@@ -11,7 +11,7 @@ from torch import nn
 
 from unetscope.errors import ModelError
 from unetscope.inspection import feature_maps
-from unetscope.inspection.comparison import compare, compare_versions
+from unetscope.inspection.asking.comparison import compare, compare_versions
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from inspection.drawn_networks import Chain, Squeezed, U, bundled, drawn, public, skips
 from inspection.public_networks import PUBLIC
-from unetscope.inspection.diagram import Diagram, diagram
-from unetscope.inspection.stage_groups import FEWEST, MOST
-from unetscope.inspection.table import Architecture
+from unetscope.inspection.following.diagram import Diagram, diagram
+from unetscope.inspection.following.stage_groups import FEWEST, MOST
+from unetscope.inspection.following.table import Architecture
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig

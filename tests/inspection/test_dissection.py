@@ -9,10 +9,10 @@ from scipy import ndimage
 from torch import nn
 
 from unetscope.errors import LabelError, ModelError
-from unetscope.inspection.dissection import dissect, dissect_steps
-from unetscope.inspection.dissection_sampling import sampled_at
-from unetscope.inspection.dissection_scores import channel_scores
-from unetscope.inspection.maps import feature_maps
+from unetscope.inspection.asking.dissection import dissect, dissect_steps
+from unetscope.inspection.asking.dissection_sampling import sampled_at
+from unetscope.inspection.asking.dissection_scores import channel_scores
+from unetscope.inspection.showing.maps import feature_maps
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 

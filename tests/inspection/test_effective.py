@@ -11,12 +11,12 @@ from torch import nn
 
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import receptive_field
-from unetscope.inspection.effective import (
+from unetscope.inspection.asking.effective import (
     EffectiveField,
     effective_receptive_field,
     effective_receptive_field_steps,
 )
-from unetscope.inspection.reach import Kind
+from unetscope.inspection.following.reach import Kind
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig
 from unetscope.pretraining.datasets import dataset, scenes

@@ -9,7 +9,7 @@ from scipy import ndimage
 from torch import nn
 
 from unetscope.errors import ImageError, ModelError
-from unetscope.inspection.equivariance import equivariance, equivariance_profile
+from unetscope.inspection.asking.equivariance import equivariance, equivariance_profile
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining.datasets import dataset, scenes

@@ -20,8 +20,8 @@ from unetscope.errors import ImageError, ModelError, OutputError
 from unetscope.images.claims import RECEIPTS
 from unetscope.images.files import read_micrograph
 from unetscope.inspection import feature_maps, kernels, receptive_field
-from unetscope.inspection.colours import ColourRange
-from unetscope.inspection.export import (
+from unetscope.inspection.showing.colours import ColourRange
+from unetscope.inspection.writing.export import (
     ExportedView,
     ModelSource,
     Recipe,
@@ -30,7 +30,7 @@ from unetscope.inspection.export import (
     maps_view,
     weights_sha256,
 )
-from unetscope.inspection.pictures import reduced, shown_image
+from unetscope.inspection.writing.pictures import reduced, shown_image
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 

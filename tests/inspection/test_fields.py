@@ -15,7 +15,7 @@ from torch import nn
 from inspection.random_networks import positive_copy, random_network, support
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import follow, receptive_field, receptive_fields
-from unetscope.inspection.reach import Kind
+from unetscope.inspection.following.reach import Kind
 from unetscope.network.unet import UNet, UNetConfig
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from unetscope.errors import ImageError, LabelError
-from unetscope.inspection.health import Finding, health
-from unetscope.inspection.health_objects import object_sizes
+from unetscope.inspection.asking.health import Finding, health
+from unetscope.inspection.asking.health_objects import object_sizes
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 

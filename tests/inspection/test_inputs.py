@@ -10,7 +10,7 @@ from torch import nn
 from unetscope.errors import ImageError, ModelError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
-from unetscope.inspection.inputs import fitted_input
+from unetscope.inspection.following.inputs import fitted_input
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig
 

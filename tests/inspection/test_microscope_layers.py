@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from unetscope.errors import ModelError
-from unetscope.inspection.microscope import Convolution, Pointwise, Pooling, microscope
-from unetscope.inspection.pointwise import ACTIVATIONS
+from unetscope.inspection.showing.microscope import Convolution, Pointwise, Pooling, microscope
+from unetscope.inspection.showing.pointwise import ACTIVATIONS
 
 POOLINGS = {
     "max": lambda: nn.MaxPool2d(2),

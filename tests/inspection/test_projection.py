@@ -9,9 +9,9 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from unetscope.errors import ImageError, ModelError
-from unetscope.inspection.maps import feature_maps
-from unetscope.inspection.maximisation import maximise, maximise_steps
-from unetscope.inspection.projection import pca_rgb
+from unetscope.inspection.asking.maximisation import maximise, maximise_steps
+from unetscope.inspection.showing.maps import feature_maps
+from unetscope.inspection.showing.projection import pca_rgb
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig, initialise
 

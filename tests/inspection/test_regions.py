@@ -16,8 +16,8 @@ from inspection.public_networks import PUBLIC
 from inspection.random_networks import random_network
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import feature_maps, follow, placement
-from unetscope.inspection.cropping import Crop, crop_for
-from unetscope.inspection.reach import Reach
+from unetscope.inspection.following.cropping import Crop, crop_for
+from unetscope.inspection.following.reach import Reach
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining.datasets import dataset, scenes

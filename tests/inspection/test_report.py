@@ -15,11 +15,11 @@ from torch import nn
 
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import architecture, receptive_field
-from unetscope.inspection.diagram import Diagram, diagram
-from unetscope.inspection.joins import skip_connections
-from unetscope.inspection.network_drawing import network_svg
-from unetscope.inspection.report import report, shown_layers
-from unetscope.inspection.reproduction import weights_sha256
+from unetscope.inspection.following.diagram import Diagram, diagram
+from unetscope.inspection.following.joins import skip_connections
+from unetscope.inspection.writing.network_drawing import network_svg
+from unetscope.inspection.writing.report import report, shown_layers
+from unetscope.inspection.writing.reproduction import weights_sha256
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 

@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from inspection.drawn_networks import drawn_looks, two_looks
 from unetscope import inspection
-from unetscope.inspection.network_drawing import network_svg
-from unetscope.inspection.sharing import repeated_parts, weight_owners, with_same_weights
+from unetscope.inspection.following.sharing import repeated_parts, weight_owners, with_same_weights
+from unetscope.inspection.writing.network_drawing import network_svg
 
 
 def test_shared_weights_are_counted_once_and_their_owner_is_named() -> None:

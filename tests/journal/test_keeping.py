@@ -12,10 +12,10 @@ from napari.components import ViewerModel
 from journal.keepers import PIXELS, fresh_viewer, killed, on_disk
 from unetscope.learning.classes import LabelClass
 from unetscope.session.journal.history import Kind
-from unetscope.session.journal.keeping import StrokeKeeper
 from unetscope.session.journal.status import Keeping, RestoreOffer
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.state import STARTING_CLASSES
 
 NOW = 1_000_000.0

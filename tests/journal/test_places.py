@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from journal.keepers import PIXELS, fresh_viewer, killed
-from unetscope.session.journal.keeping import StrokeKeeper
 from unetscope.session.journal.places import JournalFiles, JournalPlace
 from unetscope.session.journal.status import Keeping
 from unetscope.session.journal.storage import JournalFile
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.state import STARTING_CLASSES
 
 NAMES = ("image", "second")

@@ -25,9 +25,9 @@ from hypothesis.stateful import (
 
 from journal.keepers import IMAGE_NAME, NaiveKeeper, fresh_viewer, killed, on_disk
 from journal.painters import SHAPE, Reference
-from unetscope.session.journal.keeping import StrokeKeeper
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.state import STARTING_CLASSES
 
 # Here the order of events counts, not the disk; waiting for it would take most of the time.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from unetscope.computing.ready import settled
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.learning.features import Recipe
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.placement import settled
 from unetscope.learning.samples import Sample
 from unetscope.network.unet import UNet, UNetConfig, initialise
 

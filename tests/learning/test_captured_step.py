@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from learning.small_scenes import sample, small_model
-from unetscope.learning import captured_step, optimiser_steps
+from unetscope.computing import captured_step
+from unetscope.learning import optimiser_steps
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.optimiser_steps import OptimiserSteps

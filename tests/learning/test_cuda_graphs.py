@@ -18,10 +18,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from unetscope.learning import cuda_graphs
-from unetscope.learning.cuda_graphs import GraphedNet, record
-from unetscope.learning.inference import Engine, forget_ready, ready
-from unetscope.learning.placement import settled
+from unetscope.computing import cuda_graphs
+from unetscope.computing.cuda_graphs import GraphedNet, record
+from unetscope.computing.ready import Engine, forget_ready, ready, settled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 CORE = (slice(17, 50), slice(8, 41))

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from learning.small_scenes import blobs, sample, small_model
+from unetscope.computing.memory import is_out_of_memory
+from unetscope.computing.precision import autocast, choose_device, device_note, training_precision
+from unetscope.computing.ready import on_device, release_devices, settled
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.events import Notice
 from unetscope.learning.finetune import TrainOptions, fine_tune
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.memory import is_out_of_memory
-from unetscope.learning.placement import on_device, release_devices, settled
-from unetscope.learning.precision import autocast, choose_device, device_note, training_precision
 from unetscope.learning.prediction import PredictOptions, predict_probabilities, predict_tiles
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from learning.small_scenes import blobs, sample, small_model, stack, strokes
+from unetscope.computing.ready import settled
 from unetscope.errors import LabelError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import optimiser_steps, training_run
@@ -32,7 +33,6 @@ from unetscope.learning.optimiser_steps import OptimiserSteps
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.persistence import load_model, save_model
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.learning.samples import Sample
 from unetscope.learning.training_run import TrainingRun

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from learning.small_scenes import blobs, small_model, strokes
+from unetscope.computing.ready import settled
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.held_out import SHARES, HeldOut
 from unetscope.learning.partition import Partition
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.learning.samples import Sample
 from unetscope.learning.stroke_map import stroke_map

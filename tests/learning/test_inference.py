@@ -14,14 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from learning.small_scenes import blobs, sample, small_model
+from unetscope.computing import fused, precision
+from unetscope.computing import ready as inference
+from unetscope.computing.fused import FusedConv, PairMaximum, onednn_fuses
+from unetscope.computing.precision import equal_enough, inference_precision
+from unetscope.computing.ready import Engine, forget_ready, fused_copy, on_device, ready, settled
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning import fused, inference, precision
-from unetscope.learning.fused import FusedConv, PairMaximum, onednn_fuses
-from unetscope.learning.inference import Engine, forget_ready, fused_copy, made_ready, ready
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.placement import on_device, settled
-from unetscope.learning.precision import equal_enough, inference_precision
+from unetscope.learning.pixel_model import made_ready
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet, UNetConfig, initialise
@@ -228,8 +229,8 @@ def test_equal_enough_notices_what_is_not() -> None:
 
 _BOTH_WAYS = """
 import hashlib, sys, torch
-import unetscope.learning.inference, unetscope.learning.prediction
-from unetscope.learning.memory import keep_freed_memory
+import unetscope.computing.ready, unetscope.learning.prediction
+from unetscope.computing.memory import keep_freed_memory
 from unetscope.network.unet import UNet, UNetConfig, initialise
 print("openvino" in sys.modules)
 torch.set_num_threads(1)
@@ -260,7 +261,7 @@ def test_openvino_is_not_imported_unless_asked_for(said_by_another_process) -> N
 
 
 def test_other_systems_keep_their_allocator(monkeypatch) -> None:
-    from unetscope.learning import memory
+    from unetscope.computing import memory
 
     monkeypatch.setattr(memory.sys, "platform", "win32")
     assert memory.keep_freed_memory.__wrapped__() is False

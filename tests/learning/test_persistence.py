@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from learning.small_scenes import CONTEXT_RECIPE, PLAIN_RECIPE, blobs, sample, small_model
+from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError, OutputError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
@@ -21,7 +22,6 @@ from unetscope.learning.features import Recipe
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel, RidgeHead
-from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.network.catalogue import bundled_models
 from unetscope.network.channels import with_classes

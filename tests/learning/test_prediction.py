@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from learning.small_scenes import CONTEXT_RECIPE, blobs, sample, small_model, stack
+from unetscope.computing.ready import settled
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import Normalisation
@@ -21,7 +22,6 @@ from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.features import feature_levels
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel, instant_probabilities
-from unetscope.learning.placement import settled
 from unetscope.learning.prediction import (
     PredictOptions,
     label_dtype,

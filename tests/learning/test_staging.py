@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 
 from learning.small_scenes import blobs, sample, small_model
+from unetscope.computing import staging
+from unetscope.computing.staging import AHEAD, fetched, in_memory, staged
 from unetscope.errors import ImageError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning import prediction, staging
+from unetscope.learning import prediction
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import (
@@ -27,7 +29,6 @@ from unetscope.learning.prediction import (
     predict_probabilities,
     predict_tiles,
 )
-from unetscope.learning.staging import AHEAD, fetched, in_memory, staged
 
 SMALL = PredictOptions(tile_px=64, device="cpu")
 READER = "unetscope-read"

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from unetscope.learning.flat_weights import FlatWeights, flattened
-from unetscope.learning.precision import autocast
-from unetscope.learning.written_pass import WrittenPass, can_be_written
+from unetscope.computing.flat_weights import FlatWeights, flattened
+from unetscope.computing.precision import autocast
+from unetscope.computing.written_pass import WrittenPass, can_be_written
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 

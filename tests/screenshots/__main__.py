@@ -36,7 +36,7 @@ def main() -> int:
     import look_inside
     import project_pictures
 
-    from unetscope.demo import pictures
+    from unetscope.cli.demo import pictures
 
     made = {"light": pictures.immunohistochemistry, "em": lambda: pictures.synthetic("membranes")}
     parser = argparse.ArgumentParser(prog="screenshots", description=__doc__)
@@ -60,7 +60,7 @@ def take(name: str, picture: Any, folder: Path) -> None:
     """Open ``picture`` as a person would, paint, train, and take a picture of each state."""
     import napari
 
-    from unetscope.demo.window import set_up
+    from unetscope.cli.demo.window import set_up
 
     viewer = napari.Viewer(show=True, title="napari")
     viewer.window.resize(*SIZE)

@@ -12,7 +12,8 @@ from PIL import Image
 from scipy import ndimage
 from torch import nn
 
-from unetscope.inspection import Attribution, attribution, dissect, equivariance, maximise
+from unetscope.inspection import Attribution, dissect, maximise
+from unetscope.inspection.asking import attribution, equivariance
 from unetscope.learning.classes import PALETTE
 from unetscope.network.unet import UNet
 

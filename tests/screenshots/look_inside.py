@@ -18,7 +18,7 @@ class Inside:
     def __init__(self, picture: Any, name: str, folder: Path) -> None:
         import napari
 
-        from unetscope.demo.window import PLUGIN, set_up
+        from unetscope.cli.demo.window import PLUGIN, set_up
 
         self.name, self.folder = name, folder
         self.viewer = napari.Viewer(show=True, title="napari")

@@ -19,7 +19,7 @@ def take(folder: Path) -> None:
     """Open a project of synthetic nuclei, and import a mask of the values 0 and 255 into it."""
     import napari
 
-    from unetscope.demo.window import PANEL, PLUGIN
+    from unetscope.cli.demo.window import PANEL, PLUGIN
 
     with tempfile.TemporaryDirectory() as place:
         project, mask = _made(Path(place))
@@ -49,7 +49,7 @@ def take(folder: Path) -> None:
 
 def _made(place: Path) -> tuple[Path, Path]:
     """A project of five images, one of them gone, and a mask of the fourth."""
-    from unetscope.demo.pictures import synthetic
+    from unetscope.cli.demo.pictures import synthetic
     from unetscope.images.files import write_micrograph
     from unetscope.session.project.folder import Project
 

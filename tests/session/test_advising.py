@@ -9,8 +9,8 @@ import pytest
 
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.samples import Sample
-from unetscope.session import advising
-from unetscope.session.advising import (
+from unetscope.session.engine import advising
+from unetscope.session.engine.advising import (
     AdvisingJobs,
     PlacesRanked,
     PlacesRequest,

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 
-from unetscope.session.big_labels import BIG_BYTES, TiledLabels, blank_labels
 from unetscope.session.journal.mirror import blank_array
-from unetscope.session.snapshots import Snapshots
+from unetscope.session.layers.big_labels import BIG_BYTES, TiledLabels, blank_labels
+from unetscope.session.layers.snapshots import Snapshots
 
 SHAPES = ((300, 520), (3, 270, 300), (2, 2, 40, 300))
 

@@ -16,12 +16,12 @@ from napari.layers._layer_actions import _duplicate_layer, _split_rgb, _split_st
 from unetscope.errors import ImageError
 from unetscope.images.questions import Answers, Undecided
 from unetscope.session.guidance import status_line
-from unetscope.session.journal.keeping import StrokeKeeper
-from unetscope.session.layer_facts import class_colormap, layer_key
-from unetscope.session.project_layers import ProjectLayers
+from unetscope.session.layers.layer_facts import class_colormap, layer_key
+from unetscope.session.layers.project_layers import ProjectLayers
+from unetscope.session.layers.result_layers import Look, ResultLayers
+from unetscope.session.layers.rounds import Rounds
+from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.requests import TileShown
-from unetscope.session.result_layers import Look, ResultLayers
-from unetscope.session.rounds import Rounds
 from unetscope.session.state import STARTING_CLASSES, Session
 from unetscope.session.values import Show
 

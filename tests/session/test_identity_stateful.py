@@ -37,11 +37,11 @@ from napari.layers._source import layer_source
 from journal.keepers import killed
 from unetscope.images.units import unit_factor
 from unetscope.session.journal.identity import content_hash
-from unetscope.session.journal.keeping import StrokeKeeper
 from unetscope.session.journal.status import Keeping
-from unetscope.session.layer_facts import layer_key, spatial_axes
-from unetscope.session.placement import world_units
-from unetscope.session.project_layers import ProjectLayers
+from unetscope.session.layers.layer_facts import layer_key, spatial_axes
+from unetscope.session.layers.placement import world_units
+from unetscope.session.layers.project_layers import ProjectLayers
+from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.state import STARTING_CLASSES
 
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None

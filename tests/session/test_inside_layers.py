@@ -9,10 +9,10 @@ import pytest
 from napari.components import ViewerModel
 
 from unetscope.session.inside.answers import Drawn, Picture
-from unetscope.session.inside.layers import FIELD, InsideLayers
-from unetscope.session.inside.lines import box, dashed, field_lines, polylines
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
+from unetscope.session.layers.inside_layers import FIELD, InsideLayers
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.lines import box, dashed, field_lines, polylines
+from unetscope.session.layers.open_layers import OpenLayers
 
 PLACED = {
     "scale": (0.5, 0.25),

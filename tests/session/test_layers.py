@@ -10,10 +10,10 @@ import pytest
 from napari.components import ViewerModel
 
 from unetscope.errors import ImageError
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.result_layers import Look, ResultLayers
 from unetscope.session.requests import TileShown
-from unetscope.session.result_layers import Look, ResultLayers
 from unetscope.session.state import STARTING_CLASSES
 from unetscope.session.values import Show
 

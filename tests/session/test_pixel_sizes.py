@@ -13,9 +13,9 @@ from napari.layers._source import layer_source
 
 from unetscope.errors import ImageError
 from unetscope.images.told_sizes import ToldSize
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
-from unetscope.session.pixel_sizes import PixelSizes, SizeTold, told_sizes
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.pixel_sizes import PixelSizes, SizeTold, told_sizes
 
 
 def opened(data: Any, **how: Any) -> tuple[ViewerModel, OpenLayers, PixelSizes, str]:

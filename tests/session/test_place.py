@@ -16,13 +16,13 @@ from napari.utils.interactions import (
     mouse_release_callbacks,
 )
 
-from unetscope.session.accept_tools import AcceptTools, Tool
-from unetscope.session.inside.pointer import Pointer
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
-from unetscope.session.place_marker import PlaceMarker
+from unetscope.session.layers.accept_tools import AcceptTools, Tool
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.place_marker import PlaceMarker
+from unetscope.session.layers.pointer import Pointer
+from unetscope.session.layers.result_layers import Look, ResultLayers
 from unetscope.session.requests import TileShown
-from unetscope.session.result_layers import Look, ResultLayers
 from unetscope.session.state import STARTING_CLASSES
 from unetscope.session.values import Show
 

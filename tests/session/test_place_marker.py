@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
-from unetscope.session.place_marker import DOUBTFUL_STROKE, PAINT_HERE, PlaceMarker
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.place_marker import DOUBTFUL_STROKE, PAINT_HERE, PlaceMarker
 
 
 @pytest.fixture

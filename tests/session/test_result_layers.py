@@ -10,11 +10,11 @@ import pytest
 from napari.components import ViewerModel
 
 from unetscope.learning.classes import LabelClass
-from unetscope.session.layer_facts import layer_key
-from unetscope.session.layers import OpenLayers
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.result_layers import Look, ResultLayers
 from unetscope.session.provenance import Made, ranges_in_words
 from unetscope.session.requests import TileShown
-from unetscope.session.result_layers import Look, ResultLayers
 from unetscope.session.state import STARTING_CLASSES
 from unetscope.session.values import Show
 

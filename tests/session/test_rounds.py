@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unetscope.session import rounds as rounds_module
-from unetscope.session.rounds import Rounds
+from unetscope.session.layers.open_layers import rounds as rounds_module
+from unetscope.session.layers.rounds import Rounds
 
 
 @pytest.mark.parametrize("most_px", [1_000_000, 10_000])

@@ -12,7 +12,7 @@ import tifffile
 from unetscope.images.claims import Role
 from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph
-from unetscope.session.annotation_jobs import ExportRequest, exported
+from unetscope.session.engine.annotation_jobs import ExportRequest, exported
 from unetscope.session.state import STARTING_CLASSES
 
 

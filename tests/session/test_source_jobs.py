@@ -9,7 +9,7 @@ import pytest
 from inspection.public_networks import torchvision_models
 from learning.sources.hub import VIT, keep_vit
 from unetscope.errors import ModelError
-from unetscope.session.jobs import EngineJobs
+from unetscope.session.engine.jobs import EngineJobs
 from unetscope.session.requests import ModelOpened, SourceRequest, SourcesFound
 from unetscope.session.values import EngineSettings
 

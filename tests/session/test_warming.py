@@ -9,7 +9,7 @@ from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.persistence import start_model
 from unetscope.learning.tiling import Tile
-from unetscope.session.jobs import WARM_TILES, EngineJobs
+from unetscope.session.engine.jobs import WARM_TILES, EngineJobs
 from unetscope.session.requests import Target
 from unetscope.session.values import EngineSettings
 

@@ -12,7 +12,7 @@ from unetscope.learning.advice.next_places import PlaceOptions, ranked_places
 from unetscope.learning.advice.survey import Survey
 from unetscope.learning.advice.through_z import propagation_plan, propose_plane
 from unetscope.learning.stroke_map import stroke_map
-from unetscope.session.advising import (
+from unetscope.session.engine.advising import (
     PlacesRanked,
     PlacesRequest,
     PlaneProposed,

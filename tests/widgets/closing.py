@@ -285,8 +285,8 @@ def kept_labels(pixels: np.ndarray, project: str) -> np.ndarray:
     """What a new window would bring back of what was painted on an image."""
     from napari.components import ViewerModel
 
-    from unetscope.session.journal.keeping import StrokeKeeper
-    from unetscope.session.layers import OpenLayers
+    from unetscope.session.layers.open_layers import OpenLayers
+    from unetscope.session.layers.stroke_keeping import StrokeKeeper
     from unetscope.session.state import STARTING_CLASSES
 
     if project:

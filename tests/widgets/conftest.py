@@ -53,7 +53,7 @@ def halves(side: int = SIDE) -> np.ndarray:
 @pytest.fixture
 def open_window(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[..., Opened]]:
     """Make a viewer with the window in it; all are shut down at the end."""
-    from unetscope.widgets.paint_train_predict import PaintTrainPredict
+    from unetscope.widgets.painting.paint_train_predict import PaintTrainPredict
 
     made: list[Any] = []
 
@@ -82,7 +82,7 @@ def show_window(
     from napari._qt.qt_resources import get_stylesheet
     from napari.settings import get_settings
 
-    from unetscope.widgets.paint_train_predict import PaintTrainPredict
+    from unetscope.widgets.painting.paint_train_predict import PaintTrainPredict
 
     made: list[Any] = []
 

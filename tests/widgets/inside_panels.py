@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QWidget
 
-from unetscope.widgets.looks import Tints
+from unetscope.widgets.kit.looks import Tints
 
 DARK = Tints(
     text="#f0f1f2",

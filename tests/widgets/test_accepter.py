@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import Qt
 
-from unetscope.session.accept_tools import Tool
+from unetscope.session.layers.accept_tools import Tool
 from widgets.conftest import SIDE, Opened
 
 Open = Callable[..., Opened]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unetscope.session import rounds as rounds_module
-from unetscope.widgets import advisor as advisor_module
+from unetscope.session.layers.open_layers import rounds as rounds_module
+from unetscope.workbench import advisor as advisor_module
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import SIDE, Opened, halves
 

@@ -9,8 +9,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from unetscope.images.questions import Choice, Question
-from unetscope.widgets.asking import QuestionCard
-from unetscope.widgets.looks import theme_tints
+from unetscope.widgets.kit.asking import QuestionCard
+from unetscope.widgets.kit.looks import theme_tints
 from widgets.conftest import Opened
 from widgets.test_nothing_is_cut import flaws, settled
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unetscope.session.state import Session
-from unetscope.widgets.balance_line import BalanceLine
+from unetscope.widgets.painting.balance_line import BalanceLine
 
 
 def test_the_rare_class_is_named_from_one_to_fifty_on(qtbot: Any) -> None:

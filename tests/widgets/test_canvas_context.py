@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 
-from unetscope.widgets.look_inside import LookInside
+from unetscope.widgets.inside.look_inside import LookInside
 from widgets.conftest import Opened
 
 Open = Callable[..., Opened]

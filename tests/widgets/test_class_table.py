@@ -11,8 +11,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QTableView
 
 from unetscope.learning.classes import PALETTE
-from unetscope.widgets.class_table import COLOR, EYE, NAME
-from unetscope.widgets.looks import color_words
+from unetscope.widgets.kit.looks import color_words
+from unetscope.widgets.painting.class_table import COLOR, EYE, NAME
 from widgets.conftest import Opened
 
 Open = Callable[..., Opened]

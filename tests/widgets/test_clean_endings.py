@@ -105,7 +105,7 @@ def test_deleting_the_image_while_it_is_predicted_is_survived(
 
 
 def test_two_windows_on_one_viewer_do_not_disturb_each_other(open_window: Open, qtbot: Any) -> None:
-    from unetscope.widgets.paint_train_predict import PaintTrainPredict
+    from unetscope.widgets.painting.paint_train_predict import PaintTrainPredict
 
     opened = open_window()
     second = PaintTrainPredict(opened.viewer, FakeJobs())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from unetscope.cli import app
+from unetscope.cli.app import app
 from unetscope.pretraining.corrections import corrective_strokes
 from unetscope.pretraining.strokes import simulate_strokes
 from unetscope.session.values import BUDGETS, Budget, Phase, Scope
@@ -41,7 +41,7 @@ def mean_dice(answer: np.ndarray, truth: np.ndarray) -> float:
 def test_a_real_image_is_painted_answered_corrected_trained_and_predicted(
     make_napari_viewer_proxy: Any, qtbot: Any, shared_data: Path, tmp_path: Path
 ) -> None:
-    from unetscope.widgets.paint_train_predict import PaintTrainPredict
+    from unetscope.widgets.painting.paint_train_predict import PaintTrainPredict
 
     image, truth = crop_with_truth(shared_data)
     viewer = make_napari_viewer_proxy()

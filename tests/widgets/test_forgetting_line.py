@@ -18,18 +18,18 @@ from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.advice.progress import Forgotten
 from unetscope.learning.samples import Sample
-from unetscope.session.forgetting import CompareRequest, VersionsCompared
+from unetscope.session.engine.forgetting import CompareRequest, VersionsCompared
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
 from unetscope.session.state import Session
 from unetscope.session.values import ImageSummary, Scope
-from unetscope.widgets import forgetting_guard as guard_module
-from unetscope.widgets.bench import Bench
-from unetscope.widgets.forgetting_guard import ForgettingGuard
-from unetscope.widgets.forgetting_line import ForgettingLine
-from unetscope.widgets.looks import theme_tints
-from unetscope.widgets.model_shelf import ModelShelf
-from unetscope.widgets.trainer import Trainer
+from unetscope.widgets.kit.looks import theme_tints
+from unetscope.widgets.painting.forgetting_line import ForgettingLine
+from unetscope.workbench import forgetting_guard as guard_module
+from unetscope.workbench.bench import Bench
+from unetscope.workbench.forgetting_guard import ForgettingGuard
+from unetscope.workbench.model_shelf import ModelShelf
+from unetscope.workbench.trainer import Trainer
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs, FakeModel

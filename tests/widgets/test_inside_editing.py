@@ -195,7 +195,7 @@ def test_a_layer_without_kernels_offers_channels_alone(ablation: AblationPanel) 
 
 
 def test_the_engine_reads_the_parts(ablation: AblationPanel) -> None:
-    editing = pytest.importorskip("unetscope.inspection.ablation")
+    editing = pytest.importorskip("unetscope.inspection.asking.ablation")
     ablation.set_skips([("dec1", "enc1 → dec1")])
     ablation.set_layer("enc1.conv2", 16, 8)
     for kind in ("skip", "channel", "kernel"):

@@ -39,7 +39,7 @@ def network() -> Any:
 
 @pytest.fixture
 def at(network: Any) -> Any:
-    from unetscope.inspection.microscope import microscope
+    from unetscope.inspection.showing.microscope import microscope
 
     image = np.random.default_rng(0).random((1, 16, 16), dtype=np.float32)
     return lambda layer, channel, point: microscope(network, image, layer).at(channel, point)
@@ -125,7 +125,7 @@ def test_a_point_no_input_reaches_has_its_bias_alone(panel: MicroscopePanel, at:
 
 def test_a_linear_layer_is_drawn_cell_by_cell(panel: MicroscopePanel) -> None:
     torch = pytest.importorskip("torch")
-    from unetscope.inspection.microscope import microscope
+    from unetscope.inspection.showing.microscope import microscope
 
     nn = torch.nn
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
@@ -137,7 +137,7 @@ def test_a_linear_layer_is_drawn_cell_by_cell(panel: MicroscopePanel) -> None:
 
 def test_a_volume_is_drawn_slice_below_slice(panel: MicroscopePanel) -> None:
     torch = pytest.importorskip("torch")
-    from unetscope.inspection.microscope import microscope
+    from unetscope.inspection.showing.microscope import microscope
 
     value = microscope(
         torch.nn.Conv3d(1, 2, 3, padding=1), np.ones((1, 4, 8, 8), np.float32), ""

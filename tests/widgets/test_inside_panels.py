@@ -16,9 +16,9 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 from inspection.drawn_networks import Chain, U, bundled, drawn, drawn_looks, public
 from unetscope.inspection import architecture
-from unetscope.inspection.diagram import Diagram
-from unetscope.inspection.joins import skip_connections
-from unetscope.inspection.table import Architecture
+from unetscope.inspection.following.diagram import Diagram
+from unetscope.inspection.following.joins import skip_connections
+from unetscope.inspection.following.table import Architecture
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig
@@ -28,7 +28,7 @@ from unetscope.widgets.inside.layer_table import LayerTable, compact
 from unetscope.widgets.inside.strongest_panel import StrongestPanel, value_text
 from unetscope.widgets.inside.u_drawing import UDrawing
 from unetscope.widgets.inside.u_layout import laid_out, neighbour, short_label
-from unetscope.widgets.looks import Tints, theme_tints
+from unetscope.widgets.kit.looks import Tints, theme_tints
 
 
 def tints(theme: str = "dark") -> Tints:

@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject
 
 from unetscope.errors import ModelError, UnetscopeError
 from unetscope.learning.events import StepDone
-from unetscope.widgets.job_runner import JobEnded, JobPaused, Lane
+from unetscope.workbench.job_runner import JobEnded, JobPaused, Lane
 
 
 class Ears:
@@ -251,7 +251,7 @@ def test_only_what_nobody_expected_is_traced_in_the_log(
 LEAVING = """
 import pathlib, sys, time
 from qtpy.QtCore import QCoreApplication
-from unetscope.widgets.job_runner import Lane
+from unetscope.workbench.job_runner import Lane
 
 app = QCoreApplication([])
 

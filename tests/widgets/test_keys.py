@@ -12,8 +12,8 @@ import pytest
 import yaml
 from qtpy.QtCore import Qt
 
-from unetscope.widgets.keys import ACTIONS, KeyTable, chosen_keys
-from unetscope.widgets.napari_keys import as_written, keys_on_labels, known_key
+from unetscope.widgets.kit.keys import ACTIONS, KeyTable, chosen_keys
+from unetscope.widgets.kit.napari_keys import as_written, keys_on_labels, known_key
 from widgets.conftest import Opened
 
 Open = Callable[..., Opened]

@@ -11,7 +11,7 @@ import pytest
 
 from unetscope.errors import OutOfMemoryError
 from unetscope.session.requests import AnswerRequest, JobEvent, TileShown
-from unetscope.widgets import live_answers
+from unetscope.workbench import live_answers
 from widgets.conftest import halves
 from widgets.fake_engine import FakeJobs
 

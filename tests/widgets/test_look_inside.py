@@ -17,7 +17,7 @@ from torch import nn
 from unetscope.learning.events import EpochDone
 from unetscope.learning.persistence import start_model
 from unetscope.session.inside.answers import Pick
-from unetscope.session.inside.layers import EFFECTIVE, FIELD
+from unetscope.session.layers.inside_layers import EFFECTIVE, FIELD
 from unetscope.session.values import TrainingStatus
 
 WAIT_MS = 30_000
@@ -34,7 +34,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture
 def look(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[..., Any]]:
     """A viewer with an image and the panel, opened on the bundled network."""
-    from unetscope.widgets.look_inside import LookInside
+    from unetscope.widgets.inside.look_inside import LookInside
 
     made: list[Any] = []
 
@@ -258,7 +258,7 @@ def test_a_network_that_does_not_fit_is_refused_in_words(look, model, message) -
 
 
 def test_training_is_followed_epoch_by_epoch(look) -> None:
-    from unetscope.widgets.paint_train_predict import PaintTrainPredict
+    from unetscope.widgets.painting.paint_train_predict import PaintTrainPredict
     from widgets.fake_engine import FakeJobs
 
     here = look()

@@ -11,8 +11,8 @@ import torch
 
 from unetscope.errors import ModelError
 from unetscope.learning.events import Notice
+from unetscope.session.engine.jobs import EngineJobs
 from unetscope.session.guidance import status_line
-from unetscope.session.jobs import EngineJobs
 from unetscope.session.requests import JobEvent, ModelOpened
 from unetscope.session.values import EngineSettings
 from widgets.conftest import halves

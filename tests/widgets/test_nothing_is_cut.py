@@ -11,8 +11,8 @@ from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QTableView, QWidget
 
 from unetscope.session.journal.status import JournalStatus, RestoreOffer
-from unetscope.widgets.fold import Fold
-from unetscope.widgets.status_card import TwoLines
+from unetscope.widgets.kit.fold import Fold
+from unetscope.widgets.kit.status_card import TwoLines
 from widgets.conftest import Opened
 
 Open = Callable[..., Opened]

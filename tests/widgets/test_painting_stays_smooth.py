@@ -69,7 +69,7 @@ def dabs(strokes: list[tuple[int, np.ndarray]]) -> list[tuple[int, tuple[float, 
 def test_strokes_during_training_are_all_there_a_thousand_in_the_soak(
     make_napari_viewer_proxy: Any, qtbot: Any, record_property: Any
 ) -> None:
-    from unetscope.widgets.paint_train_predict import PaintTrainPredict
+    from unetscope.widgets.painting.paint_train_predict import PaintTrainPredict
 
     skdata = pytest.importorskip("skimage.data")
     image = skdata.camera()[:SIDE, :SIDE]

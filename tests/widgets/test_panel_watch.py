@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from unetscope.widgets.docked_panel import DockedPanel
+from unetscope.widgets.kit.docked_panel import DockedPanel
 from widgets.conftest import Opened
 from widgets.inside_panels import shown_at
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetscope.session.pixel_sizes import PixelSizes
+from unetscope.session.layers.pixel_sizes import PixelSizes
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
 from unetscope.session.values import Show

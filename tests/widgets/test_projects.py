@@ -20,14 +20,14 @@ from unetscope.errors import ProjectError
 from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_micrograph, write_micrograph
 from unetscope.images.micrograph import Micrograph
-from unetscope.session import project_layers
+from unetscope.session.engine.project_predicting import FOLDER
+from unetscope.session.engine.projects import JOURNAL, OpenProject
 from unetscope.session.guidance import controls
+from unetscope.session.layers.open_layers import project_layers
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
-from unetscope.session.project_predicting import FOLDER
-from unetscope.session.projects import JOURNAL, OpenProject
 from unetscope.session.values import Scope
-from unetscope.widgets.project_panel import MARKS
+from unetscope.widgets.project.project_panel import MARKS
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs
 

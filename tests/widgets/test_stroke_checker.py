@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unetscope.session.journal.keeping import FOLDER_VARIABLE
+from unetscope.session.layers.stroke_keeping import FOLDER_VARIABLE
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import Opened, halves
 

@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from unetscope.session.values import Message, Phase, Scope
-from unetscope.widgets.status_card import TwoLines
+from unetscope.widgets.kit.status_card import TwoLines
 from widgets.conftest import Opened, halves
 
 Open = Callable[..., Opened]
@@ -181,7 +181,8 @@ def test_painted_labels_and_the_result_are_two_files_with_pixel_size_and_class_v
 def test_dialogs_begin_beside_the_image_and_then_where_the_last_file_went(
     open_window: Open, monkeypatch: Any, tmp_path: Path
 ) -> None:
-    from unetscope.widgets import annotation_panel, folders
+    from unetscope.widgets.painting import annotation_panel
+    from unetscope.workbench import folders
 
     monkeypatch.setattr(folders, "_LAST", {})
     opened = open_window(name="tio2.tif")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from unetscope.errors import AnnotationError, ImageError, LabelError
 
@@ -34,6 +34,18 @@ class Choice:
 
     value: str
     label: str
+
+
+class Asked(Protocol):
+    """What a person is shown: a :class:`Question` about a file, or one about anything else."""
+
+    @property
+    def text(self) -> str:
+        """What is asked."""
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The answers, the likeliest first."""
 
 
 @dataclass(frozen=True)

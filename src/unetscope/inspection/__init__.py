@@ -1,39 +1,54 @@
 """Looking inside a network: what is there, what it sees, and what if. No Qt, no napari."""
 
-from unetscope.inspection.ablation import Ablation, ablate, ablation_ranking_steps
-from unetscope.inspection.ablation_parts import Channel, KernelOf, Skip, parse_part
-from unetscope.inspection.attribution import Attribution, attribution, attribution_steps
-from unetscope.inspection.comparison import Comparison, compare, compare_versions
-from unetscope.inspection.dissection import Dissection, dissect, dissect_steps
-from unetscope.inspection.editing import PRESETS, Edit, edited, preset
-from unetscope.inspection.effective import (
+from unetscope.inspection.asking.ablation import Ablation, ablate, ablation_ranking_steps
+from unetscope.inspection.asking.ablation_parts import Channel, KernelOf, Skip, parse_part
+from unetscope.inspection.asking.attribution import Attribution, attribution, attribution_steps
+from unetscope.inspection.asking.comparison import Comparison, compare, compare_versions
+from unetscope.inspection.asking.dissection import Dissection, dissect, dissect_steps
+from unetscope.inspection.asking.editing import PRESETS, Edit, edited, preset
+from unetscope.inspection.asking.effective import (
     EffectiveField,
     effective_receptive_field,
     effective_receptive_field_steps,
 )
-from unetscope.inspection.equivariance import Equivariance, equivariance, equivariance_profile
-from unetscope.inspection.export import ExportedView, export_view, weights_sha256
-from unetscope.inspection.fields import (
+from unetscope.inspection.asking.equivariance import (
+    Equivariance,
+    equivariance,
+    equivariance_profile,
+)
+from unetscope.inspection.asking.health import Finding, Health, health
+from unetscope.inspection.asking.maximisation import Maximised, maximise, maximise_steps
+from unetscope.inspection.asking.steps import Step, finished
+from unetscope.inspection.following.fields import (
     ReceptiveField,
     ReceptiveFields,
     receptive_field,
     receptive_fields,
 )
-from unetscope.inspection.health import Finding, Health, health
-from unetscope.inspection.inputs import FittedInput, fitted_input
-from unetscope.inspection.joins import SkipConnection, skip_connections
-from unetscope.inspection.maps import FeatureMaps, Placement, Placements, feature_maps, placement
-from unetscope.inspection.maximisation import Maximised, maximise, maximise_steps
-from unetscope.inspection.microscope import Convolution, Microscope, convolution_at, microscope
-from unetscope.inspection.pointwise import Pointwise
-from unetscope.inspection.pooling import Pooling
-from unetscope.inspection.projection import ColourMaps, pca_rgb
-from unetscope.inspection.reach import Kind
-from unetscope.inspection.report import report
-from unetscope.inspection.steps import Step, finished
-from unetscope.inspection.table import Architecture, LayerRow, architecture
-from unetscope.inspection.trace import Trace, follow
-from unetscope.inspection.weights import ContactSheet, Kernels, contact_sheet, kernels
+from unetscope.inspection.following.inputs import FittedInput, fitted_input
+from unetscope.inspection.following.joins import SkipConnection, skip_connections
+from unetscope.inspection.following.reach import Kind
+from unetscope.inspection.following.table import Architecture, LayerRow, architecture
+from unetscope.inspection.following.trace import Trace, follow
+from unetscope.inspection.showing.maps import (
+    FeatureMaps,
+    Placement,
+    Placements,
+    feature_maps,
+    placement,
+)
+from unetscope.inspection.showing.microscope import (
+    Convolution,
+    Microscope,
+    convolution_at,
+    microscope,
+)
+from unetscope.inspection.showing.pointwise import Pointwise
+from unetscope.inspection.showing.pooling import Pooling
+from unetscope.inspection.showing.projection import ColourMaps, pca_rgb
+from unetscope.inspection.showing.weights import ContactSheet, Kernels, contact_sheet, kernels
+from unetscope.inspection.writing.export import ExportedView, export_view, weights_sha256
+from unetscope.inspection.writing.report import report
 
 __all__ = [
     "PRESETS",

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unetscope.computing.ready import on_device
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
 from unetscope.learning.features import (
@@ -20,9 +21,7 @@ from unetscope.learning.features import (
     feature_levels,
     rows_at,
 )
-from unetscope.learning.inference import in_precision
-from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.placement import on_device
+from unetscope.learning.pixel_model import PixelModel, in_precision
 from unetscope.learning.sources.source import levels_of, tile_needs
 from unetscope.learning.tiling import Box, Tile, plan_tiles
 from unetscope.network.cropping import Region, coarser, cut, relative

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 
+from unetscope.computing.precision import device_note
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import LearningEvent, Notice
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.optimiser_steps import NO_MEMORY
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.precision import device_note
 from unetscope.learning.samples import Sample
 from unetscope.learning.train_options import TrainOptions
 from unetscope.learning.training_run import TrainingRun

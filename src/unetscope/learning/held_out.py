@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unetscope.computing.precision import autocast
 from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache, read_window
 from unetscope.learning.instant import fit_instant, instant_rows, labelled_rows
 from unetscope.learning.metrics import dice_per_class, iou_per_class, mean_dice
 from unetscope.learning.partition import Partition
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.precision import autocast
 from unetscope.learning.samples import Sample
 from unetscope.learning.stroke_map import stroke_map
 from unetscope.learning.tiling import padded_shape

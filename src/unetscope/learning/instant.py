@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from unetscope.computing.precision import choose_device
 from unetscope.errors import LabelError, ModelError
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
@@ -16,7 +17,6 @@ from unetscope.learning.feature_cache import FeatureCache, grid
 from unetscope.learning.features import gain_vector, rows_at
 from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned
 from unetscope.learning.pixel_model import PixelModel, RidgeHead, with_prior
-from unetscope.learning.precision import choose_device
 from unetscope.learning.ridge import solve_ridge
 from unetscope.learning.samples import Sample, check_samples, row_bands
 from unetscope.learning.sources.classical import ClassicalFilters

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import harmless, harmless_class
@@ -17,7 +18,6 @@ from unetscope.learning.features import Recipe, classical_count
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.manifest import CHECK_PX
 from unetscope.learning.pixel_model import PixelModel, RidgeHead
-from unetscope.learning.placement import settled
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.source import feature_columns
 from unetscope.learning.sources.timm_backbone import BackboneOptions, TimmBackbone

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from unetscope.computing.captured_step import CapturedStep, Learner
+from unetscope.computing.flat_weights import FlatWeights, flattened
+from unetscope.computing.memory import is_out_of_memory
+from unetscope.computing.precision import autocast, choose_device, training_precision
+from unetscope.computing.ready import release_devices
+from unetscope.computing.written_pass import WrittenPass, can_be_written
 from unetscope.learning.augmentation import Augmenter
-from unetscope.learning.captured_step import CapturedStep, Learner
-from unetscope.learning.flat_weights import FlatWeights, flattened
 from unetscope.learning.losses import guide_loss, segmentation_loss
-from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.patches import PatchSource
-from unetscope.learning.placement import release_devices
-from unetscope.learning.precision import autocast, choose_device, training_precision
 from unetscope.learning.train_options import TrainOptions
-from unetscope.learning.written_pass import WrittenPass, can_be_written
 from unetscope.network.unet import UNet
 
 _STEEPEST = 5.0  # longer gradients are shortened to this

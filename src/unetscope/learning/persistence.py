@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 import unetscope
+from unetscope.computing.memory import is_out_of_memory
+from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.claims import MODEL, Claim
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.features import Recipe
 from unetscope.learning.manifest import CHECK_PX, MAX_SEED, check_manifest
-from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.model_parts import check_fit, model_of
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.placement import settled
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.timm_backbone import PREFIX, TimmBackbone

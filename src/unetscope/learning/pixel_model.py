@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unetscope.computing.ready import Engine, asked_in, ready
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
@@ -280,3 +281,38 @@ def with_prior(chance: Tensor, prior: Sequence[float]) -> Tensor:
     weight = torch.tensor(prior, dtype=chance.dtype, device=chance.device)
     weighted = chance * weight.reshape(-1, *[1] * (chance.ndim - 1))
     return weighted / weighted.sum(dim=0, keepdim=True).clamp(min=1e-12)
+
+
+def made_ready(model: PixelModel, device: str, engine: Engine) -> PixelModel:
+    """``model`` with networks that answer as ``engine`` says.
+
+    On a GPU they stay on the CPU, where an answer goes on when the GPU's memory runs out, and
+    :func:`~unetscope.computing.ready.on_device` copies them as ``engine`` says.
+
+    Raises
+    ------
+    ModelError
+        If device and engine do not go together, or the engine is not there.
+    """
+    if device != "cpu" and engine.name == "openvino":
+        raise ModelError(f"OpenVINO works on the CPU here, not on {device!r}: use device cpu.")
+    if device.startswith("cuda"):
+        return in_precision(model, engine.precision)
+    if device != "cpu":
+        return model
+    network = model.network if model.network_speaks else None
+    return replace(
+        model,
+        backbone=ready(model.backbone, device, engine),
+        network=ready(network, device, engine) if network is not None else model.network,
+    )
+
+
+def in_precision(model: PixelModel, precision: str) -> PixelModel:
+    """``model`` with the same networks, whose copies on any device answer in ``precision``."""
+    network = model.network if model.network_speaks else None
+    return replace(
+        model,
+        backbone=asked_in(model.backbone, precision),
+        network=asked_in(network, precision) if network is not None else model.network,
+    )

@@ -12,6 +12,10 @@ from itertools import repeat
 import numpy as np
 from torch import Tensor
 
+from unetscope.computing.memory import is_out_of_memory
+from unetscope.computing.precision import choose_device, device_note
+from unetscope.computing.ready import release_devices
+from unetscope.computing.staging import in_memory, overlaps, staged
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import (
@@ -20,12 +24,8 @@ from unetscope.learning.feature_cache import (
     grid,
     read_window,
 )
-from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.pixel_model import PixelModel, as_seen
-from unetscope.learning.placement import release_devices
-from unetscope.learning.precision import choose_device, device_note
 from unetscope.learning.sources.source import tile_needs
-from unetscope.learning.staging import in_memory, overlaps, staged
 from unetscope.learning.tile_answer import TileAnswer, answer_tile
 from unetscope.learning.tiling import Box, Tile, tiles_touching
 from unetscope.network.cropping import relative

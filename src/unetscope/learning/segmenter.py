@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from unetscope.computing.precision import choose_device
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.classes import LabelClass
@@ -18,7 +19,6 @@ from unetscope.learning.finetune import TrainOptions, fine_tune
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.precision import choose_device
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.learning.samples import make_samples, plain
 from unetscope.network.catalogue import bundled_models

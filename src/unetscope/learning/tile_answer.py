@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from unetscope.computing.ready import on_device
+from unetscope.computing.staging import Fetched, fetched
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.feature_cache import FeatureCache, levels_of_window, read_window
 from unetscope.learning.features import Levels, scores
 from unetscope.learning.pixel_model import PixelModel, probabilities
-from unetscope.learning.placement import on_device
-from unetscope.learning.staging import Fetched, fetched
 from unetscope.learning.tiling import Tile
 from unetscope.network.cropping import Region, around, checked_core, cut, relative
 from unetscope.network.unet import UNet

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from unetscope.computing.memory import is_out_of_memory
+from unetscope.computing.ready import release_devices, settled
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
@@ -25,12 +27,10 @@ from unetscope.learning.events import (
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.held_out import HeldOut, Verdict
 from unetscope.learning.instant import fit_instant, labelled_rows, prepared
-from unetscope.learning.memory import is_out_of_memory
 from unetscope.learning.optimiser_steps import NO_MEMORY, OptimiserSteps
 from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.placement import release_devices, settled
 from unetscope.learning.ridge import solve_ridge
 from unetscope.learning.samples import Sample, check_samples
 from unetscope.learning.train_options import TrainOptions

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from unetscope.computing.ready import settled
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.features import Recipe
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel, tempered
-from unetscope.learning.placement import settled
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.learning.samples import Sample
 from unetscope.network.unet import UNet

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unetscope.computing.precision import autocast, training_precision
 from unetscope.learning.features import Levels, context_maps, feature_levels
-from unetscope.learning.precision import autocast, training_precision
 from unetscope.network.cropping import Region
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.episodes import Episode, EpisodeSource

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from unetscope.computing.staging import in_memory
 from unetscope.images.micrograph import Micrograph
-from unetscope.learning.staging import in_memory
 
 # Wider bands are not kept: their tiles read for themselves, as they would without any of this.
 MOST_BYTES = 96_000_000

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from unetscope.computing.memory import keep_freed_memory
+from unetscope.computing.precision import choose_device, device_note
+from unetscope.computing.ready import Engine
 from unetscope.errors import OutputError
 from unetscope.images.claims import Claim, Role
 from unetscope.images.files import write_micrograph
@@ -17,10 +20,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import grid
-from unetscope.learning.inference import Engine, made_ready
-from unetscope.learning.memory import keep_freed_memory
-from unetscope.learning.pixel_model import PixelModel, as_seen
-from unetscope.learning.precision import choose_device, device_note
+from unetscope.learning.pixel_model import PixelModel, as_seen, made_ready
 from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
 from unetscope.scaling.bands import Band, read_bands
 from unetscope.scaling.scratch import Scratch, scratch

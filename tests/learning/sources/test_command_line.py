@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from learning.small_scenes import blobs
 from learning.sources.hub import VIT, hub_file, keep_vit
-from unetscope.cli import app
+from unetscope.cli.app import app
 
 SPEC = f"timm:{VIT}"
 asked: list[str] = []  # repositories that were downloaded

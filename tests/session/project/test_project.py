@@ -22,7 +22,7 @@ from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Undecided
 from unetscope.learning.classes import LabelClass
-from unetscope.session import projects
+from unetscope.session.engine import projects
 from unetscope.session.project import contents, folder, images, label_files
 from unetscope.session.project.folder import Project, is_project
 from unetscope.session.project.images import Presence, image_files

@@ -14,14 +14,14 @@ from unetscope.learning.classes import LabelClass
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import start_model
 from unetscope.learning.samples import Sample
-from unetscope.session.jobs import EngineJobs
-from unetscope.session.project.folder import Project
-from unetscope.session.project_predicting import (
+from unetscope.session.engine.jobs import EngineJobs
+from unetscope.session.engine.project_predicting import (
     ImagePredicted,
     UpToDate,
     predicted_images,
 )
-from unetscope.session.projects import NotRead, OpenProject, scratch
+from unetscope.session.engine.projects import NotRead, OpenProject, scratch
+from unetscope.session.project.folder import Project
 from unetscope.session.values import EngineSettings
 
 CLASSES = (LabelClass(1, "dark", "#0072B2"), LabelClass(2, "bright", "#E69F00"))

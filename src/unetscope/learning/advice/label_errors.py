@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from unetscope.computing.precision import choose_device
 from unetscope.learning.advice.stroke_sums import StrokeSums
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.instant import LabelledRows, labelled_rows, prepared, recipe_gains
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.precision import choose_device
 from unetscope.learning.samples import Sample, check_samples
 from unetscope.learning.stroke_map import StrokeMap, stroke_map
 

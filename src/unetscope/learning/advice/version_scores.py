@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from unetscope.computing.precision import choose_device
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.block_split import beyond_guard
 from unetscope.learning.events import TileDone
@@ -19,7 +20,6 @@ from unetscope.learning.feature_cache import GRID_PX, FeatureCache, grid
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.metrics import mean_dice
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.precision import choose_device
 from unetscope.learning.prediction import PredictOptions, predict_tiles
 from unetscope.learning.samples import Sample
 from unetscope.learning.tiling import Box

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from unetscope.computing.ready import settled
 from unetscope.errors import ModelError
-from unetscope.learning.placement import settled
 from unetscope.learning.sources.bundled import UNetTaps
 from unetscope.learning.sources.classical import ClassicalFilters
 from unetscope.learning.sources.source import FeatureSource

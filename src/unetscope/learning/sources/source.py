@@ -16,9 +16,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from unetscope.computing.ready import on_device
 from unetscope.errors import ModelError
 from unetscope.learning.features import Levels
-from unetscope.learning.placement import on_device
 
 
 @dataclass(frozen=True, eq=False)

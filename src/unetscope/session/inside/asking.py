@@ -19,8 +19,8 @@ from unetscope.session.inside.window import (
 )
 
 if TYPE_CHECKING:
-    from unetscope.inspection.ablation_parts import Mode
-    from unetscope.inspection.attribution import Method
+    from unetscope.inspection.asking.ablation_parts import Mode
+    from unetscope.inspection.asking.attribution import Method
 
 
 def ask_without(
@@ -32,8 +32,8 @@ def ask_without(
     names: Sequence[str] = (),
 ) -> Iterator[Event]:
     """The mask with a skip connection, a channel or a kernel taken away."""
-    from unetscope.inspection.ablation import ablate
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.asking.ablation import ablate
+    from unetscope.inspection.writing.reproduction import Recipe
 
     yield Working("Asking without it")
     found = ablate(glass.net, cropped(glass), what, mode, labels=_told(glass, labels))
@@ -57,7 +57,7 @@ def ask_without(
 
 def ask_ranking(glass: Glass, layer: str, mode: Mode) -> Iterator[Event]:
     """Which channel of a layer the mask needs most: each is taken away in turn."""
-    from unetscope.inspection.ablation import ablation_ranking_steps
+    from unetscope.inspection.asking.ablation import ablation_ranking_steps
 
     ranking: Any = None
     for step in ablation_ranking_steps(glass.net, cropped(glass), layer, mode):
@@ -79,9 +79,9 @@ def ask_edited(
     """The mask and the map with one kernel replaced by hand; the network itself stays as it is."""
     import torch
 
-    from unetscope.inspection.editing import edited
-    from unetscope.inspection.maps import feature_maps
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.asking.editing import edited
+    from unetscope.inspection.showing.maps import feature_maps
+    from unetscope.inspection.writing.reproduction import Recipe
 
     yield Working("Running with the edited kernel")
     change = edited(glass.net, layer, kernel, out=out, inp=inp, keep_norm=keep_norm)
@@ -128,8 +128,8 @@ def ask_why(
     glass: Glass, target: int, region: Any, *, method: Method, layer: str | None, name: str
 ) -> Iterator[Event]:
     """What speaks for a class at a region: Seg-Grad-CAM, occlusion or gradients."""
-    from unetscope.inspection.attribution import attribution_steps
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.asking.attribution import attribution_steps
+    from unetscope.inspection.writing.reproduction import Recipe
 
     image = cropped(glass)
     for step in attribution_steps(glass.net, image, target, region, method=method, layer=layer):

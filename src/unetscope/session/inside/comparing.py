@@ -14,14 +14,14 @@ from unetscope.session.inside.looking import Event
 from unetscope.session.inside.window import cropped, in_image, in_input
 
 if TYPE_CHECKING:
-    from unetscope.inspection.health import Finding
+    from unetscope.inspection.asking.health import Finding
 
 
 def ask_classes(
     glass: Glass, labels: np.ndarray, layers: Sequence[str], classes: Sequence[LabelClass]
 ) -> Iterator[Event]:
     """Which channel fires on which painted class, as a table."""
-    from unetscope.inspection.dissection import dissect_steps
+    from unetscope.inspection.asking.dissection import dissect_steps
 
     names = {one.value: one.name for one in classes}
     painted = in_input(glass, labels)
@@ -54,8 +54,8 @@ def _stage(glass: Glass, layer: str) -> str:
 
 def ask_shift(glass: Glass, shifts: Sequence[int], *, layer: str | None = None) -> Iterator[Event]:
     """What changes when the image is moved by some pixels, and the answer is moved back."""
-    from unetscope.inspection.equivariance import equivariance
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.asking.equivariance import equivariance
+    from unetscope.inspection.writing.reproduction import Recipe
 
     image, found = cropped(glass), []
     for number, shift in enumerate(shifts):
@@ -111,7 +111,7 @@ def ask_health(
     classes: Sequence[LabelClass] = (),
 ) -> Iterator[Event]:
     """Dead channels, checkerboards, misregistered skips, and whether the field is large enough."""
-    from unetscope.inspection.health import health
+    from unetscope.inspection.asking.health import health
 
     yield Working("Checking its health")
     painted = in_input(glass, labels) if labels is not None else None
@@ -159,8 +159,8 @@ def ask_difference(
 
     ``nets``: (name, network) from the first to the last.
     """
-    from unetscope.inspection.comparison import compare
-    from unetscope.inspection.maps import feature_maps
+    from unetscope.inspection.asking.comparison import compare
+    from unetscope.inspection.showing.maps import feature_maps
 
     image = cropped(glass)
     stack, maps = [], None

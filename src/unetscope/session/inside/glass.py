@@ -20,10 +20,10 @@ from unetscope.session.requests import Target
 if TYPE_CHECKING:
     from torch import nn
 
-    from unetscope.inspection.diagram import Diagram
-    from unetscope.inspection.joins import SkipConnection
-    from unetscope.inspection.table import Architecture
-    from unetscope.inspection.trace import Trace
+    from unetscope.inspection.following.diagram import Diagram
+    from unetscope.inspection.following.joins import SkipConnection
+    from unetscope.inspection.following.table import Architecture
+    from unetscope.inspection.following.trace import Trace
 
 WHOLE_PX = 2**20  # up to here the whole image is looked at, whatever of it is on screen
 LARGEST_PX = 64 * 2**20  # of a plane or volume: 256 MiB a channel as float32
@@ -86,7 +86,7 @@ class Glass:
 
     def cell(self, layer: str, point: tuple[float, ...]) -> tuple[int, ...]:
         """The cell of ``layer`` whose centre is nearest to image pixel ``point``."""
-        from unetscope.inspection.maps import Placement
+        from unetscope.inspection.showing.maps import Placement
 
         _, reach = self.trace.spatial(layer)
         place = Placement.of(reach)
@@ -114,12 +114,12 @@ def open_glass(subject: Subject) -> Iterator[Glass]:
     """
     import torch
 
-    from unetscope.inspection.diagram import diagram
-    from unetscope.inspection.inputs import fitted_input
-    from unetscope.inspection.joins import skip_connections
-    from unetscope.inspection.snapshot import spatial_axes
-    from unetscope.inspection.table import architecture
-    from unetscope.inspection.trace import follow
+    from unetscope.inspection.following.diagram import diagram
+    from unetscope.inspection.following.inputs import fitted_input
+    from unetscope.inspection.following.joins import skip_connections
+    from unetscope.inspection.following.snapshot import spatial_axes
+    from unetscope.inspection.following.table import architecture
+    from unetscope.inspection.following.trace import follow
 
     net = subject.build()
     target = subject.target

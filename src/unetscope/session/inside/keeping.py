@@ -41,7 +41,7 @@ def write_view(kept: Kept, folder: Path) -> Iterator[Any]:
     OutputError
         If the folder cannot be written.
     """
-    from unetscope.inspection.export import export_view
+    from unetscope.inspection.writing.export import export_view
 
     shown = kept.shown
     if not shown.pictures:
@@ -65,7 +65,7 @@ def write_report(
     """Write the HTML report; yields progress and, at the end, a sentence."""
     from unetscope.images.claims import REPORT
     from unetscope.images.writing import replacing
-    from unetscope.inspection.report import report
+    from unetscope.inspection.writing.report import report
 
     yield Working("Writing the report")
     at = None
@@ -88,9 +88,9 @@ def write_report(
 
 
 def _view(kept: Kept, folder: Path) -> Any:
-    from unetscope.inspection.editing import Edit
-    from unetscope.inspection.export import ExportedView
-    from unetscope.inspection.fields import receptive_field
+    from unetscope.inspection.asking.editing import Edit
+    from unetscope.inspection.following.fields import receptive_field
+    from unetscope.inspection.writing.export import ExportedView
 
     glass, shown = kept.glass, kept.shown
     picture = shown.pictures[0]
@@ -157,7 +157,7 @@ def _with_edit(source: Any, edit: Any) -> Any:
 
 def _source(glass: Glass, folder: Path) -> Any:
     """Where the script finds the network; a model of the painting panel is saved beside it."""
-    from unetscope.inspection.reproduction import ModelSource
+    from unetscope.inspection.writing.reproduction import ModelSource
 
     subject = glass.subject
     kind, _, name = str(subject.key[0]).partition(":")

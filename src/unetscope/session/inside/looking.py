@@ -26,7 +26,7 @@ def show_maps(
     glass: Glass, layer: str, *, channel: int = 0, sheet: bool = False, own_contrast: bool = False
 ) -> Iterator[Event]:
     """The maps of a layer over what is on screen: a picture with a channel slider, or a sheet."""
-    from unetscope.inspection.maps import feature_maps
+    from unetscope.inspection.showing.maps import feature_maps
 
     yield Working(f"Maps of {layer}")
     found = feature_maps(glass.net, glass.image, [layer], region=glass.view, max_bytes=MOST_BYTES)[
@@ -63,7 +63,7 @@ def show_maps(
 
 def _map_sheet(layer: str, values: np.ndarray, *, own_contrast: bool) -> Picture:
     """All maps side by side, of volumes the middle planes."""
-    from unetscope.inspection.weights import contact_sheet
+    from unetscope.inspection.showing.weights import contact_sheet
 
     planes = values if values.ndim == 3 else values[:, values.shape[1] // 2]
     limits = map_limits(values)
@@ -90,7 +90,7 @@ def _drawn(values: np.ndarray) -> Drawn:
 
 def show_kernels(glass: Glass, layer: str, *, summed: bool = False) -> Iterator[Event]:
     """The kernels of a layer as a sheet beside the image: a row an output, a column an input."""
-    from unetscope.inspection.weights import kernels
+    from unetscope.inspection.showing.weights import kernels
 
     bank = kernels(glass.net, layer)
     outputs, inputs = bank.values.shape[:2]
@@ -115,7 +115,7 @@ def show_kernels(glass: Glass, layer: str, *, summed: bool = False) -> Iterator[
     plot = Plot(
         {"weights": ((edges[:-1] + edges[1:]) / 2, counts.astype(float))}, "weight", "count"
     )
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.writing.reproduction import Recipe
 
     yield Shown(
         "Kernels",
@@ -132,7 +132,7 @@ def show_kernels(glass: Glass, layer: str, *, summed: bool = False) -> Iterator[
 
 def prepare_microscope(glass: Glass, layer: str) -> Iterator[Event]:
     """What the arithmetic under the cursor needs, taken once."""
-    from unetscope.inspection.microscope import microscope
+    from unetscope.inspection.showing.microscope import microscope
 
     yield Working(f"Reading {layer}")
     yield microscope(glass.net, glass.image, layer, region=glass.view)
@@ -142,8 +142,8 @@ def show_effective(
     glass: Glass, layer: str, point: tuple[float, ...], *, inputs: int = 32
 ) -> Iterator[Event]:
     """The measured part of the receptive field around a point, growing as inputs are averaged."""
-    from unetscope.inspection.effective import effective_receptive_field_steps
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.asking.effective import effective_receptive_field_steps
+    from unetscope.inspection.writing.reproduction import Recipe
 
     cell = glass.cell(layer, point)
     steps = effective_receptive_field_steps(
@@ -190,9 +190,9 @@ def effective_shown(glass: Glass, field: Any) -> Shown:
 
 def show_colours(glass: Glass, layer: str) -> Iterator[Event]:
     """The three strongest directions of a layer's maps as red, green and blue."""
-    from unetscope.inspection.maps import feature_maps
-    from unetscope.inspection.projection import pca_rgb
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.showing.maps import feature_maps
+    from unetscope.inspection.showing.projection import pca_rgb
+    from unetscope.inspection.writing.reproduction import Recipe
 
     yield Working(f"Colours of {layer}")
     found = feature_maps(glass.net, glass.image, [layer], region=glass.view, max_bytes=MOST_BYTES)[
@@ -225,8 +225,8 @@ def show_colours(glass: Glass, layer: str) -> Iterator[Event]:
 
 def show_favourite(glass: Glass, layer: str, channel: int) -> Iterator[Event]:
     """The input that makes a channel fire most (activation maximisation), growing."""
-    from unetscope.inspection.maximisation import maximise_steps
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.asking.maximisation import maximise_steps
+    from unetscope.inspection.writing.reproduction import Recipe
 
     for step in maximise_steps(glass.net, layer, channel, steps=STEPS, seed=0):
         yield Working(f"What {layer} #{channel} likes", step.done, step.total)
@@ -263,7 +263,7 @@ def show_favourite(glass: Glass, layer: str, channel: int) -> Iterator[Event]:
 
 
 def _maps_recipe(glass: Glass, layer: str) -> Any:
-    from unetscope.inspection.reproduction import Recipe
+    from unetscope.inspection.writing.reproduction import Recipe
 
     arguments = {"layers": [layer], "region": glass.view}
     return Recipe("feature_maps", arguments, (layer, ".values"))

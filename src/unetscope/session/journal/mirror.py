@@ -25,7 +25,7 @@ def blank_array(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
     """Zeros of which only those parts take memory that are written to, however large the array is.
 
     ``numpy.zeros`` promises no such thing: memory that was used before is filled with zeros, and
-    torch has the process keep such memory (:func:`unetscope.learning.memory.keep_freed_memory`).
+    torch has the process keep such memory (:func:`unetscope.computing.memory.keep_freed_memory`).
     """
     shape = tuple(int(n) for n in shape)
     size = math.prod(shape) * np.dtype(dtype).itemsize

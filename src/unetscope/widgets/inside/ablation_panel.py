@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QFlowLayout
 
-from unetscope.widgets.looks import NarrowCombo, Tints, line_px, quiet
+from unetscope.widgets.kit.looks import NarrowCombo, Tints, line_px, quiet
 
 SKIP, CHANNEL, KERNEL = "skip", "channel", "kernel"
 MODES = {

@@ -11,7 +11,7 @@ from superqt import QFlowLayout
 from unetscope.session.inside.answers import Pick, Shown
 from unetscope.widgets.inside.result_panel import ResultPanel
 from unetscope.widgets.inside.result_plots import LINE, POINTS, Series
-from unetscope.widgets.looks import Tints, small_button
+from unetscope.widgets.kit.looks import Tints, small_button
 
 KINDS = {
     "exact": "Exact: it follows from the layers alone.",

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from unetscope.widgets.inside.number_grid import Grid, grey_grid, number, signed_grid
 
 if TYPE_CHECKING:
-    from unetscope.inspection.aftermath import Pooled
-    from unetscope.inspection.convolving import Convolution
-    from unetscope.inspection.pointwise import Pointwise
-    from unetscope.inspection.pooling import Pooling
+    from unetscope.inspection.showing.aftermath import Pooled
+    from unetscope.inspection.showing.convolving import Convolution
+    from unetscope.inspection.showing.pointwise import Pointwise
+    from unetscope.inspection.showing.pooling import Pooling
 
 _NAMES = {
     "relu": "ReLU",

@@ -19,7 +19,7 @@ from unetscope.widgets.inside.ablation_panel import AblationPanel
 from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.kernel_editor import KernelEditor
 from unetscope.widgets.inside.why_panel import WhyPanel
-from unetscope.widgets.looks import NarrowCombo, Tints, small_button
+from unetscope.widgets.kit.looks import NarrowCombo, Tints, small_button
 
 
 class AskPanel(QWidget):
@@ -157,7 +157,7 @@ class _ClassesRow(QWidget):
 
 def _words(skip: Any, skips: Sequence[Any]) -> str:
     """ "enc1 → dec1"; with what it is joined with where one source goes to one place twice."""
-    from unetscope.inspection.stage_groups import base_name
+    from unetscope.inspection.following.stage_groups import base_name
 
     place = base_name(skip.name)
     alike = [s for s in skips if s.source == skip.source and base_name(s.name) == place]
@@ -168,13 +168,13 @@ def _words(skip: Any, skips: Sequence[Any]) -> str:
 
 
 def _preset(name: str, shape: tuple[int, ...]) -> Any:
-    from unetscope.inspection.editing import preset
+    from unetscope.inspection.asking.editing import preset
 
     return preset(name, shape)
 
 
 def _kernels(glass: Any, layer: str) -> Any:
-    from unetscope.inspection.weights import kernels
+    from unetscope.inspection.showing.weights import kernels
 
     return kernels(glass.net, layer).values
 

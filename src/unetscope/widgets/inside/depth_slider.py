@@ -11,7 +11,7 @@ from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
 from unetscope.widgets.inside.layer_card import wrapping
-from unetscope.widgets.looks import Tints, line_px, quiet, small_button
+from unetscope.widgets.kit.looks import Tints, line_px, quiet, small_button
 
 STEP_MS = 700  # long enough to see the box grow, short enough for a walk of 30 layers
 _ARROW = " → "

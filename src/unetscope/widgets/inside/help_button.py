@@ -9,7 +9,7 @@ from qtpy.QtGui import QGuiApplication, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from unetscope.widgets.inside.help_texts import HELP, Help
-from unetscope.widgets.looks import LARGE_PX, Tints, line_px
+from unetscope.widgets.kit.looks import LARGE_PX, Tints, line_px
 
 _WIDE_LINES = 21  # width of the popup in line heights
 _MOST_PX = 420

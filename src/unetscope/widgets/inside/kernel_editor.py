@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from superqt import QFlowLayout
 
 from unetscope.widgets.inside.kernel_grid import KernelGrid
-from unetscope.widgets.looks import NarrowCombo, Tints, line_px, quiet, small_button
+from unetscope.widgets.kit.looks import NarrowCombo, Tints, line_px, quiet, small_button
 
 PRESETS = {
     "sobel_x": "Sobel x",

@@ -12,7 +12,7 @@ from qtpy.QtGui import QColor, QPainter, QPen, QRegularExpressionValidator
 from qtpy.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
 from unetscope.widgets.inside.number_grid import Grid, number, paint_grid, signed_grid
-from unetscope.widgets.looks import Tints, line_px
+from unetscope.widgets.kit.looks import Tints, line_px
 
 _STEPS = 20  # of the wheel from 0 to the largest value
 _FRAME_PX = 3

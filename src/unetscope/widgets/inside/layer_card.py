@@ -11,12 +11,12 @@ from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 from superqt.utils import QFlowLayout
 
 from unetscope.images.units import lengths_in_words
-from unetscope.widgets.looks import Tints, quiet
+from unetscope.widgets.kit.looks import Tints, quiet
 
 if TYPE_CHECKING:
-    from unetscope.inspection.joins import SkipConnection
-    from unetscope.inspection.reach import GridMismatch
-    from unetscope.inspection.table import LayerRow
+    from unetscope.inspection.following.joins import SkipConnection
+    from unetscope.inspection.following.reach import GridMismatch
+    from unetscope.inspection.following.table import LayerRow
 
 MEANING = {
     "exact": "Exact: follows from the layers alone.",
@@ -157,7 +157,7 @@ def _skip_texts(
     row: LayerRow, mismatches: Sequence[GridMismatch], skips: Sequence[SkipConnection]
 ) -> tuple[str, ...]:
     """What the badge says, from the longest to the shortest; nothing where nothing is joined."""
-    from unetscope.inspection.stage_groups import base_name
+    from unetscope.inspection.following.stage_groups import base_name
 
     layer = base_name(row.name)
     joins = [*(found.where for found in mismatches), *(base_name(skip.name) for skip in skips)]

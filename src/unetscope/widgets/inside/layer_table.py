@@ -18,11 +18,11 @@ from qtpy.QtWidgets import (
 )
 
 from unetscope.widgets.inside.layer_card import shape_text, stride_text
-from unetscope.widgets.looks import line_px, quiet
+from unetscope.widgets.kit.looks import line_px, quiet
 
 if TYPE_CHECKING:
-    from unetscope.inspection.diagram import Diagram, Stage
-    from unetscope.inspection.table import Architecture, LayerRow
+    from unetscope.inspection.following.diagram import Diagram, Stage
+    from unetscope.inspection.following.table import Architecture, LayerRow
 
 LAYER, OUTPUT, PARAMETERS, MACS, FIELD, STRIDE, KIND = range(7)
 _HEADS = ("Layer", "Output", "Parameters", "MACs", "Field", "Stride", "Kind")

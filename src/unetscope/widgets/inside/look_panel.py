@@ -12,7 +12,7 @@ from unetscope.errors import ModelError
 from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.microscope_panel import MicroscopePanel
 from unetscope.widgets.inside.strongest_panel import StrongestPanel
-from unetscope.widgets.looks import Tints, quiet, small_button
+from unetscope.widgets.kit.looks import Tints, quiet, small_button
 
 
 class LookPanel(QWidget):

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 
 from unetscope.widgets.inside.arithmetic import Strip, agreement, drawing, heading, sum_line
 from unetscope.widgets.inside.number_grid import number, paint_grid
-from unetscope.widgets.looks import Tints, line_px, quiet, small_button
+from unetscope.widgets.kit.looks import Tints, line_px, quiet, small_button
 
 FEW, MANY = 3, 16
 _SIGN_LINES = 1.0  # the room for × and =, in line heights

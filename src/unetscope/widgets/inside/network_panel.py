@@ -10,7 +10,7 @@ from unetscope.widgets.inside.depth_slider import DepthSlider
 from unetscope.widgets.inside.layer_card import LayerCard
 from unetscope.widgets.inside.layer_table import LayerTable
 from unetscope.widgets.inside.u_drawing import UDrawing
-from unetscope.widgets.looks import Tints
+from unetscope.widgets.kit.looks import Tints
 
 
 class NetworkPanel(QWidget):

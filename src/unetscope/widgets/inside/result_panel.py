@@ -23,7 +23,7 @@ from unetscope.widgets.inside.result_table import (
     as_row,
 )
 from unetscope.widgets.inside.result_view import ResultTable
-from unetscope.widgets.looks import Tints, quiet, small_button
+from unetscope.widgets.kit.looks import Tints, quiet, small_button
 
 
 class ResultPanel(QWidget):

@@ -12,7 +12,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from unetscope.learning.classes import PALETTE
-from unetscope.widgets.looks import Tints, line_px, quiet
+from unetscope.widgets.kit.looks import Tints, line_px, quiet
 
 LINE, POINTS, BARS = "line", "points", "bars"
 _LEAST_CONTRAST = 2.0  # of a line with the ground; fainter colours of the classes are left out

@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from unetscope.widgets.looks import line_px
+from unetscope.widgets.kit.looks import line_px
 
 ROWS_HIGH = 9
 _NARROW_LINES = 4.5  # columns of words are not made narrower than so many line heights

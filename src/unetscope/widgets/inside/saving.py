@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from unetscope.errors import ImageError
 from unetscope.session.inside.keeping import Kept, write_report, write_view
-from unetscope.widgets.folders import file_of, start_folder, used_folder
-from unetscope.widgets.job_runner import JobEnded, Lane
+from unetscope.workbench.folders import file_of, start_folder, used_folder
+from unetscope.workbench.job_runner import JobEnded, Lane
 
 
 class Saving(QObject):

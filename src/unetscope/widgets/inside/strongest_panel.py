@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from unetscope.widgets.looks import Tints, line_px
+from unetscope.widgets.kit.looks import Tints, line_px
 
 ROWS = 5
 _ROW_LINES = 1.3

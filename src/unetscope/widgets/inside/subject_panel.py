@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from unetscope.session.inside.guidance import inside_line
-from unetscope.widgets.looks import NarrowCombo, Tints, small_button
+from unetscope.widgets.kit.looks import NarrowCombo, Tints, small_button
 
 
 class SubjectPanel(QWidget):

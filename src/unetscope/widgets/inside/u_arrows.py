@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QPointF, QRectF
 
 if TYPE_CHECKING:
-    from unetscope.inspection.diagram import Link, Stage
+    from unetscope.inspection.following.diagram import Link, Stage
 
 TOP = 0.8  # lines above, for arrows over the boxes
 

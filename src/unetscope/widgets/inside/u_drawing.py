@@ -10,10 +10,10 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from unetscope.widgets.inside.u_arrows import Arrow, arrow_head
 from unetscope.widgets.inside.u_layout import Box, Layout, laid_out, neighbour
-from unetscope.widgets.looks import Tints, line_px
+from unetscope.widgets.kit.looks import Tints, line_px
 
 if TYPE_CHECKING:
-    from unetscope.inspection.diagram import Diagram, Stage
+    from unetscope.inspection.following.diagram import Diagram, Stage
 
 _HINT = "In a box: channels. Below it: receptive field in px."
 _SHARED = "Dashed: the same weights once more."
@@ -32,7 +32,7 @@ _SMALL = 0.85  # of the names' font: what is good to know
 
 
 class UDrawing(QWidget):
-    """Draws a :class:`~unetscope.inspection.diagram.Diagram`; ``chosen(stage name)``.
+    """Draws a :class:`~unetscope.inspection.following.diagram.Diagram`; ``chosen(stage name)``.
 
     A click or an arrow key chooses a stage; the height follows the levels.
     """

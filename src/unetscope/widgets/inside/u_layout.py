@@ -17,7 +17,7 @@ from qtpy.QtCore import QRectF
 from unetscope.widgets.inside.u_arrows import TOP, Arrow, arrow, elbow, goes_over, row_numbers
 
 if TYPE_CHECKING:
-    from unetscope.inspection.diagram import Diagram, Stage
+    from unetscope.inspection.following.diagram import Diagram, Stage
 
 SMALLEST_FONT = 0.7  # of the window's; below that names end in "…"
 _HIGHEST, _LOWEST = 3.0, 2.4  # heights in lines of text: largest and smallest map

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from unetscope.widgets.looks import NarrowCombo
+from unetscope.widgets.kit.looks import NarrowCombo
 
 METHODS = (
     ("seg_grad_cam", "Seg-Grad-CAM", "Which maps of the chosen layer speak for the class."),

@@ -1,0 +1,1 @@
+"""How networks are computed: precision, memory, copies on devices, graphs, fused passes."""

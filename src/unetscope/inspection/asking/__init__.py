@@ -1,0 +1,1 @@
+"""Questions about a network: what changes if, what matters, how it fares."""

@@ -1,0 +1,1 @@
+"""What a network holds and gives: maps, kernels, the arithmetic of one cell."""

@@ -1,0 +1,1 @@
+"""Results as files: views, pictures, reports, the script that makes them again."""

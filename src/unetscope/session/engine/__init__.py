@@ -1,0 +1,1 @@
+"""Jobs: what a request of the window makes the engine do."""

@@ -1,0 +1,737 @@
+"""The one place where napari layers become micrographs and samples.
+
+Its counterpart :mod:`.result_layers` turns results into layers. Layers are told apart by
+their ``unique_id``, which survives renaming and does not mind the proxies plugins get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from psygnal import Signal
+
+from unetscope.errors import ImageError
+from unetscope.images.as_shown import as_sentence
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers
+from unetscope.learning.classes import LabelClass
+from unetscope.learning.samples import Sample, first_channel
+from unetscope.session.axes import reading_note
+from unetscope.session.layers.adoption import paintable_labels
+from unetscope.session.layers.big_labels import blank_labels
+from unetscope.session.layers.colouring import colour_layer
+from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.findings import Findings
+from unetscope.session.layers.following import Following
+from unetscope.session.layers.layer_facts import (
+    NOTES,
+    ROLE,
+    brush_size_px,
+    layer_axes,
+    layer_key,
+    note_of,
+    role_of,
+    sign,
+    spatial_axes,
+)
+from unetscope.session.layers.pixels_seen import SeenPixels
+from unetscope.session.layers.placement import pixel_size, placement, to_pixel, world_units
+from unetscope.session.layers.screen import box_on_screen
+from unetscope.session.layers.snapshots import Snapshots
+from unetscope.session.layers.squeezing import squeezed
+from unetscope.session.values import ImageSummary
+
+Box = tuple[slice, slice]
+Reading = tuple[str, str, tuple[int, ...]]  # image key, axes, shape of the labels
+_ORPHAN = " (its image was removed)"
+_PAINTING = "drag to paint, hold <space> to move the image"
+_ON_IMAGE = ("strokes", "result", "hint")  # roles of layers over the spatial axes of an image
+
+
+class OpenLayers:
+    """The images of a viewer and the strokes painted on them.
+
+    Signals: ``images_changed`` (added, removed, renamed, read differently), ``activated`` (key of
+    the image the active layer belongs to), ``painted`` (key of an image whose strokes may have
+    changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider),
+    ``panned`` (camera), ``strokes_made`` (a layer to paint on was made or adopted), ``told`` (what
+    a person should know of what was done to a layer), ``pixels_changed`` (key of an image that got
+    other pixels, anew or in place).
+    """
+
+    images_changed = Signal()
+    activated = Signal(str)
+    painted = Signal(str)
+    class_picked = Signal(int)
+    moved = Signal()
+    panned = Signal()
+    strokes_made = Signal(object)
+    told = Signal(str)
+    pixels_changed = Signal(str)
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+        self._axes: dict[str, str] = {}  # image key -> reading the user chose
+        self._micrographs: dict[str, Micrograph] = {}
+        self._findings: dict[str, Findings] = {}  # image key -> what was found out about it
+        self._greys: dict[str, Micrograph] = {}  # image key -> grey image that looks like colour
+        self._serials: dict[str, int] = {}  # image key -> grows when its pixels or reading change
+        self._grey_model = False  # whether the model answers grey images
+        self._strokes: dict[str, str] = {}  # image key -> key of its strokes layer
+        self._parked: dict[Reading, str] = {}  # strokes layers of readings that are not shown
+        self._known: dict[str, Reading] = {}  # image key -> reading as it was looked at last
+        self._snapshots = Snapshots()  # image key -> strokes as last read
+        self._owned: dict[str, Connections] = {}  # layer key -> its connections
+        self._holding = False  # whether a result layer is being added
+        self._seen = SeenPixels()
+        self._connections = Connections()
+        layers = viewer.layers
+        self._connections.connect(layers.events.inserted, self._layers_changed)
+        self._connections.connect(layers.events.removed, self._layers_changed)
+        self._connections.connect(layers.selection.events.active, self._active_changed)
+        self._connections.connect(viewer.dims.events.current_step, self._slider_moved)
+        for emitter in (viewer.dims.events.ndisplay, viewer.dims.events.order):
+            self._connections.connect(emitter, self._slider_moved)
+        camera = viewer.scene.camera
+        for emitter in (camera.events.center, camera.events.zoom):
+            self._connections.connect(emitter, self._camera_moved)
+        self._following = Following(viewer, self._place_of)
+        self._take_up_left_behind()
+        self._layers_changed()
+
+    def close(self) -> None:
+        """Let go of the viewer and of every layer."""
+        self._connections.close()
+        self._following.close()
+        for owned in self._owned.values():
+            owned.close()
+        self._owned.clear()
+
+    @contextmanager
+    def same_active(self) -> Iterator[None]:
+        """Give the active layer (and the brush) back after a result layer was added."""
+        active = self.viewer.layers.selection.active
+        before, self._holding = self._holding, True
+        try:
+            yield
+            if active is not None and active in self.viewer.layers:
+                self.viewer.layers.selection.active = active
+        finally:
+            self._holding = before
+
+    @property
+    def holding(self) -> bool:
+        """Whether layers are being added or removed by us: no choice of a person's."""
+        return self._holding
+
+    # ---- images
+
+    def summaries(self) -> tuple[ImageSummary, ...]:
+        """The images that can be learned from, in the order of the layer list."""
+        return tuple(filter(None, (self._summary(layer) for layer in self._images())))
+
+    def layer(self, key: str) -> Any:
+        """The layer with this key, or None where it is gone."""
+        return next((found for found in self.viewer.layers if layer_key(found) == key), None)
+
+    def micrograph(self, key: str) -> Micrograph:
+        """The pixels of an image, lazily; the same object until image or reading change."""
+        if key not in self._micrographs:
+            layer = self.layer(key)
+            if layer is None:
+                raise ImageError("this image was closed; pick another one.")
+            axes = self._reading(layer)
+            stored = squeezed(layer.data[0] if layer.multiscale else layer.data, axes)
+            size, unit = pixel_size(layer, spatial_axes(axes))
+            known = axes.replace("1", "")
+            notes = tuple(note_of(layer).get(NOTES, ()))
+            self._micrographs[key] = Micrograph(stored, known, size, unit, layer.name, notes)
+        return self._micrographs[key]
+
+    def learned_as(self, key: str) -> Micrograph:
+        """An image as it is learned from and answered.
+
+        A colour image whose channels are all equal is a grey one beside grey images, and for a
+        model that knows grey ones, as it is for a script.
+        """
+        image = self.micrograph(key)
+        findings = self._findings.get(key)
+        if findings is None or not findings.grey or not image.is_rgb:
+            return image
+        if not (self._grey_model or self._has_grey_images()):
+            return image
+        if key not in self._greys:
+            self._greys[key] = first_channel(image)
+        return self._greys[key]
+
+    def answer_grey(self, *, on: bool) -> None:
+        """The model that answers knows grey images (one channel), or others."""
+        if on != self._grey_model:
+            self._grey_model = on
+            if any(found.grey for found in self._findings.values()):
+                self.images_changed.emit()
+
+    # ---- what is found out about them
+
+    def findings(self, key: str) -> Findings | None:
+        """What was found out about the present pixels of an image; None where nobody looked."""
+        return self._findings.get(key)
+
+    def serial(self, key: str) -> int:
+        """A number that grows when an image gets other pixels or another reading."""
+        return self._serials.get(key, 0)
+
+    def take_findings(self, key: str, findings: Findings, serial: int) -> bool:
+        """Take up what was found out about an image; False where it has changed meanwhile."""
+        if self.layer(key) is None or serial != self.serial(key):
+            return False
+        self._findings[key] = findings
+        if findings.is_worth_telling:
+            self.images_changed.emit()
+        return True
+
+    def notes(self, key: str) -> tuple[str, ...]:
+        """What a person should know of an image and its file, as sentences."""
+        findings = self._findings.get(key)
+        told = [as_sentence(note) for note in self.learned_as(key).notes]
+        return tuple(dict.fromkeys((*told, *(findings.notes if findings else ()))))
+
+    def reading(self, key: str) -> str:
+        """How the axes of an image's layer are read, one letter each; "1" for one left out."""
+        layer = self.layer(key)
+        if layer is None:
+            raise ImageError("this image was closed; pick another one.")
+        return self._reading(layer)
+
+    def unreadable(self) -> tuple[str, ...]:
+        """The image layers that nothing can be painted on, each with the reason."""
+        told = []
+        for layer in self._images():
+            try:
+                self.micrograph(layer_key(layer))
+            except ImageError as error:
+                told.append(f"{layer.name} cannot be read: {error}")
+        return tuple(told)
+
+    def read_as(self, key: str, axes: str) -> None:
+        """Read an image's axes as the user says (z-stack or channels).
+
+        Each reading has strokes of its own: those of the other one are hidden, and come back with
+        it.
+
+        Raises
+        ------
+        ImageError
+            If the reading is fixed (:meth:`fixed_reading`).
+        """
+        if self.fixed_reading(key):
+            raise ImageError(self.fixed_reading(key))
+        layer = self.layer(key)
+        if layer is None or axes == self._reading(layer):
+            return
+        if axes == "yxc" and not layer.rgb:
+            self._channels_first(layer)
+            return
+        self._axes[key] = axes
+        self._forget_findings(key)
+        self._follow_reading(layer)
+        self.images_changed.emit()
+
+    def _channels_first(self, layer: Any) -> None:
+        """Move the last axis of a layer to the front, where napari has a slider for it."""
+        order = [2, 0, 1]
+        scale, translate = (np.asarray(v)[order] for v in (layer.scale, layer.translate))
+        units = tuple(layer.units[i] for i in order)
+        layer.data = np.moveaxis(layer.data, -1, 0)
+        layer.scale, layer.translate, layer.units = scale, translate, units
+        layer.axis_labels = ("c", "y", "x")
+        self.told.emit(f"The channels of {layer.name} were moved to the front.")
+
+    def fixed_reading(self, key: str) -> str:
+        """Why an image cannot be read in another way; "" where it can."""
+        return ""
+
+    def _follow_reading(self, layer: Any) -> None:
+        """Pixels or reading of an image have changed: strokes of another shape or reading go."""
+        key = layer_key(layer)
+        before = self._known.get(key)
+        self._forget_pixels(key)
+        if self._axes.get(key) not in (None, *_choices(layer)):
+            del self._axes[key]
+        now = self._look(layer)
+        if before is None or before == now:
+            return
+        self._park(before)
+        if now is not None:
+            self._unpark(now)
+        self._snapshots.drop(key)
+        self.painted.emit(key)
+
+    def _look(self, layer: Any) -> Reading | None:
+        """The reading of an image as it is now, which is remembered; None where it has none."""
+        key = layer_key(layer)
+        try:
+            image = self.micrograph(key)
+        except ImageError:
+            self._known.pop(key, None)
+            return None
+        self._known[key] = key, self._reading(layer), image.spatial_shape
+        return self._known[key]
+
+    def _park(self, reading: Reading) -> None:
+        """Put the strokes of a reading out of sight."""
+        own = self._strokes.pop(reading[0], "")
+        strokes = self.layer(own)
+        if own in self._owned:
+            self._owned.pop(own).close()
+        if strokes is not None:
+            self._parked[reading] = own
+            strokes.visible = False
+
+    def _unpark(self, reading: Reading) -> None:
+        """Take the strokes of a reading up again, where it had some."""
+        strokes = self.layer(self._parked.pop(reading, ""))
+        if strokes is not None and tuple(strokes.data.shape) == reading[2]:
+            self._strokes[reading[0]] = layer_key(strokes)
+            self._connect_strokes(strokes)
+            strokes.visible = True
+
+    def activate(self, key: str) -> None:
+        """Make an image the active layer, and show it."""
+        layer = self.layer(key)
+        if layer is not None:
+            layer.visible = True
+            self.viewer.layers.selection.active = layer
+
+    def active_image(self) -> str | None:
+        """The key of the image that the active layer is, or belongs to."""
+        return self._image_of(self.viewer.layers.selection.active)
+
+    def visible(self, key: str) -> tuple[int, Box | None]:
+        """The z plane on screen and its visible (y, x) region; None: all of it."""
+        layer = self.layer(key)
+        if layer is None:
+            return 0, None
+        spatial = spatial_axes(self._reading(layer))
+        shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+        z = 0
+        if len(spatial) == 3:
+            at = to_pixel(self.viewer, layer, self.viewer.dims.point)[spatial[0]]
+            z = int(np.clip(round(float(at)), 0, shape[spatial[0]] - 1))
+        return z, box_on_screen(self.viewer, layer, spatial[-2:], [shape[i] for i in spatial[-2:]])
+
+    def shows_several_planes(self, key: str) -> bool:
+        """Whether planes of a stack are on screen together: in 3-D, rolled, or cut at an angle."""
+        layer = self.layer(key)
+        spatial = [] if layer is None else spatial_axes(self._reading(layer))
+        if len(spatial) < 3:
+            return False
+        dims = self.viewer.dims
+        shown = [axis - (dims.ndim - layer.ndim) for axis in dims.displayed]
+        steps = np.asarray(layer._data_to_world.affine_matrix)[:-1, :-1]
+        along_z = steps[[axis for axis in shown if axis >= 0], spatial[0]]
+        return bool((np.abs(along_z) > 1e-9 * np.abs(steps).max()).any())
+
+    def place_over(self, key: str) -> dict[str, Any]:
+        """Where a layer over the spatial axes of an image lies (:func:`placement`).
+
+        It is told in the unit of the world, in which alone napari's brush hits the right pixel.
+        """
+        layer = self.layer(key)
+        own = [one for one in self.viewer.layers if role_of(one) or self._is_strokes(one)]
+        world = world_units(self.viewer, without=own)
+        return placement(layer, spatial_axes(self._reading(layer)), world)
+
+    def camera_view(self) -> Any:
+        """Where the camera is and which plane is on screen, for :meth:`show_view`."""
+        camera = self.viewer.scene.camera
+        return tuple(camera.center), float(camera.zoom), tuple(self.viewer.dims.point)
+
+    def show_view(self, view: Any) -> None:
+        """Bring the camera back to where it was."""
+        center, zoom, point = view
+        if len(point) == self.viewer.dims.ndim:
+            self.viewer.dims.point = point
+        self.viewer.scene.camera.center, self.viewer.scene.camera.zoom = center, zoom
+
+    # ---- strokes
+
+    def strokes_layer(self, key: str) -> Any:
+        """The layer that is painted on for an image, or None."""
+        return self.layer(self._strokes.get(key, ""))
+
+    def paint_with(self, key: str, value: int, classes: Sequence[LabelClass]) -> Any:
+        """Make painting on the image ``key`` with class ``value`` the next thing the mouse does."""
+        layer = self.strokes_layer(key) or self._new_strokes(key, classes)
+        if not (layer.visible and layer.editable):
+            layer.visible = layer.editable = True
+            self.told.emit(f"{layer.name} was hidden or locked; it can be seen and painted on now.")
+        self.viewer.layers.selection.active = layer
+        layer.selected_label = value
+        layer.mode = "paint"
+        return layer
+
+    def adopt(
+        self,
+        key: str,
+        labels_key: str,
+        classes: Sequence[LabelClass] = (),
+        answers: Answers | None = None,
+    ) -> None:
+        """Paint on (and learn from) a labels layer that is already there.
+
+        Labels that cannot be written, or are a person's file, are copied into memory first, which
+        ``told`` says.
+
+        Raises
+        ------
+        Undecided
+            If the numbers may be objects as well as classes, and ``answers`` does not say.
+        ImageError
+            If the labels do not fit the image.
+        """
+        image, labels = self.micrograph(key), self.layer(labels_key)
+        if labels is None or tuple(labels.data.shape) != image.spatial_shape:
+            shape = None if labels is None else tuple(labels.data.shape)
+            raise ImageError(
+                f"labels of shape {shape} do not fit {image.name!r} {image.spatial_shape}; "
+                "choose a labels layer of the image's size."
+            )
+        paintable = paintable_labels(labels.data, str(labels.name), classes, answers)
+        if paintable.anew:
+            self._new_strokes(key, classes, paintable.data)
+            labels.visible = False
+        else:
+            if paintable.data is not labels.data:
+                labels.data = paintable.data
+            self._own_strokes(key, labels)
+        if paintable.note:
+            self.told.emit(paintable.note)
+
+    def adoptable(self, key: str) -> list[tuple[str, str]]:
+        """(key, name) of the labels layers that fit an image."""
+        shape = self.micrograph(key).spatial_shape
+        return [
+            (layer_key(layer), str(layer.name))
+            for layer in self.viewer.layers
+            if isinstance(layer, Labels)
+            and role_of(layer) != "result"
+            and layer_key(layer) not in self._parked.values()
+            and not layer.multiscale
+            and tuple(layer.data.shape) == shape
+        ]
+
+    def colour(self, classes: Sequence[LabelClass]) -> None:
+        """Give every strokes layer the colours of the classes."""
+        for key in self._strokes:
+            layer = self.strokes_layer(key)
+            if layer is not None:
+                colour_layer(layer, classes)
+
+    def erase_class(self, value: int) -> None:
+        """Remove the strokes of one class on every image, as one undoable step each."""
+        for key in self._strokes:
+            layer = self.strokes_layer(key)
+            if layer is not None:
+                with layer.block_history():
+                    layer.data_setitem(np.nonzero(np.asarray(layer.data) == value), 0)
+
+    def read_strokes(self, key: str) -> bool:
+        """Copy the strokes of an image if they changed since the last copy; say whether."""
+        layer = self.strokes_layer(key)
+        return self._snapshots.drop(key) if layer is None else self._snapshots.take(key, layer.data)
+
+    def painted_labels(self, key: str) -> np.ndarray | None:
+        """A copy of the labels painted on an image, in this panel or another; None without any."""
+        layer = self.strokes_layer(key)
+        if layer is None:
+            layer = next((one for one in self.viewer.layers if self._painted_on(one, key)), None)
+        if layer is None:
+            return None
+        labels = np.array(layer.data)
+        return labels if labels.any() else None
+
+    def samples(self, channels: int) -> list[Sample]:
+        """Every image of ``channels`` channels that has strokes, with the strokes as last read."""
+        return [
+            Sample(self.learned_as(key), labels, key)
+            for key, labels in self._snapshots.items()
+            if self.layer(key) is not None
+            and self.learned_as(key).channels == channels
+            and labels.any()
+        ]
+
+    def painted_pixels(self, channels: int) -> Mapping[int, int]:
+        """Class value -> labelled pixels over :meth:`samples`."""
+        return self._snapshots.painted_pixels(
+            key
+            for key in self._snapshots
+            if self.layer(key) is not None and self.learned_as(key).channels == channels
+        )
+
+    # ---- inside
+
+    def _images(self) -> Iterator[Any]:
+        for layer in self.viewer.layers:
+            if isinstance(layer, Image) and not isinstance(layer, Labels) and not role_of(layer):
+                yield layer
+
+    def _reading(self, layer: Any) -> str:
+        chosen = self._axes.get(layer_key(layer))
+        return chosen or layer_axes(layer)[0]
+
+    def _reading_or_none(self, layer: Any) -> str | None:
+        try:
+            return self._reading(layer)
+        except ImageError:
+            return None
+
+    def _summary(self, layer: Any) -> ImageSummary | None:
+        try:
+            choices = layer_axes(layer)
+            stored = self.micrograph(layer_key(layer))
+            image = self.learned_as(layer_key(layer))
+        except ImageError:
+            return None  # not an image this plugin can read, e.g. a time series
+        findings = self._findings.get(layer_key(layer))
+        return ImageSummary(
+            layer_key(layer),
+            str(layer.name),
+            image.axes,
+            image.spatial_shape,
+            image.channels,
+            image.is_rgb,
+            image.pixel_size,
+            image.unit,
+            choices,
+            self._reading(layer),
+            self.fixed_reading(layer_key(layer)),
+            reading_note(
+                stored.shape, rgb=stored.is_rgb, labels=tuple(str(n) for n in layer.axis_labels)
+            ),
+            self.notes(layer_key(layer)),
+            findings is not None and findings.constant,
+        )
+
+    def _has_grey_images(self) -> bool:
+        """Whether an image of one channel is open."""
+        for layer in self._images():
+            try:
+                if self.micrograph(layer_key(layer)).channels == 1:
+                    return True
+            except ImageError:
+                continue
+        return False
+
+    @staticmethod
+    def _painted_on(layer: Any, key: str) -> bool:
+        return role_of(layer) == "strokes" and note_of(layer).get("image") == key
+
+    def _image_of(self, layer: Any) -> str | None:
+        if layer is None:
+            return None
+        key = layer_key(layer)
+        if isinstance(layer, Labels) or role_of(layer):
+            owner = next((image for image, own in self._strokes.items() if own == key), None)
+            return owner or note_of(layer).get("image")
+        return key if isinstance(layer, Image) else None
+
+    def _is_strokes(self, layer: Any) -> bool:
+        return layer_key(layer) in self._strokes.values()
+
+    def _place_of(self, layer: Any) -> dict[str, Any] | None:
+        """Where a layer of an image lies; what is looked at inside a network has a place apart."""
+        if not (role_of(layer) in _ON_IMAGE or self._is_strokes(layer)):
+            return None
+        key = self._image_of(layer)
+        if key is None or self.layer(key) is None:
+            return None
+        place = self.place_over(key)
+        return place if len(place["scale"]) == layer.ndim else None  # else of another reading
+
+    def _new_strokes(self, key: str, classes: Sequence[LabelClass], labels: Any = None) -> Any:
+        image, layer = self.micrograph(key), self.layer(key)
+        strokes = self.viewer.add_labels(
+            blank_labels(image.spatial_shape) if labels is None else labels,
+            name=f"strokes: {layer.name}",
+            opacity=1.0,
+            metadata={ROLE: {"role": "strokes", "image": key}},
+            **self.place_over(key),
+        )
+        colour_layer(strokes, classes)
+        strokes.brush_size = brush_size_px(image.spatial_shape)
+        sign(strokes, axes=self._reading(layer))
+        self._own_strokes(key, strokes)
+        return strokes
+
+    def _own_strokes(self, key: str, strokes: Any) -> None:
+        previous = self._strokes.get(key)
+        if previous in self._owned:
+            self._owned.pop(previous).close()
+        self._strokes[key] = layer_key(strokes)
+        self._connect_strokes(strokes)
+        self._following.settle()  # labels that are adopted may lie elsewhere
+        self.strokes_made.emit(strokes)
+        self.painted.emit(key)
+
+    def _connect_strokes(self, strokes: Any) -> None:
+        owned = self._owned[layer_key(strokes)] = Connections()
+        for emitter in (strokes.events.paint, strokes.events.data, strokes.events.set_data):
+            owned.connect(emitter, self._strokes_touched)
+        owned.connect(strokes.events.selected_label, self._label_picked)
+        owned.connect(strokes.events.mode, self._hint)
+        self._hint()
+
+    def _take_up_left_behind(self) -> None:
+        """Strokes layers that a panel before this one made are painted on again.
+
+        What is visible of several readings is meant; the others wait for their reading.
+        """
+        for layer in self._images():
+            key, own = layer_key(layer), []
+            for strokes in self.viewer.layers:
+                axes = note_of(strokes).get("axes", self._reading_or_none(layer))
+                if self._painted_on(strokes, key) and axes in _choices(layer):
+                    own.append((bool(strokes.visible), axes, strokes))
+            for visible, axes, strokes in sorted(own, key=lambda one: not one[0]):
+                if visible and key not in self._strokes and not self.fixed_reading(key):
+                    self._axes[key] = axes
+                    self._forget_pixels(key)
+                reading = self._look(layer)
+                shape = tuple(strokes.data.shape)
+                if reading == (key, axes, shape) and key not in self._strokes:
+                    self._own_strokes(key, strokes)
+                else:
+                    self._parked[key, axes, shape] = layer_key(strokes)
+
+    def _strokes_touched(self, event: Any) -> None:
+        source = layer_key(event.source)
+        for image, strokes in self._strokes.items():
+            if strokes == source:
+                self.painted.emit(image)
+
+    def _hint(self, event: Any = None) -> None:
+        """napari's line of help tells keys of its own tools, which choose classes here."""
+        for layer in map(self.strokes_layer, self._strokes):
+            if layer is not None:
+                layer.help = _PAINTING if layer.mode == "paint" else ""
+                if layer is self.viewer.layers.selection.active:
+                    self.viewer.help = layer.help
+
+    def _label_picked(self, event: Any) -> None:
+        self.class_picked.emit(int(event.source.selected_label))
+
+    def _layers_changed(self, event: Any = None) -> None:
+        present = {layer_key(layer) for layer in self.viewer.layers}
+        for gone in [key for key in self._owned if key not in present]:
+            self._owned.pop(gone).close()
+        for image in [i for i, own in self._strokes.items() if own not in present]:
+            self._strokes.pop(image)
+            self.painted.emit(image)
+        for gone in [key for key in self._micrographs if key not in present]:
+            self._forget_pixels(gone)
+            self._forget_findings(gone)
+            self._snapshots.drop(gone)
+            self._known.pop(gone, None)
+        self._parked = {r: own for r, own in self._parked.items() if own in present}
+        for layer in self._images():
+            if layer_key(layer) not in self._owned:
+                owned = self._owned[layer_key(layer)] = Connections()
+                for emitter in (
+                    layer.events.name,
+                    layer.events.data,
+                    layer.events.scale,
+                    layer.events.units,
+                    layer.events.axis_labels,
+                ):
+                    owned.connect(emitter, self._image_changed)
+                self._look(layer)
+                owned.connect(layer.events.set_data, self._image_drawn)
+                self._seen.look(layer)
+        self._name_orphans()
+        self.images_changed.emit()
+
+    def _orphans(self) -> list[Any]:
+        """Layers of ours whose image was removed."""
+        present = {layer_key(layer) for layer in self.viewer.layers}
+        return [
+            layer
+            for layer in self.viewer.layers
+            if note_of(layer).get("image", "") not in ("", *present)
+        ]
+
+    def _name_orphans(self) -> None:
+        """Say of layers whose image was removed what they are; nobody paints on them further.
+
+        Where the image comes back, so do they.
+        """
+        orphans = self._orphans()
+        for layer in self.viewer.layers:
+            is_orphan, named = layer in orphans, layer.name.endswith(_ORPHAN)
+            if is_orphan == named or not role_of(layer):
+                continue
+            layer.name = layer.name.removesuffix(_ORPHAN) if named else f"{layer.name}{_ORPHAN}"
+            if role_of(layer) == "strokes":
+                layer.editable = not is_orphan
+
+    def drop_orphans(self) -> None:
+        """Remove answers, marks and pictures of images that were removed.
+
+        Strokes stay, with a name that says it: they cannot be computed. Not from within an event of
+        the layer list, for who removes several layers goes on with the next one.
+        """
+        gone = [layer for layer in self._orphans() if role_of(layer) != "strokes"]
+        if gone:
+            with self.same_active():
+                for layer in gone:
+                    self.viewer.layers.remove(layer)
+
+    def _image_changed(self, event: Any) -> None:
+        key = layer_key(event.source)
+        if event.type in ("data", "axis_labels"):
+            self._forget_findings(key)
+        if event.type != "name":
+            self._follow_reading(event.source)
+        self.images_changed.emit()
+        if event.type == "data":
+            self._seen.look(event.source)
+            self.pixels_changed.emit(key)
+
+    def _image_drawn(self, event: Any) -> None:
+        """Pixels that were changed in place are told by ``refresh()``, as moved sliders are."""
+        key = layer_key(event.source)
+        if self._seen.look(event.source):
+            self._forget_pixels(key)
+            self._forget_findings(key)
+            self.pixels_changed.emit(key)
+
+    def _forget_pixels(self, key: str) -> None:
+        self._micrographs.pop(key, None)
+        self._greys.pop(key, None)
+
+    def _forget_findings(self, key: str) -> None:
+        self._findings.pop(key, None)
+        self._serials[key] = self.serial(key) + 1
+
+    def _active_changed(self, event: Any) -> None:
+        key = self.active_image()
+        if key is not None and not self._holding:
+            self.activated.emit(key)
+
+    def _slider_moved(self, event: Any) -> None:
+        self.moved.emit()
+
+    def _camera_moved(self, event: Any) -> None:
+        self.panned.emit()
+
+
+def _choices(layer: Any) -> tuple[str, ...]:
+    """The ways an image layer can be read; none for one that cannot be."""
+    try:
+        return layer_axes(layer)
+    except ImageError:
+        return ()

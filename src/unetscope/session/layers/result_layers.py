@@ -1,0 +1,286 @@
+"""Results become layers: below the strokes, placed like the image, named after the model version.
+
+Tiles are written into arrays as they come; layers are redrawn by :meth:`ResultLayers.redraw`, which
+the caller paces, for napari redraws a whole slice at a time. A layer tells what computed it
+(:mod:`unetscope.session.provenance`) until it is computed anew, whatever model is there by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.utils.colormaps import Colormap
+
+from unetscope.learning.classes import LabelClass
+from unetscope.session.journal.mirror import blank_array
+from unetscope.session.layers.colouring import colour_layer
+from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.layer_facts import OWN, ROLE, layer_key, note_of, read_only
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.placement import unit_steps
+from unetscope.session.provenance import Made, Record, ranges_in_words
+from unetscope.session.requests import TileShown
+from unetscope.session.values import Show
+
+OUTLINE_PX = 4_500_000  # of a plane; napari finds outlines anew with each redraw: 0.3 s by then
+OUTLINE_SCREEN_PX = 2
+_THICKEST_PX = 8  # of an outline, in pixels of the image
+
+
+@dataclass(frozen=True)
+class Look:
+    """How results are shown, and the version of the model that is there now.
+
+    ``color_class`` is the class a probability layer is about, where nothing else is known of it.
+    """
+
+    show: Show
+    opacity: float
+    classes: tuple[LabelClass, ...]
+    color_class: LabelClass | None
+    version: int
+    hidden: frozenset[int] = frozenset()  # values of the classes that a mask leaves clear
+
+
+class ResultLayers:
+    """The result layers of every image: one each of mask, probability and uncertainty."""
+
+    def __init__(self, layers: OpenLayers) -> None:
+        self._layers = layers
+        self._made: dict[tuple[str, Show], str] = {}  # (image key, kind) -> layer key
+        self._looks: dict[str, Look] = {}  # layer key -> how it was styled last
+        self._records: dict[str, Record] = {}  # layer key -> what computed it
+        self._stale: set[str] = set()  # layer keys with tiles not yet drawn
+        self._hidden = False
+        self._outlined = False
+        self._zooming = Connections()
+
+    def write(self, key: str, tile: TileShown, look: Look, made: Made | None = None) -> None:
+        """Write one tile into the layers of the image ``key``, made where they are not there.
+
+        ``made`` says what computed it; the model of the ``look`` where that is not given.
+        """
+        if self._layers.layer(key) is None:
+            return  # the image was closed while its answer was under way
+        if not _fits(tile, self._layers.micrograph(key).spatial_shape):
+            return  # it was asked of another reading, or of other pixels
+        shown = look.color_class.value if look.color_class else 0
+        made = made or Made(look.version, class_value=shown)
+        for kind, values in (
+            (Show.MASK, tile.labels),
+            (Show.PROBABILITY, tile.probability),
+            (Show.UNCERTAINTY, tile.uncertainty),
+        ):
+            if values is not None:
+                layer = self._layer(key, kind, look, values.dtype)
+                layer.data[tile.region] = values
+                if self._records[layer_key(layer)].wrote(made, tile.region):
+                    self._tell(key, kind, layer, look)
+                self._stale.add(layer_key(layer))
+
+    def redraw(self) -> None:
+        """Draw what was written since the last time."""
+        stale, self._stale = self._stale, set()
+        for key in stale:
+            layer = self._layers.layer(key)
+            if layer is not None and layer.visible:
+                layer.refresh(thumbnail=False, extent=False)
+
+    def restyle(self, key: str, look: Look) -> None:
+        """Show the chosen kind for an image, in the present colours and opacity.
+
+        What computed it stays as it is; a layer of another version than the present one says so.
+        """
+        for kind in Show:
+            layer = self.find(key, kind)
+            if layer is None or self._looks.get(layer_key(layer)) == look:
+                continue  # every change of a layer makes napari's layer list work
+            before, self._looks[layer_key(layer)] = self._looks.get(layer_key(layer)), look
+            layer.visible = kind is look.show and not self._hidden
+            layer.opacity = self._opacity(kind, look)
+            self._tell(key, kind, layer, look)
+            if kind is Show.MASK and (before is None or _colors(before) != _colors(look)):
+                colour_layer(layer, *_colors(look))
+
+    def hide(self, *, on: bool) -> None:
+        """Hide the answers on every image, to see what lies below, or show them again."""
+        self._hidden = on
+        for (_, kind), key in self._made.items():
+            layer = self._layers.layer(key)
+            if layer is not None:
+                layer.visible = kind is self._looks[key].show and not on
+
+    def outline(self, *, on: bool) -> None:
+        """Draw the classes of a mask as outlines of full opacity, or as areas."""
+        self._outlined = on
+        self._zooming.close()
+        if on:
+            zoom = self._layers.viewer.scene.camera.events.zoom
+            self._zooming.connect(zoom, self._contours)
+        self._contours()
+
+    def find(self, key: str, kind: Show) -> Any:
+        """The result layer of a kind, or None."""
+        return self._layers.layer(self._made.get((key, kind), ""))
+
+    def answered(self, key: str, kind: Show) -> str:
+        """Which planes of a stack were answered, in words; "" where all of it was, or nothing."""
+        layer = self.find(key, kind)
+        if layer is None or layer.ndim < 3:
+            return ""
+        planes = self._records[layer_key(layer)].planes
+        if len(planes) == layer.data.shape[0] or not planes:
+            return ""
+        which = (
+            f"plane {planes[0]} was"
+            if len(planes) == 1
+            else f"planes {ranges_in_words(planes)} were"
+        )
+        return f"Of {layer.data.shape[0]} planes, {which} answered."
+
+    # ---- inside
+
+    def _layer(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
+        found = self.find(key, kind)
+        shape = self._layers.micrograph(key).spatial_shape
+        if found is not None and found.data.shape == shape and found.data.dtype == dtype:
+            return found
+        for old in (found, *self._left_behind(key, kind)):
+            if old is not None:
+                self._layers.viewer.layers.remove(old)
+        return self._added(key, kind, look, dtype)
+
+    def _left_behind(self, key: str, kind: Show) -> list[Any]:
+        """The layers of a panel before this one, which a new answer takes the place of."""
+        told = {"role": "result", "image": key, "kind": kind.value}
+        return [
+            layer
+            for layer in self._layers.viewer.layers
+            if told.items() <= note_of(layer).items()
+            and layer_key(layer) not in self._made.values()
+        ]
+
+    def _added(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
+        viewer = self._layers.viewer
+        micrograph = self._layers.micrograph(key)
+        common = {
+            "name": kind.value,
+            "opacity": self._opacity(kind, look),
+            "visible": kind is look.show and not self._hidden,
+            "metadata": {ROLE: {"role": "result", "kind": kind.value, "image": key}},
+            **self._layers.place_over(key),
+        }
+        values = blank_array(micrograph.spatial_shape, dtype)
+        with self._layers.same_active():
+            if kind is Show.MASK:
+                layer = viewer.add_labels(values, **common)
+                colour_layer(layer, *_colors(look))
+                layer.contour = self._contour_px(layer)
+                read_only(layer)
+            else:
+                ramp = _ramp(look.color_class) if kind is Show.PROBABILITY else "inferno"
+                common |= {"colormap": ramp, "contrast_limits": (0.0, 1.0)}
+                layer = viewer.add_image(values, blending="translucent", **common)
+            self._made[(key, kind)] = layer_key(layer)
+            self._looks[layer_key(layer)] = look
+            self._records[layer_key(layer)] = Record(values.shape)
+            self._move_below_strokes(key, layer)
+        return layer
+
+    def _tell(self, key: str, kind: Show, layer: Any, look: Look) -> None:
+        """Bring name, colours of a probability, and metadata up to what is known of a layer."""
+        record = self._records[layer_key(layer)]
+        shown = classes_shown(look.classes, record.latest.class_value if record.latest else 0)
+        name = _name(kind, record, shown, look.version)
+        if layer.name != name:
+            layer.name = name
+        if kind is Show.PROBABILITY and layer.colormap.name != _ramp(shown).name:
+            layer.colormap = _ramp(shown)
+        note = {
+            "role": "result",
+            "kind": kind.value,
+            "image": key,
+            "image_name": str(self._layers.layer(key).name),
+            "classes": {c.value: c.name for c in look.classes},
+            "notes": list(self._layers.notes(key)),
+            **record.summary(),
+            OWN: layer_key(layer),
+        }
+        layer.metadata = {**layer.metadata, ROLE: note}
+
+    def _opacity(self, kind: Show, look: Look) -> float:
+        """Outlines are thin enough to be drawn in full."""
+        return 1.0 if self._outlined and kind is Show.MASK else look.opacity
+
+    def _contours(self, event: Any = None) -> None:
+        """Outlines as wide as they are to be on the screen, at the present zoom."""
+        for (_, kind), key in self._made.items():
+            layer = self._layers.layer(key)
+            if layer is None or kind is not Show.MASK:
+                continue
+            contour = self._contour_px(layer)
+            if layer.contour != contour:
+                layer.contour = contour
+            opacity = self._opacity(kind, self._looks[key]) if contour else self._looks[key].opacity
+            if layer.opacity != opacity:
+                layer.opacity = opacity
+
+    def _contour_px(self, layer: Any) -> int:
+        """Width of outlines in pixels of the image; 0 draws areas."""
+        shape = layer.data.shape
+        if not self._outlined or shape[-2] * shape[-1] > OUTLINE_PX:
+            return 0
+        viewer = self._layers.viewer
+        step = float(unit_steps(viewer, layer)[-1]) * abs(float(layer.scale[-1]))
+        wanted = OUTLINE_SCREEN_PX / max(float(viewer.scene.camera.zoom) * step, 1e-9)
+        width = 1  # in powers of two, for each change makes napari find all outlines anew
+        while width < min(round(wanted), _THICKEST_PX):
+            width *= 2
+        return width
+
+    def _move_below_strokes(self, key: str, layer: Any) -> None:
+        layers = self._layers.viewer.layers
+        above = self._layers.strokes_layer(key)
+        target = layers.index(above) if above is not None else len(layers)
+        source = layers.index(layer)
+        if source > target:
+            layers.move(source, target)
+
+
+def _colors(look: Look) -> tuple[tuple[LabelClass, ...], frozenset[int]]:
+    return look.classes, look.hidden
+
+
+def _fits(tile: TileShown, shape: Sequence[int]) -> bool:
+    """Whether a tile lies within an image of this shape."""
+    if len(tile.region) != len(shape):
+        return False
+    return all(part.stop <= n for part, n in zip(tile.region, shape, strict=True))
+
+
+def _name(kind: Show, record: Record, shown: LabelClass | None, present: int) -> str:
+    """ "prediction v2", "prediction v1 (older)", "probability of object v2, v1 in places" …"""
+    version = record.latest.version if record.latest else present
+    word = "prediction" if kind is Show.MASK else kind.value
+    if kind is Show.PROBABILITY and shown is not None:
+        word = f"probability of {shown.name}"
+    others = "".join(f", v{other}" for other in record.others)
+    text = f"{word} v{version}" + (f"{others} in places" if others else "")
+    if version != present:
+        text += " (older)" if version < present else " (newer)"
+    return text
+
+
+def _ramp(shown: LabelClass | None) -> Colormap:
+    """From clear to the class's colour."""
+    color = shown.color if shown is not None else "#FFFFFF"
+    rgb = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return Colormap([[*rgb, 0.0], [*rgb, 1.0]], name=f"probability {color}")
+
+
+def classes_shown(classes: Sequence[LabelClass], value: int) -> LabelClass | None:
+    """The class a probability layer is about: the chosen one, or the first."""
+    return next((c for c in classes if c.value == value), classes[0] if classes else None)

@@ -1,0 +1,1 @@
+"""The first panel: paint, train, predict."""

@@ -1,0 +1,184 @@
+"""What is painted: the classes, one of them in the brush."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QAction, QPalette
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QColorDialog,
+    QHeaderView,
+    QLineEdit,
+    QMenu,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QFlowLayout
+
+from unetscope.learning.classes import PALETTE
+from unetscope.session.guidance import controls
+from unetscope.session.state import Session
+from unetscope.widgets.kit.looks import color_words, line_px, small_button, swatch
+from unetscope.widgets.painting.class_table import COLOR, EYE, NAME, PIXELS, ClassTable
+
+_SHOWN_ROWS = 6
+
+
+class ClassesPanel(QWidget):
+    """The class table with its two buttons.
+
+    Signals: ``chosen(value)`` paint with it, ``renamed(value, name)``, ``recoloured(value,
+    color)``, ``added()``, ``deleted(value)``, ``eyed(value)`` hide it in the answer or show it.
+    """
+
+    chosen = Signal(int)
+    renamed = Signal(int, str)
+    recoloured = Signal(int, str)
+    added = Signal()
+    deleted = Signal(int)
+    eyed = Signal(int)
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.table = ClassTable(session, self)
+        self.table.renamed.connect(self.renamed)
+        self.view = _table_view(self.table)
+        self.view.clicked.connect(self._clicked)
+        self.view.row_keyed.connect(self._row_keyed)
+        self.add_button = small_button("+ Class", "Add a class with a colour of its own; name it.")
+        self.add_button.clicked.connect(self._add)
+        self.delete_button = small_button("Delete", "")
+        self.delete_button.clicked.connect(lambda: self.deleted.emit(self._session.current_class))
+        buttons = QFlowLayout()
+        buttons.addWidget(self.add_button)
+        buttons.addWidget(self.delete_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        layout.addLayout(buttons)
+
+    def refresh(self) -> None:
+        """Show the session's classes; the one in the brush is selected, none for an eraser."""
+        self.view.setFont(self.add_button.font())  # style sheets set it for buttons, not tables
+        line = line_px(self.view)
+        self.table.icon_px = round(line * 0.9)
+        self.view.setIconSize(QSize(self.table.icon_px, self.table.icon_px))
+        rows_header = self.view.verticalHeader()
+        if rows_header is not None:
+            rows_header.setDefaultSectionSize(round(line * 1.5))
+        self.table.text_color = self.view.palette().color(QPalette.ColorRole.Text).name()
+        self.table.refresh()
+        self.view.resizeColumnToContents(COLOR)
+        self.view.resizeColumnToContents(PIXELS)
+        self.view.setColumnWidth(EYE, round(line * 1.4))
+        rows = min(max(2, self.table.rowCount()), _SHOWN_ROWS)
+        self.view.setFixedHeight(rows * round(line * 1.5) + 2 * self.view.frameWidth())
+        row = self.table.row_of(self._session.brush_label)
+        if row < 0:
+            self.view.clearSelection()
+        elif self.view.currentIndex().row() != row or not self.view.selectedIndexes():
+            self.view.setCurrentIndex(self.table.index(row, NAME))
+            self.view.selectRow(row)
+        current = self._session.class_of(self._session.current_class)
+        self.delete_button.setEnabled(controls(self._session).delete_class)
+        if current is not None:
+            self.delete_button.setToolTip(
+                f"Delete {current.name} with its strokes. Ctrl+Z in the image brings both back."
+            )
+
+    def edit_name(self, value: int) -> None:
+        """Open the name of a class for typing; Enter or a click elsewhere takes it, Esc does not.
+
+        Letters are the name's meanwhile, and no keys of the window.
+        """
+        row = self.table.row_of(value)
+        if row >= 0:
+            place = self.table.index(row, NAME)
+            self.view.setCurrentIndex(place)
+            self.view.scrollTo(place)
+            self.view.setFocus()
+            self.view.edit(place)
+            for field in self.view.findChildren(QLineEdit):
+                field.setFont(self.view.font())  # style sheets leave it small
+
+    def _add(self) -> None:
+        before = {c.value for c in self._session.classes}
+        self.added.emit()
+        made = [c.value for c in self._session.classes if c.value not in before]
+        if made:
+            self.edit_name(made[0])
+
+    def _clicked(self, index: QModelIndex) -> None:
+        value = self.table.value_at(index.row())
+        if index.column() == EYE:
+            self.eyed.emit(value)
+            return
+        if index.column() == COLOR:
+            self._choose_color(value, index)
+        self.chosen.emit(value)
+
+    def _row_keyed(self, row: int) -> None:
+        """The arrow keys choose as a click does: the marked row is the class in the brush."""
+        self.chosen.emit(self.table.value_at(row))
+        self.view.setFocus()  # the brush may have taken it along
+
+    def _choose_color(self, value: int, index: QModelIndex) -> None:
+        menu = QMenu(self)
+        for color in PALETTE:
+            action = QAction(swatch(color, self.table.icon_px), color_words(color), menu)
+            action.triggered.connect(
+                lambda _=False, picked=color: self.recoloured.emit(value, picked)
+            )
+            menu.addAction(action)
+        other = menu.addAction("Other …")
+        if other is not None:
+            other.triggered.connect(lambda: self._any_color(value))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.view.mapToGlobal(self.view.visualRect(index).bottomLeft()))
+
+    def _any_color(self, value: int) -> None:
+        dialog = QColorDialog(self)
+        dialog.setModal(False)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.colorSelected.connect(lambda color: self.recoloured.emit(value, color.name()))
+        dialog.show()
+
+
+class _RowsView(QTableView):
+    """A table; ``row_keyed(row)`` when the keyboard has marked another row."""
+
+    row_keyed = Signal(int)
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Move, and say so."""
+        before = self.currentIndex().row()
+        super().keyPressEvent(event)
+        row = self.currentIndex().row()
+        if row not in (before, -1):
+            self.row_keyed.emit(row)
+
+
+def _table_view(table: ClassTable) -> _RowsView:
+    view = _RowsView()
+    view.setModel(table)
+    view.setShowGrid(False)
+    view.setWordWrap(False)
+    view.setTextElideMode(Qt.TextElideMode.ElideRight)
+    view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    view.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    triggers = QAbstractItemView.EditTrigger
+    view.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
+    view.setTabKeyNavigation(False)  # Tab goes on to the next control
+    view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    for header in (view.horizontalHeader(), view.verticalHeader()):
+        assert header is not None  # a table view has both
+        header.hide()
+        header.setMinimumSectionSize(8)
+        if header.orientation() == Qt.Orientation.Horizontal:
+            header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+    view.setAccessibleName("Classes")
+    return view

@@ -1,0 +1,133 @@
+"""Label here next: the ranked places, each a click that goes there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QLabel,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from unetscope.session.guidance import class_name
+from unetscope.session.state import Session
+from unetscope.widgets.kit.fold import Fold
+from unetscope.widgets.kit.looks import line_px, quiet
+from unetscope.workbench.advisor import Advisor
+
+if TYPE_CHECKING:
+    from unetscope.learning.advice.next_places import Place
+
+_SHOWN_ROWS = 5
+_RANK, _CLASSES, _GAIN = range(3)
+
+
+class PlacesPanel(QWidget):
+    """The fold *Where to paint next*: one sentence and a list."""
+
+    def __init__(self, session: Session, advisor: Advisor, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session, self._advisor = session, advisor
+        self._shown: tuple[Place, ...] = ()
+        self.words = quiet(QLabel())
+        self.table = short_table(3, _CLASSES, "Where to paint next")
+        self.table.cellClicked.connect(self._clicked)
+        self.stop_line = quiet(QLabel())
+        self.stop_line.setToolTip(
+            "From the last rounds of painting: how much of what you painted the answer had wrong."
+        )
+        inner = QWidget()
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(4, 0, 0, 0)
+        column.addWidget(self.words)
+        column.addWidget(self.table)
+        column.addWidget(self.stop_line)
+        self.fold = Fold(
+            "Where to paint next",
+            inner,
+            "Places where the model is unsure and nothing is painted near by.",
+        )
+        self.fold.toggled.connect(self._toggled)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.fold)
+        advisor.changed.connect(self.refresh)
+        self.setVisible(advisor.available)
+
+    def refresh(self) -> None:
+        """Show the advisor's places; the current one is selected."""
+        advisor = self._advisor
+        if not self.fold.isExpanded():
+            return
+        self.words.setText(advisor.words)
+        if advisor.places != self._shown:
+            self._shown = advisor.places
+            self._fill()
+        row = self._shown.index(advisor.current) if advisor.current in self._shown else -1
+        self.table.setCurrentCell(row, _CLASSES)
+        fit_rows(self.table)
+        self.stop_line.setText(advisor.stop_words)
+        self.stop_line.setVisible(bool(advisor.stop_words))
+        self.fold.fit()
+
+    def _fill(self) -> None:
+        self.table.setRowCount(len(self._shown))
+        for row, place in enumerate(self._shown):
+            first, second = (class_name(self._session, value) for value in place.classes)
+            gain = f"≈ {_rounded(place.wrong_px)} px"
+            cells = (str(row + 1), f"{first} or {second}?", gain)
+            for column, text in enumerate(cells):
+                item = QTableWidgetItem(text)
+                item.setToolTip(place.gain)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+                self.table.setItem(row, column, item)
+
+    def _clicked(self, row: int, column: int) -> None:
+        self._advisor.go(self._shown[row])
+
+    def _toggled(self, opened: bool) -> None:
+        self._advisor.wanted = opened
+        self.refresh()
+
+
+def _rounded(pixels: int) -> str:
+    """Two digits: the doubt behind the figure is not worth more."""
+    step = 10 ** max(0, len(str(pixels)) - 2)
+    return f"{round(pixels / step) * step:,}"
+
+
+def short_table(columns: int, stretched: int, name: str) -> QTableWidget:
+    """A list of a few rows to click, without headers; column ``stretched`` takes what is left."""
+    table = QTableWidget(0, columns)
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setTabKeyNavigation(False)
+    table.setTextElideMode(Qt.TextElideMode.ElideRight)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    for header in (table.horizontalHeader(), table.verticalHeader()):
+        assert header is not None  # a table has both
+        header.hide()
+        header.setMinimumSectionSize(8)
+        if header.orientation() == Qt.Orientation.Horizontal:
+            header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+            header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
+    table.setAccessibleName(name)
+    return table
+
+
+def fit_rows(table: QTableWidget) -> None:
+    """Make the table as high as its rows, or as the first few; without any it is hidden."""
+    line = round(line_px(table) * 1.5)
+    for index in range(table.rowCount()):
+        table.setRowHeight(index, line)
+    rows = min(table.rowCount(), _SHOWN_ROWS)
+    table.setFixedHeight(rows * line + 2 * table.frameWidth())
+    table.setVisible(bool(rows))

@@ -1,0 +1,1 @@
+"""The first panel's views of a project."""

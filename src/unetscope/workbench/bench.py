@@ -1,0 +1,70 @@
+"""What the parts of one window share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unetscope.errors import UnetscopeError
+from unetscope.session.guidance import with_class_names
+from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.result_layers import Look, ResultLayers, classes_shown
+from unetscope.session.provenance import Made
+from unetscope.session.requests import Jobs, Target
+from unetscope.session.state import Session
+from unetscope.session.values import Message
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """The state, the layers, the results and the engine of one window."""
+
+    session: Session
+    layers: OpenLayers
+    results: ResultLayers
+    jobs: Jobs
+
+    def look(self) -> Look:
+        """How results are shown just now."""
+        session = self.session
+        current = session.versions.current
+        return Look(
+            session.show,
+            session.opacity,
+            session.classes,
+            classes_shown(session.classes, session.current_class),
+            current.number if current else 1,
+            session.hidden_classes,
+        )
+
+    def target(self, key: str) -> Target:
+        """The image ``key`` with what of it is on screen."""
+        z, view = self.layers.visible(key)
+        return Target(key, self.layers.learned_as(key), z, view)
+
+    def made(self, target: Target) -> Made:
+        """What is about to be asked: the present model, and where it is to look first."""
+        session = self.session
+        current, model = session.versions.current, session.model
+        return Made(
+            version=current.number if current else 1,
+            model=model.title if model else "",
+            plane=target.z,
+            view=target.view,
+            class_value=session.current_class,
+        )
+
+    def say_what_was_answered(self) -> None:
+        """Take into the state which planes were answered, where several are on screen together."""
+        session, said = self.session, ""
+        if session.image is not None and self.layers.shows_several_planes(session.image.key):
+            said = self.results.answered(session.image.key, session.show)
+        session.answered_of = said
+
+    def tell(self, error: Exception, doing: str) -> None:
+        """Show an error in words; what is not one of ours says what was being done."""
+        if isinstance(error, UnetscopeError | MemoryError) and str(error):
+            text = with_class_names(self.session, str(error))
+        else:
+            kind = type(error).__name__
+            text = f"{doing} failed ({kind}: {error}); the log has the details."
+        self.session.message = Message(text[:1].upper() + text[1:], "error")

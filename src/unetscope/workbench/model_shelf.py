@@ -1,0 +1,118 @@
+"""Open, load and save models, and go back and forward in their versions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from unetscope.session.requests import ModelOpened, ModelSaved, SourceRequest, SourcesFound
+from unetscope.session.values import Message
+from unetscope.workbench.bench import Bench
+from unetscope.workbench.job_runner import JobEnded, Lane
+
+SUFFIX = ".unetscope"
+
+
+class ModelShelf(QObject):
+    """Where models come from.
+
+    ``replaced`` says that another model answers now, ``sources_found(entries)`` which backbones of
+    others could stand beside ours.
+    """
+
+    replaced = Signal()
+    sources_found = Signal(object)
+
+    def __init__(self, bench: Bench, parent: QObject) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._saving = 0  # serial of the model that is being written
+        self.lane, self._writing = Lane(self), Lane(self, writes=True)
+        for lane in (self.lane, self._writing):
+            lane.happened.connect(self._happened)
+            lane.ended.connect(self._ended)
+
+    def close(self) -> None:
+        """End without waiting; a model that is being saved is saved."""
+        self.lane.close()
+        self._writing.close()
+
+    def open_bundled(self, name: str) -> None:
+        """Open a bundled model in the background."""
+        titles = dict(self._bench.jobs.bundled())
+        self._bench.session.opening_model = titles.get(name, name)
+        self.lane.start(partial(self._bench.jobs.open_bundled, name), "Opening the model")
+
+    def look_for_sources(self) -> None:
+        """Look for backbones of others in the background, unless there is other work."""
+        if not self.lane.busy:
+            self.lane.start(self._bench.jobs.find_sources, "Looking for other backbones")
+
+    def open_with_source(self, request: SourceRequest) -> None:
+        """Open a backbone of others beside ours in the background."""
+        self._bench.session.opening_model = request.title
+        job = partial(self._bench.jobs.open_with_source, request)
+        self.lane.start(job, "Opening the model")
+
+    def use_alone(self, alone: bool) -> None:
+        """Let the head stand on the added backbone alone, or on the U-Net as well."""
+        session = self._bench.session
+        if session.model is None or session.model.model.alone == alone:
+            return
+        session.use_model(replace(session.model.model, alone=alone))
+        session.keep_version("the added backbone alone" if alone else "with the U-Net again")
+        self.replaced.emit()
+
+    def load(self, path: Path) -> None:
+        """Load a model file in the background."""
+        self._bench.session.opening_model = path.name
+        self.lane.start(partial(self._bench.jobs.open_file, path), f"Loading {path.name}")
+
+    def save(self, path: Path) -> None:
+        """Save the model that answers; a name without suffix gets ``.unetscope``."""
+        session = self._bench.session
+        if session.model is None:
+            return
+        path = path if path.suffix else path.with_suffix(SUFFIX)
+        self._saving = session.model.serial
+        job = partial(self._bench.jobs.save_file, session.model.model, path)
+        self._writing.start(job, f"Saving {path.name}")
+
+    def step(self, *, back: bool) -> None:
+        """Go to the version before or after."""
+        self._bench.session.step_version(back=back)
+        self.replaced.emit()
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        session = self._bench.session
+        if isinstance(event, ModelOpened):
+            before = session.model
+            session.take_model(event.model, event.title, loaded=event.path is not None)
+            session.device = event.device
+            session.opening_model = ""
+            session.model_failed = False
+            if before is not None and before.model.network is not None and not before.saved:
+                session.message = Message(
+                    f"{event.title} answers now. The trained model before it is not saved: "
+                    "◀ brings it back."
+                )
+            self._bench.layers.colour(session.classes)
+            self.replaced.emit()
+        elif isinstance(event, SourcesFound):
+            self.sources_found.emit(event.entries)
+        elif isinstance(event, ModelSaved):
+            session.model_saved(self._saving, event.path.stem)
+            session.message = Message(f"Saved {event.path.name} in {event.path.parent}.")
+        else:
+            session.apply(event)
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        if self.sender() is self.lane:
+            self._bench.session.opening_model = ""
+        if end.error is not None:
+            self._bench.session.model_failed = self._bench.session.model is None
+            self._bench.tell(end.error, str(ticket))

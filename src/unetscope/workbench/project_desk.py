@@ -1,0 +1,235 @@
+"""The open project of a window: opened, shown as a list, reviewed, saved and closed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from unetscope.errors import UnetscopeError
+from unetscope.session.engine import projects
+from unetscope.session.engine.projects import ImageRow, OpenProject, scratch
+from unetscope.session.journal.places import JournalPlace
+from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.project_layers import ProjectLayers
+from unetscope.session.project.folder import Project
+from unetscope.session.project.recent import remember_project
+from unetscope.session.values import Message
+from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.open_questions import OpenQuestions
+from unetscope.workbench.project_follower import ProjectFollower
+from unetscope.workbench.project_images import ProjectImages
+from unetscope.workbench.project_intake import ProjectIntake
+from unetscope.workbench.project_predictor import ProjectPredictor
+from unetscope.workbench.project_saving import ProjectSaver
+from unetscope.workbench.replaced_images import ReplacedImages
+
+if TYPE_CHECKING:
+    from unetscope.workbench.workbench import Workbench
+
+
+_MOST_TOLD = 50  # what does not fit into the status line is behind *more*
+
+
+class ProjectDesk(QObject):
+    """One window's project, or none; ``changed`` says that the list has.
+
+    ``opened`` is None without a project. ``images`` are those on screen, ``intake`` takes new ones
+    in, ``saver`` writes,
+    ``questions`` wait for a person, ``replaced`` are images whose file is another one now,
+    ``predictor`` answers all images.
+    """
+
+    changed = Signal()
+
+    def __init__(self, work: Workbench, layers: ProjectLayers) -> None:
+        super().__init__(work)
+        self._work, self._layers = work, layers
+        self.opened: OpenProject | None = None
+        self._closed = False
+        self._painted: frozenset[str] = frozenset()  # ids of open images as they were last shown
+        self._told: list[str] = []
+        self.saver = ProjectSaver(self)
+        self.questions = OpenQuestions(self)
+        self.replaced = ReplacedImages(self)
+        self.images = ProjectImages(work, layers, self)
+        self.intake = ProjectIntake(work, layers, self)
+        self._gathering = Lane(self)
+        self._gathering.happened.connect(lambda _ticket, event: self._gathered(event))
+        self._gathering.ended.connect(self._all_gathered)
+        self.predictor = ProjectPredictor(work, self)
+        self._lanes = (self.predictor.lane, self.images.lane, self.intake.lane, self._gathering)
+        self._record = ProjectFollower(work, layers, self)
+        self._connections = Connections()
+        self._connections.connect(work.session.events.image, lambda: self.changed.emit())
+        self.images.look()
+
+    def close(self) -> None:
+        """Save everything and let another window write; twice is harmless."""
+        self._closed = True
+        self._connections.close()
+        self.images.close()
+        self._record.close()
+        self._put_away(None)
+        self.saver.close()
+        for lane in self._lanes:
+            lane.close()
+
+    # ---- what is shown
+
+    def rows(self) -> tuple[ImageRow, ...]:
+        """The list of images."""
+        if self.opened is None:
+            return ()
+        self._painted = self.images.painted()
+        return self.opened.rows(self.images.shown_id, self._painted)
+
+    def strokes_changed(self) -> None:
+        """An edit was recorded: the first one on an image changes the list."""
+        if self.images.painted() != self._painted:
+            self.changed.emit()
+
+    def journal_place(self, key: str) -> JournalPlace | None:
+        """Where strokes on an image are kept; None for one that is not of a project."""
+        image_id = self.images.own().get(key)
+        if self.opened is None or image_id is None:
+            return None
+        return self.opened.journal_place(image_id)
+
+    def review(self, *, done: bool) -> None:
+        """The image on screen has been reviewed, or not."""
+        image_id = self.images.shown_id
+        if self.opened is not None and image_id is not None and not self.opened.cannot_write:
+            self.opened.project.mark(image_id, reviewed=done)
+            self.saver.save_soon()
+
+    # ---- projects
+
+    def create(self, folder: Path) -> None:
+        """Make a project; open images that lie in files are its first ones."""
+        try:
+            made = Project.create(folder, self._work.session.classes)
+        except UnetscopeError as error:
+            self.tell(error, "Making the project")
+            return
+        if self.open_folder(made.folder):
+            self.intake.add_open_images()
+
+    def open(self, folder: Path) -> None:
+        """Open a project and the image that was worked on last."""
+        if not self.open_folder(folder) or self.opened is None:
+            return
+        first = self.opened.first_image()
+        if first is not None:
+            self.images.go_to(first)
+
+    def open_folder(self, folder: Path) -> bool:
+        """Open a project without an image of it; say whether it is open."""
+        folder = Path(os.path.abspath(folder))
+        if self.opened is not None and self.opened.folder == folder:
+            return True
+        try:
+            opened = OpenProject(folder)
+        except (UnetscopeError, OSError) as error:
+            self.tell(error, "Opening the project")
+            return False
+        self._put_away(opened)
+        remember_project(folder)
+        session, record = self._work.session, opened.project.record
+        if record.classes:
+            session.classes = record.classes
+        else:
+            self._record.classes_changed()
+        self._record.open_model_soon()
+        self.gather()
+        self.changed.emit()
+        return True
+
+    def gather(self, only: Sequence[str] | None = None) -> None:
+        """Read the strokes of the images that are not open; ``only`` of these, where given."""
+        opened = self.opened
+        if opened is not None:
+            only = None if self._gathering.busy else only  # what is read now is given up
+            project, first = scratch(opened.project), opened.first_image()
+            job = partial(projects.stored_samples, project, first, only)
+            self._gathering.start(job, "Reading the strokes of the project")
+
+    def close_project(self) -> None:
+        """Save the project and take its images off; it is said what was kept."""
+        opened = self.opened
+        self._put_away(None)
+        if opened is not None and not opened.cannot_write:
+            record = opened.project.record
+            model = f" and model {record.current_model}" if record.current_model else ""
+            kept = f"Labels{model} are kept in {opened.folder}."
+            self._work.session.message = Message(f"Closed {record.name}. {kept}")
+
+    def _put_away(self, following: OpenProject | None) -> None:
+        """Save the open project and let it go; ``following`` takes its place."""
+        opened = self.opened
+        keys = [] if opened is None or self._closed else list(self.images.own())
+        if opened is not None:
+            self.images.keep_all()
+            self._record.keep_now()
+            self.saver.save_all()
+            for dropped in (
+                self.predictor,
+                *self._lanes,
+                self.intake,
+                self.questions,
+                self.replaced,
+            ):
+                dropped.drop()
+            opened.close()
+        self._layers.stored.clear()
+        self.opened = following  # before layers go, for another image may be chosen then
+        for key in keys:
+            self._layers.remove(key)
+        self.changed.emit()
+
+    # ---- samples of images that are not open
+
+    def _gathered(self, event: Any) -> None:
+        opened = self.opened
+        match event:
+            case projects.SampleRead() if opened is not None:
+                if self._layers.key_of(opened.folder, event.image_id) is None:
+                    self._layers.stored.setdefault(event.image_id, event.closed)
+            case projects.ImageChanged() if opened is not None:
+                self.replaced.found(event)
+            case projects.NotRead():
+                self.note(f"{event.what}: {event.why}")
+            case projects.SamplesLeftOut():
+                self.note(
+                    f"{event.count} images are not learned from while they are closed: together "
+                    "they are too large for the memory set aside."
+                )
+
+    def _all_gathered(self, ticket: Any, end: JobEnded) -> None:
+        self._work.answers.count()
+        self._work.answers.ask()
+        self.report(ticket, end)
+
+    # ---- what is told
+
+    def note(self, text: str) -> None:
+        """Tell this when the work in the background that found it has ended."""
+        self._told.append(text)
+
+    def report(self, ticket: Any, end: JobEnded) -> None:
+        """Work in the background has ended: say what went wrong, and show the list anew."""
+        if end.error is not None:
+            self.tell(end.error, str(ticket))
+        elif self._told:
+            told, self._told = self._told, []
+            more = f" (and {len(told) - _MOST_TOLD} more)" if len(told) > _MOST_TOLD else ""
+            self._work.session.message = Message(" ".join(told[:_MOST_TOLD]) + more)
+        self.changed.emit()
+
+    def tell(self, error: Exception, doing: str) -> None:
+        """Show an error in words."""
+        self._work.bench.tell(error, doing)

@@ -1,0 +1,207 @@
+"""Images of a project on screen: they come with their saved labels, and go with them saved."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from unetscope.learning.samples import Sample
+from unetscope.session.engine import projects
+from unetscope.session.engine.projects import scratch
+from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.project_layers import ClosedImage, ProjectLayers, sample_key
+from unetscope.session.layers.project_reader import LayerData
+from unetscope.workbench.job_runner import Lane
+from unetscope.workbench.timers import single_shot
+
+if TYPE_CHECKING:
+    from unetscope.workbench.project_desk import ProjectDesk
+    from unetscope.workbench.workbench import Workbench
+
+
+class ProjectImages(QObject):
+    """The open images of the project of ``desk``, also those that were dropped into napari."""
+
+    def __init__(self, work: Workbench, layers: ProjectLayers, desk: ProjectDesk) -> None:
+        super().__init__(desk)
+        self._work, self._layers, self._desk = work, layers, desk
+        self._settled: set[str] = set()  # keys of images that were taken up
+        self._touched: set[str] = set()  # keys of images whose labels are to be saved
+        self.lane = Lane(self)
+        self.lane.happened.connect(lambda _ticket, event: self._read(event))
+        self.lane.ended.connect(desk.report)
+        self._take_timer = single_shot(self, 0, self._take_dropped)
+        self._connections = Connections()
+        self._connections.connect(layers.images_changed, self.look)
+        self._connections.connect(layers.painted, self._painted)
+        self._connections.connect(layers.viewer.layers.events.removing, self._going)
+
+    def close(self) -> None:
+        """Let go of the layers; :meth:`keep_all` still saves what is on them."""
+        self._connections.close()
+        self._take_timer.stop()
+
+    # ---- which they are
+
+    def own(self) -> dict[str, str]:
+        """Image key -> image id of the open images of this project."""
+        folder = self._desk.opened.folder if self._desk.opened is not None else None
+        noted = self._layers.noted().items()
+        return {key: image_id for key, (own, image_id) in noted if own == folder}
+
+    @property
+    def shown_id(self) -> str | None:
+        """The id of the image that is worked on; None if it is not of this project."""
+        image = self._work.session.image
+        return None if image is None else self.own().get(image.key)
+
+    def painted(self) -> frozenset[str]:
+        """The ids of the open images that have strokes."""
+        status = self._work.strokes.keeper.status
+        return frozenset(i for key, i in self.own().items() if status(key).can_undo)
+
+    # ---- they come
+
+    def go_to(self, image_id: str) -> None:
+        """Open an image of the project; the labels of the one before are saved."""
+        opened = self._desk.opened
+        if opened is None or image_id == self.shown_id:
+            return
+        key = self._layers.key_of(opened.folder, image_id)
+        if key is not None:
+            self._work.choose_image(key)
+            return
+        unsaved = self._desk.saver.unsaved(image_id)
+        job = partial(projects.opened_image, scratch(opened.project), image_id, unsaved)
+        self.lane.start(job, f"Opening {opened.project.image(image_id).name}")
+
+    def adopt(self, key: str, image_id: str) -> None:
+        """An image that is open already has become one of the project."""
+        if self._desk.opened is None:
+            return
+        self._settled.add(key)
+        self._layers.set_note(key, self._desk.opened.folder, image_id)
+        self._work.strokes.move(key)
+        self._touched.add(key)
+        self._keep_labels(key, image_id)
+
+    def _read(self, event: Any) -> None:
+        match event:
+            case projects.ImageRead():
+                self._show(event)
+            case projects.ImageChanged():
+                self._desk.replaced.found(event, wanted=True)
+            case projects.Renewed() if self._desk.opened is not None:
+                self._desk.opened.take_renewed(event.entry)
+
+    def _show(self, read: projects.ImageRead) -> None:
+        opened = self._desk.opened
+        if opened is None:
+            return
+        for key, image_id in self.own().items():
+            self._leave(key, image_id)
+        opened.take(read.entry)
+        self._layers.stored.pop(read.entry.id, None)
+        key = self._layers.add_image(read.image)
+        self._settle(key, read.labels, read.labels_saved_at)
+
+    def _settle(self, key: str, labels: LayerData | None, saved_at: float) -> None:
+        """Work on an image with its saved labels, or with newer ones that its journal holds."""
+        self._settled.add(key)
+        self._layers.settle(key)
+        self._work.choose_image(key)
+        offer = self._work.strokes.keeper.status(key).offer
+        newer = offer is not None and offer.painted_at > saved_at
+        if newer:
+            self._layers.drop_brought(key)
+            self._work.strokes.restore()
+            self._touched.add(key)
+        else:
+            self._layers.show_labels(key, labels)
+            self._touched.discard(key)
+        self._layers.colour(self._work.session.classes)
+        self._desk.saver.save_soon()
+
+    def look(self) -> None:
+        """See whether images of a project were dropped into napari; its project is opened."""
+        noted = self._layers.noted()
+        self._settled &= set(noted)
+        new = {key: note for key, note in noted.items() if key not in self._settled}
+        for folder, _ in list(new.values())[:1]:
+            if self._desk.opened is None:
+                self._desk.open_folder(folder)  # now, for its journal is asked for next
+        if new:
+            self._take_timer.start()
+
+    def _take_dropped(self) -> None:
+        for key, (folder, image_id) in list(self._layers.noted().items()):
+            if key not in self._settled:
+                self._take(key, folder, image_id)
+
+    def _take(self, key: str, folder: Path, image_id: str) -> None:
+        self._settled.add(key)
+        if not self._desk.open_folder(folder) or self._desk.opened is None:
+            return
+        for other, other_id in self.own().items():
+            if other != key:
+                self._leave(other, other_id)
+        self._layers.stored.pop(image_id, None)
+        self._settle(key, None, projects.labels_saved_at(self._desk.opened.project, image_id))
+
+    # ---- they go
+
+    def keep_all(self) -> None:
+        """Save the labels of every open image where they have changed."""
+        for key, image_id in self.own().items():
+            self._keep_labels(key, image_id)
+
+    def _going(self, event: Any) -> None:
+        """Save labels whose layer is being removed: by a person, or by napari as it closes."""
+        layer = self._layers.viewer.layers[event.index]
+        for key, image_id in self.own().items():
+            strokes = self._layers.strokes_layer(key)
+            if strokes is not None and layer_key(strokes) == layer_key(layer):
+                self._keep_labels(key, image_id)
+
+    def _leave(self, key: str, image_id: str) -> None:
+        """Save the labels of an image, take it off, and learn from it all the same."""
+        opened = self._desk.opened
+        if opened is None:
+            return
+        labels = self._keep_labels(key, image_id)
+        if labels is not None and labels.shape == self._layers.micrograph(key).spatial_shape:
+            name = sample_key(opened.folder, image_id)
+            sample = Sample(self._layers.learned_as(key), labels, name)
+            self._layers.stored[image_id] = ClosedImage(sample, self._layers.painted_on(key))
+        self._settled.discard(key)
+        self._layers.remove(key)
+
+    def _keep_labels(self, key: str, image_id: str) -> np.ndarray | None:
+        """Save the labels of an open image where they have changed; a copy of them."""
+        opened = self._desk.opened
+        if opened is None or self._layers.strokes_layer(key) is None:
+            return None  # strokes whose layer was deleted are in the journal
+        self._work.strokes.keeper.sweep()
+        labels = self._layers.painted_labels(key)
+        project = opened.project
+        entry = project.image(image_id)
+        own = tuple(n for n, axis in zip(entry.shape, entry.axes, strict=True) if axis != "c")
+        if self._layers.micrograph(key).spatial_shape != own:
+            return labels  # other pixels were put into the layer: those strokes are in the journal
+        if key in self._touched and not opened.cannot_write:
+            self._touched.discard(key)
+            values = labels
+            if values is None and project.image(image_id).labels is not None:
+                values = np.zeros(self._layers.micrograph(key).spatial_shape, np.uint8)
+            if values is not None:
+                self._desk.saver.write_labels(project, image_id, values)
+        return labels
+
+    def _painted(self, key: str) -> None:
+        if key in self._settled:
+            self._touched.add(key)

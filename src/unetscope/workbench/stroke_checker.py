@@ -1,0 +1,222 @@
+"""Doubtful strokes: looked for when asked, shown one by one, deleted or relabelled as one edit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Signal
+
+from unetscope.errors import UnetscopeError
+from unetscope.session.engine.advising import Advises, StrokesChecked, StrokesRequest
+from unetscope.session.guidance import class_name
+from unetscope.session.layers.accepting import Accepting
+from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.place_marker import DOUBTFUL_STROKE, PlaceMarker
+from unetscope.session.stroke_regions import still_there
+from unetscope.session.values import painted_classes
+from unetscope.workbench.bench import Bench
+from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.timers import single_shot
+
+if TYPE_CHECKING:
+    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.label_errors import DoubtfulStroke
+
+NICENESS = 10
+PRUNE_MS = 300  # of rest after an edit, then strokes that it changed leave the list
+_MARGIN_PX = 12  # between a stroke and the box around it
+_IDLE = "Finds strokes that may be in the wrong class, by comparing each with all the others."
+
+
+@dataclass(frozen=True, eq=False)
+class Doubt:
+    """A doubtful stroke and the image it is on; ``key`` is empty where that is not open."""
+
+    key: str
+    image: str
+    stroke: DoubtfulStroke
+    region: Region = field(repr=False)
+
+
+class StrokeChecker(QObject):
+    """The doubtful strokes of the open images; ``changed`` says that there is something to show.
+
+    ``image_wanted(key)`` asks for the image of a stroke before the camera goes there.
+    """
+
+    changed = Signal()
+    image_wanted = Signal(str)
+
+    def __init__(
+        self, bench: Bench, marker: PlaceMarker, accepting: Accepting, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._bench, self._marker, self._accepting = bench, marker, accepting
+        self.doubts: tuple[Doubt, ...] = ()
+        self.current: Doubt | None = None
+        self._images: list[tuple[str, str]] = []  # (key, name) of each sample that was asked about
+        self._said = _IDLE
+        self.lane = Lane(self, niceness=NICENESS)
+        self.lane.happened.connect(self._happened)
+        self.lane.ended.connect(self._ended)
+        self._timer = single_shot(self, PRUNE_MS, self._prune)
+        self._connections = Connections()
+        self._connections.connect(bench.session.events.images, self._images_changed)
+        self._connections.connect(bench.session.events.image, self._image_changed)
+
+    def close(self) -> None:
+        """Stop; the marker is its owner's."""
+        self._timer.stop()
+        self._connections.close()
+        self.lane.close()
+
+    @property
+    def available(self) -> bool:
+        """Whether the engine gives advice at all."""
+        return isinstance(self._bench.jobs, Advises)
+
+    @property
+    def words(self) -> str:
+        """What to read below the list, or instead of it."""
+        if self.current is not None:
+            return self.where(self.current) + self.current.stroke.text
+        return self._said
+
+    def where(self, doubt: Doubt) -> str:
+        """The image a stroke is on, unless that is the present one."""
+        image = self._bench.session.image
+        if image is not None and doubt.key == image.key:
+            return ""
+        return f"{doubt.image}: " if doubt.key else f"{doubt.image} (not open): "
+
+    # ---- asking
+
+    def check(self) -> None:
+        """Compare the strokes that live answers know, of this image and of others."""
+        bench, session = self._bench, self._bench.session
+        jobs = bench.jobs
+        if session.image is None or session.model is None or not isinstance(jobs, Advises):
+            return
+        if len(painted_classes(session.painted)) < 2:
+            self._say("Paint two classes first: a stroke is judged by the others.")
+            return
+        samples = bench.layers.samples(session.image.channels)
+        opened = {id(bench.layers.learned_as(i.key)): (i.key, i.name) for i in session.images}
+        self._images = [opened.get(id(s.image), ("", s.image.name or s.key)) for s in samples]
+        self.doubts, self.current = (), None
+        names = {c.value: c.name for c in session.classes}
+        request = StrokesRequest(session.model.model, samples, names)
+        self.lane.start(partial(jobs.check_strokes, request))
+        self._say("Comparing each stroke with all the others …")
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        if not isinstance(event, StrokesChecked):
+            return
+        self.doubts = tuple(
+            Doubt(*self._images[stroke.sample], stroke, region) for stroke, region in event.doubts
+        )
+        self._said = self._counted()
+        self._prune()  # of strokes that were changed meanwhile
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        if end.error is not None:
+            self._bench.tell(end.error, "Checking the strokes")
+            self._said = _IDLE
+        self.changed.emit()  # it may be asked again
+
+    def _counted(self) -> str:
+        if not self.doubts:
+            return "No stroke stands out: they agree with each other."
+        if len(self.doubts) == 1:
+            return "One stroke looks like another class. Click it to see it."
+        return f"{len(self.doubts)} strokes look like another class. Click one to see it."
+
+    # ---- one of them
+
+    def go(self, doubt: Doubt) -> None:
+        """Take the person to a stroke."""
+        self.current = doubt
+        image = self._bench.session.image
+        if doubt.key and image is not None:
+            if doubt.key != image.key:
+                self.image_wanted.emit(doubt.key)
+            sides = (side.stop - side.start for side in doubt.region.box[-2:])
+            size_px = max(sides) + 2 * _MARGIN_PX
+            self._marker.go(doubt.key, _middle(doubt), size_px, DOUBTFUL_STROKE)
+        self.changed.emit()
+
+    @property
+    def editable(self) -> bool:
+        """Whether there is a chosen stroke, on an open image."""
+        return self.current is not None and bool(self.current.key)
+
+    def delete(self) -> None:
+        """Erase the chosen stroke."""
+        self._replace(0, "deleted")
+
+    def relabel(self) -> None:
+        """Paint the chosen stroke in the class it looks like."""
+        if self.current is not None:
+            value = self.current.stroke.believed
+            self._replace(value, f"painted as {class_name(self._bench.session, value)}")
+
+    def _replace(self, value: int, done: str) -> None:
+        doubt = self.current
+        if doubt is None or not doubt.key:
+            return
+        if not self._is_there(doubt):
+            self._prune()
+            self._say("This stroke has changed meanwhile; check again.")
+            return
+        try:
+            pixels = self._accepting.replace(doubt.key, doubt.region, value)
+        except UnetscopeError as error:
+            self._bench.tell(error, "Changing the stroke")
+            return
+        self._leave(doubt)
+        self._say(f"{pixels:,} px {done}. Z takes it back.")
+
+    # ---- following
+
+    def strokes_read(self) -> None:
+        """Something was painted: strokes that are no longer as they were judged leave the list."""
+        if self.doubts:
+            self._timer.start()
+
+    def _images_changed(self, images: Any) -> None:
+        if self.doubts:
+            self._prune()
+
+    def _image_changed(self, image: Any) -> None:
+        self.changed.emit()  # a row names its image where that is another one
+
+    def _prune(self) -> None:
+        for doubt in self.doubts:
+            if doubt.key and not self._is_there(doubt):
+                self._leave(doubt)
+                self._said = self._counted() if self.doubts else _IDLE
+        self.changed.emit()
+
+    def _leave(self, doubt: Doubt) -> None:
+        self.doubts = tuple(other for other in self.doubts if other is not doubt)
+        if self.current is doubt:
+            self.current = None
+            self._marker.clear(DOUBTFUL_STROKE)
+
+    def _is_there(self, doubt: Doubt) -> bool:
+        layer = self._bench.layers.strokes_layer(doubt.key)
+        if layer is None or layer.data.ndim != len(doubt.region.box):
+            return False
+        return still_there(layer.data, doubt.region, doubt.stroke.painted)
+
+    def _say(self, text: str) -> None:
+        self._said = text
+        self.changed.emit()
+
+
+def _middle(doubt: Doubt) -> tuple[int, ...]:
+    """The middle of the box around a stroke; in a stack, on the plane of its own middle pixel."""
+    flat = ((side.start + side.stop) // 2 for side in doubt.region.box[-2:])
+    return (*doubt.stroke.centre[:-2], *flat)

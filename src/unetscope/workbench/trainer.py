@@ -1,0 +1,96 @@
+"""Train, pause and stop: one training at a time, fed with new strokes while it runs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from unetscope.learning.events import EpochDone, Finished, HeadFitted
+from unetscope.learning.samples import labelled_pixels
+from unetscope.session.requests import TrainRequest
+from unetscope.session.values import AdvancedSettings, Phase
+from unetscope.workbench.bench import Bench
+from unetscope.workbench.job_runner import JobEnded, JobPaused, Lane
+
+NICENESS = 5  # the window and its instant answers go first
+
+
+class Trainer(QObject):
+    """Drives one training; ``improved`` says that the model that answers has changed."""
+
+    improved = Signal()
+
+    def __init__(self, bench: Bench, parent: QObject) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self.advanced = AdvancedSettings()
+        self._channels = 1  # of the images that are being trained on
+        self.lane = Lane(self, niceness=NICENESS)
+        self.lane.happened.connect(self._happened)
+        self.lane.ended.connect(self._ended)
+
+    def close(self) -> None:
+        """End without waiting."""
+        self.lane.close()
+
+    def start(self) -> None:
+        """Train on the present strokes, from the present model, within the budget."""
+        session, layers = self._bench.session, self._bench.layers
+        if session.training.busy or session.image is None or session.model is None:
+            return
+        request = TrainRequest(
+            model=session.model.model,
+            samples=layers.samples(session.image.channels),
+            classes=session.classes,
+            seconds=session.budget.seconds,
+            advanced=self.advanced,
+        )
+        self._channels = session.image.channels
+        session.begin_training()
+        session.trained_image = ""
+        self.lane.start(partial(self._bench.jobs.train, request))
+
+    def hand_in(self) -> None:
+        """Give the running training the strokes as they are now."""
+        samples = self._bench.layers.samples(self._channels)
+        if self.lane.busy and len(labelled_pixels(samples)) >= 2:  # undo may leave fewer
+            self.lane.post(samples)
+
+    def pause_or_resume(self) -> None:
+        """Pause a running training, resume a paused one."""
+        session = self._bench.session
+        if session.training.phase is Phase.PAUSED:
+            self.lane.resume()
+            session.set_phase(Phase.RUNNING)
+        elif session.training.phase is Phase.RUNNING:
+            self.lane.pause()
+
+    def stop(self) -> None:
+        """Stop; the best model so far is kept."""
+        if self.lane.busy:
+            self._bench.session.set_phase(Phase.STOPPING)
+            self.lane.stop()
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        session = self._bench.session
+        if isinstance(event, JobPaused):
+            if session.training.phase is Phase.RUNNING:
+                session.set_phase(Phase.PAUSED)
+            return
+        answered = session.model is not None and session.model.model.can_answer
+        if isinstance(event, HeadFitted) and session.live and answered:
+            return  # the live answers know newer strokes
+        session.apply(event)
+        if isinstance(event, Finished) or (isinstance(event, EpochDone) and event.improved):
+            self.improved.emit()
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        session = self._bench.session
+        session.trained_image = session.image.key if session.image is not None else ""
+        if session.training.busy:  # no Finished came: stopped, or failed
+            session.end_training()
+            self.improved.emit()
+        if end.error is not None:
+            self._bench.tell(end.error, "Training")

@@ -1,0 +1,384 @@
+"""What happens when a person does something: the layers, the engine and the state, joined.
+
+No pixel is drawn here; the panels are in :mod:`unetscope.widgets.painting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from qtpy.QtCore import QObject
+
+from unetscope.errors import UnetscopeError
+from unetscope.images.questions import Answers, Question, Undecided
+from unetscope.session.layers.brush import Brush
+from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.project_layers import ProjectLayers
+from unetscope.session.layers.result_layers import ResultLayers
+from unetscope.session.requests import Jobs
+from unetscope.session.state import Session
+from unetscope.session.values import EngineSettings, Message, Scope
+from unetscope.workbench.accepter import Accepter
+from unetscope.workbench.advisor import Advisor
+from unetscope.workbench.bench import Bench
+from unetscope.workbench.forgetting_guard import ForgettingGuard
+from unetscope.workbench.kept_strokes import KeptStrokes
+from unetscope.workbench.live_answers import LIVE_IMAGE_PX, LiveAnswers
+from unetscope.workbench.model_shelf import ModelShelf
+from unetscope.workbench.pixel_size_desk import PixelSizeDesk
+from unetscope.workbench.predictor import Predictor
+from unetscope.workbench.project_desk import ProjectDesk
+from unetscope.workbench.stroke_checker import StrokeChecker
+from unetscope.workbench.through import Through
+from unetscope.workbench.timers import single_shot
+from unetscope.workbench.trainer import Trainer
+
+OPEN_MODEL_MS = 300  # after the window has come up, so that torch does not slow it down
+HAND_IN_MS = 1000  # of rest after a stroke, then a running training reads the strokes again
+HAND_IN_LATEST_S = 15.0  # without rest: this often, for each time costs training a fresh start
+SETTLE_MS = 200
+
+
+class Workbench(QObject):
+    """One viewer's session with everything that acts on it; :meth:`close` ends all of it."""
+
+    def __init__(
+        self,
+        viewer: Any,
+        jobs: Jobs,
+        default_model: str,
+        ask: Callable[[Question], str | None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self.session = Session()
+        self.layers = ProjectLayers(viewer)
+        self.brush = Brush(self.layers)
+        self.results = ResultLayers(self.layers)
+        self.bench = Bench(self.session, self.layers, self.results, jobs)
+        self.project = ProjectDesk(self, self.layers)
+        self.strokes = KeptStrokes(self.bench, self.project.journal_place, self)
+        self.answers = LiveAnswers(self.bench, self)
+        self.trainer = Trainer(self.bench, self)
+        self.predictor = Predictor(self.bench, self)
+        self.advisor = Advisor(self.bench, self)
+        self.accepter = Accepter(self.bench, self.strokes.keeper, self)
+        accepting = self.accepter.accepting
+        self.checker = StrokeChecker(self.bench, self.advisor.marker, accepting, self)
+        self.through = Through(self.bench, self.accepter.accepting, self)
+        self.shelf = ModelShelf(self.bench, self)
+        self.guard = ForgettingGuard(self)
+        self.sizes = PixelSizeDesk(self.bench, self)
+        workers = (self.answers, self.trainer, self.predictor, self.shelf, self.sizes)
+        self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
+        self.answer = ask
+        self._default_model = default_model
+        self._connections = Connections()
+        self._closed = False
+        self._waiting_since = 0.0
+        self._open_timer = single_shot(self, OPEN_MODEL_MS, self._open_default)
+        self._hand_in_timer = single_shot(self, HAND_IN_MS, self._hand_in)
+        self._moved_timer = single_shot(self, SETTLE_MS, self.answers.ask)
+        self._orphans_timer = single_shot(self, 0, self.layers.drop_orphans)
+        self._connect()
+        self._images_changed()
+
+    def _connect(self) -> None:
+        connect = self._connections.connect
+        connect(self.layers.images_changed, self._images_changed)
+        connect(self.layers.activated, self.choose_image)
+        connect(self.layers.painted, self.answers.touched)
+        connect(self.layers.class_picked, self._class_picked)
+        connect(self.layers.told, self._told)
+        connect(self.layers.pixels_changed, self._pixels_changed)
+        connect(self.layers.moved, self._moved)
+        connect(self.layers.panned, self._panned)
+        self.answers.strokes_read.connect(self._strokes_read)
+        self.answers.strokes_read.connect(self.advisor.strokes_read)
+        self.answers.strokes_read.connect(self.checker.strokes_read)
+        self.checker.image_wanted.connect(self.choose_image)
+        self.trainer.improved.connect(self._model_changed)
+        self.shelf.replaced.connect(self._model_replaced)
+        self.shelf.replaced.connect(self.advisor.begin_rounds_anew)
+
+    def close(self) -> None:
+        """Stop every job and let go of the viewer, without waiting; twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        timers = (self._open_timer, self._hand_in_timer, self._moved_timer, self._orphans_timer)
+        for timer in timers:
+            timer.stop()
+        self.accepter.close()
+        self.project.close()  # while strokes and layers can still be read
+        self.strokes.close()
+        for part in self._parts:
+            part.close()
+        self._connections.close()
+        self.brush.close()
+        self.layers.close()
+
+    # ---- images
+
+    def choose_image(self, key: str) -> None:
+        """Work on another image."""
+        session = self.session
+        chosen = next((image for image in session.images if image.key == key), None)
+        if chosen is None or chosen == session.image:
+            return
+        session.image = chosen
+        self.strokes.open(key)
+        self.sizes.look(key)
+        if session.message is not None or chosen.told:
+            session.message = Message(chosen.told) if chosen.told else None
+        self.answers.touched(key)
+        self.answers.count()
+        if session.model is None and not session.opening_model:
+            self._open_timer.start()
+        self._moved_timer.start()
+
+    def step_image(self, step: int) -> None:
+        """The next image or the one before, of the project or of those that are open."""
+        ids = [row.image_id for row in self.project.rows()]
+        if ids:
+            shown = self.project.images.shown_id
+            at = ids.index(shown) + step if shown in ids else 0
+            self.project.images.go_to(ids[at % len(ids)])
+            return
+        keys = [image.key for image in self.session.images]
+        if self.session.image is not None and len(keys) > 1:
+            key = keys[(keys.index(self.session.image.key) + step) % len(keys)]
+            self.layers.activate(key)
+
+    def read_as(self, key: str, axes: str) -> None:
+        """Read a stack of planes as slices or as channels."""
+        try:
+            self.layers.read_as(key, axes)
+        except UnetscopeError as error:
+            self.bench.tell(error, "Reading it in another way")
+
+    def adopt(self, labels_key: str) -> None:
+        """Paint on a labels layer that is there already."""
+        image, session = self.session.image, self.session
+        if image is None:
+            return
+        answers = Answers()
+        while True:
+            try:
+                self.layers.adopt(image.key, labels_key, session.classes, answers)
+                break
+            except Undecided as undecided:
+                said = self.answer(undecided.question)
+                if said is None:
+                    return
+                answers = answers.with_answer(undecided.question, said)
+            except UnetscopeError as error:
+                self.bench.tell(error, "Painting on this layer")
+                return
+        self.layers.colour(session.classes)
+
+    def take_settings(self, settings: EngineSettings) -> None:
+        """Compute as ``settings`` say from now on; what could not be opened is tried again."""
+        session = self.session
+        self.bench.jobs.settings = settings
+        if session.model is None and not session.opening_model and session.image is not None:
+            session.message = None
+            self._open_timer.start()
+
+    def _images_changed(self) -> None:
+        session = self.session
+        self._orphans_timer.start()
+        session.images = self.layers.summaries()
+        session.unreadable = self.layers.unreadable()
+        keys = {image.key: image for image in session.images}
+        if session.image is not None and session.image.key in keys:
+            renewed = keys[session.image.key]
+            if renewed != session.image:
+                before, session.image = session.image, renewed
+                self._moved_timer.start()
+                if before.channels != renewed.channels:
+                    self.answers.count()
+                if renewed.notes and renewed.notes != before.notes and session.message is None:
+                    session.message = Message(renewed.told)
+            self.sizes.look(session.image.key)
+            return
+        active = self.layers.active_image()
+        newest = session.images[-1].key if session.images else ""
+        if not session.images:
+            session.image = None
+            session.painted = {}
+            self.answers.stop()
+        else:
+            self.choose_image(active if active in keys else newest)
+
+    # ---- classes
+
+    def paint_with(self, value: int) -> None:
+        """Put a class into the brush; the strokes layer is made at the first time."""
+        session = self.session
+        if session.class_of(value) is None:
+            return
+        changed = session.current_class != value
+        session.choose_class(value)
+        if session.image is not None:
+            try:
+                self._take_brush(session.image.key, value)
+            except UnetscopeError as error:
+                self.bench.tell(error, "Painting")
+        if changed and session.image is not None:
+            self.restyle()
+
+    def _take_brush(self, key: str, value: int) -> None:
+        strokes = self.layers.strokes_layer(key)
+        if strokes is not None:  # strokes that cannot be seen or changed cannot be painted
+            strokes.visible = True
+            strokes.editable = True
+        self.layers.paint_with(key, value, self.session.classes)
+
+    def choose_place(self, place: int) -> None:
+        """Put the class at a place of the table (from 1) into the brush."""
+        if place <= len(self.session.classes):
+            self.paint_with(self.session.classes[place - 1].value)
+
+    def add_class(self) -> None:
+        """Add a class and put it into the brush."""
+        added = self.session.add_class()
+        self.layers.colour(self.session.classes)
+        self.paint_with(added.value)
+
+    def change_class(
+        self, value: int, *, name: str | None = None, color: str | None = None
+    ) -> None:
+        """Rename or recolour a class, everywhere it is shown."""
+        self.session.change_class(value, name=name, color=color)
+        self.layers.colour(self.session.classes)
+        self.restyle()
+
+    def delete_class(self, value: int) -> None:
+        """Remove a class with its strokes; undo in the image brings both back."""
+        if len(self.session.classes) < 2:
+            return
+        self.session.remove_class(value)
+        self.layers.erase_class(value)
+        self.paint_with(self.session.current_class)
+
+    def switch_eye(self, value: int) -> None:
+        """Hide a class in the answers, or show it again."""
+        self.session.switch_eye(value)
+        self.restyle()
+
+    def _told(self, text: str) -> None:
+        self.session.message = Message(text)
+
+    def _class_picked(self, value: int) -> None:
+        """A label was chosen in napari's own controls: 0 erases, a new one is not a class yet."""
+        before = self.session.current_class
+        self.session.choose_class(value)
+        if self.session.current_class != before:
+            self.restyle()
+
+    def resize_brush(self, *, larger: bool) -> None:
+        """One step of the brush on the present image."""
+        if self.session.image is not None:
+            self.brush.resize(self.session.image.key, larger=larger)
+
+    # ---- what is shown
+
+    def set_live(self, on: bool) -> None:
+        """Switch live answers on or off."""
+        self.session.live = on
+        if on:
+            self.answers.ask()
+        else:
+            self.answers.stop()
+
+    def restyle(self) -> None:
+        """Show kind, colours and opacity as chosen; ask for what is not there yet."""
+        session = self.session
+        for image in session.images:
+            self.results.restyle(image.key, self.bench.look())
+        if session.show.value != "mask":
+            self.answers.ask_soon()
+
+    def set_opacity(self) -> None:
+        """Take the session's opacity over to the result layers."""
+        for image in self.session.images:
+            self.results.restyle(image.key, self.bench.look())
+
+    # ---- learning
+
+    def train_or_stop(self) -> None:
+        """The key of the Train button: starts, or stops what runs."""
+        if self.session.training.busy:
+            self.trainer.stop()
+        else:
+            self.train()
+
+    def train(self) -> None:
+        """Train on the strokes as they are this moment."""
+        self.answers.look()
+        self.strokes.keeper.sweep()
+        with self.layers.whole_project():
+            self.trainer.start()
+
+    def predict(self, scope: Scope) -> None:
+        """Predict with the newest model."""
+        self.answers.look()
+        if scope is Scope.PROJECT:
+            self.project.predictor.start()
+        else:
+            self.predictor.start(scope)
+
+    def stop_predicting(self) -> None:
+        """Stop; what is predicted already stays."""
+        self.predictor.stop()
+        self.project.predictor.stop()
+
+    def _strokes_read(self) -> None:
+        self.strokes.keeper.commit()  # before anything learns from them
+        if not self.session.training.busy:
+            return
+        if not self._hand_in_timer.isActive():
+            self._waiting_since = monotonic()
+        if monotonic() - self._waiting_since < HAND_IN_LATEST_S:
+            self._hand_in_timer.start()  # begins anew with each stroke
+
+    def _hand_in(self) -> None:
+        with self.layers.whole_project():
+            self.trainer.hand_in()
+
+    def _pixels_changed(self, key: str) -> None:
+        """An image got other pixels: what was learned and answered on the old ones is void."""
+        self.answers.forget()
+        if self.session.image is not None and self.session.image.key == key:
+            self._moved_timer.start()
+            self.sizes.look(key)
+
+    def _moved(self) -> None:
+        self.bench.say_what_was_answered()
+        if self.session.image is not None and self.session.image.depth > 1:
+            self._moved_timer.start()
+
+    def _panned(self) -> None:
+        """Of a very large image only what is on screen is answered: answer what has come there."""
+        image = self.session.image
+        if image is not None and image.pixels > LIVE_IMAGE_PX:
+            self._moved_timer.start()
+
+    def _model_changed(self) -> None:
+        for image in self.session.images:
+            self.results.restyle(image.key, self.bench.look())
+        self.answers.ask(quick_first=False)
+
+    def _model_replaced(self) -> None:
+        self.answers.forget()
+        model = self.session.model.model if self.session.model is not None else None
+        self.layers.answer_grey(on=model is not None and model.can_answer and model.channels == 1)
+        self._model_changed()
+
+    def _open_default(self) -> None:
+        session = self.session
+        if session.model is None and not session.opening_model and session.image is not None:
+            self.shelf.open_bundled(self._default_model)
