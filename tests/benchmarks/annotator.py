@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unetscope.pretraining.corrections import corrective_strokes
+from benchmarks.corrections import corrective_strokes
 from unetscope.pretraining.judge import Task
 from unetscope.pretraining.strokes import simulate_strokes
 

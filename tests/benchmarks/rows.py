@@ -18,11 +18,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "unetscope"
 _ANSWERS_COME_FROM = (
+    "computing/*.py",
     "images/*.py",
     "learning/*.py",
     "learning/sources/*.py",
     "network/*.py",
-    "pretraining/corrections.py",
     "pretraining/datasets.py",
     "pretraining/judge.py",
     "pretraining/stroke_paths.py",
@@ -35,7 +35,6 @@ _OTHERS_COME_FROM = (
     "images/micrograph.py",
     "images/normalisation.py",
     "learning/metrics.py",
-    "pretraining/corrections.py",
     "pretraining/datasets.py",
     "pretraining/judge.py",
     "pretraining/stroke_paths.py",
@@ -135,12 +134,13 @@ def fingerprint() -> str:
 
     Comments, docstrings and layout do not count, so that they can be edited during a long run.
     """
-    return _fingerprint(_ANSWERS_COME_FROM, ("annotator", "scoring", "quality"))
+    return _fingerprint(_ANSWERS_COME_FROM, ("annotator", "corrections", "scoring", "quality"))
 
 
 def others_fingerprint() -> str:
     """As :func:`fingerprint`, for what others answer: our weights and head do not matter."""
-    return _fingerprint(_OTHERS_COME_FROM, ("annotator", "scoring", "baselines", "scratch"))
+    measuring = ("annotator", "corrections", "scoring", "baselines", "scratch")
+    return _fingerprint(_OTHERS_COME_FROM, measuring)
 
 
 def _fingerprint(patterns: Sequence[str], measuring: Sequence[str]) -> str:

@@ -7,10 +7,10 @@ import pytest
 from scipy import ndimage
 from skimage import color, data, filters
 
+from benchmarks.corrections import corrective_strokes
 from unetscope import Segmenter
 from unetscope.learning.finetune import TrainOptions
 from unetscope.learning.metrics import mean_dice
-from unetscope.pretraining.corrections import corrective_strokes
 from unetscope.pretraining.datasets import dataset, scenes
 from unetscope.pretraining.strokes import simulate_strokes
 

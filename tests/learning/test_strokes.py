@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from benchmarks.corrections import corrective_strokes
 from unetscope.errors import LabelError
-from unetscope.pretraining.corrections import corrective_strokes
 from unetscope.pretraining.strokes import simulate_strokes
 
 EIGHT = np.ones((3, 3))

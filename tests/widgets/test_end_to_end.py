@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.corrections import corrective_strokes
 from unetscope.cli.app import app
-from unetscope.pretraining.corrections import corrective_strokes
 from unetscope.pretraining.strokes import simulate_strokes
 from unetscope.session.values import BUDGETS, Budget, Phase, Scope
 

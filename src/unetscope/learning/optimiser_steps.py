@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from unetscope.computing.captured_step import CapturedStep, Learner
 from unetscope.computing.flat_weights import FlatWeights, flattened
 from unetscope.computing.memory import is_out_of_memory
 from unetscope.computing.precision import autocast, choose_device, training_precision
@@ -28,15 +26,8 @@ _SMALLEST_PATCH_PX = 64
 NO_MEMORY = "there is not enough memory to train; close other programs."
 
 
-@dataclass(frozen=True, eq=False)
-class _Balance:
-    """How the loss weighs classes: ``log_shares`` (1, class, 1, 1), ``weights`` (class,)."""
-
-    log_shares: Tensor
-    weights: Tensor
-
-
-def _balance(pixels: Sequence[int], prior: Sequence[float], device: str) -> _Balance:
+def _balance(pixels: Sequence[int], prior: Sequence[float], device: str) -> tuple[Tensor, Tensor]:
+    """How the loss weighs classes: logarithms of shares (1, class, 1, 1) and weights (class,)."""
     # Strokes are painted in like amounts for all classes, the network shall answer in natural
     # shares: the shares are taken out before it is compared with the strokes (logit
     # adjustment: Menon et al. 2021, arXiv 2007.07314).
@@ -44,7 +35,7 @@ def _balance(pixels: Sequence[int], prior: Sequence[float], device: str) -> _Bal
     # Between plain and balanced: rare classes count more, but do not spread everywhere.
     weights = torch.tensor(pixels, dtype=torch.float32).clamp(min=1) ** -0.5
     log_shares = shares.log().reshape(1, -1, 1, 1)
-    return _Balance(log_shares.to(device), (weights / weights.mean()).to(device))
+    return log_shares.to(device), (weights / weights.mean()).to(device)
 
 
 class OptimiserSteps:
@@ -52,23 +43,15 @@ class OptimiserSteps:
 
     Out of memory, batch, patch and device shrink in that order; numbers that are not finite never
     reach the weights.
-
-    Parameters
-    ----------
-    options : how to train.
-    captured : on CUDA, record the step as a graph and replay it; where that fails, a warning says
-        so and steps go on one kernel at a time.
     """
 
-    def __init__(self, options: TrainOptions, *, captured: bool = False) -> None:
+    def __init__(self, options: TrainOptions) -> None:
         self.options = options
-        self.captured = captured
         self.device = choose_device(options.device)
         self.precision = training_precision(self.device, options.precision)
         self.batch_size, self.patch_px = options.batch_size, options.patch_px
         self.steps = 0
         self._bad_steps = 0
-        self._recorded: tuple[object, CapturedStep] | None = None
         self.begin_anew()
 
     def begin_anew(self) -> None:
@@ -88,12 +71,7 @@ class OptimiserSteps:
         self._weights = FlatWeights(self.net, working)
         self._averaged = flattened(self.average)
         self._written = WrittenPass(self._weights, self.net) if written else None
-        self._optimise_anew()
-
-    def _optimise_anew(self) -> None:
-        """AdamW without moments; a recorded step has the former one in it."""
         self._optimiser = self._adamw()
-        self._recorded = None
 
     @property
     def is_unstable(self) -> bool:
@@ -127,10 +105,6 @@ class OptimiserSteps:
         targets : (b, 1 + class, y, x) as of :meth:`PatchSource.draw`.
         pixels, prior : labelled pixels and natural share of every class.
         """
-        if self.captured and self.device.startswith("cuda"):
-            recorded = self._recording(images, targets, pixels, prior)
-            if recorded is not None:
-                return self._replayed(recorded, images, targets)
         logits = self.logits(images)
         loss = self.loss(logits, targets, pixels, prior)
         if not (bool(torch.isfinite(loss)) and self.gradient_is_finite(loss, logits)):
@@ -145,40 +119,6 @@ class OptimiserSteps:
     def _new_share(self) -> float:
         """Of the newest weights in the average; larger at first, when the average is young."""
         return 1 - min(self.options.average_decay, (self.steps + 1) / (self.steps + 10))
-
-    def _recording(
-        self, images: Tensor, targets: Tensor, pixels: Sequence[int], prior: Sequence[float]
-    ) -> CapturedStep | None:
-        """The step as a CUDA graph, recorded anew for other shapes or strokes; None if it fails."""
-        key = (images.shape, targets.shape, tuple(pixels), tuple(prior))
-        if self._recorded is not None and self._recorded[0] == key:
-            return self._recorded[1]
-        self._recorded = None
-        balance = _balance(pixels, prior, self.device)
-        learner = Learner(
-            lambda shown, wanted: self._loss(self.logits(shown), wanted, balance),
-            self._weights,
-            self._optimiser,
-            self._averaged,
-            _STEEPEST,
-        )
-        try:
-            self._recorded = (key, CapturedStep(learner, images, targets))
-        except RuntimeError as error:
-            if is_out_of_memory(error):
-                raise
-            self.captured = False
-            self._optimise_anew()
-            text = f"No CUDA graph could be recorded ({error}); training goes on without, slower."
-            warnings.warn(text, RuntimeWarning, stacklevel=2)
-            return None
-        return self._recorded[1]
-
-    def _replayed(self, recorded: CapturedStep, images: Tensor, targets: Tensor) -> float:
-        self._warm_up()
-        loss, finite = recorded.replay(images, targets, self._new_share())
-        self._bad_steps = 0 if finite else self._bad_steps + 1
-        return loss if finite else float("nan")
 
     def logits(self, images: Tensor) -> Tensor:
         """The network's answer, where the loss's gradient begins or passes."""
@@ -204,11 +144,8 @@ class OptimiserSteps:
         self, logits: Tensor, targets: Tensor, pixels: Sequence[int], prior: Sequence[float]
     ) -> Tensor:
         """What the strokes, and the guide where there are none, say about the answer."""
-        return self._loss(logits, targets, _balance(pixels, prior, self.device))
-
-    def _loss(self, logits: Tensor, targets: Tensor, balance: _Balance) -> Tensor:
-        balanced = logits - balance.log_shares
-        weights = balance.weights
+        log_shares, weights = _balance(pixels, prior, self.device)
+        balanced = logits - log_shares
         loss = segmentation_loss(balanced, targets[:, 0], weights, self.options.dice_weight)
         if self.options.guide_weight:
             guided = guide_loss(logits, targets[:, 1:], targets[:, 0])
@@ -219,10 +156,7 @@ class OptimiserSteps:
         # The first steps at full rate unlearn more than they learn (docs/benchmarks.md).
         rate = self.options.learning_rate * min(1.0, (self.steps + 1) / 40)
         for group in self._optimiser.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)  # a recorded step reads it there
-            else:
-                group["lr"] = rate
+            group["lr"] = rate
 
     def go_back(self, best: UNet | None) -> str:
         """Go on from the best weights (or the average) at a quarter of the rate; says so."""
@@ -231,22 +165,13 @@ class OptimiserSteps:
             net.load_state_dict(weights)
         self._bad_steps = 0
         self.options = replace(self.options, learning_rate=self.options.learning_rate / 4)
-        self._optimise_anew()  # its moments led here
+        self._optimiser = self._adamw()  # the moments of the former one led here
         return "Training became unstable: going on from the best weights, more gently."
-
-    def forget_recording(self) -> None:
-        """Drop the recorded step and its memory; the next step may be recorded again.
-
-        It knows these weights and they know it: without this, both would wait for the garbage
-        collector, the GPU's memory with them.
-        """
-        self._recorded = None
 
     def use_less_memory(self) -> str:
         """Halve the batch, then the patch, then work on the CPU; says which."""
         if self._written is not None:
             self._written.forget()
-        self.forget_recording()
         release_devices()
         if self.batch_size > 1:
             self.batch_size //= 2
@@ -270,12 +195,9 @@ class OptimiserSteps:
             self._set_up()
 
     def _adamw(self) -> torch.optim.AdamW:
-        recorded = self.captured and self.device.startswith("cuda")
-        rate = self.options.learning_rate
         return torch.optim.AdamW(
             [self._weights.master],
-            lr=torch.tensor(rate, device=self.device) if recorded else rate,
+            lr=self.options.learning_rate,
             weight_decay=self.options.weight_decay,
             fused=True,
-            capturable=recorded,
         )

@@ -162,7 +162,6 @@ class TrainingRun:
 
     def _free(self) -> None:
         self.cache.forget()
-        self.learner.forget_recording()
         release_devices()
 
     def _parts(self, samples: Sequence[Sample], values: tuple[int, ...]) -> tuple[Partition, bool]:
@@ -355,7 +354,6 @@ class TrainingRun:
     def release(self) -> None:
         """Give the device's memory back, however training ended."""
         on_gpu = self.learner.device != "cpu"
-        self.learner.forget_recording()
         for part in ("learner", "held"):
             self.__dict__.pop(part, None)
         if on_gpu:

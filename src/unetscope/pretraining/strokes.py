@@ -1,7 +1,6 @@
 """A seeded, simulated annotator: sparse strokes from dense truth, as a person would paint them.
 
-A stroke is a smooth curve inside one true region (:mod:`unetscope.pretraining.stroke_paths`);
-strokes on what a prediction has wrong are in :mod:`unetscope.pretraining.corrections`.
+A stroke is a smooth curve inside one true region (:mod:`unetscope.pretraining.stroke_paths`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,3 @@
+"""One thread here as well."""
+
+from learning.conftest import _one_thread as _one_thread
