@@ -202,7 +202,7 @@ def closed(window: Window, way: str) -> None:
     if way == "image":
         panel.bench.choose_image(panel.session.images[-1].key)
     if way == "model":
-        panel.bench.shelf.open_bundled(panel.bench.bench.jobs.bundled()[-1][0])
+        panel.bench.shelf.open_bundled(panel.bench.context.jobs.bundled()[-1][0])
     if way == "x":
         window.dock.destroyOnClose()
         rest(0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,10 +27,12 @@ from unetscope.session.values import ImageSummary, Scope
 from unetscope.widgets.kit.looks import theme_tints
 from unetscope.widgets.painting.forgetting_line import ForgettingLine
 from unetscope.workbench import forgetting_guard as guard_module
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.forgetting_guard import ForgettingGuard
 from unetscope.workbench.model_shelf import ModelShelf
+from unetscope.workbench.project_context import ProjectContext
 from unetscope.workbench.trainer import Trainer
+from unetscope.workbench.workbench import Workbench
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs, FakeModel
@@ -81,14 +84,17 @@ class Work(QObject):
             colour=lambda classes: None,
         )
         self.layers, self.jobs = layers, jobs
-        self.bench = Bench(self.session, layers, SimpleNamespace(), jobs)  # type: ignore[arg-type]
-        self.project = SimpleNamespace(opened=None)
-        self.shelf, self.trainer = ModelShelf(self.bench, self), Trainer(self.bench, self)
+        results: Any = SimpleNamespace()
+        context = Context(self.session, layers, results, jobs)  # type: ignore[arg-type]
+        self.shelf, self.trainer = ModelShelf(context, self), Trainer(context, self)
         self.show_images()
         model: Any = FakeModel(head={1: 1.0, 2: 2.0}, classes=self.session.classes)
         self.session.take_model(model, "General", loaded=False)
         self.predicted: list[Scope] = []
-        self.guard = ForgettingGuard(self)  # type: ignore[arg-type]
+        self.guard = ForgettingGuard(context, ProjectContext(context, self), self)
+        self.guard.image_wanted.connect(self.choose_image)
+        self.guard.version_wanted.connect(partial(Workbench._go_back_to, self))
+        self.shelf.replaced.connect(self.guard.dismiss)
         self.line = ForgettingLine(self.guard, theme_tints("dark"))
 
     def show_images(self) -> None:

@@ -23,7 +23,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.session.engine.project_predicting import FOLDER
 from unetscope.session.engine.projects import JOURNAL, OpenProject
 from unetscope.session.guidance import controls
-from unetscope.session.layers.open_layers import project_layers
+from unetscope.session.layers import project_layers
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
 from unetscope.session.values import Scope
@@ -372,8 +372,8 @@ def test_a_copy_of_a_project_s_image_is_an_ordinary_image(
     qtbot.wait(100)
     assert len([layer for layer in layers if type(layer).__name__ == "Image"]) >= 2
     assert "Open an image" not in opened.window.status.label.text()
-    own = opened.window.bench.project.images.own()
-    assert list(own.values()) == ["0001"]
+    own = opened.window.bench.layers.noted()
+    assert [image_id for _, image_id in own.values()] == ["0001"]
     strokes = opened.window.bench.layers.strokes_layer(next(iter(own)))
     assert np.array_equal(strokes.data, painted)
     opened.window.shut_down()

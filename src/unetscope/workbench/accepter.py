@@ -11,7 +11,7 @@ from unetscope.session.layers.accept_tools import AcceptTools, Gesture, Tool, en
 from unetscope.session.layers.accepting import Accepting, on_plane
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.timers import single_shot
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ class Accepter(QObject):
     told = Signal(str)
     tool_changed = Signal(object)
 
-    def __init__(self, bench: Bench, keeper: StrokeKeeper, parent: QObject) -> None:
+    def __init__(self, context: Context, keeper: StrokeKeeper, parent: QObject) -> None:
         super().__init__(parent)
-        self._bench = bench
-        self.tools = AcceptTools(bench.layers)
-        self.accepting = Accepting(bench.layers, bench.results, keeper)
+        self._context = context
+        self.tools = AcceptTools(context.layers)
+        self.accepting = Accepting(context.layers, context.results, keeper)
         self._again: Tool | None = None  # put away by the choice of another class
         self._take_again = single_shot(self, 0, self._back_to_it)
         self._connections = Connections()
@@ -41,8 +41,8 @@ class Accepter(QObject):
         self._connections.connect(self.tools.changed, self.tool_changed.emit)
         self._connections.connect(self.tools.refused, self.told.emit)
         self._connections.connect(self.tools.lost, self._lost)
-        self._connections.connect(bench.session.events.current_class, self._class_changed)
-        self._connections.connect(bench.session.events.image, self._image_changed)
+        self._connections.connect(context.session.events.current_class, self._class_changed)
+        self._connections.connect(context.session.events.image, self._image_changed)
 
     def close(self) -> None:
         """Give the mouse back."""
@@ -52,23 +52,23 @@ class Accepter(QObject):
 
     def choose(self, tool: Tool | None) -> None:
         """Take a tool into the hand, or put it away."""
-        session = self._bench.session
+        session = self._context.session
         if tool is None or session.image is None:
             self.tools.stop()
             return
         try:
             self.tools.start(session.image.key, tool, session.current_class, session.classes)
         except UnetscopeError as error:
-            self._bench.tell(error, "Painting")
+            self._context.tell(error, "Painting")
 
     def _drawn(self, gesture: Gesture) -> None:
-        image = self._bench.session.image
+        image = self._context.session.image
         if image is None:
             return
         try:
             self.told.emit(self._done(image.key, gesture))
         except UnetscopeError as error:
-            self._bench.tell(error, "Accepting")
+            self._context.tell(error, "Accepting")
 
     def _done(self, key: str, gesture: Gesture) -> str:
         """Do what a gesture says; return it in words."""
@@ -76,7 +76,7 @@ class Accepter(QObject):
         if region is None:
             return "Nothing is predicted there." if gesture.tool is Tool.REGION else ""
         if gesture.shift or gesture.tool is Tool.PATCH:
-            session = self._bench.session
+            session = self._context.session
             painted = self.accepting.fill(key, region, session.current_class)
             found = session.class_of(session.current_class)
             return _said(painted, f"painted as {found.name if found else session.current_class}")
@@ -85,7 +85,7 @@ class Accepter(QObject):
         return _said(self.accepting.accept(key, region), "taken over as predicted")
 
     def _region(self, key: str, gesture: Gesture) -> Region | None:
-        shape = self._bench.layers.micrograph(key).spatial_shape
+        shape = self._context.layers.micrograph(key).spatial_shape
         point = [round(at) for at in gesture.path[0]]
         if gesture.tool in (Tool.BRUSH, Tool.LASSO):
             flat = (

@@ -14,7 +14,7 @@ from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.place_marker import PAINT_HERE, PlaceMarker
 from unetscope.session.layers.rounds import Rounds
 from unetscope.session.values import Message
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.timers import single_shot
 
@@ -34,10 +34,10 @@ class Advisor(QObject):
 
     changed = Signal()
 
-    def __init__(self, bench: Bench, parent: QObject) -> None:
+    def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
-        self._bench = bench
-        self.marker = PlaceMarker(bench.layers)
+        self._context = context
+        self.marker = PlaceMarker(context.layers)
         self.places: tuple[Place, ...] = ()
         self.current: Place | None = None  # where the person was taken
         self._asked = False  # whether the list is wanted
@@ -50,10 +50,10 @@ class Advisor(QObject):
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._timer = single_shot(self, REST_MS, self._ask)
-        self.rounds = Rounds(bench.layers, bench.results)
+        self.rounds = Rounds(context.layers, context.results)
         self._round_timer = single_shot(self, ROUND_MS, self._round_ended)
         self._connections = Connections()
-        events = bench.session.events
+        events = context.session.events
         self._connections.connect(events.answering, self._answering_changed)
         self._connections.connect(events.model, self._model_changed)
         self._connections.connect(events.image, self._image_changed)
@@ -70,7 +70,7 @@ class Advisor(QObject):
     @property
     def available(self) -> bool:
         """Whether the engine gives advice at all."""
-        return isinstance(self._bench.jobs, Advises)
+        return isinstance(self._context.jobs, Advises)
 
     @property
     def wanted(self) -> bool:
@@ -89,7 +89,7 @@ class Advisor(QObject):
     @property
     def words(self) -> str:
         """What to read where the list is, or instead of it."""
-        session = self._bench.session
+        session = self._context.session
         if session.image is None or not can_answer_image(session):
             return "Paint two classes: then this lists where one more stroke would help most."
         if self.places:
@@ -105,7 +105,7 @@ class Advisor(QObject):
     @property
     def stop_words(self) -> str:
         """Whether more strokes will help, from how much the last rounds corrected; or nothing."""
-        names = {c.value: c.name for c in self._bench.session.classes}
+        names = {c.value: c.name for c in self._context.session.classes}
         advice = self.rounds.advice(names)
         return "" if advice is None else advice.text
 
@@ -113,11 +113,11 @@ class Advisor(QObject):
 
     def go(self, place: Place) -> None:
         """Take the person to a place."""
-        image = self._bench.session.image
+        image = self._context.session.image
         if image is None:
             return
         if self.current is None:
-            self._came_from = self._bench.layers.camera_view()
+            self._came_from = self._context.layers.camera_view()
         self.current = place
         self._painted_px = self._painted_at(place)
         self.marker.go(image.key, place.centre, place.size_px)
@@ -128,7 +128,7 @@ class Advisor(QObject):
         if self._came_from is not None:
             self.current = None
             self.marker.clear(PAINT_HERE)
-            self._bench.layers.show_view(self._came_from)
+            self._context.layers.show_view(self._came_from)
             self._came_from = None
             self.changed.emit()
 
@@ -137,7 +137,7 @@ class Advisor(QObject):
 
         Before there is an answer that is said, and forgotten: later the camera stays where it is.
         """
-        session = self._bench.session
+        session = self._context.session
         if session.image is None or not can_answer_image(session):
             session.message = Message(
                 "There is no answer yet that could be unsure somewhere. Paint two classes first."
@@ -155,8 +155,8 @@ class Advisor(QObject):
 
     def strokes_read(self) -> None:
         """Something was painted: a round goes on; the place a person was taken to may be done."""
-        if self._bench.session.image is not None:
-            self.rounds.begin(self._bench.session.image.key)
+        if self._context.session.image is not None:
+            self.rounds.begin(self._context.session.image.key)
             self._round_timer.start()
         self._go_on = False  # who paints is not taken elsewhere
         place = self.current
@@ -170,15 +170,15 @@ class Advisor(QObject):
     def begin_rounds_anew(self) -> None:
         """Another model answers: rounds that were painted on the last one say nothing of it."""
         self._round_timer.stop()
-        self.rounds.begin_anew(self._labels() if self._bench.session.image is not None else None)
+        self.rounds.begin_anew(self._labels() if self._context.session.image is not None else None)
         self.changed.emit()
 
     # ---- asking
 
     def _ask(self) -> None:
         """Survey the present image with the present model, unless an answer is under way."""
-        bench, session = self._bench, self._bench.session
-        jobs = bench.jobs
+        context, session = self._context, self._context.session
+        jobs = context.jobs
         if self._closed or not self._asked or not isinstance(jobs, Advises):
             return
         if session.image is None or session.model is None or session.answering:
@@ -188,7 +188,7 @@ class Advisor(QObject):
             return
         request = PlacesRequest(
             model=session.model.model,
-            target=bench.target(session.image.key),
+            target=context.target(session.image.key),
             labels=self._labels(),
             names={c.value: c.name for c in session.classes},
         )
@@ -197,16 +197,16 @@ class Advisor(QObject):
 
     def _labels(self) -> np.ndarray:
         """The strokes of the present image as they were read last."""
-        image = self._bench.session.image
+        image = self._context.session.image
         assert image is not None  # asked for by those who looked
-        shown = self._bench.layers.learned_as(image.key)
-        for sample in self._bench.layers.samples(image.channels):
+        shown = self._context.layers.learned_as(image.key)
+        for sample in self._context.layers.samples(image.channels):
             if sample.image is shown:  # in a project a sample has a key of its own
                 return sample.labels
         return np.broadcast_to(np.uint8(0), image.spatial_shape)
 
     def _painted_at(self, place: Place) -> int:
-        if self._bench.session.image is None:
+        if self._context.session.image is None:
             return 0
         half = place.size_px // 2
         box: tuple[Any, ...] = (
@@ -216,7 +216,7 @@ class Advisor(QObject):
         return int(np.count_nonzero(self._labels()[box]))
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        image = self._bench.session.image
+        image = self._context.session.image
         if not isinstance(event, PlacesRanked) or image is None or ticket != image.key:
             return
         self.places = event.places
@@ -230,7 +230,7 @@ class Advisor(QObject):
         self._go_on = False
         if end.error is not None:
             self._looked = True  # asking again would fail again, until the model changes
-            self._bench.tell(end.error, "Looking where to paint next")
+            self._context.tell(end.error, "Looking where to paint next")
         self.changed.emit()
 
     # ---- following the session
@@ -246,7 +246,7 @@ class Advisor(QObject):
         self._ask_soon()
 
     def _round_ended(self) -> None:
-        session = self._bench.session
+        session = self._context.session
         if session.answering:  # the next round is to be painted on that answer
             self._round_timer.start()
         elif session.image is not None and self.rounds.end(self._labels()):

@@ -28,11 +28,8 @@ from unetscope.session.engine.annotation_jobs import (
     probabilities_saved,
 )
 from unetscope.session.guidance import can_answer_image
-from unetscope.session.layers.project_layers import ProjectLayers
-from unetscope.session.layers.result_layers import ResultLayers
-from unetscope.session.requests import Jobs
-from unetscope.session.state import Session
 from unetscope.session.values import Show
+from unetscope.workbench.context import Context
 from unetscope.workbench.folders import file_of
 from unetscope.workbench.job_runner import JobEnded, Lane
 
@@ -61,17 +58,10 @@ class AnnotationFiles(QObject):
     failed = Signal(str)
     asked = Signal(object)
 
-    def __init__(
-        self,
-        session: Session,
-        layers: ProjectLayers,
-        results: ResultLayers,
-        jobs: Jobs,
-        parent: QObject,
-    ) -> None:
+    def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
-        self._session, self._layers, self._results = session, layers, results
-        self._jobs = jobs
+        self._session, self._layers = context.session, context.layers
+        self._results, self._jobs = context.results, context.jobs
         self._written = ""  # what is being written, in words
         self._named: tuple[AnnotatedClass, ...] = ()
         self._said: dict[tuple[str, ...], str] = {}  # kind of question -> answer

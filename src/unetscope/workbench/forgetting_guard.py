@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -14,13 +13,12 @@ from unetscope.session.engine.forgetting import CompareRequest, Compares, Versio
 from unetscope.session.guidance import controls
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.project_layers import sample_key
-from unetscope.session.values import Message, Scope, TrainingStatus
+from unetscope.session.values import TrainingStatus
 from unetscope.session.versions import Version
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.project_context import ProjectContext
 from unetscope.workbench.timers import single_shot
-
-if TYPE_CHECKING:
-    from unetscope.workbench.workbench import Workbench
 
 REST_MS = 600  # after a training: its answer is to be seen first
 NICENESS = 10
@@ -44,14 +42,18 @@ class ForgettingGuard(QObject):
     warning has.
 
     While a warning stands, the next training is compared with the same earlier version: it goes
-    when the images are as good again.
+    when the images are as good again. ``version_wanted(number)`` is to answer again, and
+    ``image_wanted(key)`` or ``closed_image_wanted(image id)`` is to be worked on.
     """
 
     changed = Signal()
+    version_wanted = Signal(int)
+    image_wanted = Signal(str)
+    closed_image_wanted = Signal(str)
 
-    def __init__(self, work: Workbench) -> None:
-        super().__init__(work)
-        self._work = work
+    def __init__(self, context: Context, project: ProjectContext, parent: QObject) -> None:
+        super().__init__(parent)
+        self._context, self._session, self._project = context, context.session, project
         self.warning: GotWorse | None = None
         self._earlier: Version | None = None  # what the next or present comparison is with
         self._names: dict[str, str] = {}  # of the images of the present comparison
@@ -61,11 +63,10 @@ class ForgettingGuard(QObject):
         self.lane.ended.connect(self._ended)
         self._timer = single_shot(self, REST_MS, self._ask)
         self._connections = Connections()
-        events = work.session.events
+        events = context.session.events
         self._connections.connect(events.training, self._training_changed)
         self._connections.connect(events.versions, self._versions_changed)
         self._connections.connect(events.images, self._images_changed)
-        work.shelf.replaced.connect(self.dismiss)
 
     def close(self) -> None:
         """Stop."""
@@ -76,49 +77,38 @@ class ForgettingGuard(QObject):
     @property
     def can_go_back(self) -> bool:
         """Whether the earlier version can answer again: it is kept, and nothing is training."""
-        kept = {version.number for version in self._work.session.versions.kept}
+        session = self._session
+        kept = {version.number for version in session.versions.kept}
         standing = self.warning is not None and self.warning.since in kept
-        session = self._work.session
         return standing and controls(session).go_back and not session.prediction.busy
 
     # ---- what a person does about it
 
     def go_back(self) -> None:
-        """Let the version answer as it was; newer ones are kept to go forward to.
-
-        Live answers are switched off: they would learn the strokes painted since at once.
-        """
-        if self.warning is None or not self.can_go_back:
-            return
-        work, session, since = self._work, self._work.session, self.warning.since
-        work.set_live(False)
-        while session.versions.current is not None and session.versions.current.number > since:
-            work.shelf.step(back=True)  # which takes the warning away
-        work.predict(Scope.ALL)  # what is on screen is another version's
-        session.message = Message(
-            f"Version {since} answers as it was. ▶ goes forward again, Live learns from your newer "
-            "strokes."
-        )
+        """Let the version answer as it was."""
+        if self.warning is not None and self.can_go_back:
+            self.version_wanted.emit(self.warning.since)
 
     def show(self, image: str) -> None:
         """Work on the image with this sample key; one of the project is opened."""
-        ways = self._ways()
-        if image in ways:
-            ways[image]()
+        opened = self._open_images()
+        if image in opened:
+            self.image_wanted.emit(opened[image])
+        elif image in self._of_project():
+            self.closed_image_wanted.emit(self._of_project()[image])
 
-    def _ways(self) -> dict[str, Callable[[], None]]:
-        """Sample key -> what brings its image, of all images that are open or in the project."""
-        work, opened = self._work, self._work.project.opened
-        found: dict[str, Callable[[], None]] = {}
-        if opened is not None:
-            for entry in opened.project.record.images:
-                key = sample_key(opened.folder, entry.id)
-                found[key] = partial(work.project.images.go_to, entry.id)
-        for summary in work.session.images:
-            note = work.layers.note(summary.key)
-            key = summary.key if note is None else sample_key(*note)
-            found[key] = partial(work.choose_image, summary.key)
-        return found
+    def _open_images(self) -> dict[str, str]:
+        """Sample key -> image key of the images that are open."""
+        keys = [image.key for image in self._session.images]
+        notes = {key: self._context.layers.note(key) for key in keys}
+        return {key if note is None else sample_key(*note): key for key, note in notes.items()}
+
+    def _of_project(self) -> dict[str, str]:
+        """Sample key -> image id of the images of the project, open or not."""
+        opened = self._project.opened
+        if opened is None:
+            return {}
+        return {sample_key(opened.folder, e.id): e.id for e in opened.project.record.images}
 
     def dismiss(self) -> None:
         """Forget the warning and the comparison: the next training is compared with its start."""
@@ -130,7 +120,7 @@ class ForgettingGuard(QObject):
     # ---- following the session
 
     def _training_changed(self, status: TrainingStatus) -> None:
-        versions = self._work.session.versions
+        versions = self._session.versions
         if status.busy and not self._training:
             self._timer.stop()
             self.lane.drop()
@@ -150,8 +140,8 @@ class ForgettingGuard(QObject):
         """Images that are gone are not spoken of any more."""
         if self.warning is None:
             return
-        ways, compared = self._ways(), self.warning.compared
-        worse = tuple(found for found in compared.worse if found.image in ways)
+        known, compared = {*self._open_images(), *self._of_project()}, self.warning.compared
+        worse = tuple(found for found in compared.worse if found.image in known)
         if not worse:
             self.dismiss()
         else:
@@ -159,7 +149,7 @@ class ForgettingGuard(QObject):
 
     def _ask(self) -> None:
         """Compare both versions on all images with strokes, once the answer is there."""
-        work, session, jobs = self._work, self._work.session, self._work.bench.jobs
+        session, layers, jobs = self._session, self._context.layers, self._context.jobs
         now, earlier = session.versions.current, self._earlier
         if now is None or earlier is None or not isinstance(jobs, Compares):
             return
@@ -169,14 +159,14 @@ class ForgettingGuard(QObject):
         if session.answering:
             self._timer.start()
             return
-        with work.layers.whole_project():
-            samples = work.layers.samples(now.model.channels)
+        with layers.whole_project():
+            samples = layers.samples(now.model.channels)
         self._names = {sample.key: sample.image.name or sample.key for sample in samples}
         request = CompareRequest(earlier.model, now.model, samples)
         self.lane.start(partial(jobs.compare_versions, request), (earlier.number, now.number))
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        now = self._work.session.versions.current
+        now = self._session.versions.current
         if not isinstance(event, VersionsCompared) or now is None or ticket[1] != now.number:
             return
         if event.worse:
@@ -187,7 +177,7 @@ class ForgettingGuard(QObject):
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if end.error is not None:
             self.dismiss()
-            self._work.bench.tell(end.error, "Comparing with the version before")
+            self._context.tell(end.error, "Comparing with the version before")
 
     def _tell(self, warning: GotWorse | None) -> None:
         if warning != self.warning:

@@ -11,7 +11,7 @@ from unetscope.session.journal.places import JournalPlace
 from unetscope.session.journal.status import JournalStatus
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.timers import repeated
 
 TEND_MS = 1000  # what the disk did not take is tried again, and unseen edits are looked for
@@ -24,13 +24,13 @@ class KeptStrokes(QObject):
     """
 
     def __init__(
-        self, bench: Bench, place: Callable[[str], JournalPlace | None], parent: QObject
+        self, context: Context, place: Callable[[str], JournalPlace | None], parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._bench = bench
-        self.keeper = StrokeKeeper(bench.layers, place=place)
+        self._context = context
+        self.keeper = StrokeKeeper(context.layers, place=place)
         self._connections = Connections()
-        self._connections.connect(bench.session.events.classes, self.keeper.keep_classes)
+        self._connections.connect(context.session.events.classes, self.keeper.keep_classes)
         self._timer = repeated(self, TEND_MS, self.keeper.tend)
 
     def close(self) -> None:
@@ -42,7 +42,7 @@ class KeptStrokes(QObject):
     @property
     def status(self) -> JournalStatus:
         """What there is to say about the journal of the present image."""
-        image = self._bench.session.image
+        image = self._context.session.image
         return self.keeper.status(image.key if image else "")
 
     def open(self, key: str) -> None:
@@ -50,14 +50,14 @@ class KeptStrokes(QObject):
         try:
             self.keeper.open(key)
         except (UnetscopeError, OSError) as error:
-            self._bench.tell(error, "Keeping the strokes of this image")
+            self._context.tell(error, "Keeping the strokes of this image")
 
     def move(self, key: str) -> None:
         """The image has become one of a project: keep its strokes there from now on."""
         try:
             self.keeper.move(key)
         except (UnetscopeError, OSError) as error:
-            self._bench.tell(error, "Keeping the strokes of this image in the project")
+            self._context.tell(error, "Keeping the strokes of this image in the project")
 
     def undo(self) -> None:
         """Take back the newest edit of the strokes, also one of an earlier day."""
@@ -69,14 +69,14 @@ class KeptStrokes(QObject):
 
     def restore(self) -> None:
         """Bring back the strokes that the journal of this image offers, with their classes."""
-        session, layers = self._bench.session, self._bench.layers
+        session, layers = self._context.session, self._context.layers
         if session.image is None or self.status.offer is None:
             return
         try:
             layers.paint_with(session.image.key, session.current_class, session.classes)
             brought = self.keeper.restore(session.image.key)
         except UnetscopeError as error:
-            self._bench.tell(error, "Bringing the strokes back")
+            self._context.tell(error, "Bringing the strokes back")
             return
         known = {c.value: c for c in (*session.classes, *brought)}
         session.classes = tuple(known[value] for value in sorted(known))
@@ -84,13 +84,13 @@ class KeptStrokes(QObject):
 
     def decline(self) -> None:
         """Offer them no more in this window."""
-        if self._bench.session.image is not None:
-            self.keeper.decline(self._bench.session.image.key)
+        if self._context.session.image is not None:
+            self.keeper.decline(self._context.session.image.key)
 
     def _step(self, step: Callable[[str], bool]) -> None:
-        if self._bench.session.image is None:
+        if self._context.session.image is None:
             return
         try:
-            step(self._bench.session.image.key)
+            step(self._context.session.image.key)
         except UnetscopeError as error:
-            self._bench.tell(error, "Going back")
+            self._context.tell(error, "Going back")

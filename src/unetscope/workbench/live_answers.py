@@ -13,7 +13,7 @@ from unetscope.learning.events import HeadFitted
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.requests import AnswerRequest, TileShown, Warmed
 from unetscope.session.values import Message, painted_classes
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.timers import single_shot
 
@@ -33,9 +33,9 @@ class LiveAnswers(QObject):
     strokes_read = Signal()
     _look_next = Signal()
 
-    def __init__(self, bench: Bench, parent: QObject) -> None:
+    def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
-        self._bench = bench
+        self._context = context
         self.lane = Lane(self, niceness=2)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
@@ -89,21 +89,21 @@ class LiveAnswers(QObject):
         touched, self._touched = self._touched, set()
         if self._closed:
             return
-        changed = [key for key in touched if self._bench.layers.read_strokes(key)]
+        changed = [key for key in touched if self._context.layers.read_strokes(key)]
         if changed:
             self._strokes += 1
             self.count()
-            if self._bench.session.message is not None:
-                self._bench.session.message = None
+            if self._context.session.message is not None:
+                self._context.session.message = None
             self.strokes_read.emit()
             self.ask()
 
     def count(self) -> None:
         """Bring the painted pixels of the table up to date; unknown labels become classes."""
-        session = self._bench.session
+        session = self._context.session
         if session.image is None:
             return
-        painted = self._bench.layers.painted_pixels(session.image.channels)
+        painted = self._context.layers.painted_pixels(session.image.channels)
         session.find_classes(painted)
         if session.brush_label != session.current_class:
             session.choose_class(session.brush_label)  # a label of napari's became a class
@@ -127,7 +127,7 @@ class LiveAnswers(QObject):
         ``quick_first``: something else is to be seen, so show it at once; not where an answer
         that is on screen only gets better.
         """
-        session = self._bench.session
+        session = self._context.session
         if session.image is None or session.model is None:
             return
         strokes = len(painted_classes(session.painted)) >= 2
@@ -147,7 +147,7 @@ class LiveAnswers(QObject):
         self._refine_timer.stop()
         self._first_timer.stop()
         self.lane.drop()
-        self._bench.session.answering = False
+        self._context.session.answering = False
 
     def forget(self) -> None:
         """The model was replaced: its head does not know the strokes."""
@@ -157,31 +157,31 @@ class LiveAnswers(QObject):
 
     def _refine(self) -> None:
         """After a rest: the same answer, averaged with the forest."""
-        if not self.lane.busy and self._bench.session.live:
+        if not self.lane.busy and self._context.session.live:
             self._start(strokes=True, with_forest=True)
 
     def _present_subject(self) -> tuple[Any, ...]:
-        session = self._bench.session
+        session = self._context.session
         key = session.image.key if session.image else ""
-        return key, session.show, session.current_class, self._bench.layers.visible(key)[0]
+        return key, session.show, session.current_class, self._context.layers.visible(key)[0]
 
     def _start(
         self, *, strokes: bool, with_forest: bool = False, quick_first: bool = False
     ) -> None:
-        bench, session = self._bench, self._bench.session
+        context, session = self._context, self._context.session
         if session.image is None or session.model is None:
             return
         self._refine_timer.stop()
         known = self._head_of[0] == self._strokes and (self._head_of[1] or not with_forest)
         samples = []
         if strokes and not known:
-            samples = bench.layers.samples(session.image.channels)
+            samples = context.layers.samples(session.image.channels)
         flat = session.image.depth == 1
         request = AnswerRequest(
             model=session.model.model,
             samples=samples,
             classes=session.classes,
-            target=bench.target(session.image.key),
+            target=context.target(session.image.key),
             show=session.show,
             shown_class=session.current_class,
             with_forest=with_forest,
@@ -192,42 +192,42 @@ class LiveAnswers(QObject):
         self._answered, self._waiting = False, False
         self._subject = self._present_subject()
         session.answering = True
-        ticket = (self._strokes, bench.made(request.target))
-        self.lane.start(partial(bench.jobs.answer, request), ticket)
+        ticket = (self._strokes, context.made(request.target))
+        self.lane.start(partial(context.jobs.answer, request), ticket)
 
     def _warm(self) -> None:
-        session = self._bench.session
+        session = self._context.session
         if session.image is None or session.model is None or self.lane.busy:
             return
         if not session.model.model.can_answer:  # one that can knows other channels
-            target = self._bench.target(session.image.key)
+            target = self._context.target(session.image.key)
             self._answered = True
-            job = partial(self._bench.jobs.warm, session.model.model, target)
+            job = partial(self._context.jobs.warm, session.model.model, target)
             self.lane.start(job)
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        bench = self._bench
+        context = self._context
         if isinstance(event, TileShown):
             self._written_keys.add(event.key)
-            bench.results.write(event.key, event, bench.look(), ticket[1])
+            context.results.write(event.key, event, context.look(), ticket[1])
             self._written(event)
         elif isinstance(event, Warmed):
-            bench.session.device = event.device
+            context.session.device = event.device
         elif isinstance(event, HeadFitted):
-            bench.session.apply(event)
+            context.session.apply(event)
             self._head_of = (ticket[0], event.with_forest)
         else:
-            bench.session.apply(event)
+            context.session.apply(event)
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self._first_timer.stop()
         self._answered = True
-        self._bench.session.answering = False
+        self._context.session.answering = False
         self.redraw()
         if isinstance(end.error, OutOfMemoryError):
-            self._bench.session.message = Message(str(end.error))
+            self._context.session.message = Message(str(end.error))
         elif end.error is not None:
-            self._bench.tell(end.error, "The instant answer")
+            self._context.tell(end.error, "The instant answer")
         elif self._waiting:
             self.ask()
         elif self._head_of == (self._strokes, False):
@@ -262,8 +262,8 @@ class LiveAnswers(QObject):
     def redraw(self) -> None:
         """Draw new tiles, and rest at least five times as long as that took."""
         start = perf_counter()
-        self._bench.results.redraw()
-        self._bench.session.seen |= self._written_keys
-        self._bench.say_what_was_answered()
+        self._context.results.redraw()
+        self._context.session.seen |= self._written_keys
+        self._context.say_what_was_answered()
         spent_ms = (perf_counter() - start) * 1000
         self._redraw_timer.setInterval(max(REDRAW_MS, round(5 * spent_ms)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.session.requests import ModelOpened, ModelSaved, SourceRequest, SourcesFound
+from unetscope.session.requests import Jobs, ModelOpened, ModelSaved, SourceRequest, SourcesFound
 from unetscope.session.values import Message
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
 
 SUFFIX = ".unetscope"
@@ -27,9 +28,9 @@ class ModelShelf(QObject):
     replaced = Signal()
     sources_found = Signal(object)
 
-    def __init__(self, bench: Bench, parent: QObject) -> None:
+    def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
-        self._bench = bench
+        self._context = context
         self._saving = 0  # serial of the model that is being written
         self.lane, self._writing = Lane(self), Lane(self, writes=True)
         for lane in (self.lane, self._writing):
@@ -43,52 +44,57 @@ class ModelShelf(QObject):
 
     def open_bundled(self, name: str) -> None:
         """Open a bundled model in the background."""
-        titles = dict(self._bench.jobs.bundled())
-        self._bench.session.opening_model = titles.get(name, name)
-        self.lane.start(partial(self._bench.jobs.open_bundled, name), "Opening the model")
+        titles = dict(self._context.jobs.bundled())
+        self._context.session.opening_model = titles.get(name, name)
+        self.lane.start(partial(self._context.jobs.open_bundled, name), "Opening the model")
 
     def look_for_sources(self) -> None:
         """Look for backbones of others in the background, unless there is other work."""
         if not self.lane.busy:
-            self.lane.start(self._bench.jobs.find_sources, "Looking for other backbones")
+            self.lane.start(self._context.jobs.find_sources, "Looking for other backbones")
 
     def open_with_source(self, request: SourceRequest) -> None:
         """Open a backbone of others beside ours in the background."""
-        self._bench.session.opening_model = request.title
-        job = partial(self._bench.jobs.open_with_source, request)
+        self._context.session.opening_model = request.title
+        job = partial(self._context.jobs.open_with_source, request)
         self.lane.start(job, "Opening the model")
 
     def use_alone(self, alone: bool) -> None:
         """Let the head stand on the added backbone alone, or on the U-Net as well."""
-        session = self._bench.session
+        session = self._context.session
         if session.model is None or session.model.model.alone == alone:
             return
         session.use_model(replace(session.model.model, alone=alone))
         session.keep_version("the added backbone alone" if alone else "with the U-Net again")
         self.replaced.emit()
 
+    def open_titled(self, path: Path, title: str, doing: str) -> None:
+        """Open a model file in the background; it goes by ``title`` instead of its own."""
+        self._context.session.opening_model = title
+        self.lane.start(partial(_titled, self._context.jobs, path, title), doing)
+
     def load(self, path: Path) -> None:
         """Load a model file in the background."""
-        self._bench.session.opening_model = path.name
-        self.lane.start(partial(self._bench.jobs.open_file, path), f"Loading {path.name}")
+        self._context.session.opening_model = path.name
+        self.lane.start(partial(self._context.jobs.open_file, path), f"Loading {path.name}")
 
     def save(self, path: Path) -> None:
         """Save the model that answers; a name without suffix gets ``.unetscope``."""
-        session = self._bench.session
+        session = self._context.session
         if session.model is None:
             return
         path = path if path.suffix else path.with_suffix(SUFFIX)
         self._saving = session.model.serial
-        job = partial(self._bench.jobs.save_file, session.model.model, path)
+        job = partial(self._context.jobs.save_file, session.model.model, path)
         self._writing.start(job, f"Saving {path.name}")
 
     def step(self, *, back: bool) -> None:
         """Go to the version before or after."""
-        self._bench.session.step_version(back=back)
+        self._context.session.step_version(back=back)
         self.replaced.emit()
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        session = self._bench.session
+        session = self._context.session
         if isinstance(event, ModelOpened):
             before = session.model
             session.take_model(event.model, event.title, loaded=event.path is not None)
@@ -100,7 +106,7 @@ class ModelShelf(QObject):
                     f"{event.title} answers now. The trained model before it is not saved: "
                     "◀ brings it back."
                 )
-            self._bench.layers.colour(session.classes)
+            self._context.layers.colour(session.classes)
             self.replaced.emit()
         elif isinstance(event, SourcesFound):
             self.sources_found.emit(event.entries)
@@ -112,7 +118,13 @@ class ModelShelf(QObject):
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if self.sender() is self.lane:
-            self._bench.session.opening_model = ""
+            self._context.session.opening_model = ""
         if end.error is not None:
-            self._bench.session.model_failed = self._bench.session.model is None
-            self._bench.tell(end.error, str(ticket))
+            self._context.session.model_failed = self._context.session.model is None
+            self._context.tell(end.error, str(ticket))
+
+
+def _titled(jobs: Jobs, path: Path, title: str) -> Iterator[Any]:
+    """What opening a model file says, with another title."""
+    for event in jobs.open_file(path):
+        yield replace(event, title=title) if isinstance(event, ModelOpened) else event

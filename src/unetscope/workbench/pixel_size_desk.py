@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.errors import UnetscopeError
 from unetscope.session.layers.findings import Found, find_out
 from unetscope.session.layers.pixel_sizes import PixelSizes, SizeTold, told_sizes
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.folders import file_of
 from unetscope.workbench.job_runner import JobEnded, Lane
 
@@ -26,10 +26,10 @@ class PixelSizeDesk(QObject):
 
     changed = Signal()
 
-    def __init__(self, bench: Bench, parent: QObject) -> None:
+    def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
-        self._bench = bench
-        self._sizes = PixelSizes(bench.layers)
+        self._context = context
+        self._sizes = PixelSizes(context.layers)
         self._origins: dict[str, str] = {}
         self._asked: set[str] = set()  # images whose file was looked into for a size
         self._looked: dict[str, int] = {}  # image key -> serial of the pixels last looked at
@@ -44,7 +44,7 @@ class PixelSizeDesk(QObject):
 
     def look(self, key: str) -> None:
         """Find out about an image what is not known yet, and its size where it came without one."""
-        layers = self._bench.layers
+        layers = self._context.layers
         if self.lane.busy or layers.layer(key) is None:
             return
         sized = self._sizes.unread_source(key) if key not in self._asked else None
@@ -58,7 +58,7 @@ class PixelSizeDesk(QObject):
 
     def _question(self, key: str) -> partial[Iterator[Found]]:
         """What is to be found out; images of a project bring the notes of their file along."""
-        layers = self._bench.layers
+        layers = self._context.layers
         file = file_of(layers.layer(key))
         own = file is None or not file.exists() or layers.fixed_reading(key) != ""
         image = layers.micrograph(key)
@@ -69,7 +69,7 @@ class PixelSizeDesk(QObject):
         told = self._origins.get(key)
         if told is not None:
             return told
-        return "from file" if file_of(self._bench.layers.layer(key)) is not None else ""
+        return "from file" if file_of(self._context.layers.layer(key)) is not None else ""
 
     def set_typed(self, size: float, unit: str) -> bool:
         """Take a size that was typed; False where it is none, which is said."""
@@ -77,19 +77,19 @@ class PixelSizeDesk(QObject):
 
     def start_line(self) -> None:
         """Let a person draw a line along the scale bar."""
-        image = self._bench.session.image
+        image = self._context.session.image
         if image is not None:
             self._sizes.start_line(image.key)
 
     def set_from_line(self, length: float, unit: str) -> bool:
         """Take the size that makes the drawn line as long as this; False where it cannot."""
-        image = self._bench.session.image
+        image = self._context.session.image
         if image is None:
             return False
         try:
             sizes = self._sizes.size_of_drawn_line(image.key, length, unit)
         except UnetscopeError as error:
-            self._bench.tell(error, "Measuring the scale bar")
+            self._context.tell(error, "Measuring the scale bar")
             return False
         self._sizes.drop_line()
         return self._set(sizes, unit, "from the scale bar")
@@ -99,7 +99,7 @@ class PixelSizeDesk(QObject):
         self._sizes.drop_line()
 
     def _set(self, sizes: tuple[float, ...], unit: str, origin: str) -> bool:
-        image = self._bench.session.image
+        image = self._context.session.image
         if image is None:
             return False
         before = self._origins.get(image.key)
@@ -110,7 +110,7 @@ class PixelSizeDesk(QObject):
             self._origins.pop(image.key)
             if before is not None:
                 self._origins[image.key] = before
-            self._bench.tell(error, "Setting the pixel size")
+            self._context.tell(error, "Setting the pixel size")
             return False
         self.changed.emit()
         return True
@@ -121,13 +121,13 @@ class PixelSizeDesk(QObject):
                 self._origins[event.key] = "from file"
                 self.changed.emit()
             case Found():
-                self._bench.layers.take_findings(event.key, event.findings, event.serial)
+                self._context.layers.take_findings(event.key, event.findings, event.serial)
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if isinstance(end.error, UnetscopeError):
-            self._bench.tell(end.error, str(ticket))
-        if self._bench.session.image is not None:
-            self.look(self._bench.session.image.key)
+            self._context.tell(end.error, str(ticket))
+        if self._context.session.image is not None:
+            self.look(self._context.session.image.key)
 
 
 def _told(

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer
 from unetscope.errors import ModelError
 from unetscope.session.requests import PredictRequest, TileShown
 from unetscope.session.values import Message, PredictionStatus, Scope
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
 
 REDRAW_MS = 200
@@ -19,9 +19,9 @@ REDRAW_MS = 200
 class Predictor(QObject):
     """Drives predictions that were asked for by name; live answers go on beside them."""
 
-    def __init__(self, bench: Bench, parent: QObject) -> None:
+    def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
-        self._bench = bench
+        self._context = context
         self.lane = Lane(self, niceness=5)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
@@ -29,7 +29,7 @@ class Predictor(QObject):
         self._left_out, self._stopped, self._scope = "", False, Scope.IMAGE
         self._redraw_timer = QTimer(self)
         self._redraw_timer.setInterval(REDRAW_MS)
-        self._redraw_timer.timeout.connect(bench.results.redraw)
+        self._redraw_timer.timeout.connect(context.results.redraw)
 
     def close(self) -> None:
         """End without waiting."""
@@ -38,7 +38,7 @@ class Predictor(QObject):
 
     def start(self, scope: Scope) -> None:
         """Predict; images of another kind than the model's are left out and named."""
-        bench, session = self._bench, self._bench.session
+        context, session = self._context, self._context.session
         if session.prediction.busy or session.image is None or session.model is None:
             return
         model, self._scope = session.model.model, scope
@@ -51,9 +51,9 @@ class Predictor(QObject):
                 f"{session.image.name} has {session.image.channels}; paint on this image and "
                 "start from a bundled model, or pick an image of the same kind."
             )
-            bench.tell(error, "Predicting")
+            context.tell(error, "Predicting")
             return
-        targets = [bench.target(image.key) for image in fitting]
+        targets = [context.target(image.key) for image in fitting]
         request = PredictRequest(
             model, targets, session.show, session.current_class, scope is Scope.VIEW
         )
@@ -61,23 +61,23 @@ class Predictor(QObject):
         session.message = Message(self._left_out) if self._left_out else None
         session.prediction = PredictionStatus(busy=True, what=scope.value)
         self._redraw_timer.start()
-        made = {target.key: bench.made(target) for target in targets}
-        self.lane.start(partial(bench.jobs.predict, request), made)
+        made = {target.key: context.made(target) for target in targets}
+        self.lane.start(partial(context.jobs.predict, request), made)
 
     def stop(self) -> None:
         """Stop; what is predicted already stays."""
         if self.lane.busy:
             self._stopped = True
-            session = self._bench.session
+            session = self._context.session
             session.prediction = PredictionStatus(True, session.prediction.what, stopping=True)
             self.lane.stop()
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        bench, session = self._bench, self._bench.session
+        context, session = self._context, self._context.session
         if not isinstance(event, TileShown):
             session.apply(event)
             return
-        bench.results.write(event.key, event, bench.look(), (ticket or {}).get(event.key))
+        context.results.write(event.key, event, context.look(), (ticket or {}).get(event.key))
         self._written.setdefault(event.key, 0)
         self._written[event.key] += 1
         if not session.prediction.stopping:
@@ -87,19 +87,19 @@ class Predictor(QObject):
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self._redraw_timer.stop()
-        self._bench.results.redraw()
-        session = self._bench.session
+        self._context.results.redraw()
+        session = self._context.session
         session.seen |= self._written.keys()
         session.prediction = PredictionStatus()
-        self._bench.say_what_was_answered()
+        self._context.say_what_was_answered()
         if end.error is not None:
-            self._bench.tell(end.error, "Predicting")
+            self._context.tell(end.error, "Predicting")
         elif self._written:
             session.message = Message(f"{self._done()} {self._left_out}".strip())
 
     def _done(self) -> str:
         """What was predicted, and by what."""
-        session, look = self._bench.session, self._bench.look()
+        session, look = self._context.session, self._context.look()
         names = [image.name for image in session.images if image.key in self._written]
         what = names[0] if len(names) == 1 else f"{len(names)} images"
         if self._stopped:

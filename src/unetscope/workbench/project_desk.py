@@ -6,66 +6,78 @@ import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
 from unetscope.session.engine import projects
 from unetscope.session.engine.projects import ImageRow, OpenProject, scratch
-from unetscope.session.journal.places import JournalPlace
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.session.project.folder import Project
 from unetscope.session.project.recent import remember_project
 from unetscope.session.values import Message
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
-from unetscope.workbench.open_questions import OpenQuestions
+from unetscope.workbench.kept_strokes import KeptStrokes
+from unetscope.workbench.project_context import ProjectContext
 from unetscope.workbench.project_follower import ProjectFollower
 from unetscope.workbench.project_images import ProjectImages
 from unetscope.workbench.project_intake import ProjectIntake
 from unetscope.workbench.project_predictor import ProjectPredictor
+from unetscope.workbench.project_questions import OpenQuestions, ReplacedImages
 from unetscope.workbench.project_saving import ProjectSaver
-from unetscope.workbench.replaced_images import ReplacedImages
-
-if TYPE_CHECKING:
-    from unetscope.workbench.workbench import Workbench
-
-
-_MOST_TOLD = 50  # what does not fit into the status line is behind *more*
 
 
 class ProjectDesk(QObject):
-    """One window's project, or none; ``changed`` says that the list has.
+    """Joins the parts of a project; ``changed`` says that the list has.
 
-    ``opened`` is None without a project. ``images`` are those on screen, ``intake`` takes new ones
-    in, ``saver`` writes,
-    ``questions`` wait for a person, ``replaced`` are images whose file is another one now,
-    ``predictor`` answers all images.
+    ``images`` are those on screen, ``intake`` takes new ones in, ``saver`` writes, ``questions``
+    wait for a person, ``replaced`` are images whose file is another one now, ``predictor`` answers
+    all images. ``image_wanted(key)`` and ``model_wanted(file, title, project's name)`` are asked
+    for; ``gathered`` says that the strokes of closed images were read.
     """
 
     changed = Signal()
+    image_wanted = Signal(str)
+    model_wanted = Signal(object, str, str)
+    gathered = Signal()
 
-    def __init__(self, work: Workbench, layers: ProjectLayers) -> None:
-        super().__init__(work)
-        self._work, self._layers = work, layers
-        self.opened: OpenProject | None = None
+    def __init__(
+        self, context: Context, project: ProjectContext, strokes: KeptStrokes, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._layers, self._project = context.session, context.layers, project
         self._closed = False
         self._painted: frozenset[str] = frozenset()  # ids of open images as they were last shown
-        self._told: list[str] = []
-        self.saver = ProjectSaver(self)
+        project.changed.connect(self.changed)
+        self.saver = ProjectSaver(project, self)
         self.questions = OpenQuestions(self)
-        self.replaced = ReplacedImages(self)
-        self.images = ProjectImages(work, layers, self)
-        self.intake = ProjectIntake(work, layers, self)
+        self.replaced = ReplacedImages(project, self.questions, self)
+        shared = (context, project, self.saver)
+        self.images = ProjectImages(*shared, strokes, self.open_folder, self)
+        self.intake = ProjectIntake(*shared, self.questions, self)
         self._gathering = Lane(self)
         self._gathering.happened.connect(lambda _ticket, event: self._gathered(event))
         self._gathering.ended.connect(self._all_gathered)
-        self.predictor = ProjectPredictor(work, self)
+        self.predictor = ProjectPredictor(*shared, self.images.keep_all, self)
         self._lanes = (self.predictor.lane, self.images.lane, self.intake.lane, self._gathering)
-        self._record = ProjectFollower(work, layers, self)
+        self._record = ProjectFollower(*shared, self)
         self._connections = Connections()
-        self._connections.connect(work.session.events.image, lambda: self.changed.emit())
+        self._connections.connect(context.session.events.image, lambda: self.changed.emit())
+        self._join()
+
+    def _join(self) -> None:
+        self.images.chosen.connect(self.image_wanted)
+        self.images.replaced.connect(lambda changed: self.replaced.found(changed, wanted=True))
+        self.replaced.answered.connect(self.intake.renew)
+        self.intake.entered.connect(self.images.adopt)
+        self.intake.renewed.connect(self.gather)
+        self.intake.ended.connect(self._open_one)
+        self._record.model_wanted.connect(self.model_wanted)
+
+    def begin(self) -> None:
+        """Take up images of a project that are open already."""
         self.images.look()
 
     def close(self) -> None:
@@ -81,30 +93,28 @@ class ProjectDesk(QObject):
 
     # ---- what is shown
 
+    @property
+    def opened(self) -> OpenProject | None:
+        """The open project."""
+        return self._project.opened
+
     def rows(self) -> tuple[ImageRow, ...]:
         """The list of images."""
         if self.opened is None:
             return ()
         self._painted = self.images.painted()
-        return self.opened.rows(self.images.shown_id, self._painted)
+        return self.opened.rows(self._project.shown_id, self._painted)
 
     def strokes_changed(self) -> None:
         """An edit was recorded: the first one on an image changes the list."""
         if self.images.painted() != self._painted:
             self.changed.emit()
 
-    def journal_place(self, key: str) -> JournalPlace | None:
-        """Where strokes on an image are kept; None for one that is not of a project."""
-        image_id = self.images.own().get(key)
-        if self.opened is None or image_id is None:
-            return None
-        return self.opened.journal_place(image_id)
-
     def review(self, *, done: bool) -> None:
         """The image on screen has been reviewed, or not."""
-        image_id = self.images.shown_id
-        if self.opened is not None and image_id is not None and not self.opened.cannot_write:
-            self.opened.project.mark(image_id, reviewed=done)
+        image_id, opened = self._project.shown_id, self._project.writable
+        if opened is not None and image_id is not None:
+            opened.project.mark(image_id, reviewed=done)
             self.saver.save_soon()
 
     # ---- projects
@@ -112,9 +122,9 @@ class ProjectDesk(QObject):
     def create(self, folder: Path) -> None:
         """Make a project; open images that lie in files are its first ones."""
         try:
-            made = Project.create(folder, self._work.session.classes)
+            made = Project.create(folder, self._session.classes)
         except UnetscopeError as error:
-            self.tell(error, "Making the project")
+            self._project.tell(error, "Making the project")
             return
         if self.open_folder(made.folder):
             self.intake.add_open_images()
@@ -135,11 +145,11 @@ class ProjectDesk(QObject):
         try:
             opened = OpenProject(folder)
         except (UnetscopeError, OSError) as error:
-            self.tell(error, "Opening the project")
+            self._project.tell(error, "Opening the project")
             return False
         self._put_away(opened)
         remember_project(folder)
-        session, record = self._work.session, opened.project.record
+        session, record = self._session, opened.project.record
         if record.classes:
             session.classes = record.classes
         else:
@@ -166,12 +176,12 @@ class ProjectDesk(QObject):
             record = opened.project.record
             model = f" and model {record.current_model}" if record.current_model else ""
             kept = f"Labels{model} are kept in {opened.folder}."
-            self._work.session.message = Message(f"Closed {record.name}. {kept}")
+            self._session.message = Message(f"Closed {record.name}. {kept}")
 
     def _put_away(self, following: OpenProject | None) -> None:
         """Save the open project and let it go; ``following`` takes its place."""
         opened = self.opened
-        keys = [] if opened is None or self._closed else list(self.images.own())
+        keys = [] if opened is None or self._closed else list(self._project.own())
         if opened is not None:
             self.images.keep_all()
             self._record.keep_now()
@@ -186,7 +196,7 @@ class ProjectDesk(QObject):
                 dropped.drop()
             opened.close()
         self._layers.stored.clear()
-        self.opened = following  # before layers go, for another image may be chosen then
+        self._project.opened = following  # before layers go, for another image may be chosen then
         for key in keys:
             self._layers.remove(key)
         self.changed.emit()
@@ -202,34 +212,25 @@ class ProjectDesk(QObject):
             case projects.ImageChanged() if opened is not None:
                 self.replaced.found(event)
             case projects.NotRead():
-                self.note(f"{event.what}: {event.why}")
+                self._project.note(f"{event.what}: {event.why}")
             case projects.SamplesLeftOut():
-                self.note(
+                self._project.note(
                     f"{event.count} images are not learned from while they are closed: together "
                     "they are too large for the memory set aside."
                 )
 
     def _all_gathered(self, ticket: Any, end: JobEnded) -> None:
-        self._work.answers.count()
-        self._work.answers.ask()
-        self.report(ticket, end)
+        self.gathered.emit()
+        self._project.report(ticket, end)
 
-    # ---- what is told
-
-    def note(self, text: str) -> None:
-        """Tell this when the work in the background that found it has ended."""
-        self._told.append(text)
-
-    def report(self, ticket: Any, end: JobEnded) -> None:
-        """Work in the background has ended: say what went wrong, and show the list anew."""
-        if end.error is not None:
-            self.tell(end.error, str(ticket))
-        elif self._told:
-            told, self._told = self._told, []
-            more = f" (and {len(told) - _MOST_TOLD} more)" if len(told) > _MOST_TOLD else ""
-            self._work.session.message = Message(" ".join(told[:_MOST_TOLD]) + more)
-        self.changed.emit()
-
-    def tell(self, error: Exception, doing: str) -> None:
-        """Show an error in words."""
-        self._work.bench.tell(error, doing)
+    def _open_one(self) -> None:
+        """Open the image that was asked for when it was found to be replaced, or the first."""
+        opened, images = self.opened, self.images
+        if opened is None:
+            return
+        wanted = self.replaced.wanted()
+        if wanted is None and not self._project.shown_id and not images.lane.busy:
+            first = opened.first_image()
+            wanted = first if first not in opened.changed else None
+        if wanted is not None:
+            images.go_to(wanted)

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from unetscope.session.engine import projects
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.project_layers import ProjectLayers
-from unetscope.session.requests import ModelOpened
 from unetscope.session.values import PredictionStatus, Scope, TrainingStatus
 from unetscope.session.versions import is_change
+from unetscope.workbench.context import Context
+from unetscope.workbench.project_context import ProjectContext
+from unetscope.workbench.project_saving import ProjectSaver
 from unetscope.workbench.timers import single_shot
 
 if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
-    from unetscope.workbench.project_desk import ProjectDesk
-    from unetscope.workbench.workbench import Workbench
 
 
 class ProjectFollower(QObject):
-    """Notes in the project of ``desk`` what is learned and predicted in its window."""
+    """Notes in the open project what is learned and predicted in its window.
 
-    def __init__(self, work: Workbench, layers: ProjectLayers, desk: ProjectDesk) -> None:
-        super().__init__(desk)
-        self._work, self._layers, self._desk = work, layers, desk
+    ``model_wanted(file, title, project's name)``: the project's model is to answer.
+    """
+
+    model_wanted = Signal(object, str, str)
+
+    def __init__(
+        self, context: Context, project: ProjectContext, saver: ProjectSaver, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._layers, self._jobs = context.session, context.layers, context.jobs
+        self._project, self._saver = project, saver
         self._training = False
         self._trained_on: tuple[str, ...] = ()
         self._before: PixelModel | None = None  # what the training began with
@@ -38,7 +43,7 @@ class ProjectFollower(QObject):
         self._model_timer = single_shot(self, 0, self._open_model)
         self._keep_timer = single_shot(self, 0, self._keep_model)
         self._connections = Connections()
-        events = work.session.events
+        events = context.session.events
         self._connections.connect(events.classes, self.classes_changed)
         self._connections.connect(events.training, self._training_changed)
         self._connections.connect(events.prediction, self._prediction_changed)
@@ -58,13 +63,13 @@ class ProjectFollower(QObject):
 
     def _images_changed(self, images: Any) -> None:
         """Keep pixel sizes that were read, typed or set in the window."""
-        opened = self._desk.opened
-        if opened is None or opened.cannot_write:
+        opened = self._project.writable
+        if opened is None:
             return
-        for key, image_id in self._desk.images.own().items():
+        for key, image_id in self._project.own().items():
             image = next((one for one in images if one.key == key), None)
             if image is not None and opened.keep_pixel_size(image_id, image):
-                self._desk.saver.save_soon()
+                self._saver.save_soon()
 
     def open_model_soon(self) -> None:
         """Answer with the project's model, once the window has come up."""
@@ -72,26 +77,25 @@ class ProjectFollower(QObject):
 
     def _open_model(self) -> None:
         """Answer with the project's model."""
-        opened, session = self._desk.opened, self._work.session
+        opened = self._project.opened
         path = None if opened is None else opened.project.model_path()
-        if opened is None or path is None or session.training.busy:
+        if opened is None or path is None or self._session.training.busy:
             return
         record = opened.project.record
-        session.opening_model = f"{record.name}, model {record.current_model}"
-        job = partial(_titled, self._work.bench.jobs.open_file, path, session.opening_model)
-        self._work.shelf.lane.start(job, f"Opening the model of {record.name}")
+        title = f"{record.name}, model {record.current_model}"
+        self.model_wanted.emit(path, title, record.name)
 
     def classes_changed(self) -> None:
         """Take the class table over into the project."""
-        opened, classes = self._desk.opened, self._work.session.classes
-        if opened is None or opened.cannot_write or opened.project.record.classes == classes:
+        opened, classes = self._project.writable, self._session.classes
+        if opened is None or opened.project.record.classes == classes:
             return
         opened.project.set_classes(classes)
-        self._desk.saver.save_soon()
+        self._saver.save_soon()
 
     def _training_changed(self, status: TrainingStatus) -> None:
         if status.busy and not self._training:
-            model = self._work.session.model
+            model = self._session.model
             self._before = None if model is None else model.model
             stored = tuple(self._layers.stored)
             self._trained_on = (*stored, *(i for _, i in self._layers.noted().values()))
@@ -104,8 +108,8 @@ class ProjectFollower(QObject):
 
         One that has not changed is not written again.
         """
-        opened, session = self._desk.opened, self._work.session
-        if opened is None or opened.cannot_write or session.model is None:
+        opened, session = self._project.writable, self._session
+        if opened is None or session.model is None:
             return
         file = opened.folder / "models" / ".trained.unetscope"
         images = tuple(sorted(set(self._trained_on)))
@@ -113,13 +117,13 @@ class ProjectFollower(QObject):
         model, has_one = session.model.model, opened.project.model_path() is not None
         if has_one and not is_change(self._before, model, live=session.live):
             opened.keep_training(told)
-            self._desk.saver.save_soon()
+            self._saver.save_soon()
             return
-        save = partial(self._work.bench.jobs.save_file, session.model.model)
-        self._desk.saver.write(partial(projects.written_model, save, told))
+        save = partial(self._jobs.save_file, session.model.model)
+        self._saver.write(partial(projects.written_model, save, told))
 
     def _prediction_changed(self, status: PredictionStatus) -> None:
-        shown = self._desk.images.shown_id
+        shown = self._project.shown_id
         if status.busy:
             self._last_prediction = status
         if status.stopping:
@@ -133,22 +137,13 @@ class ProjectFollower(QObject):
 
     def _predicted(self) -> None:
         """Mark what was predicted to the last tile; after an error it was not."""
-        opened, predicted, last = self._desk.opened, self._predicting, self._last_prediction
+        opened, predicted, last = self._project.writable, self._predicting, self._last_prediction
         self._predicting = ()
-        if opened is None or opened.cannot_write or not predicted or last.done < last.total:
+        if opened is None or not predicted or last.done < last.total:
             return
         for image_id in predicted:
             opened.project.mark(image_id, predicted_by=opened.project.record.current_model or 0)
-        self._desk.saver.save_soon()
-
-
-def _titled(open_file: Any, path: Path, title: str) -> Iterator[Any]:
-    """What opening a model file says, with the title of a project's model."""
-    for event in open_file(path):
-        if isinstance(event, ModelOpened):
-            yield ModelOpened(event.model, title, event.device, event.path)
-        else:
-            yield event
+        self._saver.save_soon()
 
 
 def _now() -> str:

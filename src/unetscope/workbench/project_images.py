@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from unetscope.learning.samples import Sample
 from unetscope.session.engine import projects
 from unetscope.session.engine.projects import scratch
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.layer_facts import layer_key
-from unetscope.session.layers.project_layers import ClosedImage, ProjectLayers, sample_key
+from unetscope.session.layers.project_layers import ClosedImage, sample_key
 from unetscope.session.layers.project_reader import LayerData
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import Lane
+from unetscope.workbench.kept_strokes import KeptStrokes
+from unetscope.workbench.project_context import ProjectContext
+from unetscope.workbench.project_saving import ProjectSaver
 from unetscope.workbench.timers import single_shot
-
-if TYPE_CHECKING:
-    from unetscope.workbench.project_desk import ProjectDesk
-    from unetscope.workbench.workbench import Workbench
 
 
 class ProjectImages(QObject):
-    """The open images of the project of ``desk``, also those that were dropped into napari."""
+    """The open images of a project, also those that were dropped into napari.
 
-    def __init__(self, work: Workbench, layers: ProjectLayers, desk: ProjectDesk) -> None:
-        super().__init__(desk)
-        self._work, self._layers, self._desk = work, layers, desk
+    ``chosen(key)`` wants one to be worked on, ``replaced(ImageChanged)`` tells of one whose file is
+    another one now. ``open_folder`` opens the project of a dropped image; whether it is open.
+    """
+
+    chosen = Signal(str)
+    replaced = Signal(object)
+
+    def __init__(
+        self,
+        context: Context,
+        project: ProjectContext,
+        saver: ProjectSaver,
+        strokes: KeptStrokes,
+        open_folder: Callable[[Path], bool],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._layers, self._project = context.session, context.layers, project
+        self._saver, self._strokes, self._open_folder = saver, strokes, open_folder
         self._settled: set[str] = set()  # keys of images that were taken up
         self._touched: set[str] = set()  # keys of images whose labels are to be saved
         self.lane = Lane(self)
         self.lane.happened.connect(lambda _ticket, event: self._read(event))
-        self.lane.ended.connect(desk.report)
+        self.lane.ended.connect(project.report)
         self._take_timer = single_shot(self, 0, self._take_dropped)
         self._connections = Connections()
+        layers = context.layers
         self._connections.connect(layers.images_changed, self.look)
         self._connections.connect(layers.painted, self._painted)
         self._connections.connect(layers.viewer.layers.events.removing, self._going)
@@ -46,47 +64,33 @@ class ProjectImages(QObject):
         self._connections.close()
         self._take_timer.stop()
 
-    # ---- which they are
-
-    def own(self) -> dict[str, str]:
-        """Image key -> image id of the open images of this project."""
-        folder = self._desk.opened.folder if self._desk.opened is not None else None
-        noted = self._layers.noted().items()
-        return {key: image_id for key, (own, image_id) in noted if own == folder}
-
-    @property
-    def shown_id(self) -> str | None:
-        """The id of the image that is worked on; None if it is not of this project."""
-        image = self._work.session.image
-        return None if image is None else self.own().get(image.key)
-
     def painted(self) -> frozenset[str]:
         """The ids of the open images that have strokes."""
-        status = self._work.strokes.keeper.status
-        return frozenset(i for key, i in self.own().items() if status(key).can_undo)
+        status = self._strokes.keeper.status
+        return frozenset(i for key, i in self._project.own().items() if status(key).can_undo)
 
     # ---- they come
 
     def go_to(self, image_id: str) -> None:
         """Open an image of the project; the labels of the one before are saved."""
-        opened = self._desk.opened
-        if opened is None or image_id == self.shown_id:
+        opened = self._project.opened
+        if opened is None or image_id == self._project.shown_id:
             return
         key = self._layers.key_of(opened.folder, image_id)
         if key is not None:
-            self._work.choose_image(key)
+            self.chosen.emit(key)
             return
-        unsaved = self._desk.saver.unsaved(image_id)
+        unsaved = self._saver.unsaved(image_id)
         job = partial(projects.opened_image, scratch(opened.project), image_id, unsaved)
         self.lane.start(job, f"Opening {opened.project.image(image_id).name}")
 
     def adopt(self, key: str, image_id: str) -> None:
         """An image that is open already has become one of the project."""
-        if self._desk.opened is None:
+        if self._project.opened is None:
             return
         self._settled.add(key)
-        self._layers.set_note(key, self._desk.opened.folder, image_id)
-        self._work.strokes.move(key)
+        self._layers.set_note(key, self._project.opened.folder, image_id)
+        self._strokes.move(key)
         self._touched.add(key)
         self._keep_labels(key, image_id)
 
@@ -95,15 +99,15 @@ class ProjectImages(QObject):
             case projects.ImageRead():
                 self._show(event)
             case projects.ImageChanged():
-                self._desk.replaced.found(event, wanted=True)
-            case projects.Renewed() if self._desk.opened is not None:
-                self._desk.opened.take_renewed(event.entry)
+                self.replaced.emit(event)
+            case projects.Renewed() if self._project.opened is not None:
+                self._project.opened.take_renewed(event.entry)
 
     def _show(self, read: projects.ImageRead) -> None:
-        opened = self._desk.opened
+        opened = self._project.opened
         if opened is None:
             return
-        for key, image_id in self.own().items():
+        for key, image_id in self._project.own().items():
             self._leave(key, image_id)
         opened.take(read.entry)
         self._layers.stored.pop(read.entry.id, None)
@@ -114,18 +118,18 @@ class ProjectImages(QObject):
         """Work on an image with its saved labels, or with newer ones that its journal holds."""
         self._settled.add(key)
         self._layers.settle(key)
-        self._work.choose_image(key)
-        offer = self._work.strokes.keeper.status(key).offer
+        self.chosen.emit(key)
+        offer = self._strokes.keeper.status(key).offer
         newer = offer is not None and offer.painted_at > saved_at
         if newer:
             self._layers.drop_brought(key)
-            self._work.strokes.restore()
+            self._strokes.restore()
             self._touched.add(key)
         else:
             self._layers.show_labels(key, labels)
             self._touched.discard(key)
-        self._layers.colour(self._work.session.classes)
-        self._desk.saver.save_soon()
+        self._layers.colour(self._session.classes)
+        self._saver.save_soon()
 
     def look(self) -> None:
         """See whether images of a project were dropped into napari; its project is opened."""
@@ -133,8 +137,8 @@ class ProjectImages(QObject):
         self._settled &= set(noted)
         new = {key: note for key, note in noted.items() if key not in self._settled}
         for folder, _ in list(new.values())[:1]:
-            if self._desk.opened is None:
-                self._desk.open_folder(folder)  # now, for its journal is asked for next
+            if self._project.opened is None:
+                self._open_folder(folder)  # now, for its journal is asked for next
         if new:
             self._take_timer.start()
 
@@ -145,32 +149,32 @@ class ProjectImages(QObject):
 
     def _take(self, key: str, folder: Path, image_id: str) -> None:
         self._settled.add(key)
-        if not self._desk.open_folder(folder) or self._desk.opened is None:
+        if not self._open_folder(folder) or self._project.opened is None:
             return
-        for other, other_id in self.own().items():
+        for other, other_id in self._project.own().items():
             if other != key:
                 self._leave(other, other_id)
         self._layers.stored.pop(image_id, None)
-        self._settle(key, None, projects.labels_saved_at(self._desk.opened.project, image_id))
+        self._settle(key, None, projects.labels_saved_at(self._project.opened.project, image_id))
 
     # ---- they go
 
     def keep_all(self) -> None:
         """Save the labels of every open image where they have changed."""
-        for key, image_id in self.own().items():
+        for key, image_id in self._project.own().items():
             self._keep_labels(key, image_id)
 
     def _going(self, event: Any) -> None:
         """Save labels whose layer is being removed: by a person, or by napari as it closes."""
         layer = self._layers.viewer.layers[event.index]
-        for key, image_id in self.own().items():
+        for key, image_id in self._project.own().items():
             strokes = self._layers.strokes_layer(key)
             if strokes is not None and layer_key(strokes) == layer_key(layer):
                 self._keep_labels(key, image_id)
 
     def _leave(self, key: str, image_id: str) -> None:
         """Save the labels of an image, take it off, and learn from it all the same."""
-        opened = self._desk.opened
+        opened = self._project.opened
         if opened is None:
             return
         labels = self._keep_labels(key, image_id)
@@ -183,10 +187,10 @@ class ProjectImages(QObject):
 
     def _keep_labels(self, key: str, image_id: str) -> np.ndarray | None:
         """Save the labels of an open image where they have changed; a copy of them."""
-        opened = self._desk.opened
+        opened = self._project.opened
         if opened is None or self._layers.strokes_layer(key) is None:
             return None  # strokes whose layer was deleted are in the journal
-        self._work.strokes.keeper.sweep()
+        self._strokes.keeper.sweep()
         labels = self._layers.painted_labels(key)
         project = opened.project
         entry = project.image(image_id)
@@ -199,7 +203,7 @@ class ProjectImages(QObject):
             if values is None and project.image(image_id).labels is not None:
                 values = np.zeros(self._layers.micrograph(key).spatial_shape, np.uint8)
             if values is not None:
-                self._desk.saver.write_labels(project, image_id, values)
+                self._saver.write_labels(project, image_id, values)
         return labels
 
     def _painted(self, key: str) -> None:

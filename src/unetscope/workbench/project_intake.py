@@ -8,30 +8,45 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from unetscope.images.files import SUFFIXES
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Question
 from unetscope.session.engine import projects
 from unetscope.session.engine.projects import scratch
-from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.session.project.folder import Project
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, JobFunction, Lane
-
-if TYPE_CHECKING:
-    from unetscope.workbench.project_desk import ProjectDesk
-    from unetscope.workbench.workbench import Workbench
+from unetscope.workbench.project_context import ProjectContext
+from unetscope.workbench.project_questions import OpenQuestions
+from unetscope.workbench.project_saving import ProjectSaver
 
 
 class ProjectIntake(QObject):
-    """Takes images in for ``desk``, in the background; they stay where they are."""
+    """Takes images into the open project, in the background; they stay where they are.
 
-    def __init__(self, work: Workbench, layers: ProjectLayers, desk: ProjectDesk) -> None:
-        super().__init__(desk)
-        self._work, self._layers, self._desk = work, layers, desk
+    ``entered(key, image id)``: an open image has become one of the project; ``renewed(image ids)``:
+    their new pixels were taken; ``ended()``: one of its jobs is done.
+    """
+
+    entered = Signal(str, str)
+    renewed = Signal(object)
+    ended = Signal()
+
+    def __init__(
+        self,
+        context: Context,
+        project: ProjectContext,
+        saver: ProjectSaver,
+        questions: OpenQuestions,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._layers, self._project = context.session, context.layers, project
+        self._saver, self._questions = saver, questions
         self._coming: dict[Path, str] = {}  # file -> key of an open image that may be being added
         self._waiting: list[tuple[JobFunction, str]] = []
         self._unanswered: dict[str, list[projects.Unanswered]] = {}  # by what they ask
@@ -46,8 +61,7 @@ class ProjectIntake(QObject):
 
         One that is open becomes an image of the project.
         """
-        opened = self._desk.opened
-        if opened is None or opened.cannot_write:
+        if self._project.writable is None:
             return
         coming = self._open_files()
         self._coming.update(coming)
@@ -61,28 +75,36 @@ class ProjectIntake(QObject):
         known: Mapping[Path, Micrograph],
         answers: Answers | None = None,
     ) -> None:
-        opened = self._desk.opened
+        opened = self._project.opened
         if opened is not None:
             job = partial(_added, opened.project, files, known, answers)
-            self.start(job, "Adding images")
+            self._start(job, "Adding images")
 
     def add_open_images(self) -> None:
         """Take in every open image that lies in a file; the others are named."""
         files = self._open_files()
-        without = [i.name for i in self._work.session.images if i.key not in files.values()]
+        without = [i.name for i in self._session.images if i.key not in files.values()]
         if without:
             named = ", ".join(without[:3])
-            self._desk.note(f"{named} came from no file; save it as TIFF and add that.")
+            self._project.note(f"{named} came from no file; save it as TIFF and add that.")
         self.add_files(list(files))
 
     def locate(self, image_id: str, path: Path) -> None:
         """Tell where a missing image is; others that are missing are looked for beside it."""
-        opened = self._desk.opened
-        if opened is not None and not opened.cannot_write:
+        opened = self._project.writable
+        if opened is not None:
             job = partial(projects.located_image, scratch(opened.project), image_id, path)
-            self.start(job, "Locating the image")
+            self._start(job, "Locating the image")
 
-    def start(self, job: JobFunction, doing: str) -> None:
+    def renew(self, image_ids: Sequence[str], keep_labels: bool) -> None:
+        """Take the pixels of images whose file is another one now."""
+        opened = self._project.opened
+        if opened is not None:
+            project = scratch(opened.project)
+            job = partial(projects.renewed_images, project, image_ids, keep_labels=keep_labels)
+            self._start(job, "Taking the new pixels")
+
+    def _start(self, job: JobFunction, doing: str) -> None:
         """Do this after what is being done: nothing of it is given up."""
         self._waiting.append((job, doing))
         self._next()
@@ -103,7 +125,7 @@ class ProjectIntake(QObject):
     def _open_files(self) -> dict[Path, str]:
         """File -> key of the open images that lie in a file of their own."""
         found = {}
-        for image in self._work.session.images:
+        for image in self._session.images:
             path = self._layers.source(image.key)
             known = self._layers.note(image.key)
             if path is not None and path.suffix.lower() in SUFFIXES and known is None:
@@ -114,15 +136,15 @@ class ProjectIntake(QObject):
         match event:
             case projects.EntryRead():
                 self._entered(event)
-            case projects.Renewed() if self._desk.opened is not None:
-                self._desk.opened.take_renewed(event.entry)
+            case projects.Renewed() if self._project.opened is not None:
+                self._project.opened.take_renewed(event.entry)
                 self._renewed.append(event.entry.id)
-                self._desk.saver.save_soon()
+                self._saver.save_soon()
             case projects.NotRead():
-                self._desk.note(f"{event.what} was not taken in: {event.why}.")
+                self._project.note(f"{event.what} was not taken in: {event.why}.")
             case projects.PassedOver():
                 names = ", ".join(event.names[:5]) + (" …" if len(event.names) > 5 else "")
-                self._desk.note(
+                self._project.note(
                     f"Passed over as results or masks of other images: {names}. "
                     "Add one of them alone to take it in."
                 )
@@ -130,27 +152,27 @@ class ProjectIntake(QObject):
                 self._unanswered.setdefault(_kind_of(event.question), []).append(event)
 
     def _entered(self, read: projects.EntryRead) -> None:
-        opened = self._desk.opened
+        opened = self._project.opened
         if opened is None:
             return
         opened.take(read.entry)
         path = Path(read.entry.last_seen)
         if read.entry.answers and path not in self._answers:
             told = ", ".join(f"{what} {value}" for what, value in read.entry.answers.items())
-            self._desk.note(f"{read.entry.name} is read as you answered before: {told}.")
+            self._project.note(f"{read.entry.name} is read as you answered before: {told}.")
         self._answers.pop(path, None)
         key = self._coming.pop(path, None)
         if key is not None and self._layers.layer(key) is not None:
-            self._desk.images.adopt(key, read.entry.id)
-        self._desk.saver.save_soon()
+            self.entered.emit(key, read.entry.id)
+        self._saver.save_soon()
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         renewed, self._renewed = self._renewed, []
         if renewed:
-            self._desk.gather(renewed)
+            self.renewed.emit(renewed)
         self._ask()
-        self._open_one()
-        self._desk.report(ticket, end)
+        self.ended.emit()
+        self._project.report(ticket, end)
         self._next()
 
     # ---- what the files do not say
@@ -161,16 +183,18 @@ class ProjectIntake(QObject):
         for kind, files in asked.items():
             paths = [one.path for one in files]
             question = _in_the_panel(files[0].question, paths)
-            self._desk.questions.ask(kind, question, partial(self._answered, files))
+            self._questions.ask(kind, question, partial(self._answered, files))
 
     def _answered(self, files: Sequence[projects.Unanswered], value: str | None) -> None:
-        opened = self._desk.opened
+        opened = self._project.opened
         if opened is None:
             return
         if value is None:
             names = ", ".join(one.path.name for one in files[:5])
-            self._desk.note(f"Not taken in: {names}. Add them again when you know what they are.")
-            self._desk.report("", JobEnded())
+            self._project.note(
+                f"Not taken in: {names}. Add them again when you know what they are."
+            )
+            self._project.report("", JobEnded())
             return
         together: dict[Answers, list[Path]] = {}
         for one in files:
@@ -180,18 +204,6 @@ class ProjectIntake(QObject):
             together.setdefault(told, []).append(one.path)
         for told, paths in together.items():
             self._add(paths, {}, told)
-
-    def _open_one(self) -> None:
-        """Open the image that was asked for when it was found to be replaced, or the first."""
-        opened, images = self._desk.opened, self._desk.images
-        if opened is None:
-            return
-        wanted = self._desk.replaced.wanted()
-        if wanted is None and not images.shown_id and not images.lane.busy:
-            first = opened.first_image()
-            wanted = first if first not in opened.changed else None
-        if wanted is not None:
-            images.go_to(wanted)
 
 
 def _added(

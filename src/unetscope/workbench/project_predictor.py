@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import QObject
 
@@ -11,23 +13,31 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.session.engine import project_predicting, projects
 from unetscope.session.engine.projects import scratch
 from unetscope.session.values import Message, PredictionStatus, Scope
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from unetscope.workbench.project_desk import ProjectDesk
-    from unetscope.workbench.workbench import Workbench
+from unetscope.workbench.project_context import ProjectContext
+from unetscope.workbench.project_saving import ProjectSaver
 
 _MOST_NAMED = 20
 
 
 class ProjectPredictor(QObject):
-    """One run over the images of the project of ``desk`` at a time; it can be stopped."""
+    """One run over the images of the open project at a time; it can be stopped.
 
-    def __init__(self, work: Workbench, desk: ProjectDesk) -> None:
-        super().__init__(desk)
-        self._work, self._desk = work, desk
+    ``keep_labels`` saves those that are on screen before it begins.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        project: ProjectContext,
+        saver: ProjectSaver,
+        keep_labels: Callable[[], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._jobs, self._project = context.session, context.jobs, project
+        self._saver, self._keep_labels = saver, keep_labels
         self._written = self._up_to_date = 0
         self._failed: list[str] = []
         self._stopped = False
@@ -37,7 +47,7 @@ class ProjectPredictor(QObject):
 
     def start(self) -> None:
         """Predict with the newest model; what it has answered already is passed over."""
-        opened, session = self._desk.opened, self._work.session
+        opened, session = self._project.opened, self._session
         if session.prediction.busy or session.model is None:
             return
         if opened is None or opened.cannot_write:
@@ -47,12 +57,12 @@ class ProjectPredictor(QObject):
         model = session.model.model
         self._written = self._up_to_date = 0
         self._failed, self._stopped = [], False
-        self._desk.images.keep_all()
+        self._keep_labels()
         session.message = None
         self._progress(0, len(opened.project.record.images))
 
         def predict(image: Micrograph, path: Path, inputs: tuple[Path, ...]) -> Any:
-            return self._work.bench.jobs.predict_file(model, image, path, inputs)
+            return self._jobs.predict_file(model, image, path, inputs)
 
         identity = model.fingerprint
         job = project_predicting.predicted_images
@@ -62,43 +72,43 @@ class ProjectPredictor(QObject):
         """Stop; the masks that are written stay."""
         if self.lane.busy:
             self._stopped = True
-            before = self._work.session.prediction
+            before = self._session.prediction
             self._progress(before.done, before.total, stopping=True)
             self.lane.stop()
 
     def drop(self) -> None:
         """The project goes: what runs is given up."""
         if self.lane.busy:
-            self._work.session.prediction = PredictionStatus()
+            self._session.prediction = PredictionStatus()
         self.lane.drop()
 
     def _progress(self, done: int, total: int, *, stopping: bool = False) -> None:
-        self._work.session.prediction = PredictionStatus(
+        self._session.prediction = PredictionStatus(
             True, Scope.PROJECT.value, done, total, stopping=stopping, of_what="images"
         )
 
     def _happened(self, event: Any) -> None:
-        opened = self._desk.opened
+        opened = self._project.opened
         match event:
             case project_predicting.ImageBegun() if not self._stopped:
                 self._progress(event.done, event.total)
             case project_predicting.ImagePredicted() if opened is not None:
                 self._written += 1
                 opened.take_prediction(event.image_id, event.prediction)
-                self._desk.saver.save_soon()
+                self._saver.save_soon()
             case project_predicting.UpToDate():
                 self._up_to_date += 1
             case projects.NotRead():
                 self._failed.append(f"{event.what}: {event.why}")
 
     def _ended(self, end: JobEnded) -> None:
-        session, opened = self._work.session, self._desk.opened
+        session, opened = self._session, self._project.opened
         session.prediction = PredictionStatus()
         if end.error is not None:
-            self._desk.tell(end.error, "Predicting the project")
+            self._project.tell(end.error, "Predicting the project")
         elif opened is not None:
             session.message = Message(self._told(opened.folder / project_predicting.FOLDER))
-        self._desk.changed.emit()
+        self._project.changed.emit()
 
     def _told(self, folder: Path) -> str:
         """What came of it, in words."""

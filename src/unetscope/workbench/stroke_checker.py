@@ -16,7 +16,7 @@ from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.place_marker import DOUBTFUL_STROKE, PlaceMarker
 from unetscope.session.stroke_regions import still_there
 from unetscope.session.values import painted_classes
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.timers import single_shot
 
@@ -50,10 +50,10 @@ class StrokeChecker(QObject):
     image_wanted = Signal(str)
 
     def __init__(
-        self, bench: Bench, marker: PlaceMarker, accepting: Accepting, parent: QObject
+        self, context: Context, marker: PlaceMarker, accepting: Accepting, parent: QObject
     ) -> None:
         super().__init__(parent)
-        self._bench, self._marker, self._accepting = bench, marker, accepting
+        self._context, self._marker, self._accepting = context, marker, accepting
         self.doubts: tuple[Doubt, ...] = ()
         self.current: Doubt | None = None
         self._images: list[tuple[str, str]] = []  # (key, name) of each sample that was asked about
@@ -63,8 +63,8 @@ class StrokeChecker(QObject):
         self.lane.ended.connect(self._ended)
         self._timer = single_shot(self, PRUNE_MS, self._prune)
         self._connections = Connections()
-        self._connections.connect(bench.session.events.images, self._images_changed)
-        self._connections.connect(bench.session.events.image, self._image_changed)
+        self._connections.connect(context.session.events.images, self._images_changed)
+        self._connections.connect(context.session.events.image, self._image_changed)
 
     def close(self) -> None:
         """Stop; the marker is its owner's."""
@@ -75,7 +75,7 @@ class StrokeChecker(QObject):
     @property
     def available(self) -> bool:
         """Whether the engine gives advice at all."""
-        return isinstance(self._bench.jobs, Advises)
+        return isinstance(self._context.jobs, Advises)
 
     @property
     def words(self) -> str:
@@ -86,7 +86,7 @@ class StrokeChecker(QObject):
 
     def where(self, doubt: Doubt) -> str:
         """The image a stroke is on, unless that is the present one."""
-        image = self._bench.session.image
+        image = self._context.session.image
         if image is not None and doubt.key == image.key:
             return ""
         return f"{doubt.image}: " if doubt.key else f"{doubt.image} (not open): "
@@ -95,15 +95,15 @@ class StrokeChecker(QObject):
 
     def check(self) -> None:
         """Compare the strokes that live answers know, of this image and of others."""
-        bench, session = self._bench, self._bench.session
-        jobs = bench.jobs
+        context, session = self._context, self._context.session
+        jobs = context.jobs
         if session.image is None or session.model is None or not isinstance(jobs, Advises):
             return
         if len(painted_classes(session.painted)) < 2:
             self._say("Paint two classes first: a stroke is judged by the others.")
             return
-        samples = bench.layers.samples(session.image.channels)
-        opened = {id(bench.layers.learned_as(i.key)): (i.key, i.name) for i in session.images}
+        samples = context.layers.samples(session.image.channels)
+        opened = {id(context.layers.learned_as(i.key)): (i.key, i.name) for i in session.images}
         self._images = [opened.get(id(s.image), ("", s.image.name or s.key)) for s in samples]
         self.doubts, self.current = (), None
         names = {c.value: c.name for c in session.classes}
@@ -122,7 +122,7 @@ class StrokeChecker(QObject):
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if end.error is not None:
-            self._bench.tell(end.error, "Checking the strokes")
+            self._context.tell(end.error, "Checking the strokes")
             self._said = _IDLE
         self.changed.emit()  # it may be asked again
 
@@ -138,7 +138,7 @@ class StrokeChecker(QObject):
     def go(self, doubt: Doubt) -> None:
         """Take the person to a stroke."""
         self.current = doubt
-        image = self._bench.session.image
+        image = self._context.session.image
         if doubt.key and image is not None:
             if doubt.key != image.key:
                 self.image_wanted.emit(doubt.key)
@@ -160,7 +160,7 @@ class StrokeChecker(QObject):
         """Paint the chosen stroke in the class it looks like."""
         if self.current is not None:
             value = self.current.stroke.believed
-            self._replace(value, f"painted as {class_name(self._bench.session, value)}")
+            self._replace(value, f"painted as {class_name(self._context.session, value)}")
 
     def _replace(self, value: int, done: str) -> None:
         doubt = self.current
@@ -173,7 +173,7 @@ class StrokeChecker(QObject):
         try:
             pixels = self._accepting.replace(doubt.key, doubt.region, value)
         except UnetscopeError as error:
-            self._bench.tell(error, "Changing the stroke")
+            self._context.tell(error, "Changing the stroke")
             return
         self._leave(doubt)
         self._say(f"{pixels:,} px {done}. Z takes it back.")
@@ -206,7 +206,7 @@ class StrokeChecker(QObject):
             self._marker.clear(DOUBTFUL_STROKE)
 
     def _is_there(self, doubt: Doubt) -> bool:
-        layer = self._bench.layers.strokes_layer(doubt.key)
+        layer = self._context.layers.strokes_layer(doubt.key)
         if layer is None or layer.data.ndim != len(doubt.region.box):
             return False
         return still_there(layer.data, doubt.region, doubt.stroke.painted)

@@ -15,7 +15,7 @@ from unetscope.session.guidance import can_answer_image
 from unetscope.session.layers.accepting import Accepting
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.through_z import ThroughZ
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
 
 NICENESS = 5
@@ -26,16 +26,16 @@ class Through(QObject):
 
     told = Signal(str)
 
-    def __init__(self, bench: Bench, accepting: Accepting, parent: QObject) -> None:
+    def __init__(self, context: Context, accepting: Accepting, parent: QObject) -> None:
         super().__init__(parent)
-        self._bench = bench
-        self.planes = ThroughZ(bench.layers, accepting)
+        self._context = context
+        self.planes = ThroughZ(context.layers, accepting)
         self._unlike: list[int] = []  # proposed planes that a person should look at
         self.lane = Lane(self, niceness=NICENESS)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._connections = Connections()
-        self._connections.connect(bench.session.events.image, self._image_changed)
+        self._connections.connect(context.session.events.image, self._image_changed)
 
     def close(self) -> None:
         """Stop; a proposal nobody has accepted is gone."""
@@ -46,7 +46,7 @@ class Through(QObject):
     @property
     def possible(self) -> bool:
         """Whether the present image is a stack."""
-        image = self._bench.session.image
+        image = self._context.session.image
         return image is not None and image.depth > 1
 
     def interpolate(self) -> None:
@@ -75,11 +75,11 @@ class Through(QObject):
     # ---- inside
 
     def _do(self, act: Callable[[str, int], str]) -> None:
-        image = self._bench.session.image
+        image = self._context.session.image
         if image is None or image.depth < 2:
             return
         try:
-            self.told.emit(act(image.key, self._bench.layers.visible(image.key)[0]))
+            self.told.emit(act(image.key, self._context.layers.visible(image.key)[0]))
         except UnetscopeError as error:
             text = str(error)
             self.told.emit(text[:1].upper() + text[1:])
@@ -94,23 +94,23 @@ class Through(QObject):
         return f"{self.planes.copy(key, z, step):,} px copied to plane {z + step}."
 
     def _begun(self, key: str, z: int, reach: int) -> str:
-        bench, session = self._bench, self._bench.session
-        if not isinstance(bench.jobs, Advises) or session.model is None:
+        context, session = self._context, self._context.session
+        if not isinstance(context.jobs, Advises) or session.model is None:
             return "The model is still being opened."
         if not can_answer_image(session):
             return "Paint two classes first: the model must know them."
-        strokes, image = bench.layers.strokes_layer(key), bench.layers.micrograph(key)
+        strokes, image = context.layers.strokes_layer(key), context.layers.micrograph(key)
         planes = self.planes.painted_planes(key)
         painted = {plane: np.array(strokes.data[plane]) for plane in planes}
         first, last = max(0, z - reach), min(image.depth - 1, z + reach)
         request = PropagateRequest(session.model.model, image, painted, first, last)
         self.planes.discard()
         self._unlike = []
-        self.lane.start(partial(bench.jobs.propagate, request), key)
+        self.lane.start(partial(context.jobs.propagate, request), key)
         return f"Looking at planes {first} to {last} …"
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        session = self._bench.session
+        session = self._context.session
         if not isinstance(event, PlaneProposed):
             session.apply(event)
         elif session.image is not None and session.image.key == ticket:
@@ -120,7 +120,7 @@ class Through(QObject):
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if end.error is not None:
-            self._bench.tell(end.error, "Proposing labels")
+            self._context.tell(end.error, "Proposing labels")
             self.told.emit("")
             return
         if not self.planes.proposed:

@@ -11,7 +11,7 @@ from unetscope.learning.events import EpochDone, Finished, HeadFitted
 from unetscope.learning.samples import labelled_pixels
 from unetscope.session.requests import TrainRequest
 from unetscope.session.values import AdvancedSettings, Phase
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, JobPaused, Lane
 
 NICENESS = 5  # the window and its instant answers go first
@@ -22,9 +22,9 @@ class Trainer(QObject):
 
     improved = Signal()
 
-    def __init__(self, bench: Bench, parent: QObject) -> None:
+    def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
-        self._bench = bench
+        self._context = context
         self.advanced = AdvancedSettings()
         self._channels = 1  # of the images that are being trained on
         self.lane = Lane(self, niceness=NICENESS)
@@ -37,7 +37,7 @@ class Trainer(QObject):
 
     def start(self) -> None:
         """Train on the present strokes, from the present model, within the budget."""
-        session, layers = self._bench.session, self._bench.layers
+        session, layers = self._context.session, self._context.layers
         if session.training.busy or session.image is None or session.model is None:
             return
         request = TrainRequest(
@@ -50,17 +50,17 @@ class Trainer(QObject):
         self._channels = session.image.channels
         session.begin_training()
         session.trained_image = ""
-        self.lane.start(partial(self._bench.jobs.train, request))
+        self.lane.start(partial(self._context.jobs.train, request))
 
     def hand_in(self) -> None:
         """Give the running training the strokes as they are now."""
-        samples = self._bench.layers.samples(self._channels)
+        samples = self._context.layers.samples(self._channels)
         if self.lane.busy and len(labelled_pixels(samples)) >= 2:  # undo may leave fewer
             self.lane.post(samples)
 
     def pause_or_resume(self) -> None:
         """Pause a running training, resume a paused one."""
-        session = self._bench.session
+        session = self._context.session
         if session.training.phase is Phase.PAUSED:
             self.lane.resume()
             session.set_phase(Phase.RUNNING)
@@ -70,11 +70,11 @@ class Trainer(QObject):
     def stop(self) -> None:
         """Stop; the best model so far is kept."""
         if self.lane.busy:
-            self._bench.session.set_phase(Phase.STOPPING)
+            self._context.session.set_phase(Phase.STOPPING)
             self.lane.stop()
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        session = self._bench.session
+        session = self._context.session
         if isinstance(event, JobPaused):
             if session.training.phase is Phase.RUNNING:
                 session.set_phase(Phase.PAUSED)
@@ -87,10 +87,10 @@ class Trainer(QObject):
             self.improved.emit()
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
-        session = self._bench.session
+        session = self._context.session
         session.trained_image = session.image.key if session.image is not None else ""
         if session.training.busy:  # no Finished came: stopped, or failed
             session.end_training()
             self.improved.emit()
         if end.error is not None:
-            self._bench.tell(end.error, "Training")
+            self._context.tell(end.error, "Training")

@@ -6,6 +6,7 @@ No pixel is drawn here; the panels are in :mod:`unetscope.widgets.painting`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -19,16 +20,17 @@ from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.requests import Jobs
 from unetscope.session.state import Session
-from unetscope.session.values import EngineSettings, Message, Scope
+from unetscope.session.values import EngineSettings, Message, Scope, Show
 from unetscope.workbench.accepter import Accepter
 from unetscope.workbench.advisor import Advisor
-from unetscope.workbench.bench import Bench
+from unetscope.workbench.context import Context
 from unetscope.workbench.forgetting_guard import ForgettingGuard
 from unetscope.workbench.kept_strokes import KeptStrokes
 from unetscope.workbench.live_answers import LIVE_IMAGE_PX, LiveAnswers
 from unetscope.workbench.model_shelf import ModelShelf
 from unetscope.workbench.pixel_size_desk import PixelSizeDesk
 from unetscope.workbench.predictor import Predictor
+from unetscope.workbench.project_context import ProjectContext
 from unetscope.workbench.project_desk import ProjectDesk
 from unetscope.workbench.stroke_checker import StrokeChecker
 from unetscope.workbench.through import Through
@@ -57,20 +59,21 @@ class Workbench(QObject):
         self.layers = ProjectLayers(viewer)
         self.brush = Brush(self.layers)
         self.results = ResultLayers(self.layers)
-        self.bench = Bench(self.session, self.layers, self.results, jobs)
-        self.project = ProjectDesk(self, self.layers)
-        self.strokes = KeptStrokes(self.bench, self.project.journal_place, self)
-        self.answers = LiveAnswers(self.bench, self)
-        self.trainer = Trainer(self.bench, self)
-        self.predictor = Predictor(self.bench, self)
-        self.advisor = Advisor(self.bench, self)
-        self.accepter = Accepter(self.bench, self.strokes.keeper, self)
+        self.context = Context(self.session, self.layers, self.results, jobs)
+        project = ProjectContext(self.context, self)
+        self.strokes = KeptStrokes(self.context, project.journal_place, self)
+        self.project = ProjectDesk(self.context, project, self.strokes, self)
+        self.answers = LiveAnswers(self.context, self)
+        self.trainer = Trainer(self.context, self)
+        self.predictor = Predictor(self.context, self)
+        self.advisor = Advisor(self.context, self)
+        self.accepter = Accepter(self.context, self.strokes.keeper, self)
         accepting = self.accepter.accepting
-        self.checker = StrokeChecker(self.bench, self.advisor.marker, accepting, self)
-        self.through = Through(self.bench, self.accepter.accepting, self)
-        self.shelf = ModelShelf(self.bench, self)
-        self.guard = ForgettingGuard(self)
-        self.sizes = PixelSizeDesk(self.bench, self)
+        self.checker = StrokeChecker(self.context, self.advisor.marker, accepting, self)
+        self.through = Through(self.context, self.accepter.accepting, self)
+        self.shelf = ModelShelf(self.context, self)
+        self.guard = ForgettingGuard(self.context, project, self)
+        self.sizes = PixelSizeDesk(self.context, self)
         workers = (self.answers, self.trainer, self.predictor, self.shelf, self.sizes)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self.answer = ask
@@ -82,6 +85,7 @@ class Workbench(QObject):
         self._hand_in_timer = single_shot(self, HAND_IN_MS, self._hand_in)
         self._moved_timer = single_shot(self, SETTLE_MS, self.answers.ask)
         self._orphans_timer = single_shot(self, 0, self.layers.drop_orphans)
+        self.project.begin()
         self._connect()
         self._images_changed()
 
@@ -102,6 +106,14 @@ class Workbench(QObject):
         self.trainer.improved.connect(self._model_changed)
         self.shelf.replaced.connect(self._model_replaced)
         self.shelf.replaced.connect(self.advisor.begin_rounds_anew)
+        self.shelf.replaced.connect(self.guard.dismiss)
+        self.guard.image_wanted.connect(self.choose_image)
+        self.guard.closed_image_wanted.connect(self.project.images.go_to)
+        self.guard.version_wanted.connect(self._go_back_to)
+        self.project.image_wanted.connect(self.choose_image)
+        self.project.model_wanted.connect(self._open_project_model)
+        self.project.gathered.connect(self.answers.count)
+        self.project.gathered.connect(lambda: self.answers.ask())
 
     def close(self) -> None:
         """Stop every job and let go of the viewer, without waiting; twice is harmless."""
@@ -141,11 +153,10 @@ class Workbench(QObject):
 
     def step_image(self, step: int) -> None:
         """The next image or the one before, of the project or of those that are open."""
-        ids = [row.image_id for row in self.project.rows()]
-        if ids:
-            shown = self.project.images.shown_id
-            at = ids.index(shown) + step if shown in ids else 0
-            self.project.images.go_to(ids[at % len(ids)])
+        rows = self.project.rows()
+        if rows:
+            at = next((i + step for i, row in enumerate(rows) if row.shown), 0)
+            self.project.images.go_to(rows[at % len(rows)].image_id)
             return
         keys = [image.key for image in self.session.images]
         if self.session.image is not None and len(keys) > 1:
@@ -157,7 +168,7 @@ class Workbench(QObject):
         try:
             self.layers.read_as(key, axes)
         except UnetscopeError as error:
-            self.bench.tell(error, "Reading it in another way")
+            self.context.tell(error, "Reading it in another way")
 
     def adopt(self, labels_key: str) -> None:
         """Paint on a labels layer that is there already."""
@@ -175,14 +186,14 @@ class Workbench(QObject):
                     return
                 answers = answers.with_answer(undecided.question, said)
             except UnetscopeError as error:
-                self.bench.tell(error, "Painting on this layer")
+                self.context.tell(error, "Painting on this layer")
                 return
         self.layers.colour(session.classes)
 
     def take_settings(self, settings: EngineSettings) -> None:
         """Compute as ``settings`` say from now on; what could not be opened is tried again."""
         session = self.session
-        self.bench.jobs.settings = settings
+        self.context.jobs.settings = settings
         if session.model is None and not session.opening_model and session.image is not None:
             session.message = None
             self._open_timer.start()
@@ -226,7 +237,7 @@ class Workbench(QObject):
             try:
                 self._take_brush(session.image.key, value)
             except UnetscopeError as error:
-                self.bench.tell(error, "Painting")
+                self.context.tell(error, "Painting")
         if changed and session.image is not None:
             self.restyle()
 
@@ -296,16 +307,14 @@ class Workbench(QObject):
 
     def restyle(self) -> None:
         """Show kind, colours and opacity as chosen; ask for what is not there yet."""
-        session = self.session
-        for image in session.images:
-            self.results.restyle(image.key, self.bench.look())
-        if session.show.value != "mask":
+        self.set_opacity()
+        if self.session.show is not Show.MASK:
             self.answers.ask_soon()
 
     def set_opacity(self) -> None:
-        """Take the session's opacity over to the result layers."""
+        """Take opacity and colours over to the result layers."""
         for image in self.session.images:
-            self.results.restyle(image.key, self.bench.look())
+            self.results.restyle(image.key, self.context.look())
 
     # ---- learning
 
@@ -336,6 +345,24 @@ class Workbench(QObject):
         self.predictor.stop()
         self.project.predictor.stop()
 
+    def _go_back_to(self, number: int) -> None:
+        """Let a version answer as it was; newer ones are kept to go forward to.
+
+        Live answers are switched off: they would learn the strokes painted since at once.
+        """
+        session = self.session
+        self.set_live(False)
+        while session.versions.current is not None and session.versions.current.number > number:
+            self.shelf.step(back=True)  # which takes the guard's warning away
+        self.predict(Scope.ALL)  # what is on screen is another version's
+        session.message = Message(
+            f"Version {number} answers as it was. ▶ goes forward again, Live learns from your "
+            "newer strokes."
+        )
+
+    def _open_project_model(self, path: Path, title: str, project: str) -> None:
+        self.shelf.open_titled(path, title, f"Opening the model of {project}")
+
     def _strokes_read(self) -> None:
         self.strokes.keeper.commit()  # before anything learns from them
         if not self.session.training.busy:
@@ -357,7 +384,7 @@ class Workbench(QObject):
             self.sizes.look(key)
 
     def _moved(self) -> None:
-        self.bench.say_what_was_answered()
+        self.context.say_what_was_answered()
         if self.session.image is not None and self.session.image.depth > 1:
             self._moved_timer.start()
 
@@ -368,8 +395,7 @@ class Workbench(QObject):
             self._moved_timer.start()
 
     def _model_changed(self) -> None:
-        for image in self.session.images:
-            self.results.restyle(image.key, self.bench.look())
+        self.set_opacity()
         self.answers.ask(quick_first=False)
 
     def _model_replaced(self) -> None:

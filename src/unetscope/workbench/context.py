@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from unetscope.errors import UnetscopeError
 from unetscope.session.guidance import with_class_names
-from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.session.layers.result_layers import Look, ResultLayers, classes_shown
 from unetscope.session.provenance import Made
 from unetscope.session.requests import Jobs, Target
@@ -15,11 +15,11 @@ from unetscope.session.values import Message
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class Context:
     """The state, the layers, the results and the engine of one window."""
 
     session: Session
-    layers: OpenLayers
+    layers: ProjectLayers
     results: ResultLayers
     jobs: Jobs
 
