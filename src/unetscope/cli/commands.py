@@ -271,7 +271,7 @@ def foreign(paths: Sequence[Path]) -> list[Path]:
 
 def is_result(path: Path, among: Sequence[Path]) -> bool:
     """Whether a file is the answer or the mask of another image ``among`` these."""
-    from unetscope.images.annotations.masks import looks_like_labels
+    from unetscope.images.annotations.mask_names import looks_like_labels
 
     return looks_like_labels(path, among)
 

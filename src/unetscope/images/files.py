@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetscope.errors import ImageError, LabelError, OutputError
+from unetscope.images.annotations.values import whole_labels
 from unetscope.images.claims import IMAGE, LABELS, Claim
 from unetscope.images.damage import translated_errors
 from unetscope.images.micrograph import Micrograph
@@ -150,27 +151,6 @@ def _grey_of(path: Path, colours: NDArray[Any]) -> NDArray[Any]:
             "save them as grey values or with a palette"
         )
     return colours[..., 0]
-
-
-def whole_labels(values: NDArray[Any], where: str) -> NDArray[Any]:
-    """``values`` in the smallest unsigned dtype; LabelError unless all are whole and not negative.
-
-    The shape is kept. Bool is read as 0 and 1.
-    """
-    if values.dtype.kind not in "uifb":
-        raise LabelError(f"labels in {where} have dtype {values.dtype}; give whole numbers")
-    if values.size == 0:
-        return values.astype(np.uint8)
-    low, high = values.min(), values.max()
-    whole = values.dtype.kind != "f" or bool(
-        (np.isfinite(values)).all() and (values == np.rint(values)).all()
-    )
-    if not whole or low < 0 or high >= 2**32:
-        raise LabelError(
-            f"labels in {where} reach from {low} to {high}; they must be whole "
-            "numbers from 0 (unlabelled) to 4294967295"
-        )
-    return values.astype(np.min_scalar_type(int(high)))
 
 
 def write_labels(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unetscope.images.annotations.masks import looks_like_labels, match_masks
+from unetscope.images.annotations.mask_names import looks_like_labels, match_masks
 from unetscope.images.annotations.values import (
     AnnotatedClass,
     ClassTable,

@@ -34,12 +34,8 @@ from unetscope.images.annotations.geojson import (
     write_geojson,
 )
 from unetscope.images.annotations.imagej import read_rois, write_rois
-from unetscope.images.annotations.masks import (
-    MASK_SUFFIXES,
-    match_masks,
-    read_mask,
-    write_mask,
-)
+from unetscope.images.annotations.mask_names import MASK_SUFFIXES, match_masks
+from unetscope.images.annotations.masks import read_mask, write_mask
 from unetscope.images.annotations.values import (
     Annotations,
     ClassLike,

@@ -20,10 +20,10 @@ import zarr
 from numpy.typing import NDArray
 
 from unetscope.errors import ImageError, LabelError
-from unetscope.images.annotations.masks import is_called_mask
+from unetscope.images.annotations.mask_names import is_called_mask
+from unetscope.images.annotations.values import whole_labels
 from unetscope.images.claims import MARK, Role, mark_of
 from unetscope.images.damage import check_bytes, translated_errors
-from unetscope.images.files import whole_labels
 from unetscope.images.ngff import multiscales_of, ome_part
 from unetscope.images.ome_zarr import image_in, images_of, inside_chosen, micrograph_of
 from unetscope.images.questions import Answers, Choice, Question, Undecided

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from unetscope.errors import AnnotationError
+from unetscope.errors import AnnotationError, LabelError
 from unetscope.images.annotations.palette import default_color
 
 #: Label values are stored in 16 bits at most.
@@ -317,3 +317,24 @@ def color_parts(color: str) -> tuple[int, int, int]:
     except ValueError:
         number = 0x999999
     return number >> 16 & 255, number >> 8 & 255, number & 255
+
+
+def whole_labels(values: NDArray[Any], where: str) -> NDArray[Any]:
+    """``values`` in the smallest unsigned dtype; LabelError unless all are whole and not negative.
+
+    The shape is kept. Bool is read as 0 and 1.
+    """
+    if values.dtype.kind not in "uifb":
+        raise LabelError(f"labels in {where} have dtype {values.dtype}; give whole numbers")
+    if values.size == 0:
+        return values.astype(np.uint8)
+    low, high = values.min(), values.max()
+    whole = values.dtype.kind != "f" or bool(
+        (np.isfinite(values)).all() and (values == np.rint(values)).all()
+    )
+    if not whole or low < 0 or high >= 2**32:
+        raise LabelError(
+            f"labels in {where} reach from {low} to {high}; they must be whole "
+            "numbers from 0 (unlabelled) to 4294967295"
+        )
+    return values.astype(np.min_scalar_type(int(high)))

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unetscope.images.annotations.files import read_annotations, write_annotations
+from unetscope.images.annotations.mask_names import MASK_SUFFIXES, match_masks, says_what_it_is
 from unetscope.images.annotations.masks import (
-    MASK_SUFFIXES,
     ValueProposal,
     looks_like_grey_values,
-    match_masks,
     propose_classes,
     question_of_few,
     read_mask,
-    says_what_it_is,
 )
 from unetscope.images.annotations.values import AnnotatedClass, Annotations, as_annotations
 from unetscope.images.claims import Claim, Role, inputs_of

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import UnetscopeError
-from unetscope.images.annotations.masks import looks_like_labels
+from unetscope.images.annotations.mask_names import looks_like_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.learning.samples import Sample, labelled_pixels

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import ImageError, LabelError, ProjectError
+from unetscope.images.annotations.values import whole_labels
 from unetscope.images.claims import LABELS, MARK, STATE, Claim
-from unetscope.images.files import read_labels, read_micrograph, whole_labels, write_labels
+from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.writing import replacing
 from unetscope.session.project.records import ImageEntry

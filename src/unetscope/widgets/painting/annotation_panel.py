@@ -20,7 +20,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QFlowLayout
 
-from unetscope.images.annotations.masks import MASK_SUFFIXES, ValueProposal
+from unetscope.images.annotations.mask_names import MASK_SUFFIXES
+from unetscope.images.annotations.masks import ValueProposal
 from unetscope.images.annotations.values import AnnotatedClass, plain_text
 from unetscope.learning.classes import LabelClass
 from unetscope.session.engine.annotation_jobs import AnswerWanted, MeaningsWanted
