@@ -1,12 +1,13 @@
 """The house in numbers: ``python tests/house.py`` rewrites the table of docs/house.md.
 
-What is counted, and how, stands in the functions; ``tests/test_house.py`` holds what has been reached.
+How things are counted stands in the functions; ``tests/test_house.py`` holds what is reached.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Module:
         return sum(_imports_below(node) for node in _outermost(self.tree))
 
     def imported(self) -> set[str]:
-        """All names that any import of the file asks for, wherever it stands (for types as well)."""
+        """All names that an import of the file asks for, wherever it stands, for types too."""
         names: set[str] = set()
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -85,7 +86,7 @@ def modules() -> list[Module]:
 
 
 def circles(house: list[Module]) -> list[list[str]]:
-    """Groups of files that import each other in a ring (strongly connected components of two or more).
+    """Groups of files that import each other in a ring (strongly connected components).
 
     A package's ``__init__`` that only gives names from below is no part of a ring.
     """
@@ -192,31 +193,47 @@ def _reachable(start: str, below: dict[str, set[str]]) -> set[str]:
     return seen
 
 
-def table(house: list[Module]) -> str:
-    """The rows of docs/house.md that are counted."""
+def counted(house: list[Module]) -> dict[str, str]:
+    """What the table of docs/house.md says today, by the name of its row."""
     most, where = most_parameters(house)[0]
-    rows = [
-        ("source lines", f"{sum(m.lines for m in house):,} in {len(house)} files"),
-        ("import circles", str(len(circles(house)))),
-        ("imports inside functions", str(sum(m.inner_imports() for m in house))),
-        (
-            "public class names twice / file names twice within two floors",
-            f"{len(classes_twice(house))} / {len(files_twice(house))}",
-        ),
-        ("files that solve or apply the head", str(len(head_places(house)))),
-        ("parameters of a function, most", f"{most} (`{where.removeprefix('unetscope.')}`)"),
+    return {
+        "source lines": f"{sum(m.lines for m in house):,} in {len(house)} files",
+        "import circles": f"{len(circles(house))}",
+        "imports inside functions": f"{sum(m.inner_imports() for m in house)}",
+        "public class names twice": f"{len(classes_twice(house))}",
+        "file names twice within two floors": f"{len(files_twice(house))}",
+        "files that solve or apply the head": f"{len(head_places(house))}",
+        "parameters of a function, most": f"{most} (`{where.removeprefix('unetscope.')}`)",
+    }
+
+
+def written(page: str, counts: dict[str, str]) -> str:
+    """``page`` with the last column of its table as counted."""
+    lines = []
+    for line in page.splitlines():
+        cells = line.split("|")
+        what = cells[1].strip() if len(cells) == 6 else ""
+        lines.append("|".join([*cells[:4], f" {counts[what]} ", ""]) if what in counts else line)
+    return "\n".join(lines) + "\n"
+
+
+def findings(house: list[Module]) -> str:
+    """Where the counted things stand, for whoever mends them."""
+    twice = {**classes_twice(house), **files_twice(house)}
+    lines = [" <-> ".join(ring) for ring in circles(house)]
+    lines += [f"{name}: {', '.join(places)}" for name, places in twice.items()]
+    lines += [
+        f"{m.name}: {m.inner_imports()} imports inside functions"
+        for m in house
+        if m.inner_imports()
     ]
-    return "\n".join(f"| {what} | {value} |" for what, value in rows)
+    lines += [
+        f"{name}: {number} parameters" for number, name in most_parameters(house) if number > 6
+    ]
+    return "\n".join([*lines, *(f"{name}: head" for name in head_places(house))])
 
 
 if __name__ == "__main__":
-    import sys
-
-    house = modules()
-    print(table(house))
-    if "-v" in sys.argv:
-        print(circles(house))
-        print(classes_twice(house))
-        print(files_twice(house))
-        print(most_parameters(house)[:40])
-        print(head_places(house))
+    THE_HOUSE = modules()
+    sys.stdout.write(findings(THE_HOUSE) + "\n")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), counted(THE_HOUSE)), encoding="utf-8")
