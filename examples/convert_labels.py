@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unetscope.images.annotations.files import read_annotations, write_annotations
+from unetscope.images.annotations.formats import read_annotations, write_annotations
 from unetscope.images.annotations.values import AnnotatedClass, as_annotations
 from unetscope.images.synthetic import nuclei
 

@@ -373,7 +373,8 @@ def test_the_finished_model_is_kept() -> None:
 def test_pretraining_runs_a_configuration_and_exports_its_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unetscope.pretraining import export, meta
+    from unetscope.pretraining import bundling as export
+    from unetscope.pretraining import meta
 
     asked: list[tuple[Any, Path]] = []
 

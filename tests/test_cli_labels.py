@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unetscope.cli.app import app
-from unetscope.images.annotations.files import read_annotations
+from unetscope.images.annotations.formats import read_annotations
 from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
 

@@ -25,7 +25,7 @@ from PIL import Image
 
 from corpus.cases import Case, grey
 from unetscope.errors import AnnotationError
-from unetscope.images.annotations.files import read_annotations, write_annotations
+from unetscope.images.annotations.formats import read_annotations, write_annotations
 from unetscope.images.annotations.values import AnnotatedClass, as_annotations
 from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph

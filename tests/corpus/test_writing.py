@@ -13,7 +13,7 @@ import zarr
 
 from corpus.cases import Case, grey, rows_of_the_page
 from unetscope.errors import OutputError
-from unetscope.images.annotations.files import write_annotations
+from unetscope.images.annotations.formats import write_annotations
 from unetscope.images.annotations.values import as_annotations
 from unetscope.images.claims import REPORT, Claim, Role
 from unetscope.images.files import read_labels, write_labels, write_micrograph

@@ -27,7 +27,7 @@ from corpus.zarr_cases import (
     with_labels,
 )
 from unetscope.errors import AnnotationError, OutputError
-from unetscope.images.annotations.files import read_annotations, write_annotations
+from unetscope.images.annotations.formats import read_annotations, write_annotations
 from unetscope.images.annotations.values import as_annotations
 from unetscope.images.claims import Claim, Role
 from unetscope.images.files import read_labels, read_micrograph, write_labels, write_micrograph

@@ -18,7 +18,7 @@ from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
 from corpus.cases import Case, grey
 from unetscope.errors import AnnotationError, ImageError, LabelError
-from unetscope.images.annotations.files import read_annotations
+from unetscope.images.annotations.formats import read_annotations
 from unetscope.images.files import read_labels, read_micrograph
 from unetscope.images.questions import Answers, Undecided
 

@@ -13,7 +13,7 @@ import tifffile
 import zarr
 
 from unetscope.errors import OutputError
-from unetscope.images.annotations.files import write_annotations
+from unetscope.images.annotations.formats import write_annotations
 from unetscope.images.annotations.values import as_annotations
 from unetscope.images.claims import REPORT, Claim, Role, mark_of
 from unetscope.images.files import write_labels, write_micrograph

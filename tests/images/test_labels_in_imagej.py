@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from unetscope.images.annotations.files import write_annotations
+from unetscope.images.annotations.formats import write_annotations
 from unetscope.images.annotations.values import AnnotatedClass, as_annotations
 from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.micrograph import Micrograph

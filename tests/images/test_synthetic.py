@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unetscope.errors import ImageError
-from unetscope.images import samples
+from unetscope.images import sample_images as samples
 from unetscope.images.synthetic import SYNTHETIC
 
 SCENES = sorted(SYNTHETIC)

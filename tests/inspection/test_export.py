@@ -30,7 +30,7 @@ from unetscope.inspection.writing.export import (
     maps_view,
     weights_sha256,
 )
-from unetscope.inspection.writing.pictures import reduced, shown_image
+from unetscope.inspection.writing.figures import reduced, shown_image
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from unetscope.learning.features import Recipe
 from unetscope.network.model_file import load_model_file
 from unetscope.network.unet import UNet, UNetConfig
-from unetscope.pretraining.export import export_weights
+from unetscope.pretraining.bundling import export_weights
 from unetscope.pretraining.learner import MetaLearner
 from unetscope.pretraining.machine import machine_record, machines_in
 from unetscope.pretraining.meta import meta_train

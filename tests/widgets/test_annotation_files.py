@@ -17,7 +17,7 @@ from PIL import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
-from unetscope.images.annotations.files import read_annotations
+from unetscope.images.annotations.formats import read_annotations
 from unetscope.images.claims import Role
 from unetscope.images.files import read_micrograph, write_labels
 from widgets.conftest import SIDE, Opened, halves

@@ -186,8 +186,8 @@ class Pretraining:
         Ctrl-C ends it; the next run in the same folder goes on from the last checkpoint.
         """
         from unetscope.computing.precision import choose_device, device_note
+        from unetscope.pretraining.bundling import export_weights
         from unetscope.pretraining.datasets import find_data
-        from unetscope.pretraining.export import export_weights
         from unetscope.pretraining.judge import HeldOutJudge
         from unetscope.pretraining.learner import PretrainConfig
         from unetscope.pretraining.meta import meta_train
@@ -316,7 +316,7 @@ class Conversion:
 
     def run(self, asker: Asker) -> tuple[str, ...]:
         """Read and write; what a person should know."""
-        from unetscope.images.annotations.files import write_annotations
+        from unetscope.images.annotations.formats import write_annotations
 
         claim = Claim(Role.LABELS, (self.source, self.image), self.overwrite)
         shown = asker.read(partial(image_at, self.image))

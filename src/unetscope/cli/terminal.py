@@ -264,7 +264,7 @@ def labels_at(
     answers: Answers,
 ) -> Annotations:
     """The labels of the image ``name`` in a file of any kind, for :meth:`Asker.read`."""
-    from unetscope.images.annotations.files import read_annotations
+    from unetscope.images.annotations.formats import read_annotations
 
     return read_annotations(
         source,

@@ -27,7 +27,7 @@ _TURNS = (0.4, -0.4, 0.8, -0.8, 1.3, -1.3)  # radians tried, in order, to keep c
 
 
 @dataclass(frozen=True)
-class Brush:
+class Pen:
     """How strokes look; lengths in pixels."""
 
     length_px: int
@@ -49,16 +49,16 @@ class Brush:
         return (offset[:, None] ** 2 + offset[None, :] ** 2) <= (self.width_px / 2) ** 2
 
 
-def checked_brush(length_px: int, width_px: int) -> Brush:
+def checked_brush(length_px: int, width_px: int) -> Pen:
     """The brush; a :class:`LabelError` where it would paint nothing."""
     if length_px < 1 or width_px < 1:
         raise LabelError(
             f"strokes need a length and a width of at least 1 px, not {length_px} and {width_px}"
         )
-    return Brush(int(length_px), int(width_px))
+    return Pen(int(length_px), int(width_px))
 
 
-def padded_truth(truth: np.ndarray, brush: Brush) -> np.ndarray:
+def padded_truth(truth: np.ndarray, brush: Pen) -> np.ndarray:
     """``truth`` with the brush's margin of zeros; a :class:`LabelError` if it is no class image."""
     truth = np.asarray(truth)
     if truth.ndim != 2 or truth.dtype.kind not in "ui":
@@ -70,7 +70,7 @@ def padded_truth(truth: np.ndarray, brush: Brush) -> np.ndarray:
     return padded
 
 
-def without_margin(padded: np.ndarray, brush: Brush) -> np.ndarray:
+def without_margin(padded: np.ndarray, brush: Pen) -> np.ndarray:
     """The image that :func:`padded_truth` put a margin around, as a copy."""
     return padded[brush.margin : -brush.margin, brush.margin : -brush.margin].copy()
 
@@ -102,7 +102,7 @@ def box_dilation(mask: np.ndarray, radius: int) -> np.ndarray:
 
 
 def longest_walk(
-    starts: list[int], state: np.ndarray, brush: Brush, rng: np.random.Generator
+    starts: list[int], state: np.ndarray, brush: Pen, rng: np.random.Generator
 ) -> list[int]:
     """Walk from each start until one path is long enough; else the longest."""
     wanted = max(1, round(brush.length_px * rng.uniform(0.75, 1.25)))
@@ -201,7 +201,7 @@ def paint_path(
     paintable: np.ndarray,
     painted: np.ndarray,
     blocked: np.ndarray,
-    brush: Brush,
+    brush: Pen,
 ) -> tuple[slice, slice]:
     """Paint the brush along ``path``, clipped to ``paintable``, and block what surrounds it.
 

@@ -14,7 +14,7 @@ from unetscope.pretraining.stroke_paths import (
     EIGHT,
     FORBIDDEN,
     TRIES,
-    Brush,
+    Pen,
     box_erosion,
     checked_brush,
     class_values,
@@ -74,7 +74,7 @@ def simulate_strokes(
     return without_margin(painted, brush)
 
 
-def _walk_state(mask: np.ndarray, brush: Brush) -> np.ndarray:
+def _walk_state(mask: np.ndarray, brush: Pen) -> np.ndarray:
     """(y, x) uint8: where a path may go (1) and where there is room around it (2)."""
     return mask.astype(np.uint8) + box_erosion(mask, brush.radius + CLEAR_PX).astype(np.uint8)
 
@@ -86,7 +86,7 @@ def _paint_class(
     state: np.ndarray,
     painted: np.ndarray,
     blocked: np.ndarray,
-    brush: Brush,
+    brush: Pen,
     rng: np.random.Generator,
 ) -> None:
     """Paint up to ``count`` strokes of one class; ``state``, ``painted``, ``blocked`` change."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
 
 
-def stroke_regions(labels: np.ndarray, points: Sequence[Sequence[int]]) -> list[Region]:
+def stroke_regions(labels: np.ndarray, points: Sequence[Sequence[int]]) -> list[GrownRegion]:
     """The stroke at each painted point: connected pixels of one value, as the engine counts them.
 
     Parameters
@@ -19,7 +19,7 @@ def stroke_regions(labels: np.ndarray, points: Sequence[Sequence[int]]) -> list[
     labels : (y, x) or (z, y, x) class values, 0 where nobody said.
     points : pixels of that array, each inside a stroke.
     """
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
     from unetscope.learning.stroke_map import stroke_map
 
     strokes = stroke_map(labels)
@@ -31,11 +31,11 @@ def stroke_regions(labels: np.ndarray, points: Sequence[Sequence[int]]) -> list[
         low, high = own.min(axis=0), own.max(axis=0) + 1
         mask = np.zeros(high - low, bool)
         mask[tuple((own - low).T)] = True
-        regions.append(Region(tuple(map(slice, low.tolist(), high.tolist())), mask))
+        regions.append(GrownRegion(tuple(map(slice, low.tolist(), high.tolist())), mask))
     return regions
 
 
-def still_there(labels: Any, region: Region, value: int) -> bool:
+def still_there(labels: Any, region: GrownRegion, value: int) -> bool:
     """Whether a region is a whole stroke of ``value`` in ``labels``, no more and no less."""
     from scipy import ndimage  # here, or the panel would open later
 

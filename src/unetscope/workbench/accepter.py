@@ -15,7 +15,7 @@ from unetscope.workbench.context import Context
 from unetscope.workbench.timers import single_shot
 
 if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
 
 PATCH_PX = (8, 32)  # a patch is about twice as wide as the brush, within these
 
@@ -84,7 +84,7 @@ class Accepter(QObject):
             return "Nothing is predicted there."
         return _said(self.accepting.accept(key, region), "taken over as predicted")
 
-    def _region(self, key: str, gesture: Gesture) -> Region | None:
+    def _region(self, key: str, gesture: Gesture) -> GrownRegion | None:
         shape = self._context.layers.micrograph(key).spatial_shape
         point = [round(at) for at in gesture.path[0]]
         if gesture.tool in (Tool.BRUSH, Tool.LASSO):

@@ -21,7 +21,7 @@ from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.timers import single_shot
 
 if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
     from unetscope.learning.advice.label_errors import DoubtfulStroke
 
 NICENESS = 10
@@ -37,7 +37,7 @@ class Doubt:
     key: str
     image: str
     stroke: DoubtfulStroke
-    region: Region = field(repr=False)
+    region: GrownRegion = field(repr=False)
 
 
 class StrokeChecker(QObject):

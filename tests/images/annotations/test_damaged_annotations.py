@@ -15,7 +15,7 @@ import roifile
 
 from unetscope.errors import AnnotationError
 from unetscope.images.annotations import coco, documents, imagej, run_lengths
-from unetscope.images.annotations.files import read_annotations, write_annotations
+from unetscope.images.annotations.formats import read_annotations, write_annotations
 from unetscope.images.annotations.values import AnnotatedClass, as_annotations
 
 MUTATIONS = 120

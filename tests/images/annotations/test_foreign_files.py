@@ -12,7 +12,7 @@ import pytest
 import roifile
 
 from unetscope.errors import AnnotationError
-from unetscope.images.annotations.files import read_annotations
+from unetscope.images.annotations.formats import read_annotations
 from unetscope.images.annotations.mask_names import match_masks
 from unetscope.images.annotations.masks import propose_classes, read_mask
 from unetscope.images.annotations.values import AnnotatedClass

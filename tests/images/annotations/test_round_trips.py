@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from unetscope.errors import AnnotationError, OutputError
 from unetscope.images.annotations.edges import filled, polygons_of
-from unetscope.images.annotations.files import FORMATS, read_annotations, write_annotations
+from unetscope.images.annotations.formats import FORMATS, read_annotations, write_annotations
 from unetscope.images.annotations.run_lengths import compressed, expanded, mask_of, runs_of
 from unetscope.images.annotations.values import AnnotatedClass, Annotations, as_annotations
 from unetscope.images.files import read_micrograph, write_micrograph

@@ -138,7 +138,7 @@ def _field(subject: Subject, layer: str) -> ReceptiveField:
 
 def answer_field(subject: Subject, wanted: Wanted, out: Path) -> Answer:
     """What the cell under the point sees: the box, drawn on the image and as numbers."""
-    from unetscope.inspection.writing.pictures import drawn, map_figure, shown_image
+    from unetscope.inspection.writing.figures import drawn, map_figure, shown_image
     from unetscope.inspection.writing.report_drawing import neighbourhood
 
     layer = wanted.needed_layer(subject, "field")

@@ -48,7 +48,7 @@ def read_ome_labels(
     Parameters
     ----------
     path, image_shape, classes
-        As in :func:`unetscope.images.annotations.files.read_annotations`.
+        As in :func:`unetscope.images.annotations.formats.read_annotations`.
     image_name
         Chooses among several label images, where one is called so.
     answers

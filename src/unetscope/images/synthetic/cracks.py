@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from unetscope.images.synthetic.fields import rough_field, smooth_field
 from unetscope.images.synthetic.marks import add_pits, add_scratches
+from unetscope.images.synthetic.random_fields import rough_field, smooth_field
 from unetscope.images.synthetic.scene import (
     Exposure,
     SceneOptions,

@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from unetscope.images.synthetic.fields import Spectrum, rough_field, smooth_field, spectral_texture
+from unetscope.images.synthetic.random_fields import (
+    Spectrum,
+    rough_field,
+    smooth_field,
+    spectral_texture,
+)
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,

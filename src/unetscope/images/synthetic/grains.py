@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from unetscope.images.synthetic.cells import Cells, divide_into_cells, scattered_points
-from unetscope.images.synthetic.fields import rough_field, smooth_field, warped_grid
 from unetscope.images.synthetic.marks import add_pits, add_scratches
+from unetscope.images.synthetic.random_fields import rough_field, smooth_field, warped_grid
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,

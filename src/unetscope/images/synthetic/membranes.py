@@ -16,7 +16,7 @@ from unetscope.images.synthetic.cells import (
     joined_cells,
     scattered_points,
 )
-from unetscope.images.synthetic.fields import Spectrum, smooth_field, spectral_texture
+from unetscope.images.synthetic.random_fields import Spectrum, smooth_field, spectral_texture
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,

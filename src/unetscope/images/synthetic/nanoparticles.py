@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetscope.images.synthetic.fields import Spectrum, rough_field, smooth_field, spectral_texture
+from unetscope.images.synthetic.random_fields import (
+    Spectrum,
+    rough_field,
+    smooth_field,
+    spectral_texture,
+)
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from unetscope.errors import ImageError
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.synthetic.fields import smooth_field
+from unetscope.images.synthetic.random_fields import smooth_field
 
 FloatImage = NDArray[np.float32]
 Range = tuple[float, float]

@@ -6,7 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from unetscope.images.synthetic.fields import Spectrum, rough_field, smooth_field, spectral_texture
+from unetscope.images.synthetic.random_fields import (
+    Spectrum,
+    rough_field,
+    smooth_field,
+    spectral_texture,
+)
 from unetscope.images.synthetic.scene import FloatImage
 
 KINDS = ("plain", "granular", "oriented", "lamellar", "dotted", "cloudy", "mesh")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetscope.images.synthetic.cells import divide_into_cells, scattered_points
-from unetscope.images.synthetic.fields import smooth_field, warped_grid
+from unetscope.images.synthetic.random_fields import smooth_field, warped_grid
 from unetscope.images.synthetic.scene import (
     Exposure,
     SceneOptions,

@@ -18,7 +18,7 @@ import unetscope
 from unetscope.errors import OutputError
 from unetscope.images.claims import REPORT
 from unetscope.images.writing import replacing
-from unetscope.inspection.writing.pictures import drawn
+from unetscope.inspection.writing.figures import drawn
 from unetscope.inspection.writing.reproduction import (
     INPUT_FILE,
     SCRIPT_FILE,

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from unetscope.inspection.following.fields import ReceptiveField
 from unetscope.inspection.showing.colours import Rgba, field_colour
-from unetscope.inspection.writing.pictures import data_uri, png
+from unetscope.inspection.writing.figures import data_uri, png
 
 
 def fields_svg(fields: Sequence[ReceptiveField], picture: Rgba) -> Markup:

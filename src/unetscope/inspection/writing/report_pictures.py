@@ -13,7 +13,7 @@ from unetscope.inspection.following.table import Architecture
 from unetscope.inspection.showing.colours import ColourRange, Values
 from unetscope.inspection.showing.maps import FeatureMaps, feature_maps
 from unetscope.inspection.showing.weights import Kernels, kernels
-from unetscope.inspection.writing.pictures import data_uri, plane_of, reduced
+from unetscope.inspection.writing.figures import data_uri, plane_of, reduced
 from unetscope.inspection.writing.views import kernel_sheet
 
 _TILES, _TILE_PX = 12, 128

@@ -17,7 +17,7 @@ from unetscope.inspection.following.fields import ReceptiveField
 from unetscope.inspection.following.snapshot import spatial_axes
 from unetscope.inspection.showing.maps import FeatureMaps
 from unetscope.inspection.showing.weights import ContactSheet, Kernels, contact_sheet
-from unetscope.inspection.writing import pictures
+from unetscope.inspection.writing import figures as pictures
 from unetscope.inspection.writing.reproduction import ModelSource, Recipe
 
 AXES = ("yx", "zyx", "cyx", "czyx", "yxc", "zyxc", "oiyx", "oizyx")

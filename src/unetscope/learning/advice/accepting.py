@@ -19,7 +19,7 @@ REACH_PX = 1024  # how far from the click a region is followed
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class GrownRegion:
     """Pixels of an image: slices of it, and a boolean mask of the shape of that box."""
 
     box: tuple[slice, ...]
@@ -39,7 +39,7 @@ def accept_region(
     Parameters
     ----------
     prediction, labels : integer arrays of one shape; 0 in ``prediction`` is never taken over.
-    mask : boolean array of that shape: brush, lasso or the mask of a :class:`Region`.
+    mask : boolean array of that shape: brush, lasso or the mask of a :class:`GrownRegion`.
     overwrite : whether painted labels may change, too; otherwise only unlabelled pixels do.
 
     Returns
@@ -66,7 +66,7 @@ def fill_region(
 
 def connected_region(
     prediction: np.ndarray, point: Sequence[int], *, reach_px: int = REACH_PX
-) -> Region:
+) -> GrownRegion:
     """The predicted region of one class around ``point``, by shared sides (not corners).
 
     Parameters
@@ -90,7 +90,7 @@ def superpixel_at(
     *,
     size_px: int = 16,
     compactness: float = 0.1,
-) -> Region:
+) -> GrownRegion:
     """The superpixel around ``point``: a compact patch of like grey that keeps to edges.
 
     Source: SLIC, Achanta et al. (2012), IEEE TPAMI 34:2274. Computed in a window on a fixed grid,
@@ -131,13 +131,13 @@ def _window(point: Sequence[int], shape: Sequence[int], reach_px: int) -> tuple[
     return (*(slice(0, n) for n in shape[:-2]), *flat)
 
 
-def _cropped(mask: np.ndarray, box: Sequence[slice]) -> Region:
+def _cropped(mask: np.ndarray, box: Sequence[slice]) -> GrownRegion:
     (inner,) = ndimage.find_objects(mask.astype(np.uint8))
     placed = tuple(
         slice(side.start + part.start, side.start + part.stop)
         for side, part in zip(box, inner, strict=True)
     )
-    return Region(placed, mask[inner].copy())
+    return GrownRegion(placed, mask[inner].copy())
 
 
 def _inside(point: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:

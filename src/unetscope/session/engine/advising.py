@@ -21,7 +21,7 @@ from unetscope.session.requests import Target
 from unetscope.session.stroke_regions import stroke_regions
 
 if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
     from unetscope.learning.advice.label_errors import DoubtfulStroke
     from unetscope.learning.advice.next_places import Place
     from unetscope.learning.advice.survey import Survey
@@ -87,7 +87,7 @@ class StrokesRequest:
 class StrokesChecked:
     """The doubtful strokes, worst first, each with its pixels."""
 
-    doubts: tuple[tuple[DoubtfulStroke, Region], ...]
+    doubts: tuple[tuple[DoubtfulStroke, GrownRegion], ...]
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class AdvisingJobs(EngineJobs):
 
 def with_pixels(doubts: Sequence[DoubtfulStroke], samples: Sequence[Sample]) -> StrokesChecked:
     """The doubtful strokes with their pixels; each sample is looked through once."""
-    regions: dict[int, Region] = {}
+    regions: dict[int, GrownRegion] = {}
     for index, sample in enumerate(samples):
         own = [i for i, doubt in enumerate(doubts) if doubt.sample == index]
         if own:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unetscope.images.annotations.files import read_annotations, write_annotations
+from unetscope.images.annotations.formats import read_annotations, write_annotations
 from unetscope.images.annotations.mask_names import MASK_SUFFIXES, match_masks, says_what_it_is
 from unetscope.images.annotations.masks import (
     ValueProposal,

@@ -19,7 +19,7 @@ from unetscope.session.layers.placement import to_pixel, unit_steps
 from unetscope.session.layers.screen import shows_planes
 
 if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
 
 Path = np.ndarray  # (n, 2 or 3) pixels ((z,) y, x) the mouse went through, as floats
 
@@ -29,7 +29,7 @@ class Tool(Enum):
 
     BRUSH = "Right here"
     LASSO = "Lasso"
-    REGION = "Region"
+    REGION = "GrownRegion"
     PATCH = "Patch"
 
 
@@ -235,9 +235,9 @@ class AcceptTools:
         trail.data = lines_on_plane(segments.reshape(-1, 2, 2), z, axes)
 
 
-def swept(path: Path, diameter_px: float, shape: Sequence[int]) -> Region | None:
+def swept(path: Path, diameter_px: float, shape: Sequence[int]) -> GrownRegion | None:
     """The pixels (y, x) of an image of ``shape`` that a round brush went over; None: outside."""
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
 
     radius = max(diameter_px / 2, 0.5)
     flat = path[:, -2:]
@@ -252,21 +252,21 @@ def swept(path: Path, diameter_px: float, shape: Sequence[int]) -> Region | None
                 slice(p.start - b.start, p.stop - b.start) for p, b in zip(part, box, strict=True)
             )
             mask[inner] |= _away_px(part, start, end) <= radius
-    return Region(box, mask)
+    return GrownRegion(box, mask)
 
 
-def enclosed(path: Path, shape: Sequence[int]) -> Region | None:
+def enclosed(path: Path, shape: Sequence[int]) -> GrownRegion | None:
     """The pixels (y, x) of an image of ``shape`` inside a closed path; None: none at all."""
     from skimage.draw import polygon2mask
 
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
 
     flat = path[:, -2:]
     box = _box(flat, 0.5, shape)
     if box is None or len(flat) < 3:
         return None
     size = tuple(side.stop - side.start for side in box)
-    return Region(box, polygon2mask(size, flat - [side.start for side in box]))
+    return GrownRegion(box, polygon2mask(size, flat - [side.start for side in box]))
 
 
 def _box(points: np.ndarray, reach: float, shape: Sequence[int]) -> tuple[slice, slice] | None:

@@ -23,7 +23,7 @@ from unetscope.session.layers.stroke_watching import Written
 from unetscope.session.values import Show
 
 if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
 
 Box = tuple[slice, ...]
 
@@ -38,7 +38,7 @@ class Accepting:
     def __init__(self, layers: OpenLayers, results: ResultLayers, keeper: StrokeKeeper) -> None:
         self._layers, self._results, self._keeper = layers, results, keeper
 
-    def accept(self, key: str, region: Region) -> int:
+    def accept(self, key: str, region: GrownRegion) -> int:
         """Take the present prediction over in a region."""
         from unetscope.learning.advice.accepting import accept_region
 
@@ -48,14 +48,14 @@ class Accepting:
             key, region.box, accept_region(predicted, before, region.mask), Kind.ACCEPT
         )
 
-    def fill(self, key: str, region: Region, value: int) -> int:
+    def fill(self, key: str, region: GrownRegion, value: int) -> int:
         """Paint a region with one class."""
         from unetscope.learning.advice.accepting import fill_region
 
         before = self._painted(key, region.box)
         return self.write(key, region.box, fill_region(before, region.mask, value), Kind.FILL)
 
-    def replace(self, key: str, region: Region, value: int) -> int:
+    def replace(self, key: str, region: GrownRegion, value: int) -> int:
         """Paint a region with one class over whatever is there; 0 erases."""
         from unetscope.learning.advice.accepting import fill_region
 
@@ -63,11 +63,11 @@ class Accepting:
         after = fill_region(before, region.mask, value, overwrite=True)
         return self.write(key, region.box, after, Kind.FILL if value else Kind.ERASE)
 
-    def is_predicted(self, key: str, region: Region) -> bool:
+    def is_predicted(self, key: str, region: GrownRegion) -> bool:
         """Whether the present prediction says anything in a region."""
         return bool(np.asarray(self._prediction(key)[region.box])[region.mask].any())
 
-    def predicted_at(self, key: str, point: Sequence[int]) -> Region | None:
+    def predicted_at(self, key: str, point: Sequence[int]) -> GrownRegion | None:
         """The connected region of the predicted class at ``point`` ((z,) y, x), on its plane.
 
         None where nothing is predicted there.
@@ -80,7 +80,7 @@ class Accepting:
             return None
         return on_plane(connected_region(plane, point[-2:]), point)
 
-    def superpixel_at(self, key: str, point: Sequence[int], size_px: int) -> Region:
+    def superpixel_at(self, key: str, point: Sequence[int], size_px: int) -> GrownRegion:
         """The superpixel of the image at ``point`` ((z,) y, x), about ``size_px`` wide."""
         from unetscope.learning.advice.accepting import superpixel_at
 
@@ -136,13 +136,13 @@ def pieces(tiling: Tiling, box: Box, changed: np.ndarray, after: np.ndarray) -> 
             yield tile, y * TILE_PX + x, after[tuple(inner)][mask].astype(np.int64)
 
 
-def on_plane(region: Region, point: Sequence[int]) -> Region:
+def on_plane(region: GrownRegion, point: Sequence[int]) -> GrownRegion:
     """A flat region as one of the image that ``point`` ((z,) y, x) lies in."""
-    from unetscope.learning.advice.accepting import Region
+    from unetscope.learning.advice.accepting import GrownRegion
 
     if len(point) == 2:
         return region
-    return Region((slice(point[0], point[0] + 1), *region.box), region.mask[None])
+    return GrownRegion((slice(point[0], point[0] + 1), *region.box), region.mask[None])
 
 
 class _Plane:
