@@ -16,17 +16,17 @@ from unetscope.learning.classes import LabelClass
 from unetscope.learning.feature_cache import FeatureCache, read_window
 from unetscope.learning.features import feature_levels, rows_at
 from unetscope.learning.forest import TREES, PixelForest
+from unetscope.learning.head import solve_head
 from unetscope.learning.instant import (
     fit_instant,
     instant_rows,
     labelled_rows,
+    penalty_of,
     prepared,
-    recipe_gains,
 )
 from unetscope.learning.metrics import mean_dice
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import predict_labels, predict_probabilities
-from unetscope.learning.ridge import solve_ridge
 from unetscope.learning.samples import Sample
 
 
@@ -41,17 +41,15 @@ def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes(
     with torch.inference_mode():
         levels = {s: m[0] for s, m in feature_levels(model.backbone, window).items()}
         y, x = (torch.from_numpy(i) for i in np.nonzero(painted.labels))
-        rows = rows_at(levels, y, x).double() * recipe_gains(model).double()
+        rows = rows_at(levels, y, x)
         targets = torch.from_numpy(painted.labels[painted.labels > 0].astype(np.int64) - 1)
         # How features scatter is seen on every eighth pixel.
         y, x = torch.meshgrid(torch.arange(4, 40, 8), torch.arange(4, 56, 8), indexing="ij")
-        spread = rows_at(levels, y.flatten(), x.flatten()).double() * recipe_gains(model).double()
-        scatter = torch.cov(spread.t(), correction=0)
-        weight, bias = solve_ridge(rows, targets, 2, model.recipe.ridge, scatter=scatter)
-        weight = weight * recipe_gains(model).double()[:, None]
+        scatter = torch.cov(rows_at(levels, y.flatten(), x.flatten()).t(), correction=0)
+        head = solve_head(rows, targets, 2, penalty_of(model), scatter)
     assert fitted.head is not None
-    assert torch.allclose(fitted.head.weight.double(), weight, atol=1e-5)
-    assert torch.allclose(fitted.head.bias.double(), bias, atol=1e-5)
+    assert torch.allclose(fitted.head.weight.double(), head.weight, atol=1e-5)
+    assert torch.allclose(fitted.head.bias.double(), head.bias, atol=1e-5)
 
 
 def test_only_what_is_sure_is_learned_from_and_no_class_gets_more_than_its_share() -> None:

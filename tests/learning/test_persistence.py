@@ -19,9 +19,10 @@ from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.features import Recipe
+from unetscope.learning.head import Head
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
-from unetscope.learning.pixel_model import PixelModel, RidgeHead
+from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.network.catalogue import bundled_models
 from unetscope.network.channels import with_classes
@@ -240,7 +241,7 @@ def test_a_fingerprint_is_of_what_answers_and_comes_back_from_a_file(model, tmp_
         replace(model, network=net),
         replace(model, prior=(0.5, 0.5)),
         replace(model, forest=None),
-        replace(model, head=RidgeHead(model.head.weight * 1.001, model.head.bias)),
+        replace(model, head=Head(model.head.weight * 1.001, model.head.bias)),
         replace(model, own_normalisation=False),
         replace(model, recipe=replace(model.recipe, temperature=1.5)),
     ]

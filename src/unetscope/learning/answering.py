@@ -171,11 +171,8 @@ class LinearHead(nn.Module):
     def __init__(self, model: PixelModel) -> None:
         super().__init__()
         assert model.head is not None
-        prior = torch.tensor(model.prior or (1.0,) * len(model.classes))
-        weight, bias = model.head.weight.float(), model.head.bias.float()
-        sharpness, temperature = model.recipe.sharpness, model.recipe.temperature
-        self.weight = nn.Parameter(weight * sharpness / temperature)
-        self.bias = nn.Parameter((bias * sharpness + prior.clamp(min=1e-12).log()) / temperature)
+        head = model.head.stored().as_logits(model.recipe, model.prior, model.recipe.temperature)
+        self.weight, self.bias = nn.Parameter(head.weight), nn.Parameter(head.bias)
 
     def forward(self, taps: Levels, filtered: Levels) -> Tensor:
         """(1, class, y, x) from the levels of one image; at every stride taps stand first."""

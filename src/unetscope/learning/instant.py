@@ -16,8 +16,8 @@ from unetscope.learning.classes import LabelClass, default_classes
 from unetscope.learning.feature_cache import FeatureCache, grid
 from unetscope.learning.features import gain_vector, rows_at
 from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned
-from unetscope.learning.pixel_model import PixelModel, RidgeHead, with_prior
-from unetscope.learning.ridge import solve_ridge
+from unetscope.learning.head import Penalty, class_prior, scatter_of, solve_head, voiced
+from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import Sample, check_samples, row_bands
 from unetscope.learning.sources.classical import ClassicalFilters
 from unetscope.learning.sources.source import feature_columns
@@ -25,12 +25,9 @@ from unetscope.learning.tiling import tiles_touching
 
 # More labelled pixels than this (dense masks) are thinned, equally over the classes.
 HEAD_ROWS = 60_000
-# No class is taken for rarer than this, so that a few strokes of it are never voted away.
-LEAST_SHARE = 0.01
 # How sure the first answer must be of an unlabelled pixel to learn from it, and from how many.
 _SURE = 0.85
 SURE_ROWS = 500
-_SCATTER_ROWS = 4096  # how features scatter is seen on about so many
 _FIRST_TREES = 20  # are enough to say what is sure
 
 
@@ -77,7 +74,7 @@ def fit_instant(
     model = replace(model, classes=named_classes(values, classes or model.classes))
     lattice = _lattice_rows(model, samples, cache=cache, device=device)
     trees = _FIRST_TREES if with_forest else 0
-    scatter = _scatter(lattice)
+    scatter = scatter_of(lattice)
     model = _solved(model, rows.features, rows.targets, scatter, trees)
     model = _in_proportion(model, lattice)
     # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
@@ -92,13 +89,6 @@ def fit_instant(
     return _in_proportion(model, lattice)
 
 
-def _scatter(lattice: torch.Tensor) -> torch.Tensor:
-    """The features' covariance (feature, feature) on a few thousand places of ``lattice``."""
-    # An odd step, for tiles are of even width: no column is left out.
-    step = max(1, len(lattice) // _SCATTER_ROWS) | 1
-    return torch.cov(lattice[::step].t(), correction=0)
-
-
 def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:
     """``model`` with the classes' prior, and a forest that finds them as frequent as the head does.
 
@@ -110,7 +100,8 @@ def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:
     forest = model.forest
     if forest is not None:
         forest = forest.matched(_forest_rows(model, lattice), share)
-    return replace(model, forest=forest, prior=class_prior(share, model.recipe.prior_strength))
+    prior = tuple(class_prior(share, model.recipe).tolist())
+    return replace(model, forest=forest, prior=prior)
 
 
 def _solved(
@@ -125,27 +116,19 @@ def _solved(
     ``scatter`` (feature, feature) is the features' covariance all over the labelled images.
     """
     with torch.inference_mode():
-        gain = recipe_gains(model).double()
-        weight, bias = solve_ridge(
-            features.double() * gain,
-            torch.from_numpy(targets),
-            len(model.classes),
-            model.recipe.ridge,
-            scatter=scatter.double() * gain * gain[:, None],
-        )
-        weight = weight * gain[:, None]  # so that the head takes the maps as they are
+        classes = torch.from_numpy(targets)
+        head = solve_head(features, classes, len(model.classes), penalty_of(model), scatter)
     forest = None
     if trees:
         kept = thinned(targets, MAX_ROWS, model.seed)
         columns = _forest_rows(model, features[torch.from_numpy(kept)])
         forest = PixelForest(columns, targets[kept], model.seed, trees=trees).grow()
-    return replace(
-        model,
-        # Clones made outside of inference mode, for fine-tuning starts from them.
-        head=RidgeHead(weight.float().clone(), bias.float().clone()),
-        forest=forest,
-        prior=(),
-    )
+    return replace(model, head=head.stored(), forest=forest, prior=())
+
+
+def penalty_of(model: PixelModel) -> Penalty:
+    """What the weights of this model's head cost."""
+    return Penalty(recipe_gains(model), model.recipe.ridge)
 
 
 def recipe_gains(model: PixelModel) -> torch.Tensor:
@@ -238,31 +221,18 @@ def instant_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
     if model.head is None:
         raise ModelError("this model has no head yet; solve it with fit_instant first.")
     with torch.inference_mode():
-        # Classes first, (class, n): a softmax across whole rows is many times faster.
-        logits = model.head.weight.t() @ features.t() + model.head.bias[:, None]
-        answer = (logits * model.recipe.sharpness).softmax(dim=0)
+        votes = None
         if model.forest is not None:
-            votes = model.forest.probabilities(_forest_rows(model, features))
-            answer = answer.lerp(torch.from_numpy(votes).t(), model.recipe.forest_share)
-        return with_prior(answer, model.prior).t().numpy()
+            told = model.forest.probabilities(_forest_rows(model, features))
+            votes = torch.from_numpy(told).t()
+        said = model.head.row_scores(features)
+        return voiced(said, model.recipe, model.prior, votes).t().numpy()
 
 
 def _forest_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
     columns = feature_columns(model.feature_sources, model.channels)
     classical = [i for i, column in enumerate(columns) if column.source == ClassicalFilters.name]
     return features[:, torch.tensor(classical)].contiguous().numpy()
-
-
-def class_prior(share: np.ndarray, strength: float) -> tuple[float, ...]:
-    """Weights of the classes from their ``share`` (class,) of the labelled places' surroundings.
-
-    Strokes are painted in like amounts for all classes, so a balanced head thinks them equally
-    frequent. Asked about a lattice of all pixels in the tiles that hold strokes, it tells how
-    frequent they are; one step of the estimate of Saerens et al. (2002, Neural Computation 14:21),
-    tempered by ``strength`` because a thin class is easily taken for none.
-    """
-    weight = np.maximum(share, LEAST_SHARE) ** strength
-    return tuple(float(w) for w in weight / weight.sum())
 
 
 def sure_rows(chance: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

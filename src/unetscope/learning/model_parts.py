@@ -16,8 +16,9 @@ from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import harmless, harmless_class
 from unetscope.learning.features import Recipe, classical_count
 from unetscope.learning.forest import PixelForest
+from unetscope.learning.head import Head
 from unetscope.learning.manifest import CHECK_PX
-from unetscope.learning.pixel_model import PixelModel, RidgeHead
+from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.source import feature_columns
 from unetscope.learning.sources.timm_backbone import BackboneOptions, TimmBackbone
@@ -79,12 +80,12 @@ def _weights_of(tensors: Mapping[str, Tensor]) -> np.ndarray | None:
     return None if weights is None else weights.numpy()
 
 
-def _head_of(model: PixelModel, tensors: Mapping[str, Tensor]) -> RidgeHead | None:
+def _head_of(model: PixelModel, tensors: Mapping[str, Tensor]) -> Head | None:
     if "head.weight" not in tensors:
         return None
     features = len(feature_columns(model.feature_sources, model.channels))
     shape = (features, len(model.classes))
-    return RidgeHead(shaped(tensors, "head.weight", shape), shaped(tensors, "head.bias", shape[1:]))
+    return Head(shaped(tensors, "head.weight", shape), shaped(tensors, "head.bias", shape[1:]))
 
 
 def _source_of(

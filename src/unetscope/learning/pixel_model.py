@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,9 @@ from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.features import Levels, Recipe, classical_image, scores
+from unetscope.learning.features import Levels, Recipe, classical_image
 from unetscope.learning.forest import PixelForest
+from unetscope.learning.head import Head, tempered, voiced
 from unetscope.learning.partition import Partition
 from unetscope.learning.samples import as_grey
 from unetscope.learning.sources.bundled import UNetTaps
@@ -36,14 +37,6 @@ from unetscope.network.unet import UNet
 
 if TYPE_CHECKING:
     from unetscope.learning.sources.timm_backbone import TimmBackbone
-
-
-@dataclass(frozen=True, eq=False)
-class RidgeHead:
-    """The instant head's solution: ``weight`` (feature, class), ``bias`` (class,), float32."""
-
-    weight: Tensor
-    bias: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +67,7 @@ class PixelModel:
     sources: tuple[TimmBackbone, ...] = ()
     alone: bool = False
     classes: tuple[LabelClass, ...] = ()
-    head: RidgeHead | None = None
+    head: Head | None = None
     prior: tuple[float, ...] = ()
     forest: PixelForest | None = None
     network: UNet | None = None
@@ -245,42 +238,20 @@ def probabilities(model: PixelModel, levels: Levels, logits: Tensor | None) -> T
     if not parts:
         raise ModelError("this model has neither a head nor a network that can answer.")
     nothing = torch.zeros((), device=parts[0][1].device)
-    return tempered(sum((weight * part for weight, part in parts), nothing), model.recipe)
+    mixed = sum((weight * part for weight, part in parts), nothing)
+    return tempered(mixed, model.recipe.temperature)
 
 
 def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:
     """What head and forest say together: (class, y, x)."""
     assert model.head is not None
-    device = levels[1].device
-    score = scores(levels, model.head.weight.to(device), model.head.bias.to(device))
-    answer = (score * model.recipe.sharpness).softmax(dim=0)
+    said, votes = model.head.scores(levels), None
     if model.forest is not None:
         columns = classical_image(levels, model.channels, model.recipe.layout)  # (feature, y, x)
         rows = columns.flatten(1).t().cpu().contiguous().numpy()
-        votes = model.forest.probabilities(rows, threads=torch.get_num_threads())
-        grown = torch.from_numpy(np.ascontiguousarray(votes.T)).reshape(answer.shape)
-        answer = answer.lerp(grown.to(device), model.recipe.forest_share)
-    return with_prior(answer, model.prior)
-
-
-def tempered(chance: Tensor, recipe: Recipe) -> Tensor:
-    """Probabilities (class, …) as sure as they are right: p^(1/T), brought back to a sum of one.
-
-    Temperature scaling (Guo et al. 2017, arXiv 1706.04599), which changes no label.
-    """
-    if recipe.temperature == 1.0:
-        return chance
-    chance = chance.clamp(min=1e-12) ** (1 / recipe.temperature)
-    return chance / chance.sum(dim=0, keepdim=True)
-
-
-def with_prior(chance: Tensor, prior: Sequence[float]) -> Tensor:
-    """Probabilities (class, …) weighted by ``prior`` and brought back to a sum of one."""
-    if not prior:
-        return chance
-    weight = torch.tensor(prior, dtype=chance.dtype, device=chance.device)
-    weighted = chance * weight.reshape(-1, *[1] * (chance.ndim - 1))
-    return weighted / weighted.sum(dim=0, keepdim=True).clamp(min=1e-12)
+        told = model.forest.probabilities(rows, threads=torch.get_num_threads())
+        votes = torch.from_numpy(np.ascontiguousarray(told.T)).reshape(said.shape).to(said.device)
+    return voiced(said, model.recipe, model.prior, votes)
 
 
 def made_ready(model: PixelModel, device: str, engine: Engine) -> PixelModel:

@@ -11,7 +11,8 @@ from unetscope.computing.ready import on_device
 from unetscope.computing.staging import Fetched, fetched
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.feature_cache import FeatureCache, levels_of_window, read_window
-from unetscope.learning.features import Levels, scores
+from unetscope.learning.features import Levels
+from unetscope.learning.head import tempered_logits
 from unetscope.learning.pixel_model import PixelModel, probabilities
 from unetscope.learning.tiling import Tile
 from unetscope.network.cropping import Region, around, checked_core, cut, relative
@@ -61,7 +62,7 @@ def answer_tile(
     index = fetched(likeliest(said))
     if not chances:
         return TileAnswer(index, None)
-    chance = (said / model.recipe.temperature).softmax(dim=0) if only_head else said
+    chance = tempered_logits(said, model.recipe.temperature) if only_head else said
     return TileAnswer(index, fetched(chance.float()))
 
 
@@ -82,11 +83,7 @@ def head_logits(model: PixelModel, levels: Levels) -> Tensor:
     temperature is left out, as it changes no label.
     """
     assert model.head is not None
-    device = levels[1].device
-    weight, bias = model.head.weight * model.recipe.sharpness, model.head.bias
-    prior = torch.tensor(model.prior or (1.0,) * len(model.classes), dtype=bias.dtype)
-    bias = bias * model.recipe.sharpness + prior.clamp(min=1e-12).log()
-    return scores(levels, weight.to(device), bias.to(device))
+    return model.head.as_logits(model.recipe, model.prior).scores(levels)
 
 
 def likeliest(said: Tensor) -> Tensor:

@@ -25,13 +25,13 @@ from unetscope.learning.events import (
     Validation,
 )
 from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.head import Penalty, solve_head
 from unetscope.learning.held_out import HeldOut, Verdict
 from unetscope.learning.instant import fit_instant, labelled_rows, prepared
 from unetscope.learning.optimiser_steps import NO_MEMORY, OptimiserSteps
 from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.ridge import solve_ridge
 from unetscope.learning.samples import Sample, check_samples
 from unetscope.learning.train_options import TrainOptions
 from unetscope.network.channels import with_classes
@@ -206,17 +206,12 @@ class TrainingRun:
         )
         width = net.config.widths[0]
         recipe = self.model.recipe
-        weight, bias = solve_ridge(
-            rows.features[:, :width].double() * recipe.tap_gain[0],
-            torch.from_numpy(rows.targets),
-            len(values),
-            recipe.ridge,
-        )
-        weight = weight * recipe.tap_gain[0] * recipe.sharpness
-        kernel = weight.t()[:, :, None, None]  # (class, channel, 1, 1)
-        shares = torch.tensor(self.prior, dtype=bias.dtype, device=bias.device)
-        bias = bias * recipe.sharpness + shares.log()
-        net.classifier.load_state_dict({"weight": kernel, "bias": bias})
+        penalty = Penalty(torch.tensor([recipe.tap_gain[0]] * width).double(), recipe.ridge)
+        shown_as = torch.from_numpy(rows.targets)
+        solved = solve_head(rows.features[:, :width], shown_as, len(values), penalty)
+        head = solved.as_logits(recipe, self.prior)
+        kernel = head.weight.t()[:, :, None, None]  # (class, channel, 1, 1)
+        net.classifier.load_state_dict({"weight": kernel, "bias": head.bias})
         return settled(net)
 
     def _started(self, values: tuple[int, ...], parts: Partition) -> Started:

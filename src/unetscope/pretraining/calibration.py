@@ -16,8 +16,9 @@ import torch
 from unetscope.computing.ready import settled
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.features import Recipe
+from unetscope.learning.head import tempered
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.pixel_model import PixelModel, tempered
+from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.learning.samples import Sample
 from unetscope.network.unet import UNet
@@ -71,8 +72,7 @@ def _answers(model: PixelModel, task: Task) -> Iterator[tuple[np.ndarray, np.nda
 def _errors(chance: np.ndarray, column: np.ndarray) -> list[float]:
     """The calibration error at each of :data:`TEMPERATURES`."""
     plain = torch.from_numpy(np.ascontiguousarray(chance.T))
-    settings = [Recipe(temperature=t) for t in TEMPERATURES]
-    return [calibration_error(tempered(plain, s).numpy().T, column) for s in settings]
+    return [calibration_error(tempered(plain, t).numpy().T, column) for t in TEMPERATURES]
 
 
 def calibration_error(chance: np.ndarray, column: np.ndarray, bins: int = _BINS) -> float:

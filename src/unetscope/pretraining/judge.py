@@ -14,9 +14,9 @@ import torch
 
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import fit_normalisation
-from unetscope.learning.features import feature_levels, rows_at, scores, side_multiple
+from unetscope.learning.features import feature_levels, rows_at, side_multiple
+from unetscope.learning.head import solve_head
 from unetscope.learning.metrics import mean_dice
-from unetscope.learning.ridge import solve_ridge
 from unetscope.pretraining.datasets import DATASETS, DataSet, Scene, scenes
 from unetscope.pretraining.learner import MetaLearner
 from unetscope.pretraining.strokes import simulate_strokes
@@ -129,16 +129,13 @@ class HeldOutJudge:
             index_of = np.zeros(256, np.int64)
             index_of[values] = np.arange(len(values))
             target = torch.from_numpy(index_of[strokes[strokes > 0]])
-            gains = learner.gains()
-            rows = (rows_at(levels_a, y, x) * gains).double()
-            ridge = learner.log_ridge.exp().double()
-            weight, bias = (p.float() for p in solve_ridge(rows, target, len(values), ridge))
-            weight = weight * gains[:, None]
+            rows = rows_at(levels_a, y, x)
+            head = solve_head(rows, target, len(values), learner.penalty).stored()
             for levels, truth, into, hidden in (
                 (levels_a, task.truth_a, same, strokes > 0),
                 (self._levels(learner, task.image_b), task.truth_b, other, None),
             ):
-                answer = scores(levels, weight, bias).argmax(dim=0).numpy()
+                answer = head.scores(levels).argmax(dim=0).numpy()
                 answer = np.asarray(values)[answer][: truth.shape[0], : truth.shape[1]]
                 shown = truth if hidden is None else np.where(hidden, 0, truth)
                 into.append(mean_dice(shown, answer))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from unetscope.errors import ModelError
 from unetscope.learning.features import Layout, Recipe, gain_vector
+from unetscope.learning.head import Penalty
 from unetscope.network.catalogue import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
@@ -106,6 +107,26 @@ class MetaLearner(nn.Module):
         )
 
     @property
+    def penalty(self) -> Penalty:
+        """What the head's weights cost now."""
+        return Penalty(self.gains(), self.log_ridge.exp())
+
+    @property
+    def sharpness(self) -> Tensor:
+        """What turns scores into logits."""
+        return self.log_sharpness.exp()
+
+    @property
+    def forest_share(self) -> Tensor:
+        """The forest's part in the answer."""
+        return self.log_forest_odds.sigmoid()
+
+    @property
+    def prior_strength(self) -> Tensor:
+        """The power of the classes' shares in the answer."""
+        return self.log_prior_strength.exp()
+
+    @property
     def layout(self) -> Layout:
         """The maps that the head stands on now."""
         strides = tuple(2**row for row in range(len(self.log_classical_gain)))
@@ -119,9 +140,9 @@ class MetaLearner(nn.Module):
                 tuple(float(g) for g in row) for row in self.log_classical_gain.exp().tolist()
             ),
             ridge=self.log_ridge.exp().item(),
-            sharpness=self.log_sharpness.exp().item(),
-            prior_strength=self.log_prior_strength.exp().item(),
-            forest_share=self.log_forest_odds.sigmoid().item(),
+            sharpness=self.sharpness.item(),
+            prior_strength=self.prior_strength.item(),
+            forest_share=self.forest_share.item(),
             context_gain=tuple(self.log_context_gain.exp().tolist()),
         )
 

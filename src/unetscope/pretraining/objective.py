@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from sklearn.ensemble import RandomForestClassifier
 from torch import Tensor
 from torch.nn import functional
 
-from unetscope.learning.features import Levels, classical_columns, rows_at, scores
-from unetscope.learning.instant import LEAST_SHARE
-from unetscope.learning.ridge import solve_ridge
+from unetscope.learning.features import Levels, classical_columns, rows_at
+from unetscope.learning.forest import PixelForest
+from unetscope.learning.head import class_prior, solve_head, voiced, with_prior
 from unetscope.pretraining.episodes import Episode
 from unetscope.pretraining.learner import MetaLearner, PretrainConfig
 
@@ -27,31 +25,18 @@ def episode_loss(
 ) -> Tensor:
     """Balanced cross-entropy plus soft Dice of the answer on pixels that were not shown."""
     rows, targets = _supported_rows(crops, episode.support)
-    weight, bias = solve_rows(learner, rows, targets, episode.classes)
+    head = solve_head(rows, targets, episode.classes, learner.penalty).stored()
     if config.forest_trees == 0:
-        logits = torch.stack([scores(levels, weight, bias) for levels in crops])
+        sharp = head.as_logits(learner)
+        logits = torch.stack([sharp.scores(levels) for levels in crops])
         known = episode.query >= 0
-        chosen = logits.permute(0, 2, 3, 1)[known] * learner.log_sharpness.exp()  # (n, class)
+        chosen = logits.permute(0, 2, 3, 1)[known]  # (n, class)
         return _error(chosen.log_softmax(dim=1), episode.query[known])
     asked, wanted, on_supported = _asked_rows(crops, episode, config.asked_pixels)
-    chance = ((asked @ weight + bias) * learner.log_sharpness.exp()).softmax(dim=1)
-    votes = _forest_votes(learner, rows, targets, asked, config)
-    share = learner.log_forest_odds.sigmoid()
-    chance = (1 - share) * chance + share * votes
-    frequency = chance[on_supported].mean(dim=0).clamp(min=LEAST_SHARE)
-    chance = chance * frequency ** learner.log_prior_strength.exp()
-    chance = chance / chance.sum(dim=1, keepdim=True)
-    return _error(chance.clamp(min=1e-6).log(), wanted)
-
-
-def solve_rows(
-    learner: MetaLearner, rows: Tensor, targets: Tensor, classes: int
-) -> tuple[Tensor, Tensor]:
-    """The head for unscaled ``rows`` (n, feature): weights (feature, class) and bias (class,)."""
-    gains = learner.gains()
-    ridge = learner.log_ridge.exp().double()
-    weight, bias = solve_ridge((rows * gains).double(), targets, classes, ridge)
-    return weight.float() * gains[:, None], bias.float()
+    votes = _forest_votes(learner, rows, targets, asked, config.forest_trees)
+    chance = voiced(head.row_scores(asked), learner, votes=votes)  # (class, n)
+    chance = with_prior(chance, class_prior(chance[:, on_supported].mean(dim=1), learner))
+    return _error(chance.t().clamp(min=1e-6).log(), wanted)
 
 
 def _supported_rows(crops: Sequence[Levels], support: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,21 +68,13 @@ def _asked_rows(
 
 @torch.no_grad()
 def _forest_votes(
-    learner: MetaLearner, rows: Tensor, targets: Tensor, asked: Tensor, config: PretrainConfig
+    learner: MetaLearner, rows: Tensor, targets: Tensor, asked: Tensor, trees: int
 ) -> Tensor:
-    """What a forest on the classical columns says of ``asked``: (n, class)."""
+    """What a forest on the classical columns says of ``asked``: (class, n)."""
     columns = classical_columns(learner.net, 1, learner.layout).to(rows.device)
-    forest = RandomForestClassifier(
-        n_estimators=config.forest_trees,
-        max_depth=10,
-        max_samples=0.5,
-        class_weight="balanced",
-        random_state=0,
-        n_jobs=1,
-    )
-    forest.fit(rows[:, columns].cpu().numpy(), targets.cpu().numpy())
-    votes = forest.predict_proba(asked[:, columns].cpu().numpy())
-    return torch.from_numpy(votes.astype(np.float32)).to(asked.device)
+    grown = PixelForest(rows[:, columns].cpu().numpy(), targets.cpu().numpy(), trees=trees)
+    votes = grown.probabilities(asked[:, columns].cpu().numpy())
+    return torch.from_numpy(votes).t().to(asked.device)
 
 
 def _error(log_chance: Tensor, target: Tensor) -> Tensor:

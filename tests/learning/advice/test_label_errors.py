@@ -13,7 +13,7 @@ from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.advice.label_errors import label_errors
 from unetscope.learning.advice.stroke_sums import StrokeSums
 from unetscope.learning.feature_cache import FeatureCache
-from unetscope.learning.ridge import solve_ridge
+from unetscope.learning.head import Penalty, solve_head
 from unetscope.learning.samples import Sample
 from unetscope.pretraining.strokes import simulate_strokes
 
@@ -75,15 +75,16 @@ def test_a_stack_is_judged_by_planes_and_told_with_its_plane() -> None:
 
 
 @pytest.mark.parametrize("stroke", [0, 4])
-def test_leaving_out_by_sums_equals_solving_again(stroke: int) -> None:
+@pytest.mark.parametrize("with_scatter", [False, True])
+def test_leaving_out_by_sums_equals_solving_again(stroke: int, with_scatter: bool) -> None:
     rng = np.random.default_rng(0)
     targets = np.repeat([0, 0, 1, 1, 2, 2], [7, 5, 9, 8, 6, 7])
     strokes = np.repeat(np.arange(6), [7, 5, 9, 8, 6, 7])
     rows = rng.normal(size=(len(targets), 5)) + 3 * targets[:, None] + 100
-    kept = strokes != stroke
-    weight, bias = solve_ridge(
-        torch.from_numpy(rows[kept]), torch.from_numpy(targets[kept]), 3, 0.02
-    )
-    wanted = rows[~kept] @ weight.numpy() + bias.numpy()
-    found = StrokeSums(rows, targets, strokes, 0.02).scores_without(stroke)
+    kept = torch.from_numpy(strokes != stroke)
+    given, classes = torch.from_numpy(rows), torch.from_numpy(targets)
+    penalty = Penalty(torch.linspace(0.2, 2, 5), 0.02)
+    scatter = torch.cov(torch.from_numpy(rng.normal(size=(5, 40)))) if with_scatter else None
+    wanted = solve_head(given[kept], classes[kept], 3, penalty, scatter).row_scores(given[~kept])
+    found = StrokeSums(given, classes, strokes, penalty, scatter).scores_without(stroke)
     np.testing.assert_allclose(found, wanted, atol=1e-8)

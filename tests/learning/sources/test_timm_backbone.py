@@ -9,8 +9,8 @@ import torch
 
 from learning.small_scenes import small_model
 from unetscope.errors import ModelError
-from unetscope.learning.features import rows_at, scores
-from unetscope.learning.ridge import solve_ridge
+from unetscope.learning.features import rows_at
+from unetscope.learning.head import Penalty, solve_head
 from unetscope.learning.sources.bundled import UNetTaps
 from unetscope.learning.sources.classical import ClassicalFilters
 from unetscope.learning.sources.reduction import RMS, fit_reduction, reference_images
@@ -114,8 +114,10 @@ def test_a_head_is_solved_on_all_sources_together(vit) -> None:
     with torch.inference_mode():
         levels = {s: maps[0] for s, maps in levels_of(sources, image).items()}
         y, x = torch.arange(48).repeat(2), torch.tensor([8, 40]).repeat_interleave(48)
-        weight, bias = solve_ridge(rows_at(levels, y, x).double(), (x > 24).long(), 2, 0.03)
-        answer = scores(levels, weight.float(), bias.float()).argmax(dim=0)
+        rows = rows_at(levels, y, x)
+        penalty = Penalty(torch.ones(rows.shape[1]), 0.03)
+        head = solve_head(rows, (x > 24).long(), 2, penalty).stored()
+        answer = head.scores(levels).argmax(dim=0)
     truth = (torch.arange(48) >= 24).long().expand(48, 48)
     assert (answer == truth).float().mean() > 0.95
 

@@ -15,7 +15,8 @@ import torch
 from unetscope.computing.precision import choose_device
 from unetscope.learning.advice.stroke_sums import StrokeSums
 from unetscope.learning.feature_cache import FeatureCache
-from unetscope.learning.instant import LabelledRows, labelled_rows, prepared, recipe_gains
+from unetscope.learning.head import voiced
+from unetscope.learning.instant import LabelledRows, labelled_rows, penalty_of, prepared
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import Sample, check_samples
 from unetscope.learning.stroke_map import StrokeMap, stroke_map
@@ -78,16 +79,14 @@ def label_errors(
     maps = [stroke_map(np.asarray(sample.labels)) for sample in samples]
     strokes = _stroke_of_each(rows, samples, maps)
     present, index = np.unique(strokes, return_inverse=True)
-    with torch.inference_mode():
-        features = (rows.features.double() * recipe_gains(model).double()).numpy()
-    sums = StrokeSums(features, rows.targets, index, model.recipe.ridge)
+    sums = StrokeSums(rows.features, torch.from_numpy(rows.targets), index, penalty_of(model))
     starts = np.cumsum([0, *(found.count for found in maps)])
     doubts = []
     for position, stroke in enumerate(present):
         if not sums.can_leave_out(position):
             continue
-        chance = _softmax(sums.scores_without(position) * model.recipe.sharpness)
-        painted, believed = sums.targets[position], int(chance.mean(axis=0).argmax())
+        chance = voiced(sums.scores_without(position), model.recipe).t().numpy()
+        painted, believed = int(sums.targets[position]), int(chance.mean(axis=0).argmax())
         sureness = float(chance[:, believed].mean())
         if believed == painted or sureness < least_sure:
             continue
@@ -114,11 +113,6 @@ def _stroke_of_each(
         strokes[chosen] = found.strokes[order] + start
         start += found.count
     return strokes
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    grown = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return grown / grown.sum(axis=1, keepdims=True)
 
 
 def _middle(points: np.ndarray) -> tuple[int, ...]:
