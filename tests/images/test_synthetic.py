@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from unetscope.errors import ImageError
 from unetscope.images import sample_images as samples
-from unetscope.images.synthetic import SYNTHETIC
+from unetscope.images import synthetic
+from unetscope.images.synthetic import SYNTHETIC, SceneOptions
+from unetscope.images.synthetic import scene as scene_module
 
 SCENES = sorted(SYNTHETIC)
 
@@ -94,3 +98,35 @@ def test_sample_data_is_an_image_with_its_hidden_truth(name: str) -> None:
 def test_the_real_sample_needs_no_download() -> None:
     [(pixels, options, kind)] = samples.sample_immunohistochemistry()
     assert (pixels.shape, kind, options["rgb"]) == ((512, 512, 3), "image", True)
+
+
+STRIPES = """
+import numpy as np
+from unetscope.images.synthetic.scene import Exposure, Painted, SceneOptions, expose, scene
+
+
+@scene(SceneOptions, stream=1000, pixel_size=2.0, unit="nm")
+def stripes(shape, chosen, rng):
+    \"\"\"Bright and dark rows.\"\"\"
+    bright = np.indices(shape)[0] // 4 % 2
+    grey = expose((0.3 + 0.4 * bright).astype(np.float32), rng, chosen, Exposure())
+    return Painted(grey, bright + 1, bright, ("dark", "bright"))
+"""
+
+
+def test_a_new_scene_is_one_file(tmp_path, monkeypatch) -> None:
+    (tmp_path / "stripes.py").write_text(STRIPES, encoding="utf-8")
+    monkeypatch.setattr(synthetic, "__path__", [*synthetic.__path__, str(tmp_path)])
+    monkeypatch.setattr(scene_module, "_SCENES", dict(scene_module._SCENES))
+    made = synthetic.load()["stripes"]((16, 8), seed=2, scale=2.0)
+    sys.modules.pop("unetscope.images.synthetic.stripes")
+    assert made.image.name == "stripes" and made.image.pixel_size == (1.0, 1.0)
+    assert made.labels[:, 0].tolist() == [1] * 4 + [2] * 4 + [1] * 4 + [2] * 4
+
+
+def test_two_scenes_never_share_their_random_numbers() -> None:
+    def other(shape, chosen, rng):
+        raise NotImplementedError
+
+    with pytest.raises(ValueError, match="stream 1 of other is that of grains"):
+        scene_module.scene(SceneOptions, stream=1, pixel_size=1.0, unit="µm")(other)

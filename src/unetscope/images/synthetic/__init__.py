@@ -1,53 +1,26 @@
 """Synthetic micrographs whose truth is known: seeded, fast, and different for every seed.
 
 Each scene is a function ``(shape=(512, 512), *, seed=0, **options) -> SyntheticMicrograph``;
-the options of a scene are the fields of the dataclass in its module.
+the options of a scene are the fields of the dataclass in its module. A module of this folder that
+makes a :func:`~unetscope.images.synthetic.scene.scene` is all that a new kind takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 
-from unetscope.images.synthetic.cracks import CrackOptions, cracks
-from unetscope.images.synthetic.fibres import FibreOptions, fibres
-from unetscope.images.synthetic.grains import GrainOptions, grains
-from unetscope.images.synthetic.membranes import MembraneOptions, membranes
-from unetscope.images.synthetic.nanoparticles import NanoparticleOptions, nanoparticles
-from unetscope.images.synthetic.nuclei import NucleusOptions, nuclei
-from unetscope.images.synthetic.phases import PhaseOptions, phases
-from unetscope.images.synthetic.scene import SceneOptions, SyntheticMicrograph
-from unetscope.images.synthetic.textures import TextureOptions, textures
+from unetscope.images.synthetic.scene import Scene, SceneOptions, SyntheticMicrograph, scenes
+
+
+def load() -> dict[str, Scene]:
+    """Import every module of this folder, and give the scenes they made, by name."""
+    for module in iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    return scenes()
+
 
 #: Every kind of scene by name.
-SYNTHETIC: dict[str, Callable[..., SyntheticMicrograph]] = {
-    "grains": grains,
-    "membranes": membranes,
-    "nanoparticles": nanoparticles,
-    "nuclei": nuclei,
-    "fibres": fibres,
-    "phases": phases,
-    "cracks": cracks,
-    "textures": textures,
-}
+SYNTHETIC: dict[str, Scene] = load()
 
-__all__ = [
-    "SYNTHETIC",
-    "CrackOptions",
-    "FibreOptions",
-    "GrainOptions",
-    "MembraneOptions",
-    "NanoparticleOptions",
-    "NucleusOptions",
-    "PhaseOptions",
-    "SceneOptions",
-    "SyntheticMicrograph",
-    "TextureOptions",
-    "cracks",
-    "fibres",
-    "grains",
-    "membranes",
-    "nanoparticles",
-    "nuclei",
-    "phases",
-    "textures",
-]
+__all__ = ["SYNTHETIC", "SceneOptions", "SyntheticMicrograph"]

@@ -11,16 +11,7 @@ from scipy import ndimage
 
 from unetscope.images.synthetic.marks import add_pits, add_scratches
 from unetscope.images.synthetic.random_fields import rough_field, smooth_field
-from unetscope.images.synthetic.scene import (
-    Exposure,
-    SceneOptions,
-    SyntheticMicrograph,
-    draw,
-    expose,
-    finished,
-    scene_options,
-    scene_shape,
-)
+from unetscope.images.synthetic.scene import Exposure, Painted, SceneOptions, draw, expose, scene
 from unetscope.images.synthetic.surfaces import KINDS, surface
 
 
@@ -43,22 +34,9 @@ class CrackOptions(SceneOptions):
     waviness: float | None = None
 
 
-def cracks(
-    shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
-) -> SyntheticMicrograph:
-    """A cracked surface; classes background and crack, one instance per crack with its branches.
-
-    Parameters
-    ----------
-    shape
-        (y, x) in pixels.
-    seed
-        Draws everything that is not set.
-    **options
-        Fields of :class:`CrackOptions`.
-    """
-    shape, chosen = scene_shape(shape), scene_options(CrackOptions, options)
-    rng = np.random.default_rng([7, seed])
+@scene(CrackOptions, stream=7, pixel_size=0.5, unit="µm")
+def cracks(shape: tuple[int, int], chosen: CrackOptions, rng: np.random.Generator) -> Painted:
+    """A cracked surface; classes background and crack, one instance per crack with its branches."""
     drawn = int(rng.integers(1, 5))
     count = drawn if chosen.count is None else max(1, int(chosen.count))
     crack_px = draw(rng, chosen.crack_px, (1.6, 4.0)) * chosen.scale
@@ -79,9 +57,8 @@ def cracks(
     pixels = expose(scene, rng, chosen, Exposure(blur_px=(0.4, 1.0)))
     crack = widths > 0.5
     labels = np.where(crack, 2, 1)
-    calibration = (0.5 / chosen.scale, "µm", "cracks")
     instances = np.where(crack, instances, 0)
-    return finished(pixels, labels, instances, ("background", "crack"), calibration)
+    return Painted(pixels, labels, instances, ("background", "crack"))
 
 
 def _crack_widths(

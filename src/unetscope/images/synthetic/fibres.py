@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +17,12 @@ from unetscope.images.synthetic.random_fields import (
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,
+    Painted,
     SceneOptions,
-    SyntheticMicrograph,
     draw,
     draw_log,
     expose,
-    finished,
-    scene_options,
-    scene_shape,
+    scene,
 )
 
 
@@ -51,22 +48,9 @@ class FibreOptions(SceneOptions):
     alignment: float | None = None
 
 
-def fibres(
-    shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
-) -> SyntheticMicrograph:
-    """Curved fibres over and under each other; classes background and fibre.
-
-    Parameters
-    ----------
-    shape
-        (y, x) in pixels.
-    seed
-        Draws everything that is not set.
-    **options
-        Fields of :class:`FibreOptions`.
-    """
-    shape, chosen = scene_shape(shape), scene_options(FibreOptions, options)
-    rng = np.random.default_rng([5, seed])
+@scene(FibreOptions, stream=5, pixel_size=0.05, unit="µm")
+def fibres(shape: tuple[int, int], chosen: FibreOptions, rng: np.random.Generator) -> Painted:
+    """Curved fibres over and under each other; classes background and fibre."""
     fibre_px = draw_log(rng, chosen.fibre_px, (4, 16)) * chosen.scale
     scene = _ground(shape, chosen.scale, rng)
     instances = np.zeros(shape, np.int32)
@@ -89,8 +73,7 @@ def fibres(
     scene += np.float32(rng.uniform(0.0, 0.03)) * rough_field(shape, 5 * chosen.scale, rng)
     pixels = expose(scene, rng, chosen, Exposure(noise=(0.015, 0.09), blur_px=(0.6, 1.4)))
     labels = np.where(instances > 0, 2, 1)
-    calibration = (0.05 / chosen.scale, "µm", "fibres")
-    return finished(pixels, labels, instances, ("background", "fibre"), calibration)
+    return Painted(pixels, labels, instances, ("background", "fibre"))
 
 
 def _ground(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> FloatImage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,14 +12,12 @@ from unetscope.images.synthetic.random_fields import rough_field, smooth_field, 
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,
+    Painted,
     SceneOptions,
-    SyntheticMicrograph,
     draw,
     draw_log,
     expose,
-    finished,
-    scene_options,
-    scene_shape,
+    scene,
 )
 
 
@@ -52,22 +49,9 @@ class GrainOptions(SceneOptions):
     scratches: int | None = None
 
 
-def grains(
-    shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
-) -> SyntheticMicrograph:
-    """A polycrystal; classes grain and boundary, one instance per grain.
-
-    Parameters
-    ----------
-    shape
-        (y, x) in pixels.
-    seed
-        Draws everything that is not set.
-    **options
-        Fields of :class:`GrainOptions`.
-    """
-    shape, chosen = scene_shape(shape), scene_options(GrainOptions, options)
-    rng = np.random.default_rng([1, seed])
+@scene(GrainOptions, stream=1, pixel_size=0.1, unit="µm")
+def grains(shape: tuple[int, int], chosen: GrainOptions, rng: np.random.Generator) -> Painted:
+    """A polycrystal; classes grain and boundary, one instance per grain."""
     grain_px = draw_log(rng, chosen.grain_px, (18, 70)) * chosen.scale
     boundary_px = draw(rng, chosen.boundary_px, (2.0, 4.5))
     grid = warped_grid(shape, 0.8 * grain_px, rng.uniform(0.0, 0.05) * grain_px, rng)
@@ -84,8 +68,7 @@ def grains(
     boundary = cells.border_px <= boundary_px / 2
     labels = np.where(boundary, 2, 1)
     instances = np.where(boundary, 0, cells.cell + 1)
-    calibration = (0.1 / chosen.scale, "µm", "grains")
-    return finished(pixels, labels, instances, ("grain", "boundary"), calibration)
+    return Painted(pixels, labels, instances, ("grain", "boundary"))
 
 
 def _crystal(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +19,12 @@ from unetscope.images.synthetic.random_fields import Spectrum, smooth_field, spe
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,
+    Painted,
     SceneOptions,
-    SyntheticMicrograph,
     draw,
     draw_log,
     expose,
-    finished,
-    scene_options,
-    scene_shape,
+    scene,
 )
 
 
@@ -53,22 +50,9 @@ class MembraneOptions(SceneOptions):
     crowding: float | None = None
 
 
-def membranes(
-    shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
-) -> SyntheticMicrograph:
-    """Neural tissue; classes cytoplasm, membrane and mitochondrion, one instance a mitochondrion.
-
-    Parameters
-    ----------
-    shape
-        (y, x) in pixels.
-    seed
-        Draws everything that is not set.
-    **options
-        Fields of :class:`MembraneOptions`.
-    """
-    shape, chosen = scene_shape(shape), scene_options(MembraneOptions, options)
-    rng = np.random.default_rng([2, seed])
+@scene(MembraneOptions, stream=2, pixel_size=4.0, unit="nm")
+def membranes(shape: tuple[int, int], chosen: MembraneOptions, rng: np.random.Generator) -> Painted:
+    """Neural tissue; classes cytoplasm, membrane, mitochondrion; one instance a mitochondrion."""
     cell_px = draw_log(rng, chosen.cell_px, (34, 80)) * chosen.scale
     membrane_px = draw(rng, chosen.membrane_px, (3.0, 5.5)) * chosen.scale
     cells = _profiles(shape, cell_px, rng)
@@ -85,9 +69,8 @@ def membranes(
     )
     membrane = (cells.border_px <= membrane_px / 2) & (organelles.instances == 0)
     labels = np.where(organelles.instances > 0, 3, np.where(membrane, 2, 1))
-    calibration = (4.0 / chosen.scale, "nm", "membranes")
     names = ("cytoplasm", "membrane", "mitochondrion")
-    return finished(pixels, labels, organelles.instances, names, calibration)
+    return Painted(pixels, labels, organelles.instances, names)
 
 
 def _profiles(shape: tuple[int, int], cell_px: float, rng: np.random.Generator) -> Cells:

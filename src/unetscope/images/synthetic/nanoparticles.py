@@ -17,14 +17,12 @@ from unetscope.images.synthetic.random_fields import (
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,
+    Painted,
     SceneOptions,
-    SyntheticMicrograph,
     draw,
     draw_log,
     expose,
-    finished,
-    scene_options,
-    scene_shape,
+    scene,
 )
 
 
@@ -50,22 +48,11 @@ class NanoparticleOptions(SceneOptions):
     dark_field: float | None = None
 
 
+@scene(NanoparticleOptions, stream=3, pixel_size=0.4, unit="nm")
 def nanoparticles(
-    shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
-) -> SyntheticMicrograph:
-    """Faceted particles on a speckled support; classes support and particle.
-
-    Parameters
-    ----------
-    shape
-        (y, x) in pixels.
-    seed
-        Draws everything that is not set.
-    **options
-        Fields of :class:`NanoparticleOptions`.
-    """
-    shape, chosen = scene_shape(shape), scene_options(NanoparticleOptions, options)
-    rng = np.random.default_rng([3, seed])
+    shape: tuple[int, int], chosen: NanoparticleOptions, rng: np.random.Generator
+) -> Painted:
+    """Faceted particles on a speckled support; classes support and particle."""
     particle_px = draw_log(rng, chosen.particle_px, (12, 42)) * chosen.scale
     dark_field = draw(rng, chosen.dark_field, (0, 1)) > 0.75
     absorbed, instances = _particles(shape, particle_px, chosen, rng)
@@ -84,8 +71,7 @@ def nanoparticles(
         Exposure(noise=noise, blur_px=(0.4, 1.0), scan_lines=0.012 if dark_field else 0.0),
     )
     labels = np.where(instances > 0, 2, 1)
-    calibration = (0.4 / chosen.scale, "nm", "nanoparticles")
-    return finished(pixels, labels, instances, ("support", "particle"), calibration)
+    return Painted(pixels, labels, instances, ("support", "particle"))
 
 
 def _support(

@@ -17,13 +17,11 @@ from unetscope.images.synthetic.random_fields import (
 )
 from unetscope.images.synthetic.scene import (
     FloatImage,
+    Painted,
     SceneOptions,
-    SyntheticMicrograph,
     draw,
     draw_log,
-    finished,
-    scene_options,
-    scene_shape,
+    scene,
 )
 
 
@@ -53,29 +51,15 @@ class NucleusOptions(SceneOptions):
     bits: int = 16
 
 
-def nuclei(
-    shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
-) -> SyntheticMicrograph:
-    """Fluorescent nuclei; classes background and nucleus, one instance each.
-
-    Parameters
-    ----------
-    shape
-        (y, x) in pixels.
-    seed
-        Draws everything that is not set.
-    **options
-        Fields of :class:`NucleusOptions`.
-    """
-    shape, chosen = scene_shape(shape), scene_options(NucleusOptions, options)
-    rng = np.random.default_rng([4, seed])
+@scene(NucleusOptions, stream=4, pixel_size=0.4, unit="µm")
+def nuclei(shape: tuple[int, int], chosen: NucleusOptions, rng: np.random.Generator) -> Painted:
+    """Fluorescent nuclei; classes background and nucleus, one instance each."""
     nucleus_px = draw_log(rng, chosen.nucleus_px, (15, 46)) * chosen.scale
     depth_px, instances = _outlines(shape, nucleus_px, chosen, rng)
     scene = _stain(depth_px, instances, nucleus_px, chosen, rng)
     pixels = _camera(scene, nucleus_px, chosen, rng)
     labels = np.where(instances > 0, 2, 1)
-    calibration = (0.4 / chosen.scale, "µm", "nuclei")
-    return finished(pixels, labels, instances, ("background", "nucleus"), calibration)
+    return Painted(pixels, labels, instances, ("background", "nucleus"))
 
 
 def _outlines(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +18,11 @@ from unetscope.images.synthetic.random_fields import (
 from unetscope.images.synthetic.scene import (
     Exposure,
     FloatImage,
+    Painted,
     SceneOptions,
-    SyntheticMicrograph,
     draw_log,
     expose,
-    finished,
-    scene_options,
-    scene_shape,
+    scene,
 )
 from unetscope.images.synthetic.surfaces import filled_regions
 
@@ -46,22 +43,9 @@ class PhaseOptions(SceneOptions):
     domain_px: float | None = None
 
 
-def phases(
-    shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
-) -> SyntheticMicrograph:
-    """A multi-phase material; classes "phase 1" ...; instances are the domains of all but phase 1.
-
-    Parameters
-    ----------
-    shape
-        (y, x) in pixels.
-    seed
-        Draws everything that is not set.
-    **options
-        Fields of :class:`PhaseOptions`.
-    """
-    shape, chosen = scene_shape(shape), scene_options(PhaseOptions, options)
-    rng = np.random.default_rng([6, seed])
+@scene(PhaseOptions, stream=6, pixel_size=0.2, unit="µm")
+def phases(shape: tuple[int, int], chosen: PhaseOptions, rng: np.random.Generator) -> Painted:
+    """A multi-phase material; classes "phase 1" ...; instances are domains of all but phase 1."""
     drawn = int(rng.choice((2, 3, 4), p=(0.5, 0.35, 0.15)))
     count = int(np.clip(chosen.classes or drawn, 2, 4))
     domain_px = draw_log(rng, chosen.domain_px, (14, 70)) * chosen.scale
@@ -74,9 +58,8 @@ def phases(
     scene = add_pits(scene, int(rng.uniform(-8, 8)), 2.0 * chosen.scale, rng)
     pixels = expose(scene, rng, chosen, Exposure())
     instances, _ = ndimage.label(regions > 0)
-    calibration = (0.2 / chosen.scale, "µm", "phases")
     names = tuple(f"phase {value}" for value in range(1, count + 1))
-    return finished(pixels, regions + 1, instances, names, calibration)
+    return Painted(pixels, regions + 1, instances, names)
 
 
 def _domains(

@@ -6,8 +6,10 @@ microscope would have recorded: uneven light, blur, shot and read noise, scan li
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +92,64 @@ class Exposure:
     scan_lines: float = 0.01
 
 
+class Painted(NamedTuple):
+    """What a scene draws, all (y, x): grey values, labels and instances from 1; and the classes."""
+
+    pixels: NDArray[Any]
+    labels: NDArray[Any]
+    instances: NDArray[Any]
+    class_names: tuple[str, ...]
+
+
 _Options = TypeVar("_Options", bound=SceneOptions)
+#: A scene as it is called: ``(shape=(512, 512), *, seed=0, **options)``.
+Scene = Callable[..., SyntheticMicrograph]
+_SCENES: dict[int, tuple[str, Scene]] = {}  # by stream
+
+
+def scene(
+    kind: type[_Options], *, stream: int, pixel_size: float, unit: str
+) -> Callable[[Callable[[tuple[int, int], _Options, np.random.Generator], Painted]], Scene]:
+    """Make a kind of scene of a function that draws one, and name it after the function.
+
+    Parameters
+    ----------
+    kind
+        Its options.
+    stream
+        A number no other kind has; with the seed it begins the random numbers.
+    pixel_size, unit
+        Edge of a pixel at scale 1.
+    """
+
+    def made(paint: Callable[[tuple[int, int], _Options, np.random.Generator], Painted]) -> Scene:
+        name = paint.__name__
+
+        @wraps(paint)
+        def call(
+            shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
+        ) -> SyntheticMicrograph:
+            chosen = scene_options(kind, options)
+            rng = np.random.default_rng([stream, seed])
+            pixels, labels, instances, names = paint(scene_shape(shape), chosen, rng)
+            size = pixel_size / chosen.scale
+            return SyntheticMicrograph(
+                Micrograph(pixels, "yx", (size, size), unit, name),
+                labels.astype(np.uint8),
+                instances.astype(np.int32),
+                names,
+            )
+
+        if _SCENES.setdefault(stream, (name, call))[0] != name:
+            raise ValueError(f"stream {stream} of {name} is that of {_SCENES[stream][0]}")
+        return call
+
+    return made
+
+
+def scenes() -> dict[str, Scene]:
+    """Every kind of scene that has been made, by name, in the order of their streams."""
+    return dict(_SCENES[stream] for stream in sorted(_SCENES))
 
 
 def scene_options(kind: type[_Options], options: dict[str, Any]) -> _Options:
@@ -157,18 +216,3 @@ def _noise(seen: FloatImage, noise: float, rng: np.random.Generator) -> FloatIma
     strength = np.sqrt(shot * 2 * np.clip(seen, 0.02, None) + (1 - shot))
     noisy: FloatImage = (noise * strength * grain).astype(np.float32)
     return noisy
-
-
-def finished(
-    pixels: NDArray[Any],
-    labels: NDArray[Any],
-    instances: NDArray[Any],
-    class_names: tuple[str, ...],
-    calibration: tuple[float, str, str],
-) -> SyntheticMicrograph:
-    """Put a result together; ``calibration`` is (pixel size, unit, name)."""
-    size, unit, name = calibration
-    image = Micrograph(pixels, "yx", (size, size), unit, name)
-    return SyntheticMicrograph(
-        image, labels.astype(np.uint8), instances.astype(np.int32), class_names
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +11,11 @@ from unetscope.images.synthetic.cells import divide_into_cells, scattered_points
 from unetscope.images.synthetic.random_fields import smooth_field, warped_grid
 from unetscope.images.synthetic.scene import (
     Exposure,
+    Painted,
     SceneOptions,
-    SyntheticMicrograph,
     draw_log,
     expose,
-    finished,
-    scene_options,
-    scene_shape,
+    scene,
 )
 from unetscope.images.synthetic.surfaces import filled_regions
 
@@ -42,22 +39,9 @@ class TextureOptions(SceneOptions):
     same_grey: bool | None = None
 
 
-def textures(
-    shape: tuple[int, int] = (512, 512), *, seed: int = 0, **options: Any
-) -> SyntheticMicrograph:
-    """Regions of different texture; classes "texture 1" ..., one instance per region.
-
-    Parameters
-    ----------
-    shape
-        (y, x) in pixels.
-    seed
-        Draws everything that is not set.
-    **options
-        Fields of :class:`TextureOptions`.
-    """
-    shape, chosen = scene_shape(shape), scene_options(TextureOptions, options)
-    rng = np.random.default_rng([8, seed])
+@scene(TextureOptions, stream=8, pixel_size=0.2, unit="µm")
+def textures(shape: tuple[int, int], chosen: TextureOptions, rng: np.random.Generator) -> Painted:
+    """Regions of different texture; classes "texture 1" ..., one instance per region."""
     drawn = int(rng.choice((2, 3, 4), p=(0.45, 0.35, 0.2)))
     count = int(np.clip(chosen.classes or drawn, 2, 4))
     region_px = draw_log(rng, chosen.region_px, (50, 130)) * chosen.scale
@@ -65,9 +49,8 @@ def textures(
     regions, instances = _regions(shape, count, region_px, rng)
     scene = filled_regions(regions, chosen.scale, rng, same_grey=alike)
     pixels = expose(scene, rng, chosen, Exposure(blur_px=(0.3, 0.9), noise=(0.01, 0.05)))
-    calibration = (0.2 / chosen.scale, "µm", "textures")
     names = tuple(f"texture {value}" for value in range(1, count + 1))
-    return finished(pixels, regions + 1, instances, names, calibration)
+    return Painted(pixels, regions + 1, instances, names)
 
 
 def _regions(
