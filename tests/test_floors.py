@@ -12,8 +12,13 @@ from pathlib import Path
 import pytest
 
 import unetscope
+from unetscope.session import requests
+from unetscope.session.engine import door
 
 QT = ("qtpy", "PyQt6", "PySide6", "PyQt5", "magicgui", "superqt", "pyqtgraph")
+#: What the engine's door loads in a worker, with torch.
+BEHIND = {f"unetscope.session.engine.{place.partition('.')[0]}" for place in door.JOBS.values()}
+BEHIND.add("unetscope.session.engine.shared")
 
 
 def modules_of(*rooms: str) -> list[str]:
@@ -68,7 +73,16 @@ def test_the_session_brings_no_qt() -> None:
 
 def test_importing_the_widgets_does_not_import_torch() -> None:
     slow = ("torch", "sklearn", "scipy.ndimage")
-    assert brought_along(modules_of("session", "workbench", "widgets"), slow) == set()
+    light = [name for name in modules_of("session", "workbench", "widgets") if name not in BEHIND]
+    assert brought_along(light, slow) == set()
+
+
+def test_every_request_has_a_job_behind_the_door() -> None:
+    named = [name for name in vars(requests) if name.endswith("Request")]
+    assert {kind.__name__ for kind in door.JOBS} == set(named)
+    for place in door.JOBS.values():
+        file, _, job = place.partition(".")
+        assert callable(getattr(door.room(file), job))
 
 
 def test_the_command_line_starts_without_torch_and_without_napari() -> None:

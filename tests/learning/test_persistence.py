@@ -24,8 +24,8 @@ from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import predict_labels, predict_probabilities
-from unetscope.network.catalogue import bundled_models
 from unetscope.network.channels import with_classes
+from unetscope.network.facts import BUNDLED
 from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.model_file import load_model_file, save_model_file
 from unetscope.network.unet import initialise
@@ -116,7 +116,7 @@ def test_bundled_weights_are_no_trained_model() -> None:
 
     folder = Path(unetscope.network.__file__).parent / "weights"
     with pytest.raises(ModelFileError, match="backbone"):
-        load_model(folder / bundled_models()[0].file_name)
+        load_model(folder / BUNDLED[0].file_name)
 
 
 Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], object]

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from unetscope.errors import ModelError, ModelFileError
-from unetscope.network import catalogue
-from unetscope.network.catalogue import bundled_models, load_bundled, resolve_name
+from unetscope.network import facts
+from unetscope.network.catalogue import load_bundled
+from unetscope.network.facts import BUNDLED, bundled_model
 
 WIDTHS = {"general-fast": (16, 32, 64, 128), "general-large": (32, 64, 128, 256)}
 
 
-@pytest.mark.parametrize("name", [model.name for model in bundled_models()])
+@pytest.mark.parametrize("name", [model.name for model in BUNDLED])
 def test_bundled_weights_are_folded_frozen_and_finite(name) -> None:
     net, manifest = load_bundled(name)
     assert net.config.widths == WIDTHS[name]
@@ -25,15 +26,15 @@ def test_bundled_weights_are_folded_frozen_and_finite(name) -> None:
 
 
 def test_general_is_a_bundled_net_and_other_names_are_checked() -> None:
-    assert resolve_name("general") == "general-fast"
-    assert resolve_name("general-large") == "general-large"
+    assert bundled_model("general").name == "general-fast"
+    assert bundled_model("general-large").name == "general-large"
     with pytest.raises(ModelError, match=r"genral.*there are general, general-fast and general-"):
-        resolve_name("genral")
+        bundled_model("genral")
 
 
 def test_swapped_weights_are_noticed(monkeypatch) -> None:
-    fast, large = bundled_models()
+    fast, large = BUNDLED
     swapped = (replace(fast, sha256=large.sha256), large)
-    monkeypatch.setattr(catalogue, "_BUNDLED", swapped)
+    monkeypatch.setattr(facts, "BUNDLED", swapped)
     with pytest.raises(ModelFileError, match="not those of this release"):
         load_bundled.__wrapped__("general-fast")

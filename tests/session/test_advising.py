@@ -10,15 +10,15 @@ import pytest
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.samples import Sample
 from unetscope.session.engine import advising
-from unetscope.session.engine.advising import (
-    AdvisingJobs,
+from unetscope.session.engine.door import EngineDoor
+from unetscope.session.requests import (
     PlacesRanked,
     PlacesRequest,
     PlaneProposed,
     PropagateRequest,
     StrokesRequest,
+    Target,
 )
-from unetscope.session.requests import Target
 from unetscope.session.state import STARTING_CLASSES
 from unetscope.session.stroke_regions import still_there
 from unetscope.session.values import EngineSettings
@@ -49,8 +49,8 @@ def _ranked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(advising, "RANK_EVERY_S", np.inf)
 
 
-def jobs() -> AdvisingJobs:
-    return AdvisingJobs(EngineSettings(device="cpu", threads=1, tile_px=TILE_PX))
+def jobs() -> EngineDoor:
+    return EngineDoor(EngineSettings(device="cpu", threads=1, tile_px=TILE_PX))
 
 
 def near_the_third_grey(centre: Any) -> bool:
@@ -59,7 +59,7 @@ def near_the_third_grey(centre: Any) -> bool:
 
 def ranked(target: Target, labels: np.ndarray, model: Any) -> list[PlacesRanked]:
     request = PlacesRequest(model, target, labels, {1: "dark", 2: "bright"})
-    return [e for e in jobs().next_places(request) if isinstance(e, PlacesRanked)]
+    return [e for e in jobs().do(request) if isinstance(e, PlacesRanked)]
 
 
 def test_places_lie_where_the_model_is_unsure_and_what_is_seen_comes_first(learned: Any) -> None:
@@ -94,7 +94,7 @@ def test_labels_are_proposed_plane_after_plane_from_the_painted_one(learned: Any
     grey = np.asarray(image.pixels)
     stack = Micrograph(np.stack([grey, grey, grey, grey.max() - grey]), "zyx")
     request = PropagateRequest(model, stack, {1: labels}, 0, 3)
-    found = {e.z: e for e in jobs().propagate(request) if isinstance(e, PlaneProposed)}
+    found = {e.z: e for e in jobs().do(request) if isinstance(e, PlaneProposed)}
     assert list(found) == [0, 2, 3], "the nearest first, and never a painted one"
     agreed = found[2].labels[labels > 0] == labels[labels > 0]
     assert agreed.mean() > 0.9 and not found[2].labels[60:].any(), "only near what is known"
@@ -108,7 +108,7 @@ def test_the_wrong_stroke_is_found_with_exactly_its_pixels(learned: Any) -> None
     painted[60:70, 5:40], painted[60:70, 70:110] = 1, 2
     painted[100:106, 10:30] = 2  # on the dark side
     request = StrokesRequest(model, [Sample(image, painted, "a")], {1: "dark", 2: "bright"})
-    (checked,) = jobs().check_strokes(request)
+    (checked,) = jobs().do(request)
     ((stroke, region),) = checked.doubts
     assert (stroke.painted, stroke.believed) == (2, 1) and "dark" in stroke.text
     assert region.box == (slice(100, 106), slice(10, 30)) and region.mask.all()

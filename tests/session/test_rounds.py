@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unetscope.session.layers.open_layers import rounds as rounds_module
+from unetscope.session.layers import rounds as rounds_module
 from unetscope.session.layers.rounds import Rounds
 
 

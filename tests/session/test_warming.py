@@ -9,8 +9,9 @@ from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.persistence import start_model
 from unetscope.learning.tiling import Tile
-from unetscope.session.engine.jobs import WARM_TILES, EngineJobs
-from unetscope.session.requests import Target
+from unetscope.session.engine.answering import WARM_TILES
+from unetscope.session.engine.door import EngineDoor
+from unetscope.session.requests import Target, WarmRequest
 from unetscope.session.values import EngineSettings
 
 
@@ -20,8 +21,8 @@ def test_the_middle_of_a_huge_view_is_warmed(monkeypatch, side: int, expected: i
     monkeypatch.setattr(FeatureCache, "levels", lambda _, m, i, z, tile, device: asked.append(tile))
     image = as_micrograph(np.broadcast_to(np.uint8(0), (side, side)))
     view = (slice(0, side), slice(0, side))
-    jobs = EngineJobs(EngineSettings(device="cpu", threads=1))
-    told = list(jobs.warm(start_model("general-fast"), Target("a", image, 0, view)))
+    jobs = EngineDoor(EngineSettings(device="cpu", threads=1))
+    told = list(jobs.do(WarmRequest(start_model("general-fast"), Target("a", image, 0, view))))
     assert len(told) == len(asked) == expected
     middle = side // 2
     for tile in asked if side > 2048 else ():

@@ -12,49 +12,53 @@ from unetscope.learning.advice.next_places import PlaceOptions, ranked_places
 from unetscope.learning.advice.survey import Survey
 from unetscope.learning.advice.through_z import propagation_plan, propose_plane
 from unetscope.learning.stroke_map import stroke_map
-from unetscope.session.engine.advising import (
+from unetscope.session.engine.advising import with_pixels
+from unetscope.session.requests import (
     PlacesRanked,
     PlacesRequest,
     PlaneProposed,
     PropagateRequest,
     StrokesRequest,
-    with_pixels,
 )
 from widgets.fake_engine import FakeJobs
 
 
 class AdvisingFakeJobs(FakeJobs):
-    """As :class:`FakeJobs`; what it is asked for is in ``calls``, too."""
+    """As :class:`FakeJobs`, and it advises."""
 
-    def next_places(self, request: PlacesRequest) -> Iterator[Any]:
-        self.calls.append(("places", request))
-        model: Any = request.model
-        image = request.target.image
-        survey = Survey(image.spatial_shape, model.class_values)
-        chance = np.stack([chances(model, image.plane(z).mean(axis=0)) for z in range(image.depth)])
-        found = chance.swapaxes(0, 1) if image.depth > 1 else chance[0]
-        survey.add([slice(0, n) for n in image.spatial_shape], found)
-        options = PlaceOptions(names=request.names)
-        yield PlacesRanked(tuple(ranked_places(survey, request.labels, options)), True)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.does |= {
+            PlacesRequest: _places,
+            StrokesRequest: lambda request: iter([with_pixels(_doubts(request), request.samples)]),
+            PropagateRequest: _propagated,
+        }
 
-    def check_strokes(self, request: StrokesRequest) -> Iterator[Any]:
-        """A stroke is doubtful where its grey is another class's median grey."""
-        self.calls.append(("strokes", request))
-        yield with_pixels(_doubts(request), request.samples)
 
-    def propagate(self, request: PropagateRequest) -> Iterator[Any]:
-        self.calls.append(("propagate", request))
-        model: Any = request.model
-        known = dict(request.painted)
-        depth = request.image.depth
-        for step in propagation_plan(list(known), depth, request.first, request.last):
-            chance = chances(model, request.image.plane(step.z).mean(axis=0))
-            proposal = propose_plane(known[step.source_z], chance, model.class_values)
-            known[step.z] = proposal.labels
-            yield PlaneProposed(step.z, proposal.labels, proposal.needs_review)
+def _places(request: PlacesRequest) -> Iterator[PlacesRanked]:
+    model: Any = request.model
+    image = request.target.image
+    survey = Survey(image.spatial_shape, model.class_values)
+    chance = np.stack([chances(model, image.plane(z).mean(axis=0)) for z in range(image.depth)])
+    found = chance.swapaxes(0, 1) if image.depth > 1 else chance[0]
+    survey.add([slice(0, n) for n in image.spatial_shape], found)
+    options = PlaceOptions(names=request.names)
+    yield PlacesRanked(tuple(ranked_places(survey, request.labels, options)), True)
+
+
+def _propagated(request: PropagateRequest) -> Iterator[PlaneProposed]:
+    model: Any = request.model
+    known = dict(request.painted)
+    depth = request.image.depth
+    for step in propagation_plan(list(known), depth, request.first, request.last):
+        chance = chances(model, request.image.plane(step.z).mean(axis=0))
+        proposal = propose_plane(known[step.source_z], chance, model.class_values)
+        known[step.z] = proposal.labels
+        yield PlaneProposed(step.z, proposal.labels, proposal.needs_review)
 
 
 def _doubts(request: StrokesRequest) -> list[DoubtfulStroke]:
+    """A stroke is doubtful where its grey is another class's median grey."""
     seen = []  # (sample, points, value, mean grey) of each stroke
     for index, sample in enumerate(request.samples):
         found, grey = stroke_map(sample.labels), sample.image.plane(0).mean(axis=0)

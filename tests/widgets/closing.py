@@ -198,11 +198,13 @@ def closed(window: Window, way: str) -> None:
     """Close a window one way; what is left of it is closed after it."""
     from qtpy.QtWidgets import QApplication
 
+    from unetscope.network.facts import BUNDLED
+
     panel = window.panel
     if way == "image":
         panel.bench.choose_image(panel.session.images[-1].key)
     if way == "model":
-        panel.bench.shelf.open_bundled(panel.bench.context.jobs.bundled()[-1][0])
+        panel.bench.shelf.open_bundled(BUNDLED[-1].name)
     if way == "x":
         window.dock.destroyOnClose()
         rest(0.2)

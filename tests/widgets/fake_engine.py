@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from unetscope.images.claims import Claim, Role
+from unetscope.images.claims import Role
 from unetscope.images.files import write_labels
-from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
@@ -23,18 +22,25 @@ from unetscope.learning.events import (
     Validation,
 )
 from unetscope.learning.samples import Sample, check_samples
+from unetscope.network.facts import BUNDLED_TITLES
 from unetscope.session.requests import (
     AnswerRequest,
+    BundledRequest,
     JobEvent,
+    LoadRequest,
     ModelOpened,
     ModelSaved,
     PredictRequest,
+    SaveRequest,
     SourceRequest,
     SourcesFound,
+    SourcesRequest,
     Target,
     TileShown,
     TrainRequest,
     Warmed,
+    WarmRequest,
+    WriteRequest,
 )
 from unetscope.session.values import EngineSettings, Show
 
@@ -79,7 +85,7 @@ class FakeModel:
 
 @dataclass
 class FakeJobs:
-    """Scripted jobs; ``calls`` says what was asked for."""
+    """Scripted jobs; ``calls`` are the requests, ``does`` what is done about each kind."""
 
     settings: EngineSettings = field(default_factory=EngineSettings)
     epochs: int = 3
@@ -87,46 +93,54 @@ class FakeJobs:
     step_s: float = 0.002
     validated: bool = True
     fail_with: Exception | None = None
-    calls: list[tuple[str, Any]] = field(default_factory=list)
+    calls: list[Any] = field(default_factory=list)
     handed_in: list[Sequence[Sample]] = field(default_factory=list)
     saved: dict[Path, FakeModel] = field(default_factory=dict)
     closed: int = 0
     entries: tuple[Any, ...] = ()
 
-    def bundled(self) -> Sequence[tuple[str, str]]:
-        return (("general", "General"), ("general-fast", "General, fast"))
+    def __post_init__(self) -> None:
+        self.does: dict[type, Callable[[Any], Iterator[Any]]] = {
+            BundledRequest: self.open_bundled,
+            SourcesRequest: lambda request: iter([SourcesFound(self.entries)]),
+            SourceRequest: self.open_with_source,
+            LoadRequest: self.load,
+            SaveRequest: self.save,
+            WarmRequest: lambda request: iter([Warmed("cpu")]),
+            AnswerRequest: self.answer,
+            TrainRequest: self.train,
+            PredictRequest: _tiles,
+            WriteRequest: self.write,
+        }
 
-    def open_bundled(self, name: str) -> Iterator[JobEvent]:
-        self.calls.append(("open", name))
-        yield ModelOpened(FakeModel(name), dict(self.bundled()).get(name, name), "cpu")
+    def do(self, request: Any) -> Generator[Any, Any, None]:
+        """What the engine does; nothing where it does not know the request."""
+        self.calls.append(request)
+        yield from self.does.get(type(request), lambda request: iter(()))(request)
 
-    def find_sources(self) -> Iterator[JobEvent]:
-        self.calls.append(("find sources", None))
-        yield SourcesFound(self.entries)
+    def asked(self, kind: type) -> list[Any]:
+        return [request for request in self.calls if isinstance(request, kind)]
+
+    def open_bundled(self, request: BundledRequest) -> Iterator[JobEvent]:
+        title = BUNDLED_TITLES.get(request.name, request.name)
+        yield ModelOpened(FakeModel(request.name), title, "cpu")  # type: ignore[arg-type]
 
     def open_with_source(self, request: SourceRequest) -> Iterator[JobEvent]:
-        self.calls.append(("open beside", request))
-        if self.fail_with is not None:
-            raise self.fail_with
-        yield ModelOpened(FakeModel("general", sources=(request.spec,)), request.title, "cpu")
+        self._fail()
+        model: Any = FakeModel("general", sources=(request.spec,))
+        yield ModelOpened(model, request.title, "cpu")
 
-    def open_file(self, path: Path) -> Iterator[JobEvent]:
-        if self.fail_with is not None:
-            raise self.fail_with
-        yield ModelOpened(self.saved[path], path.stem, "cpu", path)
+    def load(self, request: LoadRequest) -> Iterator[JobEvent]:
+        self._fail()
+        title = request.title or request.path.stem
+        yield ModelOpened(self.saved[request.path], title, "cpu", request.path)
 
-    def save_file(self, model: Any, path: Path) -> Iterator[JobEvent]:
-        self.saved[path] = model
-        yield ModelSaved(path)
-
-    def warm(self, model: Any, target: Target) -> Iterator[JobEvent]:
-        self.calls.append(("warm", target.key))
-        yield Warmed("cpu")
+    def save(self, request: SaveRequest) -> Iterator[JobEvent]:
+        self.saved[request.path] = request.model
+        yield ModelSaved(request.path)
 
     def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
-        self.calls.append(("answer", request))
-        if self.fail_with is not None:
-            raise self.fail_with
+        self._fail()
         model = request.model
         if request.samples:
             model = self._fitted(request)
@@ -137,11 +151,9 @@ class FakeJobs:
             yield from _tiles(PredictRequest(model, wanted, request.show, request.shown_class))
 
     def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
-        self.calls.append(("train", request))
         try:
             pixels = check_samples(request.samples)
-            if self.fail_with is not None:
-                raise self.fail_with
+            self._fail()
             yield Started("cpu", "fp32", pixels, 900, "blocks a field away")
             yield HeadFitted(self._fitted(request), 0.001, pixels, True)
             model, seconds = request.model, 0.0
@@ -161,29 +173,18 @@ class FakeJobs:
         finally:
             self.closed += 1
 
-    def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
-        self.calls.append(("predict", request))
-        yield from _tiles(request)
-
-    def predict_file(
-        self, model: Any, image: Micrograph, path: Path, inputs: tuple[Path, ...]
-    ) -> Iterator[Any]:
-        self.calls.append(("predict file", path))
-        labels = np.full(image.spatial_shape, 1, np.uint8)
+    def write(self, request: WriteRequest) -> Iterator[JobEvent]:
         yield Warmed("cpu")
-        write_labels(labels, path, image, Claim(Role.PREDICTION, inputs))
+        labels = np.full(request.image.spatial_shape, 1, np.uint8)
+        if request.claim.role is Role.PROBABILITIES:
+            request.claim.check(request.path)
+            request.path.write_bytes(b"probabilities")
+        else:
+            write_labels(labels, request.path, request.image, request.claim)
 
-    def save_probabilities(
-        self, model: Any, image: Micrograph, path: Path, claim: Claim
-    ) -> Iterator[JobEvent]:
-        self.calls.append(("probabilities", claim))
-        claim.check(path)
-        path.write_bytes(b"probabilities")
-        return
-        yield
-
-    def asked(self, what: str) -> list[Any]:
-        return [argument for name, argument in self.calls if name == what]
+    def _fail(self) -> None:
+        if self.fail_with is not None:
+            raise self.fail_with
 
     def _validation(self, pixels: dict[int, int], epoch: int) -> Validation | None:
         if not self.validated:

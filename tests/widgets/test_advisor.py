@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unetscope.session.layers.open_layers import rounds as rounds_module
+from unetscope.session.layers import rounds as rounds_module
+from unetscope.session.requests import PlacesRequest
 from unetscope.workbench import advisor as advisor_module
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import SIDE, Opened, halves
@@ -58,7 +59,7 @@ def near_a_patch(centre: Any) -> bool:
 def test_nothing_is_looked_for_while_the_list_is_folded(open_window: Open, qtbot: Any) -> None:
     opened = answered(open_window, qtbot)
     qtbot.wait(100)
-    assert opened.jobs.asked("places") == []
+    assert opened.jobs.asked(PlacesRequest) == []
     assert not opened.window.places_panel.fold.isExpanded()
 
 
@@ -90,11 +91,11 @@ def test_a_row_takes_the_person_there_and_painting_takes_it_off(
     opened.paint(1, slice(y - 3, y + 3), slice(x - 3, x + 3))
     qtbot.waitUntil(lambda: opened.layer("paint here") is None, timeout=5000)
     settled(opened, qtbot)
-    qtbot.waitUntil(lambda: len(opened.jobs.asked("places")) > 1, timeout=5000)
+    qtbot.waitUntil(lambda: len(opened.jobs.asked(PlacesRequest)) > 1, timeout=5000)
     assert place not in advisor.places
     requests = opened.jobs.asked  # the newest is about the strokes and the model as they are now
-    qtbot.waitUntil(lambda: requests("places")[-1].model is opened.session.model.model)
-    assert requests("places")[-1].labels[y, x] == 1
+    qtbot.waitUntil(lambda: requests(PlacesRequest)[-1].model is opened.session.model.model)
+    assert requests(PlacesRequest)[-1].labels[y, x] == 1
 
 
 def test_the_key_goes_from_place_to_place(open_window: Open, qtbot: Any) -> None:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QFileDialog
 from unetscope.images.annotations.formats import read_annotations
 from unetscope.images.claims import Role
 from unetscope.images.files import read_micrograph, write_labels
+from unetscope.session.requests import WriteRequest
 from widgets.conftest import SIDE, Opened, halves
 
 Open = Callable[..., Opened]
@@ -373,5 +374,5 @@ def test_probabilities_are_saved_once_a_model_answers_the_image(
     qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
     panel.saved.emit(tmp_path / "p.tif", "probabilities", False)
     said(opened, qtbot, "Wrote p.tif", "one channel for each of background, object")
-    (claim,) = opened.jobs.asked("probabilities")
+    claim = opened.jobs.asked(WriteRequest)[0].claim
     assert claim.role is Role.PROBABILITIES

@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QTableView
 
 from unetscope.learning.classes import PALETTE
+from unetscope.session.requests import TrainRequest
 from unetscope.widgets.kit.looks import color_words
 from unetscope.widgets.painting.class_table import COLOR, EYE, NAME
 from widgets.conftest import Opened
@@ -43,7 +44,7 @@ def test_a_new_class_is_named_by_typing_at_once_and_no_letter_is_a_key(
     named = ["background", "object", name.strip()]
     qtbot.waitUntil(lambda: [c.name for c in opened.session.classes] == named)
     assert opened.session.brush_label == 3 == opened.strokes.selected_label
-    assert opened.jobs.asked("train") == []
+    assert opened.jobs.asked(TrainRequest) == []
     assert not bench.advisor.wanted and not opened.window.view_panel.outlines.isChecked()
     assert opened.session.opacity == before and opened.session.live
     assert not opened.window.keyboard.card.isVisible()
@@ -75,7 +76,7 @@ def test_a_double_click_opens_a_name(show_window: Open, qtbot: Any) -> None:
     qtbot.keyClicks(editor(opened), "not brown")
     qtbot.keyClick(editor(opened), Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: opened.session.class_of(1).name == "not brown")
-    assert opened.jobs.asked("train") == [] and not opened.window.bench.advisor.wanted
+    assert opened.jobs.asked(TrainRequest) == [] and not opened.window.bench.advisor.wanted
 
 
 def test_keys_rest_in_number_fields(show_window: Open, qtbot: Any) -> None:

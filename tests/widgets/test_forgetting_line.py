@@ -19,9 +19,14 @@ from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.advice.progress import Forgotten
 from unetscope.learning.samples import Sample
-from unetscope.session.engine.forgetting import CompareRequest, VersionsCompared
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
+from unetscope.session.requests import (
+    CompareRequest,
+    PredictRequest,
+    SaveRequest,
+    VersionsCompared,
+)
 from unetscope.session.state import Session
 from unetscope.session.values import ImageSummary, Scope
 from unetscope.widgets.kit.looks import theme_tints
@@ -33,14 +38,13 @@ from unetscope.workbench.model_shelf import ModelShelf
 from unetscope.workbench.project_context import ProjectContext
 from unetscope.workbench.trainer import Trainer
 from unetscope.workbench.workbench import Workbench
-from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs, FakeModel
 
 Open = Callable[..., Opened]
 
 
-class ComparingFakeJobs(AdvisingFakeJobs):
+class ComparingFakeJobs(FakeJobs):
     """Says what it is told of each comparison; ``hold`` keeps it from saying it."""
 
     worse: tuple[str, ...] = ()  # names of images
@@ -48,8 +52,11 @@ class ComparingFakeJobs(AdvisingFakeJobs):
     hold = False
     compare_with: Exception | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.does[CompareRequest] = self.compare_versions
+
     def compare_versions(self, request: CompareRequest) -> Iterator[VersionsCompared | None]:
-        self.calls.append(("compare", request))
         if self.compare_with is not None:
             raise self.compare_with
         while self.hold:
@@ -60,9 +67,9 @@ class ComparingFakeJobs(AdvisingFakeJobs):
         others = tuple(key for name, key in keys.items() if name not in self.worse)
         yield VersionsCompared(found, others, self.figures)
 
-    def save_file(self, model: Any, path: Path) -> Iterator[Any]:
-        path.write_bytes(b"model")
-        yield from super().save_file(model, path)
+    def save(self, request: SaveRequest) -> Iterator[Any]:
+        request.path.write_bytes(b"model")
+        yield from super().save(request)
 
 
 class Work(QObject):
@@ -145,12 +152,12 @@ def work(qtbot: Any) -> Iterator[Work]:
 def train(work: Any, jobs: Any, qtbot: Any, *worse: str) -> Any:
     """Train, and wait for the comparison, of which the engine says that ``worse`` got worse."""
     jobs.worse = worse
-    asked = len(jobs.asked("compare"))
+    asked = len(jobs.asked(CompareRequest))
     work.trainer.start()
-    qtbot.waitUntil(lambda: len(jobs.asked("compare")) > asked, timeout=10_000)
+    qtbot.waitUntil(lambda: len(jobs.asked(CompareRequest)) > asked, timeout=10_000)
     if not jobs.hold:
         qtbot.waitUntil(lambda: not work.guard.lane.busy, timeout=5000)
-    return jobs.asked("compare")[-1]
+    return jobs.asked(CompareRequest)[-1]
 
 
 def test_the_line_names_the_image_and_the_click_goes_back_and_can_be_taken_back(
@@ -252,23 +259,13 @@ def test_a_comparison_that_fails_is_told_and_ends_it(work: Work, qtbot: Any) -> 
     assert work.session.message is not None and work.session.message.tone == "error"
 
 
-def test_without_an_engine_that_compares_nothing_is_guarded(qtbot: Any) -> None:
-    work = Work(AdvisingFakeJobs(epochs=1))
-    qtbot.addWidget(work.line)
-    work.trainer.start()
-    qtbot.waitUntil(lambda: work.number == 2, timeout=5000)
-    qtbot.wait(50)
-    assert work.told() == "" and not work.guard.lane.busy
-    work.close()
-
-
 def test_nothing_can_be_forgotten_in_the_first_training(work: Work, qtbot: Any) -> None:
     work.session.take_model(FakeModel(), "Large", loaded=False)  # type: ignore[arg-type]
     work.shelf.replaced.emit()
     work.trainer.start()
     qtbot.waitUntil(lambda: work.number == 3, timeout=5000)
     qtbot.wait(50)
-    assert work.jobs.asked("compare") == []
+    assert work.jobs.asked(CompareRequest) == []
     assert train(work, work.jobs, qtbot).before is work.session.versions.kept[2].model
 
 
@@ -318,8 +315,8 @@ def test_in_the_window_a_closed_image_of_a_project_is_judged_and_opened_by_its_n
     bench.advisor.rounds.begin(opened.session.image.key)
     line.back.click()
     assert opened.session.versions.current.number == 2 and not line.isVisibleTo(opened.window)
-    qtbot.waitUntil(lambda: bool(opened.jobs.asked("predict")), timeout=5000)
-    assert opened.jobs.asked("predict")[-1].model is opened.session.versions.current.model
+    qtbot.waitUntil(lambda: bool(opened.jobs.asked(PredictRequest)), timeout=5000)
+    assert opened.jobs.asked(PredictRequest)[-1].model is opened.session.versions.current.model
     qtbot.waitUntil(lambda: not opened.session.prediction.busy, timeout=5000)
     assert opened.layer("prediction v2") is not None and not opened.session.live
     assert bench.advisor.rounds.dice == [] and bench.advisor.stop_words == ""

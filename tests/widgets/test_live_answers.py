@@ -21,8 +21,8 @@ LATE_MS = 60_000
 class Halting(FakeJobs):
     """Waits after the first tile of an answer until it is let go."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.go_on = threading.Event()
 
     def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:

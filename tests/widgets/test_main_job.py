@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from unetscope.errors import ModelFileError
+from unetscope.session.requests import AnswerRequest, PredictRequest, TrainRequest
 from unetscope.session.values import BUDGETS, Phase, Scope, Show
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs
@@ -83,7 +84,7 @@ def test_nothing_is_answered_while_live_is_off(open_window: Open, qtbot: Any) ->
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
     qtbot.wait(100)
-    assert opened.jobs.asked("answer") == []
+    assert opened.jobs.asked(AnswerRequest) == []
     opened.window.view_panel.live.setChecked(True)
     qtbot.waitUntil(lambda: opened.layer("prediction") is not None)
 
@@ -97,7 +98,7 @@ def test_training_runs_shows_its_curves_and_keeps_a_version(open_window: Open, q
     opened.window.training_panel.train_button.click()
     assert not opened.window.training_panel.train_button.isVisibleTo(opened.window)
     qtbot.waitUntil(lambda: idle(opened))
-    (request,) = opened.jobs.asked("train")
+    (request,) = opened.jobs.asked(TrainRequest)
     assert request.seconds == BUDGETS[2].seconds == 60
     assert len(opened.session.curves.dice) == opened.jobs.epochs
     assert opened.window.plot_panel.isVisibleTo(opened.window)
@@ -169,7 +170,7 @@ def test_predict_covers_the_view_this_image_or_all(open_window: Open, qtbot: Any
     opened.window.bench.set_live(False)
     opened.window.bench.predict(Scope.ALL)
     qtbot.waitUntil(lambda: not opened.session.prediction.busy)
-    (request,) = opened.jobs.asked("predict")
+    (request,) = opened.jobs.asked(PredictRequest)
     assert [target.image.name for target in request.targets] == ["a", "b"]
     assert "colour" in opened.window.status.label.text()
     predicted = [item for item in opened.viewer.layers if item.name.startswith("prediction")]
@@ -182,12 +183,12 @@ def test_an_image_of_another_kind_is_not_answered_but_explained(
     opened = open_window(name="grey")
     opened.paint_both()
     qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
-    asked = len(opened.jobs.asked("answer"))
+    asked = len(opened.jobs.asked(AnswerRequest))
     colour = np.arange(50 * 50 * 3, dtype=np.uint16).reshape(50, 50, 3) // 32
     opened.viewer.add_image(colour.astype(np.uint8), rgb=True, name="colour")
     qtbot.waitUntil(lambda: opened.session.image.name == "colour")
     qtbot.wait(400)
-    assert len(opened.jobs.asked("answer")) == asked
+    assert len(opened.jobs.asked(AnswerRequest)) == asked
     assert "3: start anew here" in opened.window.status.label.text()
     assert not opened.window.prediction_panel.button.isEnabled()
 
@@ -368,7 +369,7 @@ def test_advanced_settings_reach_the_training_and_each_is_explained(
     qtbot.waitUntil(lambda: bool(opened.session.painted))
     opened.window.training_panel.train_button.click()
     qtbot.waitUntil(lambda: idle(opened))
-    assert opened.jobs.asked("train")[0].advanced.batch_size == 9
+    assert opened.jobs.asked(TrainRequest)[0].advanced.batch_size == 9
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

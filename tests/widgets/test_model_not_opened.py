@@ -11,9 +11,9 @@ import torch
 
 from unetscope.errors import ModelError
 from unetscope.learning.events import Notice
-from unetscope.session.engine.jobs import EngineJobs
+from unetscope.session.engine.door import EngineDoor
 from unetscope.session.guidance import status_line
-from unetscope.session.requests import JobEvent, ModelOpened
+from unetscope.session.requests import BundledRequest, JobEvent, ModelOpened
 from unetscope.session.values import EngineSettings
 from widgets.conftest import halves
 from widgets.fake_engine import FakeJobs
@@ -23,10 +23,10 @@ from widgets.fake_engine import FakeJobs
 class PickyJobs(FakeJobs):
     """Opens a model on the CPU only."""
 
-    def open_bundled(self, name: str) -> Iterator[JobEvent]:
+    def open_bundled(self, request: BundledRequest) -> Iterator[JobEvent]:
         if self.settings.device != "auto":
             raise ModelError(f"device {self.settings.device!r} is unknown; use auto or cpu.")
-        yield from super().open_bundled(name)
+        yield from super().open_bundled(request)
 
 
 def test_a_model_is_opened_once_the_preferences_allow_it(open_window: Any, qtbot: Any) -> None:
@@ -46,7 +46,7 @@ def test_a_model_is_opened_once_the_preferences_allow_it(open_window: Any, qtbot
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_the_engine_opens_a_model_on_the_cpu_where_there_is_no_gpu() -> None:
-    jobs = EngineJobs(EngineSettings(device="cuda", threads=1))
-    opened, notice = jobs.open_bundled("general")
+    jobs = EngineDoor(EngineSettings(device="cuda", threads=1))
+    opened, notice = jobs.do(BundledRequest("general"))
     assert isinstance(opened, ModelOpened) and opened.device == "cpu"
     assert isinstance(notice, Notice) and "Preferences ▸ unetscope ▸ Device" in notice.text

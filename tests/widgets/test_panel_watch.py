@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from unetscope.session.requests import BundledRequest
 from unetscope.widgets.kit.docked_panel import DockedPanel
 from widgets.conftest import Opened
 from widgets.inside_panels import shown_at
@@ -157,7 +158,7 @@ def test_no_wheel_in_the_whole_window_changes_model_time_or_opacity(
     opened = open_window()
     for fold in (opened.window.advanced_panel.fold, opened.window.projects.project.fold):
         fold.expand(animate=False)
-    loaded = len(opened.jobs.asked("open"))
+    loaded = len(opened.jobs.asked(BundledRequest))
     values = [
         widget
         for kind in (QComboBox, QAbstractSpinBox, QAbstractSlider)
@@ -170,7 +171,7 @@ def test_no_wheel_in_the_whole_window_changes_model_time_or_opacity(
         for notches in (1, -1, -1):
             turn(widget, notches)
     assert [value_of(widget) for widget in values] == before
-    assert len(opened.jobs.asked("open")) == loaded
+    assert len(opened.jobs.asked(BundledRequest)) == loaded
 
 
 # ---- the focus

@@ -26,6 +26,14 @@ from unetscope.session.guidance import controls
 from unetscope.session.layers import project_layers
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
+from unetscope.session.requests import (
+    AnswerRequest,
+    BundledRequest,
+    LoadRequest,
+    SaveRequest,
+    TrainRequest,
+    WriteRequest,
+)
 from unetscope.session.values import Scope
 from unetscope.widgets.project.project_panel import MARKS
 from widgets.conftest import Opened, halves
@@ -37,12 +45,12 @@ Open = Callable[..., Opened]
 class WritingJobs(FakeJobs):
     """Models become files, as small as can be."""
 
-    def save_file(self, model: Any, path: Path) -> Iterator[Any]:
-        path.write_bytes(b"model")
-        yield from super().save_file(model, path)
+    def save(self, request: SaveRequest) -> Iterator[Any]:
+        request.path.write_bytes(b"model")
+        yield from super().save(request)
 
-    def open_file(self, path: Path) -> Iterator[Any]:
-        yield from self.open_bundled(path.stem)
+    def load(self, request: LoadRequest) -> Iterator[Any]:
+        yield from self.open_bundled(BundledRequest(request.path.stem))
 
 
 @pytest.fixture(autouse=True)
@@ -126,7 +134,7 @@ def test_training_learns_from_every_image_and_its_model_and_history_stay(
     opened.window.bench.train()
     desk = opened.window.bench.project
     qtbot.waitUntil(lambda: desk.opened.project.record.current_model == 1, timeout=10_000)
-    (asked,) = opened.jobs.asked("train")
+    (asked,) = opened.jobs.asked(TrainRequest)
     assert sorted(sample.key for sample in asked.samples) == [
         f"{folder.name} 0001",
         f"{folder.name} 0002",
@@ -280,13 +288,13 @@ def test_classes_may_be_painted_on_different_images_however_large(
     keys = {f"{folder.name} 0001", f"{folder.name} 0002"}
 
     def answered_with() -> set[str]:
-        asked = opened.jobs.asked("answer")
+        asked = opened.jobs.asked(AnswerRequest)
         return {sample.key for sample in asked[-1].samples} if asked else set()
 
     qtbot.waitUntil(lambda: answered_with() == keys)
     opened.window.bench.train()
-    qtbot.waitUntil(lambda: bool(opened.jobs.asked("train")))
-    assert {sample.key for sample in opened.jobs.asked("train")[0].samples} == keys
+    qtbot.waitUntil(lambda: bool(opened.jobs.asked(TrainRequest)))
+    assert {sample.key for sample in opened.jobs.asked(TrainRequest)[0].samples} == keys
 
 
 def test_a_folder_with_an_ome_zarr_is_dropped_into_the_list_and_painted_on(
@@ -576,7 +584,7 @@ def test_all_images_of_a_project_are_predicted_and_what_is_up_to_date_is_passed_
     opened.window.bench.predict(Scope.PROJECT)
     qtbot.waitUntil(said(opened, "Done: 1 images predicted, 1 were up to date"))
     qtbot.waitUntil(lambda: words(opened) == ["predicted", "predicted"])
-    assert [path.name for path in opened.jobs.asked("predict file")] == [
+    assert [request.path.name for request in opened.jobs.asked(WriteRequest)] == [
         "0001-a.ome.tif", "0002-b.ome.tif",
     ]  # fmt: skip
     opened.window.shut_down()
@@ -598,7 +606,7 @@ def test_predicting_a_project_can_be_stopped_and_is_not_offered_without_one(
         while not go_on.is_set():
             yield None
 
-    opened.jobs.predict_file = waiting
+    opened.jobs.does[WriteRequest] = waiting
     opened.window.bench.predict(Scope.PROJECT)
     qtbot.waitUntil(lambda: opened.session.prediction.total == 2)
     assert opened.session.prediction.of_what == "images"

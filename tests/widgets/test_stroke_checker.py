@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from unetscope.session.layers.stroke_keeping import FOLDER_VARIABLE
+from unetscope.session.requests import StrokesRequest
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import Opened, halves
 
@@ -110,4 +111,4 @@ def test_with_one_class_it_says_what_is_missing(open_window: Open, qtbot: Any) -
     opened.paint(1, slice(20, 40), slice(10, 60))
     qtbot.waitUntil(lambda: bool(opened.session.painted), timeout=5000)
     panel = checked(opened, qtbot)
-    assert "two classes" in panel.words.text() and opened.jobs.asked("strokes") == []
+    assert "two classes" in panel.words.text() and opened.jobs.asked(StrokesRequest) == []

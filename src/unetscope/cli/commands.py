@@ -29,6 +29,7 @@ from unetscope.errors import ImageError, LabelError, OutputError, UnetscopeError
 from unetscope.images.claims import Claim, Role, mark_of
 from unetscope.images.zarr_folder import PACKED, is_zarr, title_of
 from unetscope.learning.classes import LabelClass, free_color
+from unetscope.network.facts import MODEL_SUFFIX
 
 if TYPE_CHECKING:
     from unetscope.cli.demo.pictures import DemoPicture
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
     from unetscope.learning.prediction import PredictOptions
     from unetscope.learning.samples import Sample
-
-MODEL_SUFFIX = ".unetscope"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.timm_backbone import PREFIX, TimmBackbone
-from unetscope.network.catalogue import load_bundled, resolve_name
+from unetscope.network.catalogue import load_bundled
+from unetscope.network.facts import bundled_model
 from unetscope.network.model_file import StoredTensor, load_model_file, save_model_file, shown
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
@@ -65,7 +66,7 @@ def start_model(
     sources: tuple[TimmBackbone, ...] = ()
     if name.startswith(PREFIX):
         sources, name = (open_backbone(name, allow_download=allow_download),), "general"
-    resolved = resolve_name(name)
+    resolved = bundled_model(name).name
     bundled, manifest = load_bundled(resolved)
     recipe = Recipe.from_dict(manifest["recipe"])
     model = PixelModel(resolved, settled(bundled), recipe, sources=sources, seed=seed)

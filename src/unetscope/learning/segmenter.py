@@ -21,7 +21,7 @@ from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.learning.samples import make_samples, plain
-from unetscope.network.catalogue import bundled_models
+from unetscope.network.facts import BUNDLED
 from unetscope.network.unet import UNet
 
 
@@ -120,9 +120,7 @@ class Segmenter:
     def load(cls, path: str | Path, device: str = "auto") -> Segmenter:
         """Read a file that :meth:`save`, the window or the command line wrote."""
         loaded = load_model(path)
-        name = (
-            loaded.name if loaded.name in [bundled.name for bundled in bundled_models()] else None
-        )
+        name = loaded.name if loaded.name in [bundled.name for bundled in BUNDLED] else None
         segmenter = cls(model=name, device=device, seed=loaded.seed)
         segmenter.model_ = loaded
         return segmenter

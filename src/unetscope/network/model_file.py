@@ -29,9 +29,9 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as bytes_from_tensors
 
 from unetscope.errors import ModelError, ModelFileError, OutputError
+from unetscope.network.facts import MODEL_SUFFIX
 
 MODEL_SCHEMA = "unetscope.model/1"
-MODEL_SUFFIX = ".unetscope"
 MAX_FILE_BYTES = 1 << 30  # far above any model made here; refuses to fill the memory
 MAX_HEADER_BYTES = 1 << 20
 

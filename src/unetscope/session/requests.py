@@ -1,29 +1,73 @@
 """What a window asks of an engine, and what it is told: requests, events, an engine's face.
 
-Requests carry copies; nothing in here touches a layer, a viewer or a session.
+Requests carry copies; nothing in here touches a layer, a viewer or a session, or imports torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from unetscope.images.claims import Claim
 from unetscope.images.micrograph import Micrograph
+from unetscope.learning.advice.progress import Forgotten
 from unetscope.learning.classes import LabelClass
-from unetscope.learning.events import LearningEvent, PredictionEvent
+from unetscope.learning.events import LearningEvent
 from unetscope.learning.samples import Sample
 from unetscope.session.values import AdvancedSettings, EngineSettings, Show
 
 if TYPE_CHECKING:
+    from unetscope.learning.advice.accepting import GrownRegion
+    from unetscope.learning.advice.label_errors import DoubtfulStroke
+    from unetscope.learning.advice.next_places import Place
     from unetscope.learning.pixel_model import PixelModel
     from unetscope.learning.sources.catalogue import SourceEntry
 
 Box = tuple[slice, slice]
+
+
+# ---- models come and go
+
+
+@dataclass(frozen=True)
+class BundledRequest:
+    """Open the bundled model of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class SourcesRequest:
+    """Look which backbones of others there are; imports timm where it is installed."""
+
+
+@dataclass(frozen=True)
+class SourceRequest:
+    """Open the default bundled model with the backbone ``spec`` beside it, shown as ``title``."""
+
+    spec: str
+    title: str
+    allow_download: bool = False
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """Load a model file, which goes by ``title`` where one is given."""
+
+    path: Path
+    title: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SaveRequest:
+    """Write a model file."""
+
+    model: PixelModel
+    path: Path
 
 
 @dataclass(frozen=True)
@@ -44,19 +88,13 @@ class SourcesFound:
 
 
 @dataclass(frozen=True)
-class SourceRequest:
-    """A bundled model with the backbone ``spec`` beside it, shown as ``title``."""
-
-    spec: str
-    title: str
-    allow_download: bool = False
-
-
-@dataclass(frozen=True)
 class ModelSaved:
     """A model file was written."""
 
     path: Path
+
+
+# ---- answers
 
 
 @dataclass(frozen=True)
@@ -94,8 +132,19 @@ class Target:
 
 
 @dataclass(frozen=True, eq=False)
+class WarmRequest:
+    """Compute the features of what is on screen, of a huge view those of its middle."""
+
+    model: PixelModel
+    target: Target
+
+
+@dataclass(frozen=True, eq=False)
 class AnswerRequest:
-    """The instant answer to the strokes of ``samples``; without samples the model just predicts."""
+    """Solve the head for the strokes of ``samples``, show the view, then the rest of the image.
+
+    Without samples the model just predicts.
+    """
 
     model: PixelModel
     samples: Sequence[Sample]
@@ -110,7 +159,10 @@ class AnswerRequest:
 
 @dataclass(frozen=True, eq=False)
 class TrainRequest:
-    """A training: from ``model``, on ``samples``, for at most ``seconds`` (None: no limit)."""
+    """Train ``model`` on ``samples`` for at most ``seconds`` (None: no limit).
+
+    New strokes are handed in by ``send``.
+    """
 
     model: PixelModel
     samples: Sequence[Sample]
@@ -121,13 +173,118 @@ class TrainRequest:
 
 @dataclass(frozen=True, eq=False)
 class PredictRequest:
-    """A prediction of several images, asked for by name."""
+    """Predict images, one after the other, to the same labels as the command line."""
 
     model: PixelModel
     targets: Sequence[Target]
     show: Show = Show.MASK
     shown_class: int = 1
     only_view: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class WriteRequest:
+    """Answer an image into a file, in the memory of a few rows of tiles.
+
+    The role of ``claim`` says what is written: the prediction, or the probabilities of the classes.
+    """
+
+    model: PixelModel
+    image: Micrograph
+    path: Path
+    claim: Claim
+
+
+# ---- advice
+
+
+@dataclass(frozen=True, eq=False)
+class PlacesRequest:
+    """Survey an image, what is on screen first, and rank where to paint.
+
+    ``labels`` (y, x) or (z, y, x) are 0 where nobody said.
+    """
+
+    model: PixelModel
+    target: Target
+    labels: np.ndarray = field(repr=False)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PlacesRanked:
+    """The places found so far, best first; ``whole`` when all of the image was looked at."""
+
+    places: tuple[Place, ...]
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """One more tile was looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class StrokesRequest:
+    """Compare every stroke of ``samples`` with all the others."""
+
+    model: PixelModel
+    samples: Sequence[Sample] = field(repr=False)
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class StrokesChecked:
+    """The doubtful strokes, worst first, each with its pixels."""
+
+    doubts: tuple[tuple[DoubtfulStroke, GrownRegion], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PropagateRequest:
+    """Propose labels for the planes ``first`` … ``last`` of a stack.
+
+    Outwards from ``painted``: z -> (y, x) labels; these planes are left as they are.
+    """
+
+    model: PixelModel
+    image: Micrograph
+    painted: Mapping[int, np.ndarray] = field(repr=False)
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneProposed:
+    """Labels (y, x) proposed for plane ``z``; whether it is so unlike the one before that a person
+    should look."""
+
+    z: int
+    labels: np.ndarray = field(repr=False)
+    needs_review: bool
+
+
+@dataclass(frozen=True, eq=False)
+class CompareRequest:
+    """Score two versions on every image of ``samples``: where does ``after`` answer worse?"""
+
+    before: PixelModel
+    after: PixelModel
+    samples: Sequence[Sample] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class VersionsCompared:
+    """What was forgotten, the worst first; images are sample keys.
+
+    ``unjudged``: images with too few held-back pixels. ``figures``: whether the scores may be told.
+    ``basis``: on what was judged, in words.
+    """
+
+    worse: tuple[Forgotten, ...]
+    unjudged: tuple[str, ...] = ()
+    figures: bool = True
+    basis: str = ""
 
 
 JobEvent = LearningEvent | TileShown | ModelOpened | ModelSaved | SourcesFound | Warmed
@@ -138,54 +295,6 @@ class Jobs(Protocol):
 
     settings: EngineSettings
 
-    def bundled(self) -> Sequence[tuple[str, str]]:
-        """(name, title) of the models that ship with the package; must not import torch."""
-        ...
-
-    def open_bundled(self, name: str) -> Iterator[JobEvent]:
-        """Open a bundled model."""
-        ...
-
-    def find_sources(self) -> Iterator[JobEvent]:
-        """Look which backbones of others there are; downloads nothing."""
-        ...
-
-    def open_with_source(self, request: SourceRequest) -> Iterator[JobEvent]:
-        """Open a bundled model with a backbone of others beside it."""
-        ...
-
-    def open_file(self, path: Path) -> Iterator[JobEvent]:
-        """Load a model file."""
-        ...
-
-    def save_file(self, model: PixelModel, path: Path) -> Iterator[JobEvent]:
-        """Write a model file."""
-        ...
-
-    def warm(self, model: PixelModel, target: Target) -> Iterator[JobEvent]:
-        """Compute the features of what is on screen."""
-        ...
-
-    def answer(self, request: AnswerRequest) -> Iterator[JobEvent]:
-        """Solve the instant head and predict, what is on screen first."""
-        ...
-
-    def train(self, request: TrainRequest) -> Generator[JobEvent, Sequence[Sample] | None, None]:
-        """Fine-tune; new strokes are handed in by ``send``."""
-        ...
-
-    def predict(self, request: PredictRequest) -> Iterator[JobEvent]:
-        """Predict images."""
-        ...
-
-    def predict_file(
-        self, model: PixelModel, image: Micrograph, path: Path, inputs: tuple[Path, ...]
-    ) -> Iterator[PredictionEvent]:
-        """Predict an image into a file, which appears when it is complete."""
-        ...
-
-    def save_probabilities(
-        self, model: PixelModel, image: Micrograph, path: Path, claim: Claim
-    ) -> Iterator[JobEvent]:
-        """Answer an image and write the probability of each class."""
+    def do(self, request: Any) -> Generator[Any, Any, None]:
+        """Do what one of the requests above asks for, and yield its events."""
         ...

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.session.engine.advising import Advises, PlacesRanked, PlacesRequest
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.place_marker import PAINT_HERE, PlaceMarker
 from unetscope.session.layers.rounds import Rounds
+from unetscope.session.requests import PlacesRanked, PlacesRequest
 from unetscope.session.values import Message
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
@@ -66,11 +66,6 @@ class Advisor(QObject):
         self._connections.close()
         self.lane.close()
         self.marker.clear()
-
-    @property
-    def available(self) -> bool:
-        """Whether the engine gives advice at all."""
-        return isinstance(self._context.jobs, Advises)
 
     @property
     def wanted(self) -> bool:
@@ -178,8 +173,7 @@ class Advisor(QObject):
     def _ask(self) -> None:
         """Survey the present image with the present model, unless an answer is under way."""
         context, session = self._context, self._context.session
-        jobs = context.jobs
-        if self._closed or not self._asked or not isinstance(jobs, Advises):
+        if self._closed or not self._asked:
             return
         if session.image is None or session.model is None or session.answering:
             return
@@ -192,7 +186,7 @@ class Advisor(QObject):
             labels=self._labels(),
             names={c.value: c.name for c in session.classes},
         )
-        self.lane.start(partial(jobs.next_places, request), session.image.key)
+        self.lane.start(partial(context.jobs.do, request), session.image.key)
         self.changed.emit()
 
     def _labels(self) -> np.ndarray:

@@ -9,10 +9,10 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.learning.advice.progress import Forgotten
-from unetscope.session.engine.forgetting import CompareRequest, Compares, VersionsCompared
 from unetscope.session.guidance import controls
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.project_layers import sample_key
+from unetscope.session.requests import CompareRequest, VersionsCompared
 from unetscope.session.values import TrainingStatus
 from unetscope.session.versions import Version
 from unetscope.workbench.context import Context
@@ -151,7 +151,7 @@ class ForgettingGuard(QObject):
         """Compare both versions on all images with strokes, once the answer is there."""
         session, layers, jobs = self._session, self._context.layers, self._context.jobs
         now, earlier = session.versions.current, self._earlier
-        if now is None or earlier is None or not isinstance(jobs, Compares):
+        if now is None or earlier is None:
             return
         if not earlier.model.can_answer:
             self.dismiss()  # nothing had been learned yet
@@ -163,7 +163,7 @@ class ForgettingGuard(QObject):
             samples = layers.samples(now.model.channels)
         self._names = {sample.key: sample.image.name or sample.key for sample in samples}
         request = CompareRequest(earlier.model, now.model, samples)
-        self.lane.start(partial(jobs.compare_versions, request), (earlier.number, now.number))
+        self.lane.start(partial(jobs.do, request), (earlier.number, now.number))
 
     def _happened(self, ticket: Any, event: Any) -> None:
         now = self._session.versions.current

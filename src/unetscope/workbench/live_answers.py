@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from unetscope.errors import OutOfMemoryError
 from unetscope.learning.events import HeadFitted
 from unetscope.session.guidance import can_answer_image
-from unetscope.session.requests import AnswerRequest, TileShown, Warmed
+from unetscope.session.requests import AnswerRequest, TileShown, Warmed, WarmRequest
 from unetscope.session.values import Message, painted_classes
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
@@ -193,7 +193,7 @@ class LiveAnswers(QObject):
         self._subject = self._present_subject()
         session.answering = True
         ticket = (self._strokes, context.made(request.target))
-        self.lane.start(partial(context.jobs.answer, request), ticket)
+        self.lane.start(partial(context.jobs.do, request), ticket)
 
     def _warm(self) -> None:
         session = self._context.session
@@ -202,7 +202,7 @@ class LiveAnswers(QObject):
         if not session.model.model.can_answer:  # one that can knows other channels
             target = self._context.target(session.image.key)
             self._answered = True
-            job = partial(self._context.jobs.warm, session.model.model, target)
+            job = partial(self._context.jobs.do, WarmRequest(session.model.model, target))
             self.lane.start(job)
 
     def _happened(self, ticket: Any, event: Any) -> None:

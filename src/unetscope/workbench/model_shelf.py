@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,12 +9,20 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.session.requests import Jobs, ModelOpened, ModelSaved, SourceRequest, SourcesFound
+from unetscope.network.facts import BUNDLED_TITLES, MODEL_SUFFIX
+from unetscope.session.requests import (
+    BundledRequest,
+    LoadRequest,
+    ModelOpened,
+    ModelSaved,
+    SaveRequest,
+    SourceRequest,
+    SourcesFound,
+    SourcesRequest,
+)
 from unetscope.session.values import Message
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
-
-SUFFIX = ".unetscope"
 
 
 class ModelShelf(QObject):
@@ -44,20 +51,17 @@ class ModelShelf(QObject):
 
     def open_bundled(self, name: str) -> None:
         """Open a bundled model in the background."""
-        titles = dict(self._context.jobs.bundled())
-        self._context.session.opening_model = titles.get(name, name)
-        self.lane.start(partial(self._context.jobs.open_bundled, name), "Opening the model")
+        self._open(BundledRequest(name), BUNDLED_TITLES.get(name, name), "Opening the model")
 
     def look_for_sources(self) -> None:
         """Look for backbones of others in the background, unless there is other work."""
         if not self.lane.busy:
-            self.lane.start(self._context.jobs.find_sources, "Looking for other backbones")
+            job = partial(self._context.jobs.do, SourcesRequest())
+            self.lane.start(job, "Looking for other backbones")
 
     def open_with_source(self, request: SourceRequest) -> None:
         """Open a backbone of others beside ours in the background."""
-        self._context.session.opening_model = request.title
-        job = partial(self._context.jobs.open_with_source, request)
-        self.lane.start(job, "Opening the model")
+        self._open(request, request.title, "Opening the model")
 
     def use_alone(self, alone: bool) -> None:
         """Let the head stand on the added backbone alone, or on the U-Net as well."""
@@ -70,28 +74,30 @@ class ModelShelf(QObject):
 
     def open_titled(self, path: Path, title: str, doing: str) -> None:
         """Open a model file in the background; it goes by ``title`` instead of its own."""
-        self._context.session.opening_model = title
-        self.lane.start(partial(_titled, self._context.jobs, path, title), doing)
+        self._open(LoadRequest(path, title), title, doing)
 
     def load(self, path: Path) -> None:
         """Load a model file in the background."""
-        self._context.session.opening_model = path.name
-        self.lane.start(partial(self._context.jobs.open_file, path), f"Loading {path.name}")
+        self._open(LoadRequest(path), path.name, f"Loading {path.name}")
 
     def save(self, path: Path) -> None:
         """Save the model that answers; a name without suffix gets ``.unetscope``."""
         session = self._context.session
         if session.model is None:
             return
-        path = path if path.suffix else path.with_suffix(SUFFIX)
+        path = path if path.suffix else path.with_suffix(MODEL_SUFFIX)
         self._saving = session.model.serial
-        job = partial(self._context.jobs.save_file, session.model.model, path)
+        job = partial(self._context.jobs.do, SaveRequest(session.model.model, path))
         self._writing.start(job, f"Saving {path.name}")
 
     def step(self, *, back: bool) -> None:
         """Go to the version before or after."""
         self._context.session.step_version(back=back)
         self.replaced.emit()
+
+    def _open(self, request: Any, title: str, doing: str) -> None:
+        self._context.session.opening_model = title
+        self.lane.start(partial(self._context.jobs.do, request), doing)
 
     def _happened(self, ticket: Any, event: Any) -> None:
         session = self._context.session
@@ -122,9 +128,3 @@ class ModelShelf(QObject):
         if end.error is not None:
             self._context.session.model_failed = self._context.session.model is None
             self._context.tell(end.error, str(ticket))
-
-
-def _titled(jobs: Jobs, path: Path, title: str) -> Iterator[Any]:
-    """What opening a model file says, with another title."""
-    for event in jobs.open_file(path):
-        yield replace(event, title=title) if isinstance(event, ModelOpened) else event

@@ -62,7 +62,7 @@ class Predictor(QObject):
         session.prediction = PredictionStatus(busy=True, what=scope.value)
         self._redraw_timer.start()
         made = {target.key: context.made(target) for target in targets}
-        self.lane.start(partial(context.jobs.predict, request), made)
+        self.lane.start(partial(context.jobs.do, request), made)
 
     def stop(self) -> None:
         """Stop; what is predicted already stays."""

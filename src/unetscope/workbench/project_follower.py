@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from unetscope.session.engine import projects
 from unetscope.session.layers.connections import Connections
+from unetscope.session.requests import SaveRequest
 from unetscope.session.values import PredictionStatus, Scope, TrainingStatus
 from unetscope.session.versions import is_change
 from unetscope.workbench.context import Context
@@ -119,7 +120,7 @@ class ProjectFollower(QObject):
             opened.keep_training(told)
             self._saver.save_soon()
             return
-        save = partial(self._jobs.save_file, session.model.model)
+        save = partial(self._jobs.do, SaveRequest(session.model.model, file))
         self._saver.write(partial(projects.written_model, save, told))
 
     def _prediction_changed(self, status: PredictionStatus) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from qtpy.QtCore import QObject
 
+from unetscope.images.claims import Claim, Role
 from unetscope.images.micrograph import Micrograph
 from unetscope.session.engine import project_predicting, projects
 from unetscope.session.engine.projects import scratch
+from unetscope.session.requests import WriteRequest
 from unetscope.session.values import Message, PredictionStatus, Scope
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
@@ -62,7 +64,8 @@ class ProjectPredictor(QObject):
         self._progress(0, len(opened.project.record.images))
 
         def predict(image: Micrograph, path: Path, inputs: tuple[Path, ...]) -> Any:
-            return self._jobs.predict_file(model, image, path, inputs)
+            claim = Claim(Role.PREDICTION, inputs)
+            return self._jobs.do(WriteRequest(model, image, path, claim))
 
         identity = model.fingerprint
         job = project_predicting.predicted_images

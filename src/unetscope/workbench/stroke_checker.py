@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
-from unetscope.session.engine.advising import Advises, StrokesChecked, StrokesRequest
 from unetscope.session.guidance import class_name
 from unetscope.session.layers.accepting import Accepting
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.place_marker import DOUBTFUL_STROKE, PlaceMarker
+from unetscope.session.requests import StrokesChecked, StrokesRequest
 from unetscope.session.stroke_regions import still_there
 from unetscope.session.values import painted_classes
 from unetscope.workbench.context import Context
@@ -73,11 +73,6 @@ class StrokeChecker(QObject):
         self.lane.close()
 
     @property
-    def available(self) -> bool:
-        """Whether the engine gives advice at all."""
-        return isinstance(self._context.jobs, Advises)
-
-    @property
     def words(self) -> str:
         """What to read below the list, or instead of it."""
         if self.current is not None:
@@ -96,8 +91,7 @@ class StrokeChecker(QObject):
     def check(self) -> None:
         """Compare the strokes that live answers know, of this image and of others."""
         context, session = self._context, self._context.session
-        jobs = context.jobs
-        if session.image is None or session.model is None or not isinstance(jobs, Advises):
+        if session.image is None or session.model is None:
             return
         if len(painted_classes(session.painted)) < 2:
             self._say("Paint two classes first: a stroke is judged by the others.")
@@ -108,7 +102,7 @@ class StrokeChecker(QObject):
         self.doubts, self.current = (), None
         names = {c.value: c.name for c in session.classes}
         request = StrokesRequest(session.model.model, samples, names)
-        self.lane.start(partial(jobs.check_strokes, request))
+        self.lane.start(partial(context.jobs.do, request))
         self._say("Comparing each stroke with all the others …")
 
     def _happened(self, ticket: Any, event: Any) -> None:

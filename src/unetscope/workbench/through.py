@@ -10,11 +10,11 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
-from unetscope.session.engine.advising import Advises, PlaneProposed, PropagateRequest
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.layers.accepting import Accepting
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.through_z import ThroughZ
+from unetscope.session.requests import PlaneProposed, PropagateRequest
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
 
@@ -95,7 +95,7 @@ class Through(QObject):
 
     def _begun(self, key: str, z: int, reach: int) -> str:
         context, session = self._context, self._context.session
-        if not isinstance(context.jobs, Advises) or session.model is None:
+        if session.model is None:
             return "The model is still being opened."
         if not can_answer_image(session):
             return "Paint two classes first: the model must know them."
@@ -106,7 +106,7 @@ class Through(QObject):
         request = PropagateRequest(session.model.model, image, painted, first, last)
         self.planes.discard()
         self._unlike = []
-        self.lane.start(partial(context.jobs.propagate, request), key)
+        self.lane.start(partial(context.jobs.do, request), key)
         return f"Looking at planes {first} to {last} …"
 
     def _happened(self, ticket: Any, event: Any) -> None:

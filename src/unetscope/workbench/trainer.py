@@ -50,7 +50,7 @@ class Trainer(QObject):
         self._channels = session.image.channels
         session.begin_training()
         session.trained_image = ""
-        self.lane.start(partial(self._context.jobs.train, request))
+        self.lane.start(partial(self._context.jobs.do, request))
 
     def hand_in(self) -> None:
         """Give the running training the strokes as they are now."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from unetscope.images.claims import Claim, Role
 from unetscope.images.files import read_labels, read_micrograph, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.classes import LabelClass
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import start_model
 from unetscope.learning.samples import Sample
-from unetscope.session.engine.jobs import EngineJobs
+from unetscope.session.engine.door import EngineDoor
 from unetscope.session.engine.project_predicting import (
     ImagePredicted,
     UpToDate,
@@ -22,6 +22,7 @@ from unetscope.session.engine.project_predicting import (
 )
 from unetscope.session.engine.projects import NotRead, OpenProject, scratch
 from unetscope.session.project.folder import Project
+from unetscope.session.requests import WriteRequest
 from unetscope.session.values import EngineSettings
 
 CLASSES = (LabelClass(1, "dark", "#0072B2"), LabelClass(2, "bright", "#E69F00"))
@@ -44,8 +45,10 @@ def test_masks_of_a_real_model_lie_in_the_project_and_are_made_once(tmp_path: Pa
     labels[:, 4:20], labels[:, 44:60] = 1, 2
     sample = Sample(read_micrograph(tmp_path / "a.tif"), labels, "a")
     model = fit_instant(start_model("general-fast"), [sample], classes=CLASSES, device="cpu")
-    jobs = EngineJobs(EngineSettings(device="cpu", threads=1))
-    predict = partial(jobs.predict_file, model)
+    jobs = EngineDoor(EngineSettings(device="cpu", threads=1))
+
+    def predict(image: Micrograph, path: Path, inputs: tuple[Path, ...]) -> Any:
+        return jobs.do(WriteRequest(model, image, path, Claim(Role.PREDICTION, inputs)))
 
     def run(opened: OpenProject) -> list[Any]:
         told = []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unetscope.errors import ImageError, LabelError, ModelError
+from unetscope.network.facts import BUNDLED_TITLES, MODEL_SUFFIX, bundled_model
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from unetscope.inspection.following.inputs import FittedInput
     from unetscope.inspection.writing.reproduction import ModelSource
     from unetscope.learning.pixel_model import PixelModel
-
-_MODEL_SUFFIX = ".unetscope"
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,26 +118,24 @@ def load_network(name: str, *, channels: int, seed: int, weights: Path | None = 
         If there is no such model.
     """
     from unetscope.inspection.writing.reproduction import ModelSource
-    from unetscope.network.catalogue import bundled_models
 
-    if ":" in name and not name.endswith(_MODEL_SUFFIX):
+    if ":" in name and not name.endswith(MODEL_SUFFIX):
         from unetscope.network.user_models import load_user_model
 
         return Network(load_user_model(name, weights), name, ModelSource("factory", name))
     if weights is not None:
         raise ModelError("--weights belong to a network of your own, package.module:function.")
-    if name.endswith(_MODEL_SUFFIX):
+    if name.endswith(MODEL_SUFFIX):
         return _from_file(Path(name))
-    bundled = ("general", *(model.name for model in bundled_models()))
+    bundled = tuple(BUNDLED_TITLES)
     return _bundled(name, channels) if name in bundled else _teaching(name, channels, seed, bundled)
 
 
 def _bundled(name: str, channels: int) -> Network:
     from unetscope.inspection.writing.reproduction import ModelSource
     from unetscope.learning.persistence import start_model
-    from unetscope.network.catalogue import resolve_name
 
-    resolved = resolve_name(name)
+    resolved = bundled_model(name).name
     model = start_model(resolved, channels=channels)
     source = ModelSource("bundled", resolved, channels)
     return Network(model.backbone, resolved, source, prepare=_as_the_model(model))
@@ -151,7 +148,7 @@ def _teaching(name: str, channels: int, seed: int, others: Sequence[str]) -> Net
     if name not in TEACHING:
         raise ModelError(
             f"there is no model {name!r}; give {', '.join((*others, *TEACHING))}, a "
-            f"NAME{_MODEL_SUFFIX} file, or package.module:function that builds your own."
+            f"NAME{MODEL_SUFFIX} file, or package.module:function that builds your own."
         )
     source = ModelSource("teaching", name, channels, seed)
     return Network(teaching_network(name, channels, seed), name, source)

@@ -27,7 +27,8 @@ from unetscope.learning.sources.timm_backbone import (
     import_timm,
     read_backbone,
 )
-from unetscope.network.catalogue import bundled_models, load_bundled
+from unetscope.network.catalogue import load_bundled
+from unetscope.network.facts import BUNDLED
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,7 @@ def available_sources(hub: Path | None = None) -> tuple[SourceEntry, ...]:
     Backbones are listed if timm can be imported, which may take a second.
     """
     own = [
-        SourceEntry(m.name, m.title, "BSD-3-Clause, part of unetscope", "built in")
-        for m in bundled_models()
+        SourceEntry(m.name, m.title, "BSD-3-Clause, part of unetscope", "built in") for m in BUNDLED
     ]
     own.append(
         SourceEntry("classical", "Classical filters", ClassicalFilters.licence_note, "built in")
@@ -110,13 +110,13 @@ def open_source(
     """
     if spec == ClassicalFilters.name:
         return ClassicalFilters()
-    if spec in [model.name for model in bundled_models()]:
+    if spec in [model.name for model in BUNDLED]:
         from unetscope.network.channels import adapt_input_channels
 
         net, _ = load_bundled(spec)
         return UNetTaps(spec, settled(adapt_input_channels(net, channels)))
     if not spec.startswith(PREFIX):
-        known = [model.name for model in bundled_models()]
+        known = [model.name for model in BUNDLED]
         raise ModelError(
             f"no feature source is called {spec!r}; there are {known}, 'classical' and, with timm, "
             f"'{PREFIX}' followed by a pretrained model."

@@ -26,8 +26,9 @@ from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.images.units import length_in_words
 from unetscope.images.zarr_folder import is_zarr
 from unetscope.learning.classes import LabelClass
+from unetscope.learning.events import Notice
 from unetscope.learning.samples import value_counts
-from unetscope.session.requests import JobEvent, Jobs
+from unetscope.session.requests import Jobs, WriteRequest
 
 if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
@@ -251,10 +252,12 @@ def _calibration(like: Micrograph, path: Path) -> list[str]:
 
 def probabilities_saved(
     jobs: Jobs, model: PixelModel, request: ExportRequest, path: Path
-) -> Iterator[JobEvent | Exported]:
+) -> Iterator[Notice | Exported]:
     """Compute and write the probability of each class; the labels of the request do not matter."""
     claim = Claim(Role.PROBABILITIES, inputs_of(request.source), request.overwrite)
-    yield from jobs.save_probabilities(model, request.like, path, claim)
+    for event in jobs.do(WriteRequest(model, request.like, path, claim)):
+        if isinstance(event, Notice):
+            yield event
     named = ", ".join(c.name for c in model.classes)
     what = [f"float32, one channel for each of {named}", *_calibration(request.like, path)]
     yield Exported(path, "; ".join(what))

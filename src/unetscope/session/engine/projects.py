@@ -507,9 +507,9 @@ class ModelWritten:
     made_at: str
 
 
-def written_model(save: Callable[[Path], Iterable[object]], told: ModelWritten) -> Iterator[Any]:
+def written_model(save: Callable[[], Iterable[object]], told: ModelWritten) -> Iterator[Any]:
     """Write a model with ``save`` and tell."""
     told.file.parent.mkdir(exist_ok=True)
-    for _ in save(told.file):
+    for _ in save():
         pass
     yield told

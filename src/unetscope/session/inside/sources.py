@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetscope.errors import ModelError
+from unetscope.network import facts
 from unetscope.session.inside.glass import Subject
 from unetscope.session.inside.state import Source
 from unetscope.session.requests import Target
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
 
 # As in learning.answering.Voice, which would import torch.
 NETWORK, INSTANT, BACKBONE = "fine-tuned network", "instant answer", "bundled network"
-BUNDLED = (
-    Source("bundled:general-fast", "General, fast (as it comes)", "Pretrained, 0.48 M parameters."),
-    Source("bundled:general-large", "General, large (as it comes)", "Pretrained, 1.93 M."),
+BUNDLED = tuple(
+    Source(
+        f"bundled:{model.name}",
+        f"{model.title} (as it comes)",
+        f"Pretrained, {model.millions} M parameters.",
+    )
+    for model in facts.BUNDLED
 )
 TEXTBOOK = (
     Source("textbook:unet", "U-Net, untrained", "The bundled net's shape with random weights."),

@@ -55,7 +55,6 @@ class DoubtsPanel(QWidget):
         self.delete.clicked.connect(lambda _checked: checker.delete())
         self.relabel.clicked.connect(lambda _checked: checker.relabel())
         checker.changed.connect(self.refresh)
-        self.setVisible(checker.available)
 
     def refresh(self) -> None:
         """Show the strokes that were found; the current one is selected."""

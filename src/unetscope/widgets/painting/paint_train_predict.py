@@ -8,7 +8,8 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QTimer
 
-from unetscope.session.engine.forgetting import ComparingJobs
+from unetscope.network.facts import BUNDLED_TITLES
+from unetscope.session.engine.door import EngineDoor
 from unetscope.session.layers.connections import Connections
 from unetscope.session.open_sessions import open_sessions
 from unetscope.session.requests import Jobs
@@ -58,13 +59,13 @@ class PaintTrainPredict(DockedPanel):
         self._measure_soon = QTimer(self)
         self._measure_soon.setSingleShot(True)
         self._measure_soon.timeout.connect(self.refresh)
-        jobs = jobs or ComparingJobs(self._preferences.engine)
+        jobs = jobs or EngineDoor(self._preferences.engine)
         model = self._preferences.default_model
         self.bench = Workbench(napari_viewer, jobs, model, partial(ask, self), self)
         self.session = self.bench.session
         self.session.live = self._preferences.live
         self.session.budget = self._preferences.budget
-        self._make_panels(jobs)
+        self._make_panels()
         self._lay_out()
         self._connect_panels()
         self.keyboard = self._bind_keys()
@@ -74,7 +75,7 @@ class PaintTrainPredict(DockedPanel):
 
     # ---- building
 
-    def _make_panels(self, jobs: Jobs) -> None:
+    def _make_panels(self) -> None:
         session, tints = self.session, theme_tints(self._viewer.theme)
         advanced = replace(
             self.bench.trainer.advanced,
@@ -83,7 +84,7 @@ class PaintTrainPredict(DockedPanel):
         )
         self.bench.trainer.advanced = advanced
         self.image_panel = ImagePanel(session)
-        self.model_panel = ModelPanel(session, jobs.bundled())
+        self.model_panel = ModelPanel(session, tuple(BUNDLED_TITLES.items()))
         self.status = StatusCard(session, tints)
         self.journal_bar = JournalBar(tints)
         self.forgetting_line = ForgettingLine(self.bench.guard, tints)

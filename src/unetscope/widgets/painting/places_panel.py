@@ -58,7 +58,6 @@ class PlacesPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.fold)
         advisor.changed.connect(self.refresh)
-        self.setVisible(advisor.available)
 
     def refresh(self) -> None:
         """Show the advisor's places; the current one is selected."""

@@ -1,0 +1,139 @@
+"""Strokes are answered and images predicted, tile by tile, what is on screen first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from time import perf_counter
+from typing import Any
+
+from unetscope.computing.memory import is_out_of_memory
+from unetscope.computing.precision import inference_precision
+from unetscope.errors import OutOfMemoryError
+from unetscope.learning.events import HeadFitted, Notice, TileDone
+from unetscope.learning.feature_cache import FeatureCache, grid
+from unetscope.learning.instant import fit_instant
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.prediction import predict_tiles, uncertainty
+from unetscope.learning.samples import labelled_pixels
+from unetscope.learning.tiling import tiles_touching
+from unetscope.session.engine.shared import Shared
+from unetscope.session.requests import (
+    AnswerRequest,
+    PredictRequest,
+    Target,
+    TileShown,
+    Warmed,
+    WarmRequest,
+)
+from unetscope.session.values import Show
+
+# Computed before the first stroke: some seconds of work, and no more than the cache keeps.
+WARM_TILES = 16
+NO_MEMORY = (
+    "Memory ran out while the strokes were answered; the last answer stays. Close other images or "
+    "programs, then paint on."
+)
+Answered = HeadFitted | TileShown | Notice
+
+
+def warm(shared: Shared, request: WarmRequest) -> Iterator[Warmed]:
+    """Compute the features of what is on screen, of a huge view those of its middle."""
+    device, target = shared.device(), request.target
+    model = request.model.for_channels(target.image.channels)
+    height, width = target.image.spatial_shape[-2:]
+    view = target.view or (slice(0, min(height, 1024)), slice(0, min(width, 1024)))
+    tiles = tiles_touching(grid(model, target.image, shared.settings.tile_px), view)
+    for tile in tiles[:WARM_TILES]:
+        shared.features.levels(model, target.image, target.z, tile, device)
+        yield Warmed(device)
+
+
+def answer(shared: Shared, request: AnswerRequest) -> Iterator[Answered]:
+    """Solve the head, show the view, then the rest of the image."""
+    try:
+        yield from _answer(shared, request)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        shared.features.forget()
+        raise OutOfMemoryError(NO_MEMORY) from error
+
+
+def predict(shared: Shared, request: PredictRequest) -> Iterator[TileShown | Notice]:
+    """Predict images, one after the other, to the same labels as the command line."""
+    # What is kept for strokes may be in half precision: then files' features are made anew.
+    device = shared.device()
+    fit_for_files = inference_precision(request.model.backbone, device) == "fp32"
+    yield from _tiles(shared, request, device, shared.features if fit_for_files else None)
+
+
+def _answer(shared: Shared, request: AnswerRequest) -> Iterator[Answered]:
+    device, model, target = shared.device(), request.model, request.target
+    if request.samples:
+        fitted = _fitted(shared, request, device)
+        yield fitted
+        model = fitted.model
+    if request.quick_first and model.forest is not None and model.head is not None:
+        quick = _shown_request(request, replace(model, forest=None), [target])
+        yield from _tiles(shared, quick, device, shared.features)
+    wanted = [target] if target.view is not None or not request.whole_image else []
+    wanted += [Target(target.key, target.image, target.z)] if request.whole_image else []
+    shown = _shown_request(request, model, wanted)
+    yield from _tiles(shared, shown, device, shared.features)
+
+
+def _fitted(shared: Shared, request: AnswerRequest, device: str) -> HeadFitted:
+    start = perf_counter()
+    fitted = fit_instant(
+        request.model,
+        request.samples,
+        cache=shared.features,
+        with_forest=request.with_forest,
+        classes=request.classes,
+        device=device,
+    )
+    seconds = perf_counter() - start
+    return HeadFitted(fitted, seconds, labelled_pixels(request.samples), request.with_forest)
+
+
+def _shown_request(
+    request: AnswerRequest, model: PixelModel, targets: Sequence[Target]
+) -> PredictRequest:
+    return PredictRequest(model, targets, request.show, request.shown_class, only_view=True)
+
+
+def _tiles(
+    shared: Shared, request: PredictRequest, device: str, cache: FeatureCache | None
+) -> Iterator[TileShown | Notice]:
+    for target in request.targets:
+        options = shared.options(
+            device,
+            region=target.view if request.only_view else None,
+            planes=_planes(target, only=request.only_view),
+            probabilities=request.show is not Show.MASK,
+        )
+        for event in predict_tiles(request.model, target.image, options, cache=cache):
+            yield _shown(event, request, target.key) if isinstance(event, TileDone) else event
+
+
+def _planes(target: Target, *, only: bool) -> list[int] | None:
+    """Plane indices in the order they are predicted: the present one first, then outwards."""
+    if "z" not in target.image.axes:
+        return None
+    if only:
+        return [target.z]
+    return sorted(range(target.image.depth), key=lambda z: (abs(z - target.z), z))
+
+
+def _shown(event: TileDone, request: PredictRequest, key: str) -> TileShown:
+    probability = uncertain = None
+    if event.probabilities is not None and request.show is Show.PROBABILITY:
+        values: Any = request.model.class_values
+        if request.shown_class in values:
+            probability = event.probabilities[values.index(request.shown_class)]
+    elif event.probabilities is not None and request.show is Show.UNCERTAINTY:
+        uncertain = uncertainty(event.probabilities)
+    return TileShown(
+        key, event.done, event.total, event.region, event.labels, probability, uncertain
+    )
