@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from unetscope.images.annotations.formats import read_annotations, write_annotations
-from unetscope.images.annotations.values import AnnotatedClass, as_annotations
+from unetscope.images.annotations.values import (
+    as_annotations,
+)
+from unetscope.images.classes import LabelClass
 from unetscope.images.synthetic import nuclei
 
 TARGETS = ("nuclei_rois.zip", "nuclei.geojson", "nuclei.json", "nuclei_labels.zarr")
@@ -21,7 +24,7 @@ def main(folder: Path) -> None:
     """Write the labels in four formats, read each again, and say what a mask would lose."""
     scene = nuclei((128, 128), seed=2)
     found = scene.instances > 0
-    classes = (AnnotatedClass(2, "nucleus", "#E69F00"),)
+    classes = (LabelClass(2, "nucleus", "#E69F00"),)
     labels = np.where(found, 2, 0)  # only the nuclei are labelled; 0 is not labelled
     annotations = as_annotations(labels, classes, instances=scene.instances)
 

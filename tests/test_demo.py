@@ -12,8 +12,8 @@ from unetscope.cli.demo import pictures
 from unetscope.cli.demo.drawing import coloured, displayed, outlined, overlaid
 from unetscope.cli.demo.headless import DemoResult, metrics_rows
 from unetscope.cli.demo.strokes import Stroke, painted_labels
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import Validation
 
 CLASSES = (LabelClass(1, "a", "#FF0000"), LabelClass(2, "b", "#0000FF"))

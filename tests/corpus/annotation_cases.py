@@ -26,7 +26,10 @@ from PIL import Image
 from corpus.cases import Case, grey
 from unetscope.errors import AnnotationError
 from unetscope.images.annotations.formats import read_annotations, write_annotations
-from unetscope.images.annotations.values import AnnotatedClass, as_annotations
+from unetscope.images.annotations.values import (
+    as_annotations,
+)
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Undecided
@@ -67,7 +70,7 @@ class Holds:
     told: Sequence[str] = ()
     shape: tuple[int, ...] = SHAPE
     image_name: str | None = "a.tif"
-    classes: Sequence[AnnotatedClass] = ()
+    classes: Sequence[LabelClass] = ()
     channels: int = 1
     answers: Answers | None = None
     objects: int | None = None
@@ -373,7 +376,7 @@ def imagej_cases() -> list[Case]:
             Holds(
                 {"background": SQUARE},
                 ["1 is 'background'"],
-                classes=(AnnotatedClass(1, "background", "#000000"),),
+                classes=(LabelClass(1, "background", "#000000"),),
             ),
         ),
         Case(
@@ -808,7 +811,7 @@ def geojson_class_cases() -> list[Case]:
             collection(named("Cell"), named("cell", polygon(ring(40, 40)))),
             Holds(
                 {"cell": OTHER, "Cell": SQUARE},
-                classes=(AnnotatedClass(1, "cell", "#000000"),),
+                classes=(LabelClass(1, "cell", "#000000"),),
             ),
         ),
         Case(

@@ -9,11 +9,14 @@ import pytest
 import tifffile
 
 from unetscope.images.annotations.formats import write_annotations
-from unetscope.images.annotations.values import AnnotatedClass, as_annotations
+from unetscope.images.annotations.values import (
+    as_annotations,
+)
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.micrograph import Micrograph
 
-CLASSES = (AnnotatedClass(1, "a", "#0072B2"), AnnotatedClass(4, "b", "#E69F00"))
+CLASSES = (LabelClass(1, "a", "#0072B2"), LabelClass(4, "b", "#E69F00"))
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

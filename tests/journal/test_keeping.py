@@ -10,7 +10,7 @@ import pytest
 from napari.components import ViewerModel
 
 from journal.keepers import PIXELS, fresh_viewer, killed, on_disk
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.journal.history import Kind
 from unetscope.session.journal.status import Keeping, RestoreOffer
 from unetscope.session.layers.layer_facts import layer_key

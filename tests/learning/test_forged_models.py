@@ -19,9 +19,9 @@ from safetensors.torch import save as raw_save
 from learning.small_scenes import blobs, sample, small_model
 from unetscope.errors import ModelError, ModelFileError, OutputError
 from unetscope.images.claims import Claim, Role
+from unetscope.images.classes import LabelClass, harmless, harmless_class
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.classes import LabelClass, harmless, harmless_class
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.prediction import predict_probabilities

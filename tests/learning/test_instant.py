@@ -10,9 +10,9 @@ import torch
 
 from learning.small_scenes import blobs, sample, small_model, stack, strokes
 from unetscope.errors import LabelError, ModelError
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import instant
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.feature_cache import FeatureCache, read_window
 from unetscope.learning.features import feature_levels, rows_at
 from unetscope.learning.forest import TREES, PixelForest

@@ -15,9 +15,9 @@ import torch
 from learning.small_scenes import CONTEXT_RECIPE, PLAIN_RECIPE, blobs, sample, small_model
 from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError, OutputError
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.features import Recipe
 from unetscope.learning.head import Head
 from unetscope.learning.instant import fit_instant

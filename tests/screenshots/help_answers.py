@@ -12,9 +12,9 @@ from PIL import Image
 from scipy import ndimage
 from torch import nn
 
+from unetscope.images.classes import PALETTE
 from unetscope.inspection import Attribution, dissect, maximise
 from unetscope.inspection.asking import attribution, equivariance
-from unetscope.learning.classes import PALETTE
 from unetscope.network.unet import UNet
 
 MITOCHONDRION = 3  # among the classes of the scene

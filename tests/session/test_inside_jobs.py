@@ -11,8 +11,8 @@ import torch
 
 from unetscope import inspection
 from unetscope.errors import ImageError, ModelError
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning.classes import LabelClass
 from unetscope.session.inside import asking, comparing, looking, window
 from unetscope.session.inside.answers import Shown
 from unetscope.session.inside.glass import Glass, open_glass

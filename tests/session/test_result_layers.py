@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import Look, ResultLayers

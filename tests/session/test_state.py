@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
     Finished,

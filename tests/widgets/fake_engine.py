@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from unetscope.images.claims import Role
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import write_labels
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
     Finished,

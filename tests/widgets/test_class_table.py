@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QTableView
 
-from unetscope.learning.classes import PALETTE
+from unetscope.images.classes import PALETTE
 from unetscope.session.requests import TrainRequest
 from unetscope.widgets.kit.looks import color_words
 from unetscope.widgets.painting.class_table import COLOR, EYE, NAME

@@ -10,7 +10,7 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 
-from unetscope.learning.classes import PALETTE
+from unetscope.images.classes import PALETTE
 from unetscope.widgets.inside.ablation_panel import AblationPanel
 from unetscope.widgets.inside.help_button import HelpButton
 from unetscope.widgets.inside.help_texts import FOLDER, HELP

@@ -268,7 +268,7 @@ def test_training_is_followed_epoch_by_epoch(look) -> None:
         model = start_model("general-fast", device="cpu")
         from dataclasses import replace
 
-        from unetscope.learning.classes import LabelClass
+        from unetscope.images.classes import LabelClass
 
         model = replace(
             model, classes=(LabelClass(1, "a", "#111111"), LabelClass(2, "b", "#222222"))

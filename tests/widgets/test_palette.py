@@ -9,7 +9,7 @@ import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from unetscope.images.annotations.values import as_annotations
-from unetscope.learning.classes import PALETTE, default_classes
+from unetscope.images.classes import PALETTE, default_classes
 from unetscope.session.state import Session
 
 # Machado, Oliveira and Fernandes 2009 (IEEE TVCG 15:1291), severity 1, on linear RGB.

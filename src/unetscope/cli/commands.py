@@ -27,8 +27,8 @@ from unetscope.cli.terminal import (
 )
 from unetscope.errors import ImageError, LabelError, OutputError, UnetscopeError
 from unetscope.images.claims import Claim, Role, mark_of
+from unetscope.images.classes import LabelClass, free_color
 from unetscope.images.zarr_folder import PACKED, is_zarr, title_of
-from unetscope.learning.classes import LabelClass, free_color
 from unetscope.network.facts import MODEL_SUFFIX
 
 if TYPE_CHECKING:
@@ -351,7 +351,7 @@ def training_samples(
         say_notes(file.name, found.notes)
         read.append(image)
         painted.append(found.labels)
-        classes = tuple(LabelClass(c.value, c.name, c.color) for c in found.classes)
+        classes = found.classes
     samples = make_samples(read, painted, names=[str(path) for path in images])
     used = check_samples(samples)
     named = (one for one in classes if one.name != f"class {one.value}")

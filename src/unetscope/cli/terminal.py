@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.prompt import IntPrompt
 from rich.table import Table
 
+from unetscope.images.classes import LabelClass
 from unetscope.images.questions import Answers, Question, Undecided
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
     Finished,

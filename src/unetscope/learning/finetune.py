@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 
 from unetscope.computing.precision import device_note
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.learning.events import LearningEvent, Notice
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.optimiser_steps import NO_MEMORY

@@ -10,9 +10,9 @@ import torch
 
 from unetscope.computing.precision import choose_device
 from unetscope.errors import LabelError, ModelError
+from unetscope.images.classes import LabelClass, default_classes
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.classes import LabelClass, default_classes
 from unetscope.learning.feature_cache import FeatureCache, grid
 from unetscope.learning.features import gain_vector, rows_at
 from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned

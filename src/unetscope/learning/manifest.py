@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from unetscope.errors import ModelFileError
+from unetscope.images.classes import MOST_CLASSES
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.classes import MOST_CLASSES
 from unetscope.learning.classical import FILTERS
 from unetscope.learning.features import Recipe, classical_count, feature_count, tap_names
 from unetscope.learning.samples import MAX_LABEL

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError
+from unetscope.images.classes import harmless, harmless_class
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.classes import harmless, harmless_class
 from unetscope.learning.features import Recipe, classical_count
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.head import Head

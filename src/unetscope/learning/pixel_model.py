@@ -20,9 +20,9 @@ from torch import Tensor
 
 from unetscope.computing.ready import Engine, asked_in, ready
 from unetscope.errors import ModelError
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.features import Levels, Recipe, classical_image
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.head import Head, tempered, voiced

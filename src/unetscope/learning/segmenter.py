@@ -11,8 +11,8 @@ import numpy as np
 
 from unetscope.computing.precision import choose_device
 from unetscope.errors import ModelError
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import EpochDone, Finished, LearningEvent
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.finetune import TrainOptions, fine_tune

@@ -13,7 +13,7 @@ import torch
 
 from unetscope.computing.memory import is_out_of_memory
 from unetscope.computing.ready import release_devices, settled
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
     Finished,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from unetscope.images.claims import Claim
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.advice.progress import Forgotten
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import LearningEvent
 from unetscope.learning.samples import Sample
 from unetscope.session.values import AdvancedSettings, EngineSettings, Show

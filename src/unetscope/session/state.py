@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from unetscope.learning.classes import PALETTE, LabelClass, free_color
+from unetscope.images.classes import PALETTE, LabelClass, free_color
 from unetscope.learning.events import (
     EpochDone,
     Finished,

@@ -12,8 +12,8 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
-from unetscope.images.annotations.values import AnnotatedClass
 from unetscope.images.claims import Role
+from unetscope.images.classes import LabelClass
 from unetscope.images.questions import Answers
 from unetscope.session.engine.annotation_jobs import (
     AnswerWanted,
@@ -63,7 +63,7 @@ class AnnotationFiles(QObject):
         self._session, self._layers = context.session, context.layers
         self._results, self._jobs = context.results, context.jobs
         self._written = ""  # what is being written, in words
-        self._named: tuple[AnnotatedClass, ...] = ()
+        self._named: tuple[LabelClass, ...] = ()
         self._said: dict[tuple[str, ...], str] = {}  # kind of question -> answer
         self._reading, self._writing = Lane(self), Lane(self, writes=True)
         for lane in (self._reading, self._writing):
@@ -108,7 +108,7 @@ class AnnotationFiles(QObject):
             self._said.pop(question.kind, None)
         self._start(replace(request, answers=Answers(), repeated=()))
 
-    def confirm(self, asked: MeaningsWanted, meant: Mapping[int, AnnotatedClass | None]) -> None:
+    def confirm(self, asked: MeaningsWanted, meant: Mapping[int, LabelClass | None]) -> None:
         """Import a mask whose values mean these classes; None is unlabelled."""
         self._named = tuple({c.value: c for c in meant.values() if c is not None}.values())
         meanings = {value: c.value if c is not None else 0 for value, c in meant.items()}

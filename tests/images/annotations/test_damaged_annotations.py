@@ -16,7 +16,10 @@ import roifile
 from unetscope.errors import AnnotationError
 from unetscope.images.annotations import coco, documents, imagej, run_lengths
 from unetscope.images.annotations.formats import read_annotations, write_annotations
-from unetscope.images.annotations.values import AnnotatedClass, as_annotations
+from unetscope.images.annotations.values import (
+    as_annotations,
+)
+from unetscope.images.classes import LabelClass
 
 MUTATIONS = 120
 SHAPE = (24, 32)
@@ -58,7 +61,7 @@ def test_mutated_files_give_annotations_or_an_annotation_error(tmp_path: Path, n
         with zipfile.ZipFile(tmp_path / "whole.zip") as archive:
             path.write_bytes(archive.read(archive.namelist()[0]))
     else:
-        table = (AnnotatedClass(1, "a", "#0072B2"), AnnotatedClass(2, "b", "#E69F00"))
+        table = (LabelClass(1, "a", "#0072B2"), LabelClass(2, "b", "#E69F00"))
         format = "coco-rle" if name == "b.json" else None
         write_annotations(as_annotations(labels(), table), path, format)
     content = path.read_bytes()

@@ -15,7 +15,7 @@ from unetscope.errors import AnnotationError
 from unetscope.images.annotations.formats import read_annotations
 from unetscope.images.annotations.mask_names import match_masks
 from unetscope.images.annotations.masks import propose_classes, read_mask
-from unetscope.images.annotations.values import AnnotatedClass
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import write_labels
 
 SHAPE = (20, 30)
@@ -223,7 +223,7 @@ def test_the_meaning_of_mask_values_is_proposed(
     tmp_path: Path, values: list[int], expected: dict[int, tuple[int, str] | None]
 ) -> None:
     mask = np.resize(np.array(values, np.uint8), (6, 7))
-    known = [AnnotatedClass(1, "stroma", "#FFFFFF")] if len(values) == 3 else []
+    known = [LabelClass(1, "stroma", "#FFFFFF")] if len(values) == 3 else []
     proposals = propose_classes(mask, known)
     assert {
         p.value: p.proposed and (p.proposed.value, p.proposed.name) for p in proposals
@@ -244,7 +244,7 @@ def test_a_mask_of_many_numbers_holds_objects(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.instances, numbers)
     np.testing.assert_array_equal(found.labels, numbers > 0)
     assert [c.name for c in found.classes] == ["object"] and "objects" in found.notes[0]
-    table = (AnnotatedClass(1, "background", "#FFFFFF"), AnnotatedClass(3, "cell", "#000000"))
+    table = (LabelClass(1, "background", "#FFFFFF"), LabelClass(3, "cell", "#000000"))
     found = read_annotations(tmp_path / "cells.tif", SHAPE, table)
     np.testing.assert_array_equal(found.labels == 3, numbers > 0)
     assert {p.proposed.name for p in propose_classes(numbers, table) if p.proposed} == {"cell"}

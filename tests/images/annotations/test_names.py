@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from unetscope.images.annotations.mask_names import looks_like_labels, match_masks
 from unetscope.images.annotations.values import (
-    AnnotatedClass,
     ClassTable,
     harmless,
     plain_text,
@@ -20,6 +19,7 @@ from unetscope.images.annotations.values import (
     whole,
 )
 from unetscope.images.claims import Claim, Role
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
 
@@ -87,9 +87,9 @@ def test_a_colour_in_a_file_is_one_or_none() -> None:
 
 
 def test_an_exact_name_goes_before_one_in_another_case_and_twins_stay_apart() -> None:
-    table = ClassTable([AnnotatedClass(4, "cell", "#000000"), AnnotatedClass(5, "Cell", "#000000")])
+    table = ClassTable([LabelClass(4, "cell", "#000000"), LabelClass(5, "Cell", "#000000")])
     assert (table.value_of("Cell"), table.value_of("cell"), table.value_of("CELL")) == (5, 4, 4)
-    table = ClassTable([AnnotatedClass(4, "cell", "#000000")])
+    table = ClassTable([LabelClass(4, "cell", "#000000")])
     table.expect(["CELL", "cell"])
     assert table.value_of("CELL") != 4 and table.value_of("cell") == 4
     assert table.notes() == ["1 class is new: CELL"]

@@ -17,7 +17,11 @@ from unetscope.errors import AnnotationError, OutputError
 from unetscope.images.annotations.edges import filled, polygons_of
 from unetscope.images.annotations.formats import FORMATS, read_annotations, write_annotations
 from unetscope.images.annotations.run_lengths import compressed, expanded, mask_of, runs_of
-from unetscope.images.annotations.values import AnnotatedClass, Annotations, as_annotations
+from unetscope.images.annotations.values import (
+    Annotations,
+    as_annotations,
+)
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import read_micrograph, write_micrograph
 from unetscope.images.micrograph import Micrograph
 
@@ -30,9 +34,9 @@ SUFFIX = {
     "ome-zarr": ".zarr",
 }
 CLASSES = (
-    AnnotatedClass(1, "background", "#0072B2"),
-    AnnotatedClass(2, "Gold: particle", "#E69F00"),
-    AnnotatedClass(7, "naïve ×2", "#112233"),
+    LabelClass(1, "background", "#0072B2"),
+    LabelClass(2, "Gold: particle", "#E69F00"),
+    LabelClass(7, "naïve ×2", "#112233"),
 )
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9))
 LABELS = hnp.arrays(
@@ -159,7 +163,7 @@ def test_objects_come_back_with_their_numbers(format: str, labels: np.ndarray, s
 def test_many_classes_take_sixteen_bits(tmp_path: Path, format: str) -> None:
     labels = np.zeros((40, 50), np.uint16)
     labels[:4, :5], labels[10:20, 10:20] = 300, 40_000
-    classes = (AnnotatedClass(300, "a", "#0072B2"), AnnotatedClass(40_000, "b", "#0072B2"))
+    classes = (LabelClass(300, "a", "#0072B2"), LabelClass(40_000, "b", "#0072B2"))
     path = tmp_path / f"a{SUFFIX[format]}"
     write_annotations(as_annotations(labels, classes), path, format)
     back = read_annotations(path, labels.shape)
@@ -172,9 +176,9 @@ def test_names_are_looked_up_in_the_class_table(tmp_path: Path, format: str) -> 
     path = tmp_path / f"a{SUFFIX[format]}"
     labels = np.zeros((12, 12), np.uint8)
     labels[2:5, 2:5], labels[8:, 8:] = 1, 2
-    written = (AnnotatedClass(1, "Cell", "#0072B2"), AnnotatedClass(2, "debris", "#E69F00"))
+    written = (LabelClass(1, "Cell", "#0072B2"), LabelClass(2, "debris", "#E69F00"))
     write_annotations(as_annotations(labels, written), path, format)
-    table = (AnnotatedClass(1, "background", "#FFFFFF"), AnnotatedClass(5, "cell", "#000000"))
+    table = (LabelClass(1, "background", "#FFFFFF"), LabelClass(5, "cell", "#000000"))
     back = read_annotations(path, labels.shape, table)
     assert back.labels[3, 3] == 5
     assert back.labels[9, 9] == 2
@@ -248,10 +252,8 @@ def test_what_a_format_cannot_hold_is_refused_with_a_way_out(tmp_path: Path) -> 
 def test_what_a_format_has_no_place_for_is_told(tmp_path: Path) -> None:
     labels = np.zeros((12, 12), np.uint8)
     labels[2:5, 2:5], labels[2:5, 5:8] = 1, 2
-    named = (AnnotatedClass(1, "cell", "#0072B2"), AnnotatedClass(2, "class 2", "#E69F00"))
-    rich = as_annotations(
-        labels, (*named, AnnotatedClass(9, "\U0001d6fc unused", "#000000")), labels
-    )
+    named = (LabelClass(1, "cell", "#0072B2"), LabelClass(2, "class 2", "#E69F00"))
+    rich = as_annotations(labels, (*named, LabelClass(9, "\U0001d6fc unused", "#000000")), labels)
     told = {f: write_annotations(rich, tmp_path / f"a_{f}{SUFFIX[f]}", f) for f in FORMATS}
     names, objects = told["mask"]
     assert "1 is cell" in names and "2 is" not in names
@@ -264,7 +266,7 @@ def test_what_a_format_has_no_place_for_is_told(tmp_path: Path) -> None:
 
 
 def test_names_that_command_a_terminal_are_written_harmless_and_told(tmp_path: Path) -> None:
-    odd = as_annotations(np.ones((4, 4), np.uint8), [AnnotatedClass(1, "a\x1b[31m\nb", "#000000")])
+    odd = as_annotations(np.ones((4, 4), np.uint8), [LabelClass(1, "a\x1b[31m\nb", "#000000")])
     for format in ("imagej", "geojson", "coco"):
         path = tmp_path / f"a_{format}{SUFFIX[format]}"
         (told,) = write_annotations(odd, path, format)

@@ -18,10 +18,10 @@ import zarr
 
 from unetscope.errors import LabelError, OutputError, ProjectError
 from unetscope.images.claims import Claim, Role
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Undecided
-from unetscope.learning.classes import LabelClass
 from unetscope.session.engine import projects
 from unetscope.session.project import contents, folder, images, label_files
 from unetscope.session.project.folder import Project, is_project

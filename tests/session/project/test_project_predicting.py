@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from unetscope.images.claims import Claim, Role
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import read_labels, read_micrograph, write_micrograph
 from unetscope.images.micrograph import Micrograph
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import start_model
 from unetscope.learning.samples import Sample

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
-from unetscope.learning.classes import LabelClass
 
 Rgb = NDArray[np.uint8]  # (y, x, 3)
 

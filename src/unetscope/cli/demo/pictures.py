@@ -15,8 +15,8 @@ from unetscope.cli.demo.strokes import (
 )
 from unetscope.cli.terminal import Asker, image_at, labels_at, say_notes
 from unetscope.errors import ImageError, LabelError
+from unetscope.images.classes import PALETTE, LabelClass
 from unetscope.images.micrograph import Micrograph, as_micrograph
-from unetscope.learning.classes import PALETTE, LabelClass
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +79,7 @@ def own(image_path: Path, labels_path: Path | None, asker: Asker, *, guess: bool
         found = asker.read(partial(labels_at, labels_path, image, image_path.name, ()))
         say_notes(labels_path.name, found.notes)
         counts = check_samples(make_samples([image], [found.labels]))
-        used = (one for one in found.classes if one.value in counts)
-        classes = tuple(LabelClass(one.value, one.name, one.color) for one in used)
+        classes = tuple(one for one in found.classes if one.value in counts)
         return DemoPicture(image, found.labels, classes)
     if guessed is None:
         return DemoPicture(image, np.zeros(image.spatial_shape, np.uint8), ())

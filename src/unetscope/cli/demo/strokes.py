@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,6 @@ from unetscope.images.annotations.run_lengths import (
 )
 from unetscope.images.annotations.values import (
     Annotations,
-    ClassLike,
     color_parts,
     counted,
     harmless,
@@ -38,6 +37,7 @@ from unetscope.images.annotations.values import (
     whole,
 )
 from unetscope.images.claims import LABELS, Claim
+from unetscope.images.classes import LabelClass
 
 # What Roboflow puts behind the name of an image: a_tif.rf.0a1b2c.jpg was a.tif.
 _ROBOFLOW = re.compile(r"_(?:tiff?|png|jpe?g|bmp)\.rf\.[0-9A-Za-z]+$")
@@ -51,7 +51,7 @@ _CROWD: Remark = (
 def read_coco(
     path: Path,
     image_shape: tuple[int, ...],
-    classes: Iterable[ClassLike] | None = None,
+    classes: Iterable[LabelClass] | None = None,
     image_name: str | None = None,
 ) -> Annotations:
     """Annotations of one image of a COCO file; boxes without an outline are left out.
@@ -71,7 +71,7 @@ def read_coco(
 def annotations_of_coco(
     content: Any,
     image_shape: tuple[int, ...],
-    classes: Iterable[ClassLike] | None = None,
+    classes: Iterable[LabelClass] | None = None,
     image_name: str | None = None,
 ) -> Annotations:
     """As :func:`read_coco`, of the content of a file."""

@@ -38,12 +38,12 @@ from unetscope.images.annotations.mask_names import MASK_SUFFIXES, match_masks
 from unetscope.images.annotations.masks import read_mask, write_mask
 from unetscope.images.annotations.values import (
     Annotations,
-    ClassLike,
     counted,
     harmless,
     value_counts,
 )
 from unetscope.images.claims import LABELS, Claim
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import SUFFIXES
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
@@ -82,7 +82,7 @@ FORMATS = ("mask", "imagej", "coco", "coco-rle", "geojson", "ome-zarr")
 def read_annotations(
     path: str | os.PathLike[str],
     image_shape: tuple[int, ...],
-    classes: Iterable[ClassLike] | None = None,
+    classes: Iterable[LabelClass] | None = None,
     *,
     image_name: str | None = None,
     channels: int = 1,
@@ -135,7 +135,7 @@ def read_annotations(
 def _read_json(
     path: Path,
     shape: tuple[int, ...],
-    table: tuple[ClassLike, ...] | None,
+    table: tuple[LabelClass, ...] | None,
     image_name: str | None,
 ) -> Annotations:
     """GeoJSON or COCO, whichever it is, whatever the suffix says."""

@@ -22,7 +22,6 @@ from unetscope.images.annotations.entries import Entries, Entry, Remark
 from unetscope.images.annotations.regions import Region, painted, regions_of
 from unetscope.images.annotations.values import (
     Annotations,
-    ClassLike,
     color_of,
     color_parts,
     plain_text,
@@ -30,6 +29,7 @@ from unetscope.images.annotations.values import (
     whole,
 )
 from unetscope.images.claims import LABELS, Claim
+from unetscope.images.classes import LabelClass
 
 # What our own files say besides; QuPath keeps it and shows it with the object.
 _VALUE, _NUMBER = "label value", "object"
@@ -57,7 +57,7 @@ _NUCLEUS: Remark = (
 def read_geojson(
     path: Path,
     image_shape: tuple[int, ...],
-    classes: Iterable[ClassLike] | None = None,
+    classes: Iterable[LabelClass] | None = None,
     image_name: str | None = None,
 ) -> Annotations:
     """Annotations and detections of a GeoJSON file; points and lines are left out.
@@ -84,7 +84,7 @@ def is_geojson(content: Any) -> bool:
 
 
 def annotations_of_geojson(
-    content: Any, image_shape: tuple[int, ...], classes: Iterable[ClassLike] | None = None
+    content: Any, image_shape: tuple[int, ...], classes: Iterable[LabelClass] | None = None
 ) -> Annotations:
     """As :func:`read_geojson`, of the content of a file."""
     entries = Entries("feature", "features", image_shape)

@@ -33,13 +33,13 @@ from unetscope.images.annotations.entries import Entries, Entry, Remark
 from unetscope.images.annotations.regions import Region, painted, regions_of
 from unetscope.images.annotations.values import (
     Annotations,
-    ClassLike,
     color_of,
     color_parts,
     plain_text,
     whole,
 )
 from unetscope.images.claims import LABELS, Claim, mark_text
+from unetscope.images.classes import LabelClass
 from unetscope.images.writing import replacing
 
 # roifile's remarks about odd files would appear on the terminal; what matters is in the notes.
@@ -79,7 +79,7 @@ _SPLINE: Remark = (
 def read_rois(
     path: Path,
     image_shape: tuple[int, ...],
-    classes: Iterable[ClassLike] | None = None,
+    classes: Iterable[LabelClass] | None = None,
     image_name: str | None = None,
     channels: int = 1,
 ) -> Annotations:

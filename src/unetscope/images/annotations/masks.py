@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 from unetscope.errors import AnnotationError
 from unetscope.images.annotations.documents import annotation_errors
 from unetscope.images.annotations.mask_names import says_what_it_is
-from unetscope.images.annotations.palette import default_color
 from unetscope.images.annotations.values import (
     MOST_CLASSES,
-    AnnotatedClass,
     Annotations,
-    ClassLike,
     as_annotations,
     harmless,
     plain_text,
@@ -26,6 +23,7 @@ from unetscope.images.annotations.values import (
     value_counts,
 )
 from unetscope.images.claims import LABELS, Claim
+from unetscope.images.classes import LabelClass, default_class, default_color
 from unetscope.images.files import read_labels, write_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Choice, Question, Undecided
@@ -46,11 +44,11 @@ class ValueProposal:
 
     value: int
     pixels: int
-    proposed: AnnotatedClass | None
+    proposed: LabelClass | None
 
 
 def propose_classes(
-    labels: NDArray[Any], classes: Iterable[ClassLike] = ()
+    labels: NDArray[Any], classes: Iterable[LabelClass] = ()
 ) -> tuple[ValueProposal, ...]:
     """What each value of a mask means, as a proposal for a person to confirm.
 
@@ -59,19 +57,19 @@ def propose_classes(
     than 32 values, and more than three that are one compact piece each, are objects of one class.
     """
     values, pixels = _kinds(labels)
-    known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in classes}
-    meant: dict[int, AnnotatedClass | None] = {}
+    known = {c.value: c for c in classes}
+    meant: dict[int, LabelClass | None] = {}
     if _says_yes_or_no(values):
         meant = {
-            0: known.get(1, AnnotatedClass(1, "background", default_color(1))),
-            int(values[1]): known.get(2, AnnotatedClass(2, "object", default_color(2))),
+            0: known.get(1, LabelClass(1, "background", default_color(1))),
+            int(values[1]): known.get(2, LabelClass(2, "object", default_color(2))),
         }
     elif _numbers_objects(values, known) or _may_be_objects(labels, values, known):
         meant = dict.fromkeys((int(v) for v in values if v), _object_class(known))
     else:
         for value in (int(v) for v in values if v):
             number = value if value <= MOST_CLASSES else len(meant) + 1
-            fallback = AnnotatedClass(number, f"class {number}", default_color(number))
+            fallback = default_class(number)
             meant[value] = known.get(number, fallback)
     return tuple(
         ValueProposal(int(value), int(count), meant.get(int(value)))
@@ -82,7 +80,7 @@ def propose_classes(
 def read_mask(
     path: Path,
     image_shape: tuple[int, ...],
-    classes: Iterable[ClassLike] | None = None,
+    classes: Iterable[LabelClass] | None = None,
     meanings: Mapping[int, int] | None = None,
     answers: Answers | None = None,
 ) -> Annotations:
@@ -119,7 +117,7 @@ def read_mask(
         kinds, _ = _kinds(values)
         if meanings is not None:
             return as_annotations(_mapped(values, kinds, meanings), classes or ())
-        known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in classes or ()}
+        known = {c.value: c for c in classes or ()}
         asked = not says_what_it_is(path)
         if _are_objects(values, kinds, known, said, path.name if asked else None):
             return _objects_of(values, known, said)
@@ -167,7 +165,7 @@ def looks_like_grey_values(labels: NDArray[Any]) -> bool:
 def _are_objects(
     values: NDArray[Any],
     kinds: NDArray[Any],
-    known: Mapping[int, AnnotatedClass],
+    known: Mapping[int, LabelClass],
     said: Answers,
     name: str | None,
 ) -> bool:
@@ -184,7 +182,7 @@ def _are_objects(
 def _may_be_objects(
     values: NDArray[Any],
     kinds: NDArray[Any],
-    known: Mapping[int, AnnotatedClass],
+    known: Mapping[int, LabelClass],
     fewest: int = _FEWEST_OBJECTS,
 ) -> bool:
     """Whether each of ``fewest`` numbers or more is one compact piece with 0 around it."""
@@ -224,7 +222,7 @@ def _says_yes_or_no(kinds: NDArray[Any]) -> bool:
     return len(kinds) == 2 and kinds[0] == 0 and int(kinds[1]) in _YES_VALUES
 
 
-def _question_of_zero(name: str, other: int, known: Mapping[int, AnnotatedClass]) -> Question:
+def _question_of_zero(name: str, other: int, known: Mapping[int, LabelClass]) -> Question:
     text = f"The mask {plain_text(name)} has the values 0 and {other}: what does 0 mean?"
     behind = _background_class(known)
     thing = harmless(_class_beside(behind, known).name)
@@ -240,7 +238,7 @@ def _question_of_zero(name: str, other: int, known: Mapping[int, AnnotatedClass]
 
 
 def _objects_of(
-    values: NDArray[Any], known: Mapping[int, AnnotatedClass], said: Answers
+    values: NDArray[Any], known: Mapping[int, LabelClass], said: Answers
 ) -> Annotations:
     """Each number an object of one class; 0 is background where that was said."""
     thing = _object_class(known)
@@ -255,24 +253,24 @@ def _objects_of(
     return as_annotations(labels, classes.values(), values, [note])
 
 
-def _background_class(known: Mapping[int, AnnotatedClass]) -> AnnotatedClass:
+def _background_class(known: Mapping[int, LabelClass]) -> LabelClass:
     """The class that is called background, or a new one: number 1, or behind all others."""
     for one in known.values():
         if one.name.strip().casefold() == "background":
             return one
     value = 1 if 1 not in known else max(known) + 1
-    return AnnotatedClass(value, "background", default_color(value))
+    return LabelClass(value, "background", default_color(value))
 
 
-def _class_beside(behind: AnnotatedClass, known: Mapping[int, AnnotatedClass]) -> AnnotatedClass:
+def _class_beside(behind: LabelClass, known: Mapping[int, LabelClass]) -> LabelClass:
     """The class of what is not background: the first other one, or a new one."""
     value = 2 if behind.value == 1 else 1
-    new = AnnotatedClass(value, "object", default_color(value))
+    new = LabelClass(value, "object", default_color(value))
     return next((c for v, c in sorted(known.items()) if v != behind.value), new)
 
 
 def _with_background(
-    values: NDArray[Any], kinds: NDArray[Any], known: Mapping[int, AnnotatedClass]
+    values: NDArray[Any], kinds: NDArray[Any], known: Mapping[int, LabelClass]
 ) -> Annotations:
     """0 as the class background; where that is class 1, each other number is one higher.
 
@@ -304,16 +302,16 @@ def _kinds(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return kinds, all_counts[kinds]
 
 
-def _numbers_objects(kinds: NDArray[Any], known: Mapping[int, AnnotatedClass]) -> bool:
+def _numbers_objects(kinds: NDArray[Any], known: Mapping[int, LabelClass]) -> bool:
     """True if so many values, or so large ones, cannot be classes."""
     classes = known.keys() >= set(kinds[kinds > 0].tolist())
     return bool(kinds[-1] > MOST_CLASSES or (len(kinds) > MOST_CLASS_VALUES and not classes))
 
 
-def _object_class(known: Mapping[int, AnnotatedClass]) -> AnnotatedClass:
+def _object_class(known: Mapping[int, LabelClass]) -> LabelClass:
     """The class of objects: the first after the background, or a new one."""
     value = min((v for v in known if v != 1), default=2 if known else 1)
-    return known.get(value, AnnotatedClass(value, "object", default_color(value)))
+    return known.get(value, LabelClass(value, "object", default_color(value)))
 
 
 def fitted(values: NDArray[Any], image_shape: tuple[int, ...]) -> NDArray[Any]:

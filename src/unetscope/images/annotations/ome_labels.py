@@ -23,13 +23,12 @@ from unetscope.images.annotations.label_images import (
 from unetscope.images.annotations.masks import MOST_CLASS_VALUES, fitted, read_mask
 from unetscope.images.annotations.values import (
     MOST_CLASSES,
-    AnnotatedClass,
     Annotations,
-    ClassLike,
     ClassTable,
     as_annotations,
     color_of,
 )
+from unetscope.images.classes import LabelClass
 from unetscope.images.questions import Answers
 from unetscope.images.zarr_folder import is_zarr
 
@@ -39,7 +38,7 @@ _LARGEST = 2**32 - 1
 def read_ome_labels(
     path: Path,
     image_shape: tuple[int, ...],
-    classes: Iterable[ClassLike] | None = None,
+    classes: Iterable[LabelClass] | None = None,
     image_name: str | None = None,
     answers: Answers | None = None,
 ) -> Annotations:
@@ -93,14 +92,14 @@ def _check_shape(found: LabelImage, image_shape: tuple[int, ...]) -> None:
 class _Entries:
     """What a label image says of its numbers; what could not be read is in ``notes``."""
 
-    classes: dict[int, AnnotatedClass]
+    classes: dict[int, LabelClass]
     notes: tuple[str, ...]
 
 
 def _entries_of(said: Mapping[str, Any]) -> _Entries:
     """Names and colours by number; an odd entry is left out and counted, and the rest is kept."""
     colors: dict[int, str] = {}
-    classes: dict[int, AnnotatedClass] = {}
+    classes: dict[int, LabelClass] = {}
     odd: list[str] = []
     for entry in _listed(said.get("colors")):
         value, color = _value(entry), _color(entry)
@@ -113,7 +112,7 @@ def _entries_of(said: Mapping[str, Any]) -> _Entries:
         if value is None:
             odd.append("properties")
         elif value and (name := _name(entry)):
-            classes.setdefault(value, AnnotatedClass(value, name, colors.get(value, "")))
+            classes.setdefault(value, LabelClass(value, name, colors.get(value, "")))
     several = "entries" if len(odd) > 1 else "entry"
     note = f"{len(odd)} {several} of the label metadata ({', '.join(dict.fromkeys(odd))}) left out"
     return _Entries(classes, (f"{note}: no usable number or colour",) if odd else ())

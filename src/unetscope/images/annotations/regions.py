@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from unetscope.images.annotations.edges import Placed
 from unetscope.images.annotations.values import (
     UNNAMED,
-    AnnotatedClass,
     Annotations,
-    ClassLike,
     ClassTable,
     as_annotations,
     harmless,
 )
+from unetscope.images.classes import LabelClass
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +46,7 @@ class Region:
         return self.corner, self.mask
 
     @classmethod
-    def of(cls, named: AnnotatedClass, placed: Placed, z: int, number: int | None) -> Region:
+    def of(cls, named: LabelClass, placed: Placed, z: int, number: int | None) -> Region:
         """A region of the class ``named``."""
         return cls(harmless(named.name), placed[0], placed[1], z, named.color, named.value, number)
 
@@ -97,7 +96,7 @@ def _objects(numbers: NDArray[Any]) -> Iterator[tuple[int, Placed]]:
 def painted(
     regions: Sequence[Region],
     image_shape: tuple[int, ...],
-    classes: Iterable[ClassLike] | None = None,
+    classes: Iterable[LabelClass] | None = None,
     notes: Iterable[str] = (),
 ) -> Annotations:
     """Labels of all regions; where some overlap, the smaller one lies on top.

@@ -8,13 +8,13 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unetscope.errors import AnnotationError, LabelError
-from unetscope.images.annotations.palette import default_color
+from unetscope.images.classes import LabelClass, default_class, default_color
 
 #: Label values are stored in 16 bits at most.
 MOST_CLASSES = 65535
@@ -35,31 +35,6 @@ _UNTAGGED = "\u2039\\1\u203a"  # single guillemets
 _FORMULA = re.compile(r"[=@]|[-+].*[(|!=*/+]")
 
 
-class ClassLike(Protocol):
-    """Anything with a value, a name and a colour: a class of the class table."""
-
-    @property
-    def value(self) -> int:
-        """The number in the labels, 1 or more."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def color(self) -> str:
-        """``#RRGGBB``."""
-
-
-@dataclass(frozen=True)
-class AnnotatedClass:
-    """One class: ``value`` in the labels (1 or more), name and ``#RRGGBB``."""
-
-    value: int
-    name: str
-    color: str
-
-
 @dataclass(frozen=True, eq=False)
 class Annotations:
     """Labels of one image, whatever file they come from or go to.
@@ -78,14 +53,14 @@ class Annotations:
     """
 
     labels: NDArray[Any]
-    classes: tuple[AnnotatedClass, ...]
+    classes: tuple[LabelClass, ...]
     instances: NDArray[np.uint32] | None = None
     notes: tuple[str, ...] = ()
 
 
 def as_annotations(
     labels: NDArray[Any],
-    classes: Iterable[ClassLike] = (),
+    classes: Iterable[LabelClass] = (),
     instances: NDArray[Any] | None = None,
     notes: Sequence[str] = (),
 ) -> Annotations:
@@ -145,8 +120,8 @@ class ClassTable:
     one file that differ in case only stay two classes. Composed and decomposed letters are one.
     """
 
-    def __init__(self, known: Iterable[ClassLike] | None = None) -> None:
-        self._known = {c.value: AnnotatedClass(c.value, c.name, c.color) for c in known or ()}
+    def __init__(self, known: Iterable[LabelClass] | None = None) -> None:
+        self._known = {c.value: c for c in known or ()}
         self._by_name: dict[str, int] = {}
         self._alike: dict[str, list[str]] = {}
         for one in self._known.values():
@@ -159,7 +134,7 @@ class ClassTable:
         self.by_number: dict[int, str] = {}
 
     @property
-    def classes(self) -> tuple[AnnotatedClass, ...]:
+    def classes(self) -> tuple[LabelClass, ...]:
         """All classes in increasing order of value."""
         return tuple(self._known[value] for value in sorted(self._known))
 
@@ -183,14 +158,14 @@ class ClassTable:
         if found is not None:
             return found
         value = proposed if proposed and self._is_free(proposed) else self._next_free()
-        self._add(AnnotatedClass(value, called, color or default_color(value)))
+        self._add(LabelClass(value, called, color or default_color(value)))
         self.added.append(called)
         return value
 
     def add_value(self, value: int) -> None:
         """A class of this value with a default name, unless there is one."""
         if value and value not in self._known:
-            self._add(AnnotatedClass(value, f"class {value}", default_color(value)))
+            self._add(default_class(value))
 
     def notes(self) -> list[str]:
         """Which classes are new, and which were found by their number alone, in words."""
@@ -220,7 +195,7 @@ class ClassTable:
             self._by_name[called] = alike[0]
         return self._by_name[called]
 
-    def _add(self, new: AnnotatedClass) -> None:
+    def _add(self, new: LabelClass) -> None:
         self._known[new.value] = new
         self._by_name[harmless(new.name)] = new.value
 

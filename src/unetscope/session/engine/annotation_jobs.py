@@ -18,14 +18,17 @@ from unetscope.images.annotations.masks import (
     question_of_few,
     read_mask,
 )
-from unetscope.images.annotations.values import AnnotatedClass, Annotations, as_annotations
+from unetscope.images.annotations.values import (
+    Annotations,
+    as_annotations,
+)
 from unetscope.images.claims import Claim, Role, inputs_of
+from unetscope.images.classes import LabelClass
 from unetscope.images.files import write_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.images.units import length_in_words
 from unetscope.images.zarr_folder import is_zarr
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.events import Notice
 from unetscope.learning.samples import value_counts
 from unetscope.session.requests import Jobs, WriteRequest
@@ -264,16 +267,14 @@ def probabilities_saved(
 
 
 def new_classes(
-    annotations: Annotations, known: Sequence[LabelClass], named: Sequence[AnnotatedClass] = ()
+    annotations: Annotations, known: Sequence[LabelClass], named: Sequence[LabelClass] = ()
 ) -> tuple[LabelClass, ...]:
     """The classes of the labels that the table lacks; ``named`` are those a person confirmed."""
     lacking = {c.value: c for c in annotations.classes} | {c.value: c for c in named}
     for one in known:
         lacking.pop(one.value, None)
     used = set(np.unique(annotations.labels).tolist())
-    return tuple(
-        LabelClass(c.value, c.name, c.color) for v, c in sorted(lacking.items()) if v in used
-    )
+    return tuple(c for v, c in sorted(lacking.items()) if v in used)
 
 
 def _mask(request: ImportRequest) -> Path | None:

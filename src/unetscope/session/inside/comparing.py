@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.inside.answers import Drawn, Pick, Picture, Plot, Shown, Table, Working
 from unetscope.session.inside.glass import Glass
 from unetscope.session.inside.looking import Event

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unetscope.errors import ImageError
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
-from unetscope.learning.classes import LabelClass
 from unetscope.session.requests import Target
 
 if TYPE_CHECKING:

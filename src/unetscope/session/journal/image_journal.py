@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.axes import choice_in_words
 from unetscope.session.journal.changes import Change
 from unetscope.session.journal.faults import DamagedJournal, JournalError

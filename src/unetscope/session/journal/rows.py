@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.journal.changes import Change
 from unetscope.session.journal.faults import DamagedJournal
 from unetscope.session.journal.history import Entry, Kind

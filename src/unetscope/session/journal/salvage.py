@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.journal.faults import DamagedJournal
 from unetscope.session.journal.history import Kind
 from unetscope.session.journal.rows import Edit, ImageRow, class_of, edit_of, image_of

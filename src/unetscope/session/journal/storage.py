@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.journal.changes import Change
 from unetscope.session.journal.faults import DamagedJournal, JournalError
 from unetscope.session.journal.history import Entry

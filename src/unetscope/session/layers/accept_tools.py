@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.inside_placing import on_plane as lines_on_plane
 from unetscope.session.layers.layer_facts import ROLE, layer_key, spatial_axes

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from unetscope.images.classes import LabelClass
 from unetscope.images.questions import Answers, Choice, Question, Undecided
-from unetscope.learning.classes import LabelClass
 from unetscope.session.layers.big_labels import TiledLabels
 from unetscope.session.layers.layer_facts import LARGEST_SHOWN
 

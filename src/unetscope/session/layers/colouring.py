@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.layers.layer_facts import class_colormap, layer_key
 
 # Key of a layer -> the colours we gave it last. Neither layers nor colormaps are compared as

@@ -11,7 +11,7 @@ import numpy as np
 from napari.layers import Shapes
 from psygnal import Signal
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.inside.answers import Picture
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.inside_making import GROUP, limits_of, made, renew

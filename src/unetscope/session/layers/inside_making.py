@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import Colormap
 
-from unetscope.learning.classes import PALETTE, LabelClass
+from unetscope.images.classes import PALETTE, LabelClass
 from unetscope.session.inside.answers import Drawn, Picture
 from unetscope.session.layers.layer_facts import ROLE, class_colormap
 

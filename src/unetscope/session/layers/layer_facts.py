@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import DirectLabelColormap
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.axes import axes_choices
 
 ROLE = "unetscope"  # key of a layer's metadata: what the layer is for

@@ -16,9 +16,9 @@ from psygnal import Signal
 
 from unetscope.errors import ImageError
 from unetscope.images.as_shown import as_sentence
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
-from unetscope.learning.classes import LabelClass
 from unetscope.learning.samples import Sample, first_channel
 from unetscope.session.axes import reading_note
 from unetscope.session.layers.adoption import paintable_labels

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import AnnotationError
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.learning.samples import Sample
 from unetscope.session.layers.layer_facts import (
     ROLE,

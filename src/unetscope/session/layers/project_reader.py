@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import ProjectError
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
-from unetscope.learning.classes import LabelClass
 from unetscope.session.project.folder import Project, is_project
 from unetscope.session.project.images import ChangedImage, Presence, read_as
 from unetscope.session.project.records import ImageEntry

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from napari.utils.colormaps import Colormap
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.journal.mirror import blank_array
 from unetscope.session.layers.colouring import colour_layer
 from unetscope.session.layers.connections import Connections

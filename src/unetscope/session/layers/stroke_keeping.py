@@ -15,8 +15,8 @@ from platformdirs import user_data_path
 from psygnal import Signal
 
 from unetscope.errors import UnetscopeError
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
-from unetscope.learning.classes import LabelClass
 from unetscope.session.journal.faults import JournalError
 from unetscope.session.journal.identity import ImageIdentity, content_hash
 from unetscope.session.journal.image_journal import ImageJournal

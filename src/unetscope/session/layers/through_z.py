@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import LabelError
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.journal.history import Kind
 from unetscope.session.layers.accepting import Accepting, Box
 from unetscope.session.layers.layer_facts import ROLE, class_colormap, layer_key, read_only

@@ -21,10 +21,10 @@ from typing import Any
 
 from unetscope.errors import ProjectError
 from unetscope.images.claims import STATE
+from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
 from unetscope.images.writing import replacing
-from unetscope.learning.classes import LabelClass
 from unetscope.session.project import label_files
 from unetscope.session.project.images import (
     ImageStatus,

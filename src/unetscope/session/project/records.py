@@ -18,7 +18,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 
 from unetscope.errors import ProjectError
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 
 SUFFIX = ".unetproject"
 FILE = "project.json"

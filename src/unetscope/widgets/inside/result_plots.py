@@ -11,7 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from unetscope.learning.classes import PALETTE
+from unetscope.images.classes import PALETTE
 from unetscope.widgets.kit.looks import Tints, line_px, quiet
 
 LINE, POINTS, BARS = "line", "points", "bars"

@@ -22,8 +22,10 @@ from superqt import QFlowLayout
 
 from unetscope.images.annotations.mask_names import MASK_SUFFIXES
 from unetscope.images.annotations.masks import ValueProposal
-from unetscope.images.annotations.values import AnnotatedClass, plain_text
-from unetscope.learning.classes import LabelClass
+from unetscope.images.annotations.values import (
+    plain_text,
+)
+from unetscope.images.classes import LabelClass
 from unetscope.session.engine.annotation_jobs import AnswerWanted, MeaningsWanted
 from unetscope.session.state import Session
 from unetscope.widgets.kit.asking import QuestionCard
@@ -240,11 +242,11 @@ class AnnotationPanel(QWidget):
         self.note.clear()
         self.card.hide()
 
-    def _choices(self, proposed: AnnotatedClass | None) -> NarrowCombo:
+    def _choices(self, proposed: LabelClass | None) -> NarrowCombo:
         combo = NarrowCombo()
         combo.addItem("unlabelled", None)
         for one in self._session.classes:
-            combo.addItem(one.name, _annotated(one))
+            combo.addItem(one.name, one)
         known = {one.value for one in self._session.classes}
         if proposed is not None and proposed.value not in known:
             combo.addItem(f"new: {proposed.name}", proposed)
@@ -337,7 +339,3 @@ def _words(group: Sequence[ValueProposal]) -> str:
     if len(group) == 1:
         return f"{group[0].value} · {pixels:,} px"
     return f"{len(group):,} values · {pixels:,} px"
-
-
-def _annotated(known: LabelClass) -> AnnotatedClass:
-    return AnnotatedClass(known.value, known.name, known.color)

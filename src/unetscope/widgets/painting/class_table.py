@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 
-from unetscope.learning.classes import LabelClass
+from unetscope.images.classes import LabelClass
 from unetscope.session.guidance import shown_key
 from unetscope.session.state import Session
 from unetscope.widgets.kit.looks import eye, swatch

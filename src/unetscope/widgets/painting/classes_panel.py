@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QFlowLayout
 
-from unetscope.learning.classes import PALETTE
+from unetscope.images.classes import PALETTE
 from unetscope.session.guidance import controls
 from unetscope.session.state import Session
 from unetscope.widgets.kit.looks import color_words, line_px, small_button, swatch

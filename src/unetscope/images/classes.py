@@ -1,13 +1,41 @@
-"""The classes a user paints: a value, a name and a colour each."""
+"""The classes a person paints: a value, a name and a colour each, in files and on screen."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterable
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass
 
-from unetscope.images.annotations.palette import PALETTE, default_color, hued
+# Okabe and Ito (2008), "Color Universal Design": colours that stay apart for colour-blind people.
+# Blue comes first, for class 1 is usually the background; black is left out because EM is dark.
+# Wine (P. Tol) takes the place of grey, which deuteranopes take for the pink.
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#F0E442",
+    "#56B4E9",
+    "#D55E00",
+    "#882255",
+    # Chosen one after the other as far as can be from those before, from black, white and grey, as
+    # everybody and colour-blind people see them (CIEDE2000 after Machado 2009).
+    "#004B00",
+    "#0000C8",
+    "#96FAAF",
+    "#9664FA",
+    "#C80032",
+    "#FAC8FA",
+    "#4B4B7D",
+    "#96AF64",
+    "#C819AF",
+    "#967D4B",
+    "#FAAFAF",
+    "#194BFA",
+)
+_GOLDEN = 0.6180339887498949  # turns of the hue: new ones fall into the widest gaps
 
 MOST_CLASSES = 255
 _MOST_LETTERS = 200
@@ -22,6 +50,17 @@ class LabelClass:
     value: int
     name: str
     color: str
+
+
+def default_color(value: int) -> str:
+    """The colour (``#RRGGBB``) of a class of which nothing is known but its value, 1 or more."""
+    return PALETTE[value - 1] if 1 <= value <= len(PALETTE) else hued(value)
+
+
+def hued(step: int) -> str:
+    """A hue of its own for each ``step``, in three degrees of brightness."""
+    red, green, blue = hsv_to_rgb(step * _GOLDEN % 1, 0.75, (0.95, 0.75, 0.55)[step % 3])
+    return f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
 
 
 def free_color(value: int, used: Iterable[str] = ()) -> str:
@@ -46,7 +85,17 @@ def default_classes(values: Iterable[int]) -> tuple[LabelClass, ...]:
     The zero, which means "nobody said", is skipped.
     """
     kept = sorted({int(v) for v in values if int(v) != 0})
-    return tuple(LabelClass(v, f"class {v}", default_color(v)) for v in kept)
+    return tuple(map(default_class, kept))
+
+
+def default_class(value: int) -> LabelClass:
+    """The class with label ``value`` while nobody named it."""
+    return LabelClass(value, default_name(value), default_color(value))
+
+
+def default_name(value: int) -> str:
+    """What a class is called that has no name, or none that is known here."""
+    return f"class {value}"
 
 
 def harmless_class(value: int, name: str, color: str) -> LabelClass:
@@ -55,7 +104,7 @@ def harmless_class(value: int, name: str, color: str) -> LabelClass:
     Neither control characters nor markup nor a formula is left of the name, and it can be read as
     before. A name that is empty then, and a colour that is none, are the default ones.
     """
-    (default,) = default_classes([value])
+    default = default_class(value)
     known = re.fullmatch("#[0-9a-fA-F]{6}", color)
     return LabelClass(value, harmless(name) or default.name, color if known else default.color)
 
