@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -123,3 +125,45 @@ def test_the_keys_are_given_back(open_window: Open) -> None:
     opened.window.shut_down()
     assert not any(str(key) == "1" for key in strokes.keymap)
     assert not any(str(key) == "1" for key in opened.viewer.keymap)
+
+
+LEAVING = """
+import atexit, os, sys
+
+heard = []  # what of ours is called while the binding of Qt deletes its objects
+atexit.register(lambda: os.write(1, repr(heard[:5]).encode()))  # the last of all
+
+from qtpy.QtWidgets import QApplication, QLabel
+
+
+def listen(frame, what, argument):
+    if "unetscope" in frame.f_code.co_filename:
+        heard.append(frame.f_code.co_name)
+
+
+atexit.register(sys.setprofile, listen)  # begins right before the binding's turn
+
+from unetscope.widgets.kit.docked_panel import DockedPanel
+
+
+class Panel(DockedPanel):
+    ended = 0
+
+    def shut_down(self):
+        Panel.ended += 1
+        assert Panel.ended == 1
+
+
+application = QApplication([])
+panel = Panel()
+panel.lay_out(QLabel("status"), [QLabel(str(number)) for number in range(20)])
+"""
+
+
+def test_no_part_of_a_panel_is_left_to_the_binding_of_qt_when_python_ends() -> None:
+    """PyQt's walk over its objects ends with a fault when a deletion makes new ones."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LEAVING], capture_output=True, text=True, timeout=120
+    )
+    assert (ended.returncode, ended.stdout) == (0, "[]"), ended.stderr
+    assert ended.stderr == ""

