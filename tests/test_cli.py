@@ -20,7 +20,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from unetscope import __version__
-from unetscope.cli.app import app, terminal
+from unetscope.cli import terminal
+from unetscope.cli.app import app
 from unetscope.learning.events import Finished, HeadFitted, StepDone
 
 runner = CliRunner()
@@ -373,20 +374,17 @@ def test_the_finished_model_is_kept() -> None:
 def test_pretraining_runs_a_configuration_and_exports_its_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unetscope.pretraining import bundling as export
-    from unetscope.pretraining import meta
-
     asked: list[tuple[Any, Path]] = []
 
     def trained(config: Any, run_dir: Path, **_: Any) -> Iterator[dict[str, Any]]:
         asked.append((config, run_dir))
         yield {"step": 50, "seconds": 60 * config.minutes, "loss": 0.5}
 
-    monkeypatch.setattr(meta, "meta_train", trained)
-    monkeypatch.setattr(export, "export_weights", lambda *_, data_root: "hash")
+    monkeypatch.setattr("unetscope.cli.pretrain.meta_train", trained)
+    monkeypatch.setattr("unetscope.cli.pretrain.export_weights", lambda *_, data_root: "hash")
     out = tmp_path / "out"
     paths = ("--run", tmp_path / "run", "--out", out, "--data", tmp_path)
-    monkeypatch.setattr("unetscope.pretraining.judge.HeldOutJudge", lambda *_: None)
+    monkeypatch.setattr("unetscope.cli.pretrain.HeldOutJudge", lambda *_: None)
     done = run("pretrain", "general-fast", *paths, "--device", "cpu")
     assert done.exit_code == 0, done.output
     assert done.stdout.split() == [

@@ -15,13 +15,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from unetscope import Segmenter
-from unetscope.cli.app import app, terminal
-from unetscope.cli.commands import images_of, prediction_targets
+from unetscope.cli import terminal
+from unetscope.cli.app import app
+from unetscope.cli.predict import images_of, prediction_targets
 from unetscope.cli.terminal import Asker
 from unetscope.computing import precision
 from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.questions import Answers, Choice, Question, Undecided
+from unetscope.images.zarr_folder import name_of
 
 GREY = np.random.default_rng(0).integers(0, 255, (64, 80)).astype(np.uint8)
 PAINTED = np.zeros((64, 80), np.uint8)
@@ -176,6 +178,15 @@ def test_images_in_zarrs_become_files_of_their_own_names(tmp_path: Path) -> None
     assert images_of(inside) == (inside, [])
     targets = prediction_targets(inside, tmp_path)
     assert [target.name for target in targets.values()] == ["b 0_labels.tif", "c 0_labels.tif"]
+
+
+def test_an_image_in_a_zarr_is_called_by_both_names(tmp_path: Path) -> None:
+    zarr.open_group(tmp_path / "plate.zarr", mode="w")
+    zarr.open_group(tmp_path / "plate.zarr/A", mode="w")
+    zarr.create_array(tmp_path / "plate.zarr/A/1", data=GREY)
+    assert name_of(tmp_path / "plate.zarr/A/1") == "plate.zarr/A/1"
+    assert name_of(tmp_path / "plate.zarr") == "plate.zarr"
+    assert name_of(tmp_path / "a.tif") == "a.tif"
 
 
 def test_names_that_differ_in_capitals_alone_are_refused(model: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.prompt import IntPrompt
 from rich.table import Table
 
-from unetscope.images.classes import LabelClass
+from unetscope.images.classes import LabelClass, default_name
 from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.learning.events import (
     EpochDone,
@@ -31,10 +31,6 @@ from unetscope.learning.events import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from unetscope.images.annotations.values import Annotations
-    from unetscope.images.micrograph import Micrograph
     from unetscope.learning.pixel_model import PixelModel
 
 T = TypeVar("T")
@@ -151,7 +147,7 @@ def held_back_line(validation: Validation | None, classes: Iterable[LabelClass])
     if validation is None or not validation.dice:
         return None
     names = {c.value: c.name for c in classes}
-    return validation.said(lambda value: names.get(value, f"class {value}"))
+    return validation.said(lambda value: names.get(value, default_name(value)))
 
 
 def watch_pretraining(
@@ -245,35 +241,6 @@ def _asked(question: Question) -> str:
     numbers = [str(number) for number, _ in enumerate(question.choices, start=1)]
     number = IntPrompt.ask("Number", console=console, choices=numbers, default=1)
     return question.choices[number - 1].value
-
-
-def image_at(path: Path, answers: Answers) -> Micrograph:
-    """The image of a file, for :meth:`~unetscope.cli.terminal.Asker.read`."""
-    from unetscope.images.files import read_micrograph
-    from unetscope.images.normalisation import CONSTANT, is_constant
-
-    image = read_micrograph(path, answers=answers)
-    return replace(image, notes=(*image.notes, CONSTANT)) if is_constant(image) else image
-
-
-def labels_at(
-    source: Path,
-    image: Micrograph,
-    name: str,
-    classes: Sequence[LabelClass],
-    answers: Answers,
-) -> Annotations:
-    """The labels of the image ``name`` in a file of any kind, for :meth:`Asker.read`."""
-    from unetscope.images.annotations.formats import read_annotations
-
-    return read_annotations(
-        source,
-        image.spatial_shape,
-        classes or None,
-        image_name=name,
-        channels=image.channels,
-        answers=answers,
-    )
 
 
 def say_notes(name: str, notes: Iterable[str]) -> None:

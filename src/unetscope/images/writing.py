@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -144,3 +145,22 @@ def _remove(written: Path) -> None:
     else:
         with suppress(OSError):  # mostly it is in its place by now; a left-over does no harm
             written.unlink()
+
+
+def usable_folder(folder: Path) -> Path:
+    """Make ``folder`` if need be, and find out now, not after the work, that it can be written.
+
+    Raises
+    ------
+    OutputError
+        If it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"cannot write into {folder}: {error.strerror or error}; choose another folder."
+        ) from error
+    return folder

@@ -24,12 +24,18 @@ def title_of(path: str | os.PathLike[str]) -> str:
 
     Parts of it are joined by "-", so that the title can be part of a file name.
     """
+    whole, *inside = name_of(path).split("/")
+    stem = whole
+    for ending in _ENDINGS:
+        stem = stem[: -len(ending)] if stem.lower().endswith(ending) else stem
+    return " ".join([stem or whole, *(["-".join(inside)] if inside else [])])
+
+
+def name_of(path: str | os.PathLike[str]) -> str:
+    """The name of a file; of an image inside a zarr with that of the zarr: "plate.zarr/A/1/0"."""
     path = Path(os.path.abspath(path))
     inside: list[str] = []
     while is_zarr(path.parent) and path.parent != path:
         inside.insert(0, path.name)
         path = path.parent
-    stem = path.name
-    for ending in _ENDINGS:
-        stem = stem[: -len(ending)] if stem.lower().endswith(ending) else stem
-    return " ".join([stem or path.name, *(["-".join(inside)] if inside else [])])
+    return "/".join([path.name, *inside])

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import imageio.v3 as imageio
 import numpy as np
 
 from unetscope.cli.demo.drawing import coloured, displayed, outlined, overlaid
 from unetscope.cli.demo.pictures import DemoPicture
+from unetscope.images.claims import REPORT, Claim, Role
+from unetscope.images.files import write_labels
+from unetscope.images.writing import replacing
 from unetscope.learning.events import Validation
 from unetscope.learning.metrics import dice_per_class, iou_per_class
 
@@ -77,10 +81,6 @@ def write_demo(picture: DemoPicture, result: DemoResult, folder: Path) -> list[P
     OutputError
         If the folder cannot be written.
     """
-    from unetscope.images.claims import REPORT, Claim, Role
-    from unetscope.images.files import write_labels
-    from unetscope.images.writing import replacing
-
     z = _drawn_plane(picture)
     painted, predicted = _plane(picture.labels, z), _plane(result.trained, z)
     image = displayed(picture.image, z)
@@ -125,8 +125,6 @@ def _mean(scores: dict[int, float]) -> str:
 
 
 def _png(drawing: np.ndarray) -> bytes:
-    import imageio.v3 as imageio
-
     return bytes(imageio.imwrite("<bytes>", drawing, extension=".png"))
 
 

@@ -7,16 +7,25 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
+from skimage import data
+from skimage.filters import threshold_otsu
 
 from unetscope.cli.demo.strokes import (
     IMMUNOHISTOCHEMISTRY_CLASSES,
     IMMUNOHISTOCHEMISTRY_STROKES,
     painted_labels,
 )
-from unetscope.cli.terminal import Asker, image_at, labels_at, say_notes
+from unetscope.cli.reading import image_at, labels_at
+from unetscope.cli.terminal import Asker, say_notes
 from unetscope.errors import ImageError, LabelError
 from unetscope.images.classes import PALETTE, LabelClass
 from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.images.normalisation import fit_normalisation
+from unetscope.images.synthetic import SYNTHETIC
+from unetscope.images.zarr_folder import name_of
+from unetscope.learning.samples import check_samples, make_samples
+from unetscope.pretraining.strokes import simulate_strokes
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +41,6 @@ class DemoPicture:
 
 def immunohistochemistry() -> DemoPicture:
     """The colon biopsy that ships with scikit-image, and the strokes kept for it."""
-    from skimage import data
-
     image = as_micrograph(data.immunohistochemistry(), name="immunohistochemistry")
     height, width = image.spatial_shape
     labels = painted_labels(IMMUNOHISTOCHEMISTRY_STROKES, (height, width))
@@ -48,9 +55,6 @@ def synthetic(name: str, seed: int = 0) -> DemoPicture:
     ImageError
         If there is no sample called ``name``.
     """
-    from unetscope.images.synthetic import SYNTHETIC
-    from unetscope.pretraining.strokes import simulate_strokes
-
     if name not in SYNTHETIC:
         raise ImageError(f"there is no sample {name!r}; choose one of {', '.join(SYNTHETIC)}.")
     made = SYNTHETIC[name](seed=seed)
@@ -70,14 +74,12 @@ def own(image_path: Path, labels_path: Path | None, asker: Asker, *, guess: bool
     UnetscopeError
         If a file cannot be read or the two do not fit together.
     """
-    from unetscope.learning.samples import check_samples, make_samples
-
     image = asker.read(partial(image_at, image_path))
     guessed = guessed_strokes(image) if guess and labels_path is None else None
-    say_notes(image_path.name, image.notes)
+    say_notes(name_of(image_path), image.notes)
     if labels_path is not None:
         found = asker.read(partial(labels_at, labels_path, image, image_path.name, ()))
-        say_notes(labels_path.name, found.notes)
+        say_notes(name_of(labels_path), found.notes)
         counts = check_samples(make_samples([image], [found.labels]))
         classes = tuple(one for one in found.classes if one.value in counts)
         return DemoPicture(image, found.labels, classes)
@@ -102,12 +104,6 @@ def guessed_strokes(image: Micrograph) -> np.ndarray:
     LabelError
         If the image has no two sides (it is constant).
     """
-    from scipy.ndimage import gaussian_filter
-    from skimage.filters import threshold_otsu
-
-    from unetscope.images.normalisation import fit_normalisation
-    from unetscope.pretraining.strokes import simulate_strokes
-
     middle = image.depth // 2
     grey = fit_normalisation(image).apply(image.plane(middle)).mean(axis=0)
     smooth = gaussian_filter(grey, 2.0)

@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from unetscope.cli.commands import usable_folder
 from unetscope.cli.inspecting.answers import (
     answer_convolution,
     answer_field,
@@ -36,9 +35,11 @@ from unetscope.cli.inspecting.questions import (
     answer_maximise,
     answer_pca,
 )
-from unetscope.cli.terminal import Asker, image_at, labels_at, messages, say_notes
+from unetscope.cli.reading import image_at, labels_at
+from unetscope.cli.terminal import Asker, messages, say_notes
 from unetscope.errors import ModelError
 from unetscope.images.questions import Answers
+from unetscope.images.writing import usable_folder
 
 QUESTIONS: dict[str, Callable[[Subject, Wanted, Path], Answer]] = {
     "report": answer_report,

@@ -104,7 +104,7 @@ def write_labels_like(path: Path, values: np.ndarray, subject: Subject) -> Path:
 
 def own_folder(out: Path, *parts: object) -> Path:
     """The folder ``out/PARTS`` of one exported view, made if need be."""
-    from unetscope.cli.commands import usable_folder
+    from unetscope.images.writing import usable_folder
 
     name = " ".join(str(part) for part in parts)
     plain = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)

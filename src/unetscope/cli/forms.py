@@ -1,0 +1,189 @@
+"""What each command is told: a form, whose fields are the options with the words of their help.
+
+Nothing of the engine is imported, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unetscope.cli.terminal import Asker
+from unetscope.images.questions import Answers
+from unetscope.network.facts import BUNDLED, BUNDLED_TITLES, DEFAULT_MODEL, MODEL_SUFFIX
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Seed = Annotated[int, typer.Option(help="One seed, one result (CPU, fixed number of threads).")]
+Seconds = Annotated[float, typer.Option(min=0, help="Time to train.")]
+StartModel = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        help=f"{', '.join(BUNDLED_TITLES)}, timm:NAME (a backbone beside {DEFAULT_MODEL}), "
+        f"a {MODEL_SUFFIX} file, or none.",
+    ),
+]
+AllowDownload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-download",
+        help="Download a backbone's weights that are not on this computer (huggingface.co).",
+    ),
+]
+Axes = Annotated[str | None, typer.Option(help="Axes of the images, e.g. zyx.")]
+Series = Annotated[
+    str | None, typer.Option(help="Which image of a file that holds several: its number from 0.")
+]
+LabelImage = Annotated[
+    str | None, typer.Option(help="Which label image of an OME-Zarr that holds several.")
+]
+Values = Annotated[
+    str | None, typer.Option(help="What the numbers of a mask are: classes or objects.")
+]
+Zero = Annotated[
+    str | None,
+    typer.Option(help="What 0 means in a mask of two values: unlabelled or background."),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files that unetscope did not write; never inputs."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageReading:
+    """What image files may leave open."""
+
+    axes: Axes = None
+    series: Series = None
+
+    def asker(self) -> Asker:
+        """Who is asked where a file leaves something open."""
+        return Asker(Answers(self.axes, self.series).checked())
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelReading(ImageReading):
+    """What files of images and labels may leave open."""
+
+    label_image: LabelImage = None
+    values: Values = None
+    zero: Zero = None
+
+    def asker(self) -> Asker:
+        """Who is asked where a file leaves something open."""
+        told = (self.axes, self.series, self.label_image, self.values, self.zero)
+        return Asker(Answers(*told).checked())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Show it: in napari where there is a screen, else as pictures in a folder."""
+
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Write pictures instead of opening napari.")
+    ] = False
+    image: Annotated[Path | None, typer.Option(help="Your own image.")] = None
+    labels: Annotated[Path | None, typer.Option(help="Labels painted on it (0 = unlabelled).")] = (
+        None
+    )
+    sample: Annotated[
+        str | None,
+        typer.Option(help="Synthetic, with truth: grains, membranes, nanoparticles, nuclei …"),
+    ] = None
+    out: Annotated[Path, typer.Option(help="Where the pictures go.")] = Path("demo")
+    seconds: Seconds = 60.0
+    model: StartModel = DEFAULT_MODEL
+    device: Device = "auto"
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(LabelReading):
+    """Learn from images with painted labels; write a model. Ctrl-C stops early and saves."""
+
+    image: Annotated[list[Path], typer.Option(help="An image; repeat for more.")]
+    labels: Annotated[
+        list[Path], typer.Option(help="Its labels (0 = unlabelled), in the same order.")
+    ]
+    out: Annotated[Path, typer.Option(help=f"The model file to write, NAME{MODEL_SUFFIX}.")]
+    seconds: Seconds = 60.0
+    class_name: Annotated[
+        list[str] | None, typer.Option(help='Name a class, e.g. "1=background"; repeat.')
+    ] = None
+    model: StartModel = DEFAULT_MODEL
+    allow_download: AllowDownload = False
+    device: Device = "auto"
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predict(ImageReading):
+    """Segment images of any size with a trained model; sizes of pixels are kept.
+
+    An image that cannot be read or predicted does not keep the others from it: what failed is
+    named, and the exit code is 1.
+    """
+
+    model: Annotated[Path, typer.Argument(help=f"A {MODEL_SUFFIX} file.")]
+    images: Annotated[
+        list[Path],
+        typer.Argument(help="Images to segment, or folders of images.", metavar="IMAGE..."),
+    ]
+    out: Annotated[Path, typer.Option(help="Folder for NAME_labels.tif.")]
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write NAME_probabilities.tif (float32), too.")
+    ] = False
+    overwrite: Overwrite = False
+    tile: Annotated[int, typer.Option(min=64, help="Tile size (px); the result is the same.")] = 512
+    device: Device = "auto"
+    engine: Annotated[
+        str,
+        typer.Option(
+            help="torch, or openvino (CPU; pip install openvino): faster from minutes on."
+        ),
+    ] = "torch"
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="fp32, bf16, or auto: bf16 where it is faster; may change a pixel in 500."
+        ),
+    ] = "fp32"
+    allow_download: AllowDownload = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convert(LabelReading):
+    """Write labels of one image in another format; what cannot be kept is said."""
+
+    source: Annotated[Path, typer.Argument(help="Labels, or a folder of masks named alike.")]
+    target: Annotated[
+        Path, typer.Argument(help="NAME.tif .png .bmp, .zip, .json, .geojson or .zarr.")
+    ]
+    image: Annotated[Path, typer.Option(help="The image they belong to.")]
+    format: Annotated[
+        str | None,
+        typer.Option(help="mask, imagej, coco, coco-rle, geojson or ome-zarr; else by the suffix."),
+    ] = None
+    overwrite: Overwrite = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrain:
+    """Make bundled weights again. Ctrl-C stops; the same command goes on."""
+
+    config: Annotated[
+        str,
+        typer.Argument(help=f"{', '.join(model.name for model in BUNDLED)} or a TOML file."),
+    ] = BUNDLED[0].name
+    run: Annotated[
+        Path | None, typer.Option(help="Checkpoints and log; runs/CONFIG by default.")
+    ] = None
+    out: Annotated[Path | None, typer.Option(help="Weights and card; the run by default.")] = None
+    data: Annotated[
+        Path | None, typer.Option(help="Real images with masks; shared/data by default.")
+    ] = None
+    device: Device = "auto"
