@@ -260,7 +260,7 @@ def test_what_speaks_for_a_class_is_placed_in_the_image(scene, method: str) -> N
 
 
 def test_what_speaks_for_a_class_in_a_polygon(scene) -> None:
-    from unetscope.inspection.asking import attribution
+    from unetscope.inspection import attribution
 
     corners = "20,24 20,36 28,36.5 28,24"
     options = ("--do", "attribution", "--target", 1, "--method", "input_gradients")

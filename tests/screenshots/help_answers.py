@@ -13,8 +13,7 @@ from scipy import ndimage
 from torch import nn
 
 from unetscope.images.classes import PALETTE
-from unetscope.inspection import Attribution, dissect, maximise
-from unetscope.inspection.asking import attribution, equivariance
+from unetscope.inspection import Attribution, attribution, dissect, equivariance, maximise
 from unetscope.network.unet import UNet
 
 MITOCHONDRION = 3  # among the classes of the scene
