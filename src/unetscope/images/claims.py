@@ -23,6 +23,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import tifffile
+from PIL import Image
+
 from unetscope.errors import OutputError
 
 #: Lists, in the folder where they lie, files that cannot say themselves who wrote them.
@@ -149,13 +152,9 @@ def _words(path: Path) -> str:
     with open(path, "rb") as opened:
         head = opened.read(_HEAD_BYTES)
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        import tifffile
-
         with tifffile.TiffFile(path) as tif:
             return str(tif.pages.first.tags.valueof(305) or "")
     if head.startswith(b"\x89PNG"):
-        from PIL import Image
-
         with Image.open(path) as image:
             return str(image.info.get("Software", ""))
     if head.startswith(b"PK"):

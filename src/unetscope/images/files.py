@@ -19,7 +19,10 @@ from unetscope.images.annotations.values import whole_labels
 from unetscope.images.claims import IMAGE, LABELS, Claim
 from unetscope.images.damage import translated_errors
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.on_demand import zarr_file
+from unetscope.images.pictures import read_picture, read_picture_numbers, write_picture
 from unetscope.images.questions import Answers
+from unetscope.images.tiff import read_tiff, read_tiff_numbers, write_tiff
 from unetscope.images.zarr_folder import PACKED
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -59,18 +62,12 @@ def read_micrograph(
     """
     path = Path(path)
     kind = _kind_of_content(path)
-    # Each reader is imported when it is needed: zarr alone takes a quarter of a second.
     if kind == "tiff":
-        from unetscope.images.tiff import read_tiff
-
         return read_tiff(path, axes, answers)
     if kind == "picture":
-        from unetscope.images.pictures import read_picture
-
         return read_picture(path, axes)
-    from unetscope.images.ome_zarr import read_ome_zarr
-
-    return read_ome_zarr(path, axes, answers)
+    found: Micrograph = zarr_file("ome_zarr").read_ome_zarr(path, axes, answers)
+    return found
 
 
 def write_micrograph(
@@ -90,17 +87,11 @@ def write_micrograph(
     path = Path(path)
     kind = _kind_of_name(path)
     if kind == "tiff":
-        from unetscope.images.tiff import write_tiff
-
         write_tiff(micrograph, path, claim)
     elif kind == "picture":
-        from unetscope.images.pictures import write_picture
-
         write_picture(micrograph, path, claim)
     else:
-        from unetscope.images.ome_zarr import write_ome_zarr
-
-        write_ome_zarr(micrograph, path, claim)
+        zarr_file("ome_zarr").write_ome_zarr(micrograph, path, claim)
 
 
 def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) -> NDArray[Any]:
@@ -121,17 +112,12 @@ def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) ->
     path = Path(path)
     kind = _kind_of_content(path)
     if kind == "zarr":
-        from unetscope.images.annotations.label_images import read_label_values
-
-        return read_label_values(path, answers)
+        found: NDArray[Any] = zarr_file("annotations.label_images").read_label_values(path, answers)
+        return found
     answers = replace(answers or Answers(), axes=None)
     if kind == "tiff":
-        from unetscope.images.tiff import read_tiff_numbers
-
         values, has_colours = read_tiff_numbers(path, answers)
     else:
-        from unetscope.images.pictures import read_picture_numbers
-
         values = read_picture_numbers(path)
         has_colours = values.ndim == 3
     if has_colours:
@@ -195,8 +181,6 @@ def write_labels(
     name = f"{like.name} labels" if like and like.name else "labels"
     made = Micrograph(values, axes, size, unit, name)
     if path.suffix.lower() in TIFF_SUFFIXES:
-        from unetscope.images.tiff import write_tiff
-
         write_tiff(made, path, claim, colors if colors is not None else {})
         return
     write_micrograph(made, path, claim)

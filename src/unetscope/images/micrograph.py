@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from unetscope.errors import ImageError, ImageMemoryError
 from unetscope.images.axis_names import UNNAMED, axes_question, possible_axes
 from unetscope.images.damage import check_lazy
+from unetscope.images.on_demand import as_dask
 from unetscope.images.questions import Undecided
 from unetscope.images.units import normalise_unit
 
@@ -281,9 +282,7 @@ def _without(pixels: Any, kept: list[int]) -> Any:
     if len(kept) == len(pixels.shape):
         return pixels
     if not isinstance(pixels, np.ndarray):
-        import dask.array as da
-
-        pixels = pixels if isinstance(pixels, da.Array) else da.from_array(pixels)
+        pixels = as_dask(pixels)
     return pixels[tuple(slice(None) if i in kept else 0 for i in range(len(pixels.shape)))]
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import zarr
+from yaozarrs import v05
+from yaozarrs.write.v05 import write_image
 
 from unetscope.errors import ImageError, OutputError
 from unetscope.images.claims import IMAGE, MARK, Claim
@@ -27,6 +29,7 @@ from unetscope.images.ngff import (
     multiscales_of,
     pixel_size,
 )
+from unetscope.images.on_demand import as_dask
 from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.units import NGFF_WORDS
 from unetscope.images.writing import replacing
@@ -276,9 +279,6 @@ def write_ome_zarr(micrograph: Micrograph, path: Path, claim: Claim = IMAGE) -> 
     OutputError
         If ``path`` holds something other than a zarr, or cannot be written.
     """
-    from yaozarrs import v05
-    from yaozarrs.write.v05 import write_image
-
     if path.exists() and not is_zarr(path):
         raise OutputError(f"{path} is there already and is no OME-Zarr folder; choose another name")
     order = [micrograph.axes.index(a) for a in "czyx" if a in micrograph.axes]
@@ -315,8 +315,6 @@ def _ordered(micrograph: Micrograph, order: list[int]) -> Any:
     """Pixels with channels first; lazy ones stay lazy, bool ones become uint8."""
     pixels = micrograph.pixels
     if not isinstance(pixels, np.ndarray):
-        import dask.array as da
-
-        pixels = pixels if isinstance(pixels, da.Array) else da.from_array(pixels)
+        pixels = as_dask(pixels)
     pixels = pixels.astype(np.uint8) if pixels.dtype.kind == "b" else pixels
     return pixels.transpose(order)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from skimage.data import immunohistochemistry
+
 from unetscope.images.synthetic import SYNTHETIC
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -58,6 +60,4 @@ def sample_immunohistochemistry() -> list[LayerData]:
     FHL2 revealed with DAB, hematoxylin counterstain, acquired at the Center for Microscopy and
     Molecular Imaging; the pixel size is not known.
     """
-    from skimage.data import immunohistochemistry
-
     return [(immunohistochemistry(), {"name": "immunohistochemistry", "rgb": True}, "image")]

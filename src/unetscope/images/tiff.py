@@ -19,6 +19,7 @@ from unetscope.images.axis_names import UNNAMED, axes_question, possible_axes, t
 from unetscope.images.claims import IMAGE, Claim, mark_text
 from unetscope.images.damage import bytes_allowed, check_bytes, check_file, translated_errors
 from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.images.on_demand import dask_array
 from unetscope.images.orientation import NOTE as TURNED
 from unetscope.images.orientation import is_turned, swaps_sides, upright
 from unetscope.images.questions import Answers, Undecided
@@ -198,9 +199,7 @@ def _are_planes(axes: str | None, letters: str) -> bool:
 
 def _lazy(raw: Any) -> Any:
     """Pixels that stay in the file as an array of dask, which is read where it is looked at."""
-    import dask.array as da
-
-    return da.from_array(raw, name=False)
+    return dask_array().from_array(raw, name=False)
 
 
 def _with_axes(

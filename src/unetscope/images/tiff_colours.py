@@ -225,14 +225,12 @@ def _mapped(
     """
     if isinstance(pixels, np.ndarray):
         return function(pixels)
-    import dask.array as da
-
     lazy = pixels.rechunk({at: -1}) if count else pixels
     chunks = list(lazy.chunks)
     if count:
         chunks[at] = (count,)
     if new:
-        return da.map_blocks(
-            function, lazy, dtype=dtype, chunks=(*chunks, (new,)), new_axis=[lazy.ndim]
+        return lazy.map_blocks(
+            function, dtype=dtype, chunks=(*chunks, (new,)), new_axis=[lazy.ndim]
         )
-    return da.map_blocks(function, lazy, dtype=dtype, chunks=tuple(chunks))
+    return lazy.map_blocks(function, dtype=dtype, chunks=tuple(chunks))

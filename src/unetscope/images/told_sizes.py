@@ -6,8 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import tifffile
+
 from unetscope.errors import UnetscopeError
 from unetscope.images.files import READ_TIFF_SUFFIXES, read_micrograph
+from unetscope.images.tiff_series import check_description
+from unetscope.images.tiff_sizes import tiff_pixel_size
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,6 @@ def told_pixel_size(path: str | os.PathLike[str]) -> ToldSize | None:
 
 
 def _told_by_tiff(path: Path) -> ToldSize | None:
-    import tifffile
-
-    from unetscope.images.tiff_series import check_description
-    from unetscope.images.tiff_sizes import tiff_pixel_size
-
     try:
         with tifffile.TiffFile(path) as tif:
             check_description(path, tif)

@@ -11,6 +11,7 @@ import numpy as np
 from unetscope.errors import ImageError
 from unetscope.images.micrograph import infer_axes
 from unetscope.images.ngff import Axis
+from unetscope.images.on_demand import dask_array
 from unetscope.images.questions import Choice, Question, Undecided
 
 _SPATIAL = "zyx"
@@ -58,9 +59,7 @@ class Arrangement:
         rank = len(pixels.shape)
         if self.kept == tuple(range(rank)):
             return pixels
-        import dask.array as da
-
-        lazy = da.from_zarr(pixels)
+        lazy = dask_array().from_zarr(pixels)
         lazy = lazy[tuple(slice(None) if i in self.kept else 0 for i in range(rank))]
         places = sorted(self.kept)
         return lazy.transpose([places.index(i) for i in self.kept])

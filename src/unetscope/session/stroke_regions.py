@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from unetscope.images.on_demand import ndimage
+
 if TYPE_CHECKING:
     from unetscope.learning.advice.accepting import GrownRegion
 
@@ -37,8 +39,6 @@ def stroke_regions(labels: np.ndarray, points: Sequence[Sequence[int]]) -> list[
 
 def still_there(labels: Any, region: GrownRegion, value: int) -> bool:
     """Whether a region is a whole stroke of ``value`` in ``labels``, no more and no less."""
-    from scipy import ndimage  # here, or the panel would open later
-
     sides = list(zip(region.box, labels.shape, strict=True))
     if any(side.stop > n for side, n in sides):
         return False
@@ -48,5 +48,5 @@ def still_there(labels: Any, region: GrownRegion, value: int) -> bool:
         for side, wide in zip(region.box, box, strict=True)
     ]
     mask = np.pad(region.mask, margins)
-    near = ndimage.binary_dilation(mask, np.ones((3,) * mask.ndim))
+    near = ndimage().binary_dilation(mask, np.ones((3,) * mask.ndim))
     return bool(np.array_equal((np.asarray(labels[box]) == value) & near, mask))

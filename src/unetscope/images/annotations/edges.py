@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetscope.errors import AnnotationError
+from unetscope.images.on_demand import ndimage
 
 Ring = NDArray[Any]  # (corner, 2): x and y; the last corner is not the first again
 Polygon = list[Ring]  # the outline first, then its holes
@@ -39,14 +40,12 @@ def polygons_of(placed: Placed) -> list[Polygon]:
     valid polygons of the OGC's simple features; :func:`filled` gives the same pixels again.
     """
     (top, left), mask = placed
-    from scipy import ndimage  # here, or the panel would open later
-
-    pieces, count = ndimage.label(mask, _SHARED_EDGES)
+    pieces, count = ndimage().label(mask, _SHARED_EDGES)
     if count == 1:
         corner = np.array([left, top])
         return [[ring + corner for ring in _rings(mask)]]
     found = []
-    for number, box in enumerate(ndimage.find_objects(pieces), start=1):
+    for number, box in enumerate(ndimage().find_objects(pieces), start=1):
         corner = np.array([left + box[1].start, top + box[0].start])
         found.append([ring + corner for ring in _rings(pieces[box] == number)])
     return found

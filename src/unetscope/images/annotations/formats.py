@@ -46,6 +46,7 @@ from unetscope.images.claims import LABELS, Claim
 from unetscope.images.classes import LabelClass
 from unetscope.images.files import SUFFIXES
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.on_demand import zarr_file
 from unetscope.images.questions import Answers
 from unetscope.images.zarr_folder import is_zarr
 
@@ -127,9 +128,9 @@ def read_annotations(
         case "json":
             return _read_json(path, shape, table, image_name)
         case _:
-            from unetscope.images.annotations.ome_labels import read_ome_labels
-
-            return read_ome_labels(path, shape, table, image_name, answers)
+            read = zarr_file("annotations.ome_labels").read_ome_labels
+            found: Annotations = read(path, shape, table, image_name, answers)
+            return found
 
 
 def _read_json(
@@ -205,8 +206,7 @@ def write_annotations(
         "geojson": write_geojson,
     }
     if wanted == "ome-zarr":
-        from unetscope.images.annotations.ome_label_writer import write_ome_labels
-
+        write_ome_labels = zarr_file("annotations.ome_label_writer").write_ome_labels
         writers[wanted] = partial(write_ome_labels, like=like)
     told = writers[wanted](annotations, path, claim) or ()
     return (*told, *lost_in(wanted, annotations))

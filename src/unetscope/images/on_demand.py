@@ -1,0 +1,30 @@
+"""What takes a while to import, behind one door each: it is loaded when it is first needed.
+
+So the panel opens, and ``unetscope --help`` answers, without it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def dask_array() -> Any:
+    """``dask.array``, a third of a second."""
+    return import_module("dask.array")
+
+
+def as_dask(pixels: Any) -> Any:
+    """Pixels of any kind as an array of dask."""
+    arrays = dask_array()
+    return pixels if isinstance(pixels, arrays.Array) else arrays.from_array(pixels)
+
+
+def ndimage() -> Any:
+    """``scipy.ndimage``, a quarter of a second."""
+    return import_module("scipy.ndimage")
+
+
+def zarr_file(name: str) -> Any:
+    """A file of ``images`` that stands on zarr, which takes a quarter of a second."""
+    return import_module(f"unetscope.images.{name}")
