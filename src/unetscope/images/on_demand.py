@@ -20,11 +20,6 @@ def as_dask(pixels: Any) -> Any:
     return pixels if isinstance(pixels, arrays.Array) else arrays.from_array(pixels)
 
 
-def ndimage() -> Any:
-    """``scipy.ndimage``, a quarter of a second."""
-    return import_module("scipy.ndimage")
-
-
 def zarr_file(name: str) -> Any:
     """A file of ``images`` that stands on zarr, which takes a quarter of a second."""
     return import_module(f"unetscope.images.{name}")

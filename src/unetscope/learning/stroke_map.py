@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 _DENSE = 0.1  # labelled share above which labelling the whole array beats following its pixels
 
@@ -61,7 +59,7 @@ def _by_array(labels: np.ndarray, points: np.ndarray) -> tuple[int, np.ndarray]:
     strokes = np.zeros(len(points), dtype=np.int64)
     total = 0
     for value in np.unique(values):
-        found, count = ndimage.label(labels == value, structure=np.ones((3,) * labels.ndim))
+        found, count = scipy.ndimage.label(labels == value, structure=np.ones((3,) * labels.ndim))
         own = values == value
         strokes[own] = found[tuple(points[own].T)] - 1 + total
         total += count
@@ -86,6 +84,8 @@ def _by_points(
         first.append(np.flatnonzero(touch))
         second.append(place[touch])
     rows, columns = np.concatenate(first), np.concatenate(second)
-    links = coo_array((np.ones(len(rows), bool), (rows, columns)), shape=(len(flat),) * 2)
-    count, strokes = connected_components(links, directed=False)
+    links = scipy.sparse.coo_array(
+        (np.ones(len(rows), bool), (rows, columns)), shape=(len(flat),) * 2
+    )
+    count, strokes = scipy.sparse.csgraph.connected_components(links, directed=False)
     return int(count), strokes.astype(np.int64)

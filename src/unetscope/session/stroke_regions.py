@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import scipy
 
-from unetscope.images.on_demand import ndimage
-
-if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import GrownRegion
+from unetscope.learning.advice.accepting import GrownRegion
+from unetscope.learning.stroke_map import stroke_map
 
 
 def stroke_regions(labels: np.ndarray, points: Sequence[Sequence[int]]) -> list[GrownRegion]:
@@ -21,9 +20,6 @@ def stroke_regions(labels: np.ndarray, points: Sequence[Sequence[int]]) -> list[
     labels : (y, x) or (z, y, x) class values, 0 where nobody said.
     points : pixels of that array, each inside a stroke.
     """
-    from unetscope.learning.advice.accepting import GrownRegion
-    from unetscope.learning.stroke_map import stroke_map
-
     strokes = stroke_map(labels)
     known = np.ravel_multi_index(tuple(strokes.points.T), labels.shape)  # increasing
     regions = []
@@ -48,5 +44,5 @@ def still_there(labels: Any, region: GrownRegion, value: int) -> bool:
         for side, wide in zip(region.box, box, strict=True)
     ]
     mask = np.pad(region.mask, margins)
-    near = ndimage().binary_dilation(mask, np.ones((3,) * mask.ndim))
+    near = scipy.ndimage.binary_dilation(mask, np.ones((3,) * mask.ndim))
     return bool(np.array_equal((np.asarray(labels[box]) == value) & near, mask))

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from unetscope.errors import AnnotationError
-from unetscope.images.on_demand import ndimage
 
 Ring = NDArray[Any]  # (corner, 2): x and y; the last corner is not the first again
 Polygon = list[Ring]  # the outline first, then its holes
@@ -40,12 +40,12 @@ def polygons_of(placed: Placed) -> list[Polygon]:
     valid polygons of the OGC's simple features; :func:`filled` gives the same pixels again.
     """
     (top, left), mask = placed
-    pieces, count = ndimage().label(mask, _SHARED_EDGES)
+    pieces, count = scipy.ndimage.label(mask, _SHARED_EDGES)
     if count == 1:
         corner = np.array([left, top])
         return [[ring + corner for ring in _rings(mask)]]
     found = []
-    for number, box in enumerate(ndimage().find_objects(pieces), start=1):
+    for number, box in enumerate(scipy.ndimage.find_objects(pieces), start=1):
         corner = np.array([left + box[1].start, top + box[0].start])
         found.append([ring + corner for ring in _rings(pieces[box] == number)])
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from unetscope.errors import AnnotationError
@@ -26,7 +27,6 @@ from unetscope.images.claims import LABELS, Claim
 from unetscope.images.classes import LabelClass, default_class, default_color
 from unetscope.images.files import read_labels, write_labels
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.on_demand import ndimage
 from unetscope.images.questions import Answers, Choice, Question, Undecided
 
 #: A mask with more values than this numbers its objects, not its classes.
@@ -189,7 +189,7 @@ def _may_be_objects(
     """Whether each of ``fewest`` numbers or more is one compact piece with 0 around it."""
     if known.keys() >= set(kinds[kinds > 0].tolist()):
         return False
-    found = ndimage().find_objects(values)
+    found = scipy.ndimage.find_objects(values)
     boxes = [(number, box) for number, box in enumerate(found, start=1) if box is not None]
     if len(boxes) < fewest or values.all():
         return False
@@ -199,7 +199,7 @@ def _may_be_objects(
 def _is_compact(inside: NDArray[np.bool_], plane_shape: tuple[int, ...]) -> bool:
     sides = zip(inside.shape[-2:], plane_shape, strict=True)
     small = all(side <= max(1, _WIDEST_OBJECT * whole) for side, whole in sides)
-    pieces = ndimage().label(inside, np.ones((3,) * inside.ndim, bool))[1] if small else 0
+    pieces = scipy.ndimage.label(inside, np.ones((3,) * inside.ndim, bool))[1] if small else 0
     return bool(pieces == 1 and inside.mean() >= _COMPACT)
 
 

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from unetscope.images.annotations.edges import Placed
@@ -19,7 +20,6 @@ from unetscope.images.annotations.values import (
     harmless,
 )
 from unetscope.images.classes import LabelClass
-from unetscope.images.on_demand import ndimage
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def regions_of(annotations: Annotations) -> Iterator[Region]:
 
 
 def _pieces(inside: NDArray[np.bool_]) -> Iterator[Placed]:
-    return (placed for _, placed in _objects(ndimage().label(inside)[0]))
+    return (placed for _, placed in _objects(scipy.ndimage.label(inside)[0]))
 
 
 def _objects(numbers: NDArray[Any]) -> Iterator[tuple[int, Placed]]:
@@ -85,7 +85,9 @@ def _objects(numbers: NDArray[Any]) -> Iterator[tuple[int, Placed]]:
         found, numbers = np.unique(numbers, return_inverse=True)
         numbers = numbers + (0 if found[0] == 0 else 1)
         found = found[found > 0]
-    for place, box in enumerate(ndimage().find_objects(numbers.astype(np.int64, copy=False)), 1):
+    for place, box in enumerate(
+        scipy.ndimage.find_objects(numbers.astype(np.int64, copy=False)), 1
+    ):
         if box is not None:
             yield int(found[place - 1]), ((box[0].start, box[1].start), numbers[box] == place)
 

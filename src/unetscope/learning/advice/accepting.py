@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import ndimage
-from skimage.segmentation import slic
+import scipy
+import skimage
 
 from unetscope.errors import LabelError
 
@@ -80,7 +80,7 @@ def connected_region(
     box = _window(point, prediction.shape, reach_px)
     seen = np.asarray(prediction[box])
     here = tuple(p - side.start for p, side in zip(point, box, strict=True))
-    parts, _ = ndimage.label(seen == seen[here])
+    parts, _ = scipy.ndimage.label(seen == seen[here])
     return _cropped(parts == parts[here], box)
 
 
@@ -117,7 +117,9 @@ def superpixel_at(
     seen = np.clip((seen - low) / max(float(high - low), 1e-12), 0, 1)
     wanted = max(1, round(seen.shape[0] * seen.shape[1] / size_px**2))
     channel_axis = -1 if seen.ndim == 3 else None
-    parts = slic(seen, wanted, compactness, channel_axis=channel_axis, convert2lab=False)
+    parts = skimage.segmentation.slic(
+        seen, wanted, compactness, channel_axis=channel_axis, convert2lab=False
+    )
     return _cropped(
         parts == parts[tuple(p - s.start for p, s in zip(point, box, strict=True))], box
     )
@@ -132,7 +134,7 @@ def _window(point: Sequence[int], shape: Sequence[int], reach_px: int) -> tuple[
 
 
 def _cropped(mask: np.ndarray, box: Sequence[slice]) -> GrownRegion:
-    (inner,) = ndimage.find_objects(mask.astype(np.uint8))
+    (inner,) = scipy.ndimage.find_objects(mask.astype(np.uint8))
     placed = tuple(
         slice(side.start + part.start, side.start + part.stop)
         for side, part in zip(box, inner, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from unetscope.errors import LabelError
 from unetscope.learning.metrics import mean_dice
@@ -134,7 +134,7 @@ def propose_plane(
     for index, value in enumerate(values):
         known = source == value
         if known.any():
-            near = ndimage.distance_transform_edt(~known) <= reach_px
+            near = scipy.ndimage.distance_transform_edt(~known) <= reach_px
             proposed[near & sure & (best == index)] = value
     alike = mean_dice(source, proposed)
     alike = 0.0 if np.isnan(alike) else alike
@@ -143,8 +143,8 @@ def propose_plane(
 
 def _signed_distance(mask: np.ndarray) -> np.ndarray:
     """Pixels to the rim, positive inside; the rim runs half-way between pixels."""
-    inside = ndimage.distance_transform_edt(mask)
-    outside = ndimage.distance_transform_edt(~mask)
+    inside = scipy.ndimage.distance_transform_edt(mask)
+    outside = scipy.ndimage.distance_transform_edt(~mask)
     return (np.where(mask, inside - 0.5, 0.5 - outside)).astype(np.float32)
 
 

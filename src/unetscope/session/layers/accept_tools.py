@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import skimage
 from psygnal import Signal
 
 from unetscope.images.classes import LabelClass
+from unetscope.learning.advice.accepting import GrownRegion
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.inside_placing import on_plane as lines_on_plane
 from unetscope.session.layers.layer_facts import ROLE, layer_key, spatial_axes
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import to_pixel, unit_steps
 from unetscope.session.layers.screen import shows_planes
-
-if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import GrownRegion
 
 Path = np.ndarray  # (n, 2 or 3) pixels ((z,) y, x) the mouse went through, as floats
 
@@ -237,8 +236,6 @@ class AcceptTools:
 
 def swept(path: Path, diameter_px: float, shape: Sequence[int]) -> GrownRegion | None:
     """The pixels (y, x) of an image of ``shape`` that a round brush went over; None: outside."""
-    from unetscope.learning.advice.accepting import GrownRegion
-
     radius = max(diameter_px / 2, 0.5)
     flat = path[:, -2:]
     box = _box(flat, radius, shape)
@@ -257,16 +254,12 @@ def swept(path: Path, diameter_px: float, shape: Sequence[int]) -> GrownRegion |
 
 def enclosed(path: Path, shape: Sequence[int]) -> GrownRegion | None:
     """The pixels (y, x) of an image of ``shape`` inside a closed path; None: none at all."""
-    from skimage.draw import polygon2mask
-
-    from unetscope.learning.advice.accepting import GrownRegion
-
     flat = path[:, -2:]
     box = _box(flat, 0.5, shape)
     if box is None or len(flat) < 3:
         return None
     size = tuple(side.stop - side.start for side in box)
-    return GrownRegion(box, polygon2mask(size, flat - [side.start for side in box]))
+    return GrownRegion(box, skimage.draw.polygon2mask(size, flat - [side.start for side in box]))
 
 
 def _box(points: np.ndarray, reach: float, shape: Sequence[int]) -> tuple[slice, slice] | None:

@@ -8,12 +8,19 @@ stands.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from unetscope.errors import LabelError
 from unetscope.images.micrograph import Micrograph
+from unetscope.learning.advice.accepting import (
+    GrownRegion,
+    accept_region,
+    connected_region,
+    fill_region,
+    superpixel_at,
+)
 from unetscope.session.journal.changes import TILE_PX, Tiling
 from unetscope.session.journal.history import Kind
 from unetscope.session.layers.open_layers import OpenLayers
@@ -21,9 +28,6 @@ from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.layers.stroke_watching import Written
 from unetscope.session.values import Show
-
-if TYPE_CHECKING:
-    from unetscope.learning.advice.accepting import GrownRegion
 
 Box = tuple[slice, ...]
 
@@ -40,8 +44,6 @@ class Accepting:
 
     def accept(self, key: str, region: GrownRegion) -> int:
         """Take the present prediction over in a region."""
-        from unetscope.learning.advice.accepting import accept_region
-
         before = self._painted(key, region.box)
         predicted = np.asarray(self._prediction(key)[region.box])
         return self.write(
@@ -50,15 +52,11 @@ class Accepting:
 
     def fill(self, key: str, region: GrownRegion, value: int) -> int:
         """Paint a region with one class."""
-        from unetscope.learning.advice.accepting import fill_region
-
         before = self._painted(key, region.box)
         return self.write(key, region.box, fill_region(before, region.mask, value), Kind.FILL)
 
     def replace(self, key: str, region: GrownRegion, value: int) -> int:
         """Paint a region with one class over whatever is there; 0 erases."""
-        from unetscope.learning.advice.accepting import fill_region
-
         before = self._painted(key, region.box)
         after = fill_region(before, region.mask, value, overwrite=True)
         return self.write(key, region.box, after, Kind.FILL if value else Kind.ERASE)
@@ -72,8 +70,6 @@ class Accepting:
 
         None where nothing is predicted there.
         """
-        from unetscope.learning.advice.accepting import connected_region
-
         prediction = self._prediction(key)
         plane = prediction[point[0]] if len(point) == 3 else prediction
         if not int(plane[tuple(point[-2:])]):
@@ -82,8 +78,6 @@ class Accepting:
 
     def superpixel_at(self, key: str, point: Sequence[int], size_px: int) -> GrownRegion:
         """The superpixel of the image at ``point`` ((z,) y, x), about ``size_px`` wide."""
-        from unetscope.learning.advice.accepting import superpixel_at
-
         z = point[0] if len(point) == 3 else 0
         plane: Any = _Plane(self._layers.micrograph(key), z)
         return on_plane(superpixel_at(plane, point[-2:], size_px=size_px), point)
@@ -138,8 +132,6 @@ def pieces(tiling: Tiling, box: Box, changed: np.ndarray, after: np.ndarray) -> 
 
 def on_plane(region: GrownRegion, point: Sequence[int]) -> GrownRegion:
     """A flat region as one of the image that ``point`` ((z,) y, x) lies in."""
-    from unetscope.learning.advice.accepting import GrownRegion
-
     if len(point) == 2:
         return region
     return GrownRegion((slice(point[0], point[0] + 1), *region.box), region.mask[None])

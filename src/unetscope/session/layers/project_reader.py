@@ -16,6 +16,7 @@ import numpy as np
 from unetscope.errors import ProjectError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
+from unetscope.session.layers.layer_facts import ROLE, class_colormap
 from unetscope.session.project.folder import Project, is_project
 from unetscope.session.project.images import ChangedImage, Presence, read_as
 from unetscope.session.project.records import ImageEntry
@@ -103,8 +104,6 @@ def image_layer(folder: Path, entry: ImageEntry, image: Micrograph) -> LayerData
 
 def labels_layer(image: LayerData, labels: Any, classes: Sequence[LabelClass]) -> LayerData:
     """The layer of labels (y, x) or (z, y, x) over the spatial axes of an image's layer."""
-    from unetscope.session.layers.layer_facts import ROLE, class_colormap
-
     _, told, _ = image
     spatial = [i for i, axis in enumerate(told["axis_labels"]) if axis != "c"]
     options: dict[str, Any] = {

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from unetscope.learning.advice.progress import StopAdvice, corrective_dice, stop_advice
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.values import Show
-
-if TYPE_CHECKING:
-    from unetscope.learning.advice.progress import StopAdvice
 
 ENOUGH_ROUNDS = 5  # a round is often one stroke, and one alone says little
 MOST_PX = 2_000_000  # of a view; more than a screen shows, and copied in some milliseconds
@@ -79,8 +77,6 @@ class Rounds:
         painted = (after != begun.labels) & (after > 0) & (begun.answer > 0)
         if not painted.any():
             return False
-        from unetscope.learning.advice.progress import corrective_dice
-
         self.dice.append(corrective_dice(begun.answer[painted], after[painted]))
         return True
 
@@ -88,8 +84,6 @@ class Rounds:
         """Whether to go on; None before there are enough rounds to tell."""
         if len(self.dice) < ENOUGH_ROUNDS:
             return None
-        from unetscope.learning.advice.progress import stop_advice
-
         return stop_advice(self.dice, enough_rounds=ENOUGH_ROUNDS, names=names)
 
 

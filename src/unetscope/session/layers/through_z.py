@@ -9,6 +9,7 @@ import numpy as np
 
 from unetscope.errors import LabelError
 from unetscope.images.classes import LabelClass
+from unetscope.learning.advice.through_z import copy_to_next, interpolate_slices
 from unetscope.session.journal.history import Kind
 from unetscope.session.layers.accepting import Accepting, Box
 from unetscope.session.layers.layer_facts import ROLE, class_colormap, layer_key, read_only
@@ -31,8 +32,6 @@ class ThroughZ:
 
     def interpolate(self, key: str, z: int) -> tuple[int, int, int]:
         """Fill the gap around plane ``z``; return (pixels, last plane below, first above)."""
-        from unetscope.learning.advice.through_z import interpolate_slices
-
         labels = self._labels(key)
         painted = self.painted_planes(key)
         below = [plane for plane in painted if plane <= z]
@@ -52,8 +51,6 @@ class ThroughZ:
 
     def copy(self, key: str, z: int, step: int) -> int:
         """Copy plane ``z`` to ``z + step`` and turn to it; return how many pixels were painted."""
-        from unetscope.learning.advice.through_z import copy_to_next
-
         labels = self._labels(key)
         there = z + step
         if not 0 <= there < labels.shape[0]:
