@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from unetscope.pretraining.episodes import (
     CROPS,
     MIN_SUPPORT_PIXELS,
     Episode,
+    EpisodeOptions,
     EpisodeSource,
     _bilinear,
     _edges_and_depth,
@@ -19,8 +22,8 @@ from unetscope.pretraining.episodes import (
 pytestmark = pytest.mark.usefixtures("few_scenes")
 
 
-def drawn(count: int, seed: int = 0, **given) -> list[Episode]:
-    source = EpisodeSource(seed=seed, crop_px=32, pool=2, **given)
+def drawn(count: int, seed: int = 0, data_root: Path | None = None, **given) -> list[Episode]:
+    source = EpisodeSource(seed, EpisodeOptions(crop_px=32, pool=2, **given), data_root)
     return [source.draw() for _ in range(count)]
 
 
@@ -53,7 +56,7 @@ def test_episodes_are_well_formed() -> None:
 
 
 def test_a_margin_is_shown_and_never_asked_about() -> None:
-    source = EpisodeSource(seed=0, crop_px=32, pool=2)
+    source = EpisodeSource(0, EpisodeOptions(crop_px=32, pool=2))
     source.margin_px = 16
     for _ in range(5):
         episode = source.draw()
@@ -63,7 +66,7 @@ def test_a_margin_is_shown_and_never_asked_about() -> None:
 
 
 def test_the_pool_is_repainted_while_episodes_are_drawn() -> None:
-    source = EpisodeSource(seed=0, crop_px=32, pool=2)
+    source = EpisodeSource(0, EpisodeOptions(crop_px=32, pool=2))
     before = [plate.pixels for plates in source.synthetic.values() for plate in plates]
     for _ in range(12):
         source.draw()

@@ -16,7 +16,7 @@ from unetscope.learning.features import Recipe, feature_count
 from unetscope.network.catalogue import load_bundled
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.checkpoint import RunState
-from unetscope.pretraining.episodes import EpisodeSource
+from unetscope.pretraining.episodes import EpisodeOptions, EpisodeSource
 from unetscope.pretraining.learner import MetaLearner, PretrainConfig
 from unetscope.pretraining.meta import _train_step, meta_train
 
@@ -32,7 +32,7 @@ def made(config: PretrainConfig) -> tuple[MetaLearner, torch.optim.Optimizer]:
 def stepped(config, learner, optimiser, seeds) -> list[float]:
     losses = []
     for seed in seeds:
-        source = EpisodeSource(seed=seed, crop_px=config.crop_px, pool=1)
+        source = EpisodeSource(seed, EpisodeOptions(crop_px=config.crop_px, pool=1))
         losses.append(_train_step(learner, source, config, optimiser, "fp32", "cpu"))
     return losses
 
@@ -84,7 +84,7 @@ def test_a_second_look_joins_after_its_time_and_leaves_the_statistics_alone(tiny
     before = learner.log_context_gain.detach().clone()
     statistics = []
     for joins in (False, True):  # of the same episode
-        source = EpisodeSource(seed=0, crop_px=config.crop_px, pool=1)
+        source = EpisodeSource(0, EpisodeOptions(crop_px=config.crop_px, pool=1))
         source.margin_px, learner.context_joins = config.margin_px, joins
         trained = copy.deepcopy(learner)
         optimiser = torch.optim.AdamW(trained.parameters(), lr=1e-3)

@@ -51,7 +51,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class SplitTask:
     """What is asked for: the labels, the classes, the guard, the share, the random numbers."""
 
     labels: list[np.ndarray]
@@ -65,16 +65,16 @@ class Task:
 
 def make_task(
     labels: Sequence[np.ndarray], values: np.ndarray, guard_px: int, fraction: float, seed: int
-) -> Task:
+) -> SplitTask:
     """Count classes and find strokes once for all candidates."""
     maps = [stroke_map(painted) for painted in labels]
     found = np.concatenate([m.values for m in maps])
     totals = np.bincount(np.searchsorted(values, found), minlength=len(values)).astype(float)
     rng = np.random.default_rng(seed)
-    return Task(list(labels), values, guard_px, fraction, rng, maps, totals)
+    return SplitTask(list(labels), values, guard_px, fraction, rng, maps, totals)
 
 
-def candidates(task: Task) -> list[Candidate]:
+def candidates(task: SplitTask) -> list[Candidate]:
     """All candidates that seem to keep every class on both sides, the best first."""
     found = _stroke_candidates(task) + _box_candidates(task)
     return sorted((c for c in found if c.score < _FAULT), key=lambda c: c.score)
@@ -114,7 +114,7 @@ def beyond_guard(labels: np.ndarray, held: np.ndarray, guard_px: int) -> np.ndar
     return training
 
 
-def score(task: Task, held: np.ndarray, dropped: np.ndarray) -> float:
+def score(task: SplitTask, held: np.ndarray, dropped: np.ndarray) -> float:
     """How bad a candidate is, from (K,) pixels held back and dropped of each class.
 
     The share of labels lost plus the distance from the wanted share, summed over the classes;
@@ -144,7 +144,7 @@ class _Crowd:
         )
 
 
-def _stroke_candidates(task: Task) -> list[Candidate]:
+def _stroke_candidates(task: SplitTask) -> list[Candidate]:
     """Sets of whole strokes, by local search from several random starts."""
     counts = [m.count for m in task.maps]
     if not 2 <= sum(counts) <= _MAX_STROKES:
@@ -165,7 +165,7 @@ def _stroke_candidates(task: Task) -> list[Candidate]:
     ]
 
 
-def _local_search(task: Task, crowd: _Crowd, kinds: np.ndarray) -> tuple[np.ndarray, float]:
+def _local_search(task: SplitTask, crowd: _Crowd, kinds: np.ndarray) -> tuple[np.ndarray, float]:
     """Hold back one random stroke of each class, then add or release strokes while it helps."""
     chosen = np.zeros(len(kinds), dtype=bool)
     for kind in range(len(task.values)):
@@ -184,7 +184,7 @@ def _local_search(task: Task, crowd: _Crowd, kinds: np.ndarray) -> tuple[np.ndar
     return chosen, best
 
 
-def _crowd(task: Task) -> _Crowd:
+def _crowd(task: SplitTask) -> _Crowd:
     total = sum(len(m.points) for m in task.maps)
     step = max(1, -(-total // _MAX_POINTS))
     strokes = sum(m.count for m in task.maps)
@@ -230,7 +230,7 @@ def _within(points: np.ndarray, stroke: np.ndarray, guard_px: int) -> np.ndarray
     return close
 
 
-def _box_candidates(task: Task) -> list[Candidate]:
+def _box_candidates(task: SplitTask) -> list[Candidate]:
     """The same relative rectangle in every sample, or a rectangle in one sample only."""
     count = len(task.labels)
     shapes = _relative_boxes(volume=any(painted.ndim == 3 for painted in task.labels))
@@ -283,7 +283,7 @@ def _box_in(extent: list[tuple[int, int]], relative: tuple[tuple[float, float], 
     )
 
 
-def _tally(task: Task, index: int, box: Box) -> np.ndarray:
+def _tally(task: SplitTask, index: int, box: Box) -> np.ndarray:
     """(2, K) pixels of each class inside the box, and lost in the guard around it."""
     painted = task.labels[index]
     margins = (1, task.guard_px, task.guard_px)[-painted.ndim :]

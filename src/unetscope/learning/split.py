@@ -18,7 +18,7 @@ import numpy as np
 from unetscope.errors import LabelError
 from unetscope.learning.block_split import (
     KEPT_SHARE,
-    Task,
+    SplitTask,
     beyond_guard,
     candidates,
     make_task,
@@ -226,7 +226,7 @@ def _by_image(samples: Sequence[LabelledImage], labels: list[np.ndarray], held: 
     return Split(training, validation, "image", note, pixels)
 
 
-def _by_place(task: Task, distance: str) -> Split | None:
+def _by_place(task: SplitTask, distance: str) -> Split | None:
     """The best candidate that holds with the guard applied exactly, or None."""
     best: tuple[float, Split] | None = None
     for tried, candidate in enumerate(candidates(task)[:_EXACT_TRIES]):
@@ -251,7 +251,7 @@ def _by_place(task: Task, distance: str) -> Split | None:
     return None if best is None else best[1]
 
 
-def _class_pixels(task: Task, labels: Sequence[np.ndarray]) -> np.ndarray:
+def _class_pixels(task: SplitTask, labels: Sequence[np.ndarray]) -> np.ndarray:
     """(K,) labelled pixels of each class over all samples."""
     found = np.zeros(int(task.values[-1]) + 1)
     for painted in labels:
@@ -269,7 +269,7 @@ def _distance(samples: Sequence[LabelledImage], guard_px: int) -> str:
     return f"{guard_px} px" + (f" ({guard_px * scale[0]:.3g} {scale[1]})" if scale else "")
 
 
-def _advice(task: Task, samples: Sequence[LabelledImage], names: Mapping[int, str]) -> str:
+def _advice(task: SplitTask, samples: Sequence[LabelledImage], names: Mapping[int, str]) -> str:
     """Why nothing can be held back, and what to paint."""
     away = _distance(samples, task.guard_px)
     strokes = np.concatenate([m.stroke_values() for m in task.maps])

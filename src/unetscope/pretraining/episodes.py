@@ -58,40 +58,54 @@ class Episode:
     source: str
 
 
+@dataclass(frozen=True)
+class EpisodeOptions:
+    """What episodes are drawn from, and how.
+
+    Attributes
+    ----------
+    crop_px, scene_px
+        Side of a crop, and of the synthetic scenes it is cut from.
+    synthetic_share, mosaic_share, rare_share
+        Part of the episodes from synthetic scenes, of two scenes side by side, with a rare class.
+    pool
+        Synthetic scenes of each kind that are held at a time.
+    real_limit
+        Images taken of each real set.
+    """
+
+    crop_px: int = 128
+    synthetic_share: float = 0.5
+    pool: int = 12
+    real_limit: int = 40
+    mosaic_share: float = 0.05
+    rare_share: float = 0.2
+    scene_px: int = 320
+
+
 class EpisodeSource:
     """Draws episodes from a pool of synthetic scenes (renewed while it runs) and real sets."""
 
     def __init__(
-        self,
-        *,
-        seed: int,
-        crop_px: int = 128,
-        synthetic_share: float = 0.5,
-        pool: int = 12,
-        data_root: Path | None = None,
-        real_limit: int = 40,
-        mosaic_share: float = 0.05,
-        rare_share: float = 0.2,
-        scene_px: int = 320,
+        self, seed: int, options: EpisodeOptions | None = None, data_root: Path | None = None
     ) -> None:
         self.rng = np.random.default_rng(seed)
-        self.crop_px, self.scene_px = crop_px, scene_px
+        self.options = options = options or EpisodeOptions()
         self.margin_px = 0  # around a crop, of which only the picture is shown
-        self.mosaic_share, self.rare_share = mosaic_share, rare_share
-        self._pool_size = pool
-        self.synthetic = {kind: [self._paint(kind) for _ in range(pool)] for kind in SYNTHETIC}
-        self.real = _real_plates(data_root, real_limit) if data_root else {}
-        self.synthetic_share = synthetic_share if self.real else 1.0
+        pool = range(options.pool)
+        self.synthetic = {kind: [self._paint(kind) for _ in pool] for kind in SYNTHETIC}
+        self.real = _real_plates(data_root, options.real_limit) if data_root else {}
+        self.synthetic_share = options.synthetic_share if self.real else 1.0
 
     def _paint(self, kind: str) -> Plate:
-        scene = SYNTHETIC[kind]((self.scene_px,) * 2, seed=int(self.rng.integers(2**31)))
+        scene = SYNTHETIC[kind]((self.options.scene_px,) * 2, seed=int(self.rng.integers(2**31)))
         return Plate(_normalised(scene.image), scene.labels.astype(np.uint8), scene.instances, kind)
 
     def draw(self) -> Episode:
         """The next episode; also repaints one synthetic scene now and then."""
         if self.rng.random() < 0.5:
             kind = str(self.rng.choice(list(self.synthetic)))
-            self.synthetic[kind][int(self.rng.integers(self._pool_size))] = self._paint(kind)
+            self.synthetic[kind][int(self.rng.integers(self.options.pool))] = self._paint(kind)
         while True:
             episode = self._try()
             if episode is not None:
@@ -122,7 +136,7 @@ class EpisodeSource:
             )
             for index in range(CROPS)
         ]
-        if synthetic and len(shelf) > 1 and rng.random() < self.mosaic_share:
+        if synthetic and len(shelf) > 1 and rng.random() < self.options.mosaic_share:
             crops = self._mosaic(crops, name, zoom, look)
         return self._with_strokes(crops, name)
 
@@ -150,7 +164,7 @@ class EpisodeSource:
         self, plate: Plate, zoom: float, look: _Look, mixture: np.ndarray, *, jitter: bool
     ) -> _Crop:
         rng = self.rng
-        px = self.crop_px + 2 * self.margin_px
+        px = self.options.crop_px + 2 * self.margin_px
         height, width = plate.labels.shape
         side = min(px * zoom, height, width)
         reach = side / 2
@@ -178,7 +192,7 @@ class EpisodeSource:
 
     def _with_strokes(self, crops: Sequence[_Crop], name: str) -> Episode | None:
         rng = self.rng
-        middle = (slice(self.margin_px, self.margin_px + self.crop_px),) * 2
+        middle = (slice(self.margin_px, self.margin_px + self.options.crop_px),) * 2
         pictures = [image for image, _, _ in crops]
         crops = [(image, labels[middle], bodies[middle]) for image, labels, bodies in crops]
         supported = int(rng.integers(1, CROPS))
@@ -193,7 +207,7 @@ class EpisodeSource:
             else np.zeros_like(labels)
             for index, (_, labels, _) in enumerate(crops)
         ]
-        if rng.random() < self.rare_share:
+        if rng.random() < self.options.rare_share:
             _make_rare(strokes, rng)
         counts = np.bincount(np.stack(strokes).ravel(), minlength=256)[:256]
         values = [v for v in range(1, 256) if counts[v] >= MIN_SUPPORT_PIXELS]

@@ -25,7 +25,7 @@ from unetscope.computing.precision import autocast, training_precision
 from unetscope.learning.features import Levels, context_maps, feature_levels
 from unetscope.network.cropping import Region
 from unetscope.pretraining import checkpoint
-from unetscope.pretraining.episodes import Episode, EpisodeSource
+from unetscope.pretraining.episodes import Episode, EpisodeOptions, EpisodeSource
 from unetscope.pretraining.learner import MetaLearner, PretrainConfig
 from unetscope.pretraining.machine import machine_record
 from unetscope.pretraining.objective import episode_loss
@@ -56,13 +56,12 @@ def meta_train(
     average.load_state_dict(learner.state_dict())
     optimiser = _optimiser(learner, config)
     state = checkpoint.load(run_dir, learner, average, optimiser)
-    source = EpisodeSource(
-        seed=config.seed + state.step,
+    options = EpisodeOptions(
         crop_px=config.crop_px,
         synthetic_share=config.synthetic_share,
-        data_root=data_root,
         scene_px=SCENE_PX if config.context_after is None else WIDE_SCENE_PX,
     )
+    source = EpisodeSource(config.seed + state.step, options, data_root)
     precision, machine = training_precision(device), machine_record(device)
     budget_s = config.minutes * 60
     last_judged = -judge_every_s

@@ -195,18 +195,31 @@ def _next_pixel(
     return best
 
 
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """What is painted on with a pen; both arrays (y, x) change.
+
+    Attributes
+    ----------
+    painted
+        The classes of the strokes, 0 elsewhere.
+    blocked
+        Where no further stroke may go: on strokes and close to them.
+    """
+
+    painted: np.ndarray
+    blocked: np.ndarray
+    brush: Pen
+
+
 def paint_path(
-    path: list[int],
-    value: int,
-    paintable: np.ndarray,
-    painted: np.ndarray,
-    blocked: np.ndarray,
-    brush: Pen,
+    path: list[int], value: int, paintable: np.ndarray, sheet: Sheet
 ) -> tuple[slice, slice]:
     """Paint the brush along ``path``, clipped to ``paintable``, and block what surrounds it.
 
-    Returns the box in which ``painted`` and ``blocked`` have changed.
+    Returns the box in which the sheet has changed.
     """
+    painted, blocked, brush = sheet.painted, sheet.blocked, sheet.brush
     rows, columns = np.divmod(np.array(path), painted.shape[1])
     reach = brush.radius + GAP_PX
     top, left = int(rows.min()) - reach, int(columns.min()) - reach

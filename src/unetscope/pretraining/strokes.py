@@ -15,6 +15,7 @@ from unetscope.pretraining.stroke_paths import (
     FORBIDDEN,
     TRIES,
     Pen,
+    Sheet,
     box_erosion,
     checked_brush,
     class_values,
@@ -63,15 +64,14 @@ def simulate_strokes(
     """
     brush = checked_brush(length_px, width_px)
     padded = padded_truth(truth, brush)
-    painted = np.zeros_like(padded)
-    blocked = np.zeros(padded.shape, dtype=bool)
+    sheet = Sheet(np.zeros_like(padded), np.zeros(padded.shape, dtype=bool), brush)
     rng = np.random.default_rng(seed)
     for value in class_values(padded):
         mask = padded == value
         state = _walk_state(mask, brush)
-        state[blocked] = FORBIDDEN
-        _paint_class(int(value), per_class, mask, state, painted, blocked, brush, rng)
-    return without_margin(painted, brush)
+        state[sheet.blocked] = FORBIDDEN
+        _paint_class(int(value), per_class, (mask, state), sheet, rng)
+    return without_margin(sheet.painted, brush)
 
 
 def _walk_state(mask: np.ndarray, brush: Pen) -> np.ndarray:
@@ -82,14 +82,16 @@ def _walk_state(mask: np.ndarray, brush: Pen) -> np.ndarray:
 def _paint_class(
     value: int,
     count: int,
-    mask: np.ndarray,
-    state: np.ndarray,
-    painted: np.ndarray,
-    blocked: np.ndarray,
-    brush: Pen,
+    room: tuple[np.ndarray, np.ndarray],
+    sheet: Sheet,
     rng: np.random.Generator,
 ) -> None:
-    """Paint up to ``count`` strokes of one class; ``state``, ``painted``, ``blocked`` change."""
+    """Paint up to ``count`` strokes of one class, whose mask and state ``room`` has.
+
+    The state and the sheet change.
+    """
+    mask, state = room
+    brush = sheet.brush
     width = state.shape[1]
     free = np.flatnonzero(state)
     instances, stride = _coarse_instances(mask)
@@ -113,8 +115,8 @@ def _paint_class(
         used.add(int(instances[path[0] // width // stride, path[0] % width // stride]))
         steps = np.array(path[:: max(1, brush.length_px // 8)])
         passed = np.concatenate([passed, np.stack(np.divmod(steps, width), axis=1)])
-        box = paint_path(path, value, mask & ~blocked, painted, blocked, brush)
-        state[box][blocked[box]] = FORBIDDEN
+        box = paint_path(path, value, mask & ~sheet.blocked, sheet)
+        state[box][sheet.blocked[box]] = FORBIDDEN
 
 
 def _coarse_instances(mask: np.ndarray) -> tuple[np.ndarray, int]:
