@@ -395,3 +395,93 @@ def test_of_thousands_of_label_values_not_all_become_classes() -> None:
     session.find_classes(dict.fromkeys(range(1, 3001), 3))
     assert len(session.classes) <= 40
     assert "2,998 label values have no class" in session.message.text
+
+
+# ---- which strokes a copy is offered
+
+
+def copied(panel: Panel) -> str:
+    """The key of a copy of the image, whose journal is open."""
+    (copy,) = copies(panel.viewer, _duplicate_layer)
+    panel.keeper.open(layer_key(copy))
+    return layer_key(copy)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_copy_is_not_offered_the_strokes_of_a_reading_that_is_out_of_sight(
+    tmp_path: Path, again: bool
+) -> None:
+    panel = opened(tmp_path, STACK)
+    panel.paint((30, 30))
+    panel.layers.read_as(panel.key(), "zyx")
+    panel.paint((2, 20, 20), 2)
+    if again:
+        panel.close()
+        panel = Panel(tmp_path, panel.viewer)
+    copy = copied(panel)
+    assert panel.layers.micrograph(copy).axes == "cyx"
+    assert panel.keeper.status(copy).offer is None
+    panel.layers.paint_with(copy, 1, STARTING_CLASSES).data_setitem((np.array([3]),) * 2, 1)
+    panel.layers.read_as(panel.key(), "cyx")
+    assert panel.keeper.status(panel.key()).offer is None
+    assert panel.keeper.undo(panel.key()), "its edits can be undone as before"
+    panel.close()
+
+
+def test_strokes_of_a_reading_are_offered_once_the_image_that_had_them_is_gone(
+    tmp_path: Path,
+) -> None:
+    panel = opened(tmp_path, STACK)
+    painted = panel.paint((30, 30)).data.copy()
+    panel.layers.read_as(panel.key(), "zyx")
+    panel.paint((2, 20, 20), 2)
+    copy = copied(panel)
+    panel.viewer.layers.remove(panel.viewer.layers["a"])
+    panel.viewer.add_image(STACK, name="new")
+    panel.keeper.open(panel.key("new"))
+    panel.layers.paint_with(panel.key("new"), 1, STARTING_CLASSES)
+    panel.keeper.restore(panel.key("new"))
+    assert np.array_equal(panel.layers.strokes_layer(panel.key("new")).data, painted)
+    assert panel.keeper.status(copy).offer is None
+    panel.close()
+
+
+def test_a_panel_gives_each_of_two_equal_images_its_own_strokes_back(tmp_path: Path) -> None:
+    viewer = ViewerModel()
+    for name in ("first", "a"):
+        viewer.add_image(FLAT, name=name)
+    panel = Panel(tmp_path, viewer)
+    panel.paint((30, 30))
+    viewer.layers["a"].name, viewer.layers["first"].name = "renamed", "a"
+    panel.close()
+    again = Panel(tmp_path, viewer)
+    assert [again.keeper.status(again.key(name)).offer for name in ("a", "renamed")] == [None] * 2
+    assert again.keeper.undo(again.key("renamed"))
+    again.close()
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_other_pixels_get_the_strokes_on_screen_and_none_that_were_put_away(
+    tmp_path: Path, in_place: bool
+) -> None:
+    panel = opened(tmp_path, FLAT.copy())
+    panel.viewer.layers.remove(panel.paint((10, 10)))
+    panel.keeper.decline(panel.key())
+    panel.paint((40, 40), 2)
+    strokes = panel.paint((40, 60), 2)
+    image, changed = panel.viewer.layers["a"], FLAT + 1
+    if in_place:
+        image.data[...] = changed
+    else:
+        image.data = changed
+    panel.close()
+    again = opened(tmp_path, changed)
+    again.layers.paint_with(again.key(), 1, STARTING_CLASSES)
+    again.keeper.restore(again.key())
+    restored = again.layers.strokes_layer(again.key())
+    assert np.array_equal(restored.data, strokes.data)
+    assert again.keeper.status(again.key()).offer is None
+    assert again.keeper.undo(again.key())
+    assert restored.data[40, 40] == 2
+    assert restored.data[40, 60] == 0
+    again.close()

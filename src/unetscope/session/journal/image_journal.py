@@ -44,6 +44,8 @@ class ImageJournal:
         be mistaken for an empty one.
     fresh
         Whether it begins without strokes that the file has of this image already.
+    row
+        The row in the file that the image's strokes layer had before; None where it had none.
     files
         The files of the window, of which images with one journal share one.
     seconds
@@ -57,6 +59,7 @@ class ImageJournal:
         *,
         make_folder: bool = False,
         fresh: bool = False,
+        row: int | None = None,
         files: JournalFiles | None = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,6 +75,7 @@ class ImageJournal:
         self._classes: tuple[LabelClass, ...] | None = None  # what is still to be kept
         self._file: JournalFile | None = None
         self._row: int | None = None
+        self._row_before = row
         self._read_only = False
         self._other_readings = ""
         self.late_offer: RestoreOffer | None = None  # found after painting had begun
@@ -81,10 +85,15 @@ class ImageJournal:
         if path.exists():
             self.flush()
 
-    def close(self) -> None:
-        """Try the last time what waits, and let go of the file."""
+    def close(self) -> int | None:
+        """Try the last time what waits, and let go of the file; return the image's row in it.
+
+        None where there is no row, or another window writes.
+        """
         self.flush()
+        row = None if self._read_only else self._row
         self._let_go()
+        return row
 
     # ---- what is known
 
@@ -235,10 +244,12 @@ class ImageJournal:
         if not self._reason or self._seconds() >= self._next_try:
             self.flush()
 
-    def go_on_from(self, other: ImageJournal) -> None:
-        """Take in every edit of another journal of this image, unless there are edits here.
+    def go_on_from(self, other: ImageJournal, *, standing: bool = False) -> None:
+        """Take in every edit of another journal, unless there are edits here.
 
-        Where the other one cannot be read nothing is taken in; what is on screen begins anew then.
+        With ``standing`` without the labels that were begun anew without: other pixels never had
+        them. Where the other one cannot be read nothing is taken in; what is on screen begins anew
+        then.
         """
         if self._newest or self._read_only or other._read_only:
             return
@@ -246,6 +257,9 @@ class ImageJournal:
             edits, self._classes = other._edits(), other.classes() or None
         except JournalError:
             return
+        begun = other.history.left_behind() if standing else []
+        if begun:
+            edits = _since(edits, begun[-1].sequence, self.image.shape)
         self.mirror = replayed(self.image.shape, (edit.change for edit in edits))
         self._take_history([edit.entry for edit in edits])
         self._waiting = edits
@@ -335,10 +349,11 @@ class ImageJournal:
 
     def _enter(self, file: JournalFile) -> None:
         """Take a row of its own in the file, and compare it with what is known here."""
-        taken = self._files.taken(file)
-        taken.discard(self._row or 0)
-        self._row = file.enter(self.image, taken, fresh=self._fresh and self._row is None)
-        taken.add(self._row)
+        own = self._row or self._row_before
+        taken = self._files.taken(file, own) - {self._row}
+        fresh = self._fresh and self._row is None
+        self._row = file.enter(self.image, taken, own, fresh=fresh)
+        self._files.take(file, self._row)
         self._agree(file, self._row)
         self._generation = file.generation
         self._other_readings = self._readings_of_others(file)
@@ -398,10 +413,7 @@ class ImageJournal:
         begin = Entry(self._newest + 1, Kind.BEGIN, time.time(), empty.pixels)
         behind = begin.sequence
         moved = [Edit(begin, empty.encode())]
-        for edit in waiting:
-            entry, of = edit.entry, edit.entry.of
-            of = None if of is None else of + behind
-            moved.append(Edit(replace(entry, sequence=entry.sequence + behind, of=of), edit.runs))
+        moved += [_moved(edit, behind) for edit in waiting]
         for edit in moved:
             self._newest = edit.entry.sequence
             self._remember(edit)
@@ -435,6 +447,21 @@ class ImageJournal:
         if self._file is None or self._row is None:
             raise JournalError(f"edit {sequence} is in {self.path}, which cannot be read now.")
         return self._file.runs(self._row, sequence)
+
+
+def _moved(edit: Edit, by: int) -> Edit:
+    """An edit whose place in the sequence is another one."""
+    entry, of = edit.entry, edit.entry.of
+    of = None if of is None else of + by
+    return Edit(replace(entry, sequence=entry.sequence + by, of=of), edit.runs)
+
+
+def _since(edits: Sequence[Edit], begin: int, shape: tuple[int, ...]) -> list[Edit]:
+    """The edits from a beginning anew on, which takes the place of nothing then."""
+    begun = replayed(shape, (edit.change for edit in edits[:begin]))
+    change = Mirror(begun.tiling).to_mirror(begun)
+    entry = replace(edits[begin - 1].entry, sequence=1, pixels=change.pixels)
+    return [Edit(entry, change.encode()), *(_moved(edit, 1 - begin) for edit in edits[begin:])]
 
 
 def _offered(labels: Mirror, history: History, sequence: int) -> RestoreOffer | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,10 +30,12 @@ class JournalFiles:
     """The journal files of one window; images of one project share theirs, and so its lock.
 
     A file is closed when its last image lets go of it. One that only reads is never shared: the
-    next image may get the lock.
+    next image may get the lock. ``resting`` says which rows of the file at a path have their
+    strokes on a layer that nobody watches now.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, resting: Callable[[Path], Collection[int]] = lambda path: ()) -> None:
+        self._resting = resting
         self._shared: dict[Path, _Shared] = {}
 
     def open(self, path: Path) -> JournalFile:
@@ -48,10 +51,20 @@ class JournalFiles:
             self._shared[path] = _Shared(file)
         return file
 
-    def taken(self, file: JournalFile) -> set[int]:
-        """The rows of open images in a file: no other layer may take them."""
+    def taken(self, file: JournalFile, own: int | None = None) -> set[int]:
+        """The rows in a file whose strokes are on a layer: no other layer may take them.
+
+        The row ``own`` may be taken although it rests: its layer is the one that asks.
+        """
         known = self._shared.get(file.path)
-        return known.rows if known is not None and known.file is file else set()
+        watched = known.rows if known is not None and known.file is file else set()
+        return watched | (set(self._resting(file.path)) - {own})
+
+    def take(self, file: JournalFile, row: int) -> None:
+        """An open image has this row in a file from now on."""
+        known = self._shared.get(file.path)
+        if known is not None and known.file is file:
+            known.rows.add(row)
 
     def close(self, file: JournalFile, row: int | None = None) -> None:
         """Let go of a file for one image, which has this row in it."""

@@ -137,26 +137,36 @@ class JournalFile:
             ).fetchall()
         return [image_of(row) for row in rows]
 
-    def find(self, image: ImageIdentity, taken: Collection[int] = ()) -> int | None:
+    def find(
+        self, image: ImageIdentity, taken: Collection[int] = (), own: int | None = None
+    ) -> int | None:
         """The row of an image: of the same content, reading and path, or of one that was moved.
 
-        Rows in ``taken`` belong to other layers. Of several rows that of the same name is meant.
+        Rows in ``taken`` belong to other layers. Of several rows that is meant which the layer had
+        before (``own``), or else that of the same name.
         """
         rows = [row for row in self.images(image.content) if row.is_of(image)]
         free = [row for row in rows if row.id not in taken and row.taken_into is None]
+        if own in {row.id for row in free}:
+            return own
         same = [row for row in free if row.path == image.path]
         moved = [row for row in free if not row.path or not os.path.exists(row.path)]
         likely = same or moved
         return min(likely, key=lambda row: (row.name != image.name, row.id)).id if likely else None
 
     def enter(
-        self, image: ImageIdentity, taken: Collection[int] = (), *, fresh: bool = False
+        self,
+        image: ImageIdentity,
+        taken: Collection[int] = (),
+        own: int | None = None,
+        *,
+        fresh: bool = False,
     ) -> int:
         """The row of an image, made if there is none; it takes over name, path and reading.
 
-        With ``fresh`` it is a new one in any case.
+        ``taken`` and ``own`` are those of :meth:`find`. With ``fresh`` it is a new one in any case.
         """
-        found = None if fresh else self.find(image, taken)
+        found = None if fresh else self.find(image, taken, own)
         if found is not None:
             known = self._image(found)
             axes = image.axes or known.axes

@@ -364,6 +364,20 @@ class OpenLayers:
         """The layer that is painted on for an image, or None."""
         return self.layer(self._strokes.get(key, ""))
 
+    def all_strokes(self) -> list[Any]:
+        """The strokes layers of open images, also of readings that these can come back to."""
+        shown = [own for image, own in self._strokes.items() if self.layer(image) is not None]
+        parked = [own for reading, own in self._parked.items() if self._can_be(*reading)]
+        return [layer for layer in map(self.layer, (*shown, *parked)) if layer is not None]
+
+    def _can_be(self, key: str, axes: str, shape: tuple[int, ...]) -> bool:
+        """Whether an open image can be read so that its strokes have this shape."""
+        layer = self.layer(key)
+        if layer is None or axes not in _choices(layer):
+            return False
+        pixels = layer.data[0] if layer.multiscale else layer.data
+        return tuple(pixels.shape[axis] for axis in spatial_axes(axes)) == shape
+
     def paint_with(self, key: str, value: int, classes: Sequence[LabelClass]) -> Any:
         """Make painting on the image ``key`` with class ``value`` the next thing the mouse does."""
         layer = self.strokes_layer(key) or self._new_strokes(key, classes)

@@ -23,7 +23,7 @@ from unetscope.session.journal.image_journal import ImageJournal
 from unetscope.session.journal.places import JournalFiles, JournalPlace
 from unetscope.session.journal.status import JournalStatus, RestoreOffer
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.layer_facts import layer_key
+from unetscope.session.layers.layer_facts import layer_key, note_of, sign
 from unetscope.session.layers.stroke_watching import WatchedLabels
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 FOLDER_VARIABLE = "UNETSCOPE_STROKES"  # another folder for the journals of images
 SWEEP_EVERY_S = 30.0
 _SLICE_S = 0.02
+_KEPT_AT = "kept_at"  # key of a strokes layer's note: the journal and the row in it, when let go
 
 
 @dataclass
@@ -76,7 +77,7 @@ class StrokeKeeper:
         place: Callable[[str], JournalPlace | None] | None = None,
     ) -> None:
         self._layers, self._folder = layers, folder or journal_folder()
-        self._place, self._files = place or (lambda key: None), JournalFiles()
+        self._place, self._files = place or (lambda key: None), JournalFiles(self._resting)
         self._kept: dict[str, _Kept] = {}
         self._swept_at, self._sweeping = time.monotonic(), False
         self._connections = Connections()
@@ -130,14 +131,18 @@ class StrokeKeeper:
             If the pixels of the image cannot be read.
         """
         if key in self._kept:
-            self._go_on(key, take_along=True)
+            self._go_on(key)
 
-    def _go_on(self, key: str, *, take_along: bool) -> None:
-        """Open another journal for an image, which takes the edits of the one before along."""
+    def _go_on(self, key: str, *, other_pixels: bool = False) -> None:
+        """Open another journal for an image, which takes the edits of the one before along.
+
+        For other pixels only those on screen.
+        """
         journal, left = self._journal(key), self._kept[key]
+        on_screen = left.watched is not None and not left.watched.apart
         self._unwatch(left)
-        if take_along:
-            journal.go_on_from(left.journal)
+        if on_screen or not other_pixels:
+            journal.go_on_from(left.journal, standing=other_pixels)
         left.journal.close()
         self._keep(key, journal)
 
@@ -247,9 +252,24 @@ class StrokeKeeper:
         image, place = self._identity(key), self._place(key)
         if place is not None:
             known = replace(image, path=place.image)
-            return ImageJournal(place.journal, known, files=self._files)
+            row = self._row_before(key, place.journal)
+            return ImageJournal(place.journal, known, row=row, files=self._files)
         path = self._folder / _file_name(image.content)
-        return ImageJournal(path, image, make_folder=True, files=self._files)
+        row = self._row_before(key, path)
+        return ImageJournal(path, image, make_folder=True, row=row, files=self._files)
+
+    def _row_before(self, key: str, journal: Path) -> int | None:
+        """The row in a journal that the strokes layer of an image had when it was let go."""
+        return _noted_row(self._layers.strokes_layer(key), journal)
+
+    def _resting(self, journal: Path) -> set[int]:
+        """The rows of a journal whose strokes are on a layer that is not watched now.
+
+        Its image is open, but read in another way, or not yet taken up by this panel.
+        """
+        watched = {layer_key(one.layer) for one in self._watched()}
+        resting = (one for one in self._layers.all_strokes() if layer_key(one) not in watched)
+        return {row for one in resting if (row := _noted_row(one, journal)) is not None}
 
     def _identity(self, key: str) -> ImageIdentity:
         image, layer = self._layers.micrograph(key), self._layers.layer(key)
@@ -328,7 +348,7 @@ class StrokeKeeper:
                 self.open(key)
             return
         if image.pixels is not kept.image.pixels and content_hash(image.pixels) != known.content:
-            self._go_on(key, take_along=kept.watched is not None and not kept.watched.apart)
+            self._go_on(key, other_pixels=True)
         elif kept.watched is not None and self._layers.strokes_layer(key) is None:
             self._unwatch(kept)
         if key in self._kept:
@@ -337,35 +357,48 @@ class StrokeKeeper:
 
     def _let_go(self, key: str) -> None:
         kept = self._kept.pop(key)
+        watched = kept.watched
         self._unwatch(kept)
+        other = None
         with suppress(UnetscopeError, OSError):
-            self._keep_for_changed_pixels(kept)
-        kept.journal.close()
+            other = self._for_changed_pixels(kept)
+        place = str(kept.journal.path), kept.journal.close()
+        if other is not None:
+            place = str(other.path), other.close()
+        if watched is not None:
+            sign(watched.layer, **{_KEPT_AT: None if watched.apart else place})
         self.changed.emit()
 
-    def _keep_for_changed_pixels(self, kept: _Kept) -> None:
-        """Keep the strokes for pixels that a script has changed in place, too.
+    def _for_changed_pixels(self, kept: _Kept) -> ImageJournal | None:
+        """A journal of the strokes for pixels that a script has changed in place; else None.
 
-        No event tells of that, and which stroke came before it is not known. So both have all.
+        No event tells of that, and which stroke came before it is not known. So both have all that
+        is there now.
         """
         pixels, journal = kept.image.pixels, kept.journal
         if type(pixels) is not np.ndarray or not journal.status.can_undo:
-            return
+            return None
         content = content_hash(pixels)
         if content == journal.image.content:
-            return
+            return None
         path = journal.path
         if path.name == _file_name(journal.image.content):
             path = path.with_name(_file_name(content))
         changed = replace(journal.image, content=content)
         other = ImageJournal(path, changed, fresh=True, files=self._files)
-        other.go_on_from(journal)
-        other.close()
+        other.go_on_from(journal, standing=True)
+        return other
 
 
 def _place_of(offer: RestoreOffer) -> tuple[int | None, int]:
     """Which labels of a journal are offered: row (None: the own one) and edit."""
     return offer.row, offer.sequence
+
+
+def _noted_row(layer: Any, journal: Path) -> int | None:
+    """The row in a journal that has the strokes of a layer, as it was noted on that."""
+    path, row = (note_of(layer).get(_KEPT_AT) if layer is not None else None) or ("", None)
+    return row if path == str(journal) else None
 
 
 def _file_name(content: str) -> str:
