@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QFileDialog
 from unetscope.images.annotations.formats import read_annotations
 from unetscope.images.claims import Role
 from unetscope.images.files import read_micrograph, write_labels
+from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.requests import WriteRequest
 from widgets.conftest import SIDE, Opened, halves
 
@@ -122,6 +123,32 @@ def test_an_answer_is_taken_only_where_its_question_would_come(
     said(opened, qtbot, "Imported classes.png", "1 is background, 2 is object")
     expected = np.where(classes, classes, np.where(halved(1), 2, 1))
     np.testing.assert_array_equal(opened.strokes.data, expected)
+
+
+def test_what_was_said_of_a_file_is_said_of_a_layer_until_that_is_chosen_once_more(
+    open_window: Open, qtbot: Any, tmp_path: Path
+) -> None:
+    opened = open_window()
+    bench, asked = opened.window.bench, []
+    opened.window.projects.labels.imported.emit(foreign(tmp_path / "cells.png", cells(25)))
+    question(opened, qtbot).buttons["objects"].click()
+    said(opened, qtbot, "Imported cells.png")
+    bench.answer = lambda question: asked.append(question.about) or "classes"
+    mine = opened.viewer.add_labels(cells(12).astype(np.int32), name="mine")
+    bench.adopt(layer_key(mine))
+    assert asked == []
+    told = opened.session.message.text
+    assert "12 objects of mine were copied" in told
+    assert "As you said before: objects of one class" in told
+    np.testing.assert_array_equal(opened.strokes.data, np.where(cells(12), 2, 0))
+    bench.adopt(layer_key(mine))
+    assert asked == ["values"]
+    assert layer_key(opened.strokes) == layer_key(mine)
+    assert opened.session.message is None
+    other = opened.viewer.add_labels(cells(14).astype(np.int32), name="other")
+    bench.adopt(layer_key(other))
+    assert asked == ["values"]
+    assert "As you said before: a class for each number" in opened.session.message.text
 
 
 @pytest.mark.parametrize("count", [2, 3, 25])

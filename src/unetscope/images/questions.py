@@ -67,6 +67,10 @@ class Question:
         """What is asked, between what: where it is equal, one answer may serve two files."""
         return (self.about, *sorted(choice.value for choice in self.choices))
 
+    def words_of(self, value: str) -> str:
+        """What a person reads of an answer; "" for one that is not to be chosen."""
+        return next((choice.label for choice in self.choices if choice.value == value), "")
+
     def __str__(self) -> str:
         told = [f"{self.option} {c.value}: {c.label}" for c in self.choices[:_MOST_TOLD]]
         more = len(self.choices) - len(told)

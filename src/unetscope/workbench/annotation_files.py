@@ -50,21 +50,22 @@ class AnnotationFiles(QObject):
     """``told(News)`` what happened, ``failed(text)`` what did not and why, ``asked(question)``.
 
     A question is a :class:`MeaningsWanted`, which :meth:`confirm` answers, or an
-    :class:`AnswerWanted` for :meth:`answer`. What was answered is not asked again while napari
-    runs, for other files that leave the same open; :meth:`ask_again` forgets it.
+    :class:`AnswerWanted` for :meth:`answer`. What was answered (``said``: kind of question ->
+    answer) is not asked again while napari runs, for other files that leave the same open;
+    :meth:`ask_again` forgets it.
     """
 
     told = Signal(object)
     failed = Signal(str)
     asked = Signal(object)
 
-    def __init__(self, context: Context, parent: QObject) -> None:
+    def __init__(self, context: Context, said: dict[tuple[str, ...], str], parent: QObject) -> None:
         super().__init__(parent)
         self._session, self._layers = context.session, context.layers
         self._results, self._jobs = context.results, context.jobs
         self._written = ""  # what is being written, in words
         self._named: tuple[LabelClass, ...] = ()
-        self._said: dict[tuple[str, ...], str] = {}  # kind of question -> answer
+        self._said = said
         self._reading, self._writing = Lane(self), Lane(self, writes=True)
         for lane in (self._reading, self._writing):
             lane.happened.connect(self._happened)
@@ -202,12 +203,11 @@ class AnnotationFiles(QObject):
         if added:
             session.classes = classes
             layers.colour(classes)
+        answers = event.request.answers
         text = f"Imported {source.name}: {changed:,} pixels are new. Z takes them back."
         again = [
-            f"As you said before: {choice.label}"
+            f"As you said before: {question.words_of(getattr(answers, question.about))}"
             for question in event.request.repeated
-            for choice in question.choices
-            if choice.value == getattr(event.request.answers, question.about)
         ]
         notes = tuple(map(_sentence, (*again, *read.notes)))
         self.told.emit(News(text, notes, event.request if again else None))

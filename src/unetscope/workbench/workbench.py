@@ -77,6 +77,8 @@ class Workbench(QObject):
         workers = (self.answers, self.trainer, self.predictor, self.shelf, self.sizes)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self.answer = ask
+        self.said: dict[tuple[str, ...], str] = {}  # kind of question -> answer, while napari runs
+        self._as_before = ""  # key of the labels that were adopted as was said of others
         self._default_model = default_model
         self._connections = Connections()
         self._closed = False
@@ -171,24 +173,42 @@ class Workbench(QObject):
             self.context.tell(error, "Reading it in another way")
 
     def adopt(self, labels_key: str) -> None:
-        """Paint on a labels layer that is there already."""
+        """Paint on a labels layer that is there already.
+
+        What was answered before serves again, and is said; where that layer is chosen once more,
+        it is asked.
+        """
         image, session = self.session.image, self.session
         if image is None:
             return
-        answers = Answers()
+        remembered = self.said
+        if labels_key == self._as_before:
+            remembered, session.message = {}, None
+        self._as_before, before = "", session.message
+        answers, again = Answers(), ""
         while True:
             try:
                 self.layers.adopt(image.key, labels_key, session.classes, answers)
                 break
             except Undecided as undecided:
-                said = self.answer(undecided.question)
+                question = undecided.question
+                said = remembered.get(question.kind)
+                if said is not None:
+                    self._as_before, again = labels_key, question.words_of(said)
+                said = said or self.answer(question)
                 if said is None:
                     return
-                answers = answers.with_answer(undecided.question, said)
+                self.said[question.kind] = said
+                answers = answers.with_answer(question, said)
             except UnetscopeError as error:
                 self.context.tell(error, "Painting on this layer")
                 return
         self.layers.colour(session.classes)
+        if again:
+            note = f"{session.message.text} " if session.message not in (None, before) else ""
+            session.message = Message(
+                f"{note}As you said before: {again}. Choose the layer once more to be asked."
+            )
 
     def take_settings(self, settings: EngineSettings) -> None:
         """Compute as ``settings`` say from now on; what could not be opened is tried again."""

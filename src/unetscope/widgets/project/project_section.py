@@ -27,7 +27,7 @@ class ProjectSection(QObject):
         self._work, self._desk = work, work.project
         self.project = ProjectPanel(tints, recent_projects)
         self.labels = AnnotationPanel(work.session, tints)
-        self.files = AnnotationFiles(work.context, self)
+        self.files = AnnotationFiles(work.context, work.said, self)
         self._connections = Connections()
         self._connections.connect(work.session.events.image, self.labels.refresh)
         self._connections.connect(work.strokes.keeper.changed, work.project.strokes_changed)
