@@ -80,6 +80,21 @@ def test_each_reading_has_one_layer_however_often_it_is_changed(tmp_path: Path) 
     panel.close()
 
 
+def test_strokes_of_a_reading_lie_on_an_image_that_was_moved_while_they_were_out_of_sight(
+    tmp_path: Path,
+) -> None:
+    panel = opened(tmp_path, STACK)
+    strokes = panel.paint((30, 30))
+    panel.layers.read_as(panel.key(), "zyx")
+    image = panel.viewer.layers["a"]
+    image.scale, image.translate, image.units = (2, 0.1, 0.2), (1, 5, 6), ("nm",) * 3
+    panel.layers.read_as(panel.key(), "cyx")
+    assert tuple(strokes.scale) == (0.1, 0.2)
+    assert tuple(strokes.translate) == (5, 6)
+    assert [str(unit) for unit in strokes.units] == ["nanometer"] * 2
+    panel.close()
+
+
 def test_answers_to_a_reading_that_was_left_are_dropped(tmp_path: Path) -> None:
     panel = opened(tmp_path, STACK)
     results = ResultLayers(panel.layers)

@@ -298,6 +298,7 @@ class OpenLayers:
         if strokes is not None and tuple(strokes.data.shape) == reading[2]:
             self._strokes[reading[0]] = layer_key(strokes)
             self._connect_strokes(strokes)
+            self._following.settle()  # the image may have been moved meanwhile
             strokes.visible = True
 
     def activate(self, key: str) -> None:
