@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterable
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from types import SimpleNamespace
 
 import npe2
 import pytest
@@ -114,6 +115,26 @@ def test_preferences_hold_plain_values_with_valid_defaults() -> None:
         assert entry.description
         if entry.enum:
             assert entry.default in entry.enum
+
+
+def test_numbers_of_the_preferences_can_be_seen_with_two_decimals() -> None:
+    """napari's page has no more: 0.0005 would be shown, and written back, as 0.00."""
+    groups = npe2.PluginManifest.from_file(ROOT / "napari.yaml").contributions.configurations or {}
+    for entry in (p for group in groups.values() for p in group.properties.values()):
+        if str(entry.type) == "number":
+            assert [round(v, 2) for v in (entry.default, entry.minimum)] == [
+                entry.default,
+                entry.minimum,
+            ]
+
+
+def test_a_learning_rate_of_the_preferences_is_in_thousandths() -> None:
+    from unetscope.widgets.kit.preferences import Preferences
+
+    preferences = Preferences()
+    assert preferences.engine.learning_rate == 0.0005
+    preferences._settings = SimpleNamespace(training=SimpleNamespace(learning_rate_thousandths=0.2))
+    assert preferences.engine.learning_rate == 0.0002
 
 
 def test_the_command_is_installed() -> None:

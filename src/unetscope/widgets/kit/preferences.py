@@ -30,7 +30,7 @@ class Preferences:
             tile_px=int(self._value("computing", "tile_size", plain.tile_px)),
             cache_mib=int(self._value("computing", "cache_size", plain.cache_mib)),
             seed=int(self._value("model", "seed", plain.seed)),
-            learning_rate=float(self._value("training", "learning_rate", plain.learning_rate)),
+            learning_rate=self._learning_rate(plain.learning_rate),
         )
 
     @property
@@ -63,6 +63,10 @@ class Preferences:
     def changed(self) -> Any:
         """The emitter that tells of changes, or None."""
         return getattr(getattr(self._settings, "events", None), "changed", None)
+
+    def _learning_rate(self, plain: float) -> float:
+        """In thousandths there: napari's page has two decimals, and 0.0005 would be 0.00."""
+        return float(self._value("training", "learning_rate_thousandths", plain * 1000)) / 1000
 
     def _value(self, section: str, key: str, default: Any) -> Any:
         return getattr(getattr(self._settings, section, None), key, default)
