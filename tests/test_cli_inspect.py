@@ -36,6 +36,11 @@ def volume():
 def other():
     return initialise(UNet(UNetConfig(widths=(4, 8, 16), norm="none")), 4)
 
+def context():
+    from torch import nn
+    spread = nn.Upsample((48, 64), mode="bilinear", align_corners=True)
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), spread)
+
 def broken():
     raise KeyError("nothing")
 
@@ -335,8 +340,20 @@ def test_a_trained_model_sees_the_image_as_it_does_when_it_predicts(scene) -> No
     mask = next(file for file in files if file.name == "mask_before.tif")
     assert tifffile.imread(mask).shape == (51, 66)  # that of the image, without the rim
     colour = scene.folder / "colour.tif"
-    tifffile.imwrite(colour, np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    tifffile.imwrite(colour, pixels, photometric="rgb")
     assert_refused(inspect(path, colour, scene.out, *options), "trained on images of 1 channel")
+    # Equal channels are grey to it, as they are when it predicts.
+    tifffile.imwrite(colour, np.repeat(pixels[..., :1], 3, axis=2), photometric="rgb")
+    grey = scene.folder / "grey.tif"
+    tifffile.imwrite(grey, pixels[..., 0])
+    maps = "enc1.conv1_maps/enc1.conv1_maps.tif"
+    written(inspect(path, colour, scene.folder / "colour", *options))
+    written(inspect(path, grey, scene.folder / "grey", *options))
+    np.testing.assert_array_equal(
+        tifffile.imread(scene.folder / "colour" / maps),
+        tifffile.imread(scene.folder / "grey" / maps),
+    )
 
 
 def test_a_textbook_network_looks_at_the_window_it_was_made_for(scene) -> None:
@@ -349,6 +366,14 @@ def test_a_textbook_network_looks_at_the_window_it_was_made_for(scene) -> None:
     # The window is cut out around the point, which is then its middle.
     assert record["origin_in_file"] == [44, 54]
     assert record["lo"] == [14, 14] and record["hi"] == [18, 18]
+
+
+def test_the_field_of_what_was_pooled_over_the_whole_image_is_the_image(scene) -> None:
+    options = ("--do", "field", "--do", "report", "--layer", "2", "--point", "40,9")
+    result = inspect("own_network_for_inspect:context", scene.image, scene.out, *options)
+    record = json.loads(next(p for p in written(result) if p.suffix == ".json").read_text())
+    assert record["point"] == [0, 0]
+    assert (record["lo"], record["hi"]) == ([0, 0], [50, 65])
 
 
 def test_volumes_and_planes_of_volumes(scene) -> None:
@@ -444,16 +469,17 @@ def test_progress_is_shown_where_somebody_can_see_it() -> None:
     from rich.console import Console
 
     from unetscope.cli.inspecting.progress import watched
-    from unetscope.inspection.asking.steps import Step
+    from unetscope.looking.answers import Shown, Working
 
     def steps() -> Any:
         for done in (1, 2, 3):
-            yield Step(done, 3, done * 10)
+            yield Working("[counting]", done, 3)
+            yield Shown("Sum", f"{10 * done}")
 
     screen, file = StringIO(), StringIO()
-    assert watched(steps(), "[counting]", Console(file=screen, force_terminal=True)) == 30
+    assert watched(steps(), Console(file=screen, force_terminal=True)).text == "30"
     assert "[counting]" in screen.getvalue() and "3/3" in screen.getvalue()
-    assert watched(steps(), "counting", Console(file=file)) == 30
+    assert watched(steps(), Console(file=file)).text == "30"
     assert file.getvalue() == ""
 
 

@@ -60,7 +60,8 @@ def test_images_bring_no_torch_no_napari_no_qt() -> None:
 
 def test_the_engine_brings_neither_qt_nor_napari() -> None:
     engine = modules_of(
-        "images", "network", "computing", "learning", "inspection", "pretraining", "scaling"
+        *("images", "network", "computing", "learning", "inspection", "looking"),
+        *("pretraining", "scaling"),
     )
     others = ("timm", "torchvision")  # extras, and slow to import
     assert brought_along(engine, ("napari", "vispy", *QT, *others)) == set()
@@ -73,7 +74,8 @@ def test_the_session_brings_no_qt() -> None:
 
 def test_importing_the_widgets_does_not_import_torch() -> None:
     slow = ("torch", "sklearn", "scipy.ndimage")
-    light = [name for name in modules_of("session", "workbench", "widgets") if name not in BEHIND]
+    rooms = modules_of("looking", "session", "workbench", "widgets")
+    light = [name for name in rooms if name not in BEHIND]
     assert brought_along(light, slow) == set()
 
 

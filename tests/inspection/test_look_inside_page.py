@@ -8,7 +8,7 @@ from pathlib import Path
 import typer.main
 
 from unetscope.cli.app import app
-from unetscope.cli.inspecting.asking import QUESTIONS
+from unetscope.looking.questions import QUESTIONS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "look-inside.md"
 ENGINE = "## The engine in Python"

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import nn
 
 from unetscope.errors import ImageError, ModelError
-from unetscope.inspection import architecture, receptive_field
+from unetscope.inspection import architecture, follow, receptive_field
 from unetscope.inspection.following.diagram import Diagram, diagram
 from unetscope.inspection.following.joins import skip_connections
 from unetscope.inspection.writing.network_drawing import network_svg
@@ -132,6 +132,19 @@ def test_volumes_and_colour_images_have_a_page(net: UNet, shape: tuple[int, ...]
     text = read(report(net, noise(*shape), name="x", health=False)).text
     assert " × ".join(str(n) for n in shape[-net.config.ndim :]) in text
     assert ("the middle plane" in text) == (net.config.ndim == 3)
+
+
+@pytest.mark.parametrize("pooled", [1, 2])
+def test_the_context_of_a_whole_image_has_a_page(pooled: int) -> None:
+    """Cells that were spread from one, as pyramid poolings do, lie at no distance of each other."""
+    spread = nn.Upsample((16, 16), mode="bilinear", align_corners=True)
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.AdaptiveAvgPool2d(pooled), spread)
+    reach = follow(net, (1, 1, 20, 20)).spatial("2")[1]
+    assert [float(grid.scale) == 0 for grid in reach.grids] == [pooled == 1] * 2
+    page = report(net, np.zeros((20, 20), np.float32), name="context", layers=["2"], point=(15, 4))
+    assert "context" in read(page).text
+    # All cells lie in the middle and are equally near; else a cell every 9 / 15 px from pixel 5.
+    assert reach.nearest((15, 4)) == ((0, 0) if pooled == 1 else (15, 0))
 
 
 def test_of_a_large_image_the_maps_around_the_point_are_shown() -> None:

@@ -26,7 +26,7 @@ class Inside:
         self.painting = set_up(self.viewer, picture, train_seconds=TRAIN_S)
         _, self.panel = self.viewer.window.add_plugin_dock_widget(PLUGIN, "Look inside")
         self.inspector = self.panel.inspector
-        self.inside, self.ask = self.panel.inside, self.inspector.questions
+        self.inside, self.ask = self.panel.inside, self.inspector.questions.ask
         session = self.painting.session
         pump(0.5)
         self.panel._dock().raise_()
@@ -173,12 +173,12 @@ def electron(picture: Any, folder: Path) -> None:
 
     seen.clear()
     seen.layer("enc1.conv2")
-    seen.asked(ask.kernels)
+    seen.asked(lambda: ask("kernels"))
     seen.scroll(panel.look_panel)
     seen.shoot("kernels")
 
     seen.clear()
-    seen.unfold("Without this …")
+    seen.unfold("ablate")
     without = panel.ask_panel.without
     without.skips.setCurrentIndex(without.skips.findData("dec1"))
     seen.asked(without.go.click)
@@ -189,7 +189,7 @@ def electron(picture: Any, folder: Path) -> None:
     seen.clear()
     seen.strokes(visible=True)
     seen.layer("bottleneck.relu2")
-    seen.unfold("Why this pixel? …")
+    seen.unfold("attribution")
     panel.ask_panel.why.region.setCurrentIndex(1)
     panel.ask_panel.why.target.setCurrentIndex(3)
     seen.asked(panel.ask_panel.why.go.click)
@@ -198,24 +198,24 @@ def electron(picture: Any, folder: Path) -> None:
     seen.shoot("why")
 
     seen.clear()
-    seen.unfold("Which class? …")
-    seen.asked(lambda: ask.which_class(all_layers=True))
+    seen.unfold("dissect")
+    seen.asked(lambda: ask("dissect", every_stage=True))
     seen.inspector.pick(seen.inside.shown.table.payloads[0])
     seen.settle()
-    seen.asked(lambda: ask.which_class(all_layers=True))
+    seen.asked(lambda: ask("dissect", every_stage=True))
     seen.scroll(panel.ask_panel)
     seen.shoot("classes")
 
     seen.clear()
     seen.strokes(visible=False)
     seen.layer("dec1.convs.relu2", 3)
-    seen.asked(ask.difference)
+    seen.asked(lambda: ask("compare"))
     seen.zoom(208, 220, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("difference")
 
     seen.clear()
-    seen.asked(ask.shift)
+    seen.asked(lambda: ask("equivariance"))
     seen.zoom(208, 220, 2.6)
     seen.scroll(panel.ask_panel)
     seen.shoot("shift")
@@ -283,20 +283,20 @@ def light(picture: Any, folder: Path) -> None:
 
     seen.clear()
     seen.layer("enc1.conv1")
-    seen.unfold("Without this …")
+    seen.unfold("ablate")
     panel.ask_panel.without.kinds["channel"].setChecked(True)
-    seen.asked(lambda: ask.ranking("mean"))
+    seen.asked(lambda: ask("ablate", mode="mean"))
     ranking = seen.inside.shown
     best = ranking.table.payloads[0]
     seen.inspector.choose_channel(best.channel)
-    seen.asked(lambda: ask.without(f"channel:{best.layer}:{best.channel}", "mean"))
+    seen.asked(lambda: ask("ablate", part=f"channel:{best.layer}:{best.channel}"))
     seen.inside.shown = ranking
     seen.zoom(256, 300, 2.2)
     seen.scroll(panel.ask_panel)
     seen.shoot("without")
 
     seen.clear()
-    seen.unfold("Edit kernel …")
+    seen.unfold("edit")
     panel.ask_panel.kernel.out.setValue(0)
     panel.ask_panel.kernel.presets["sobel_x"].click()
     pump(0.2)
@@ -309,7 +309,7 @@ def light(picture: Any, folder: Path) -> None:
     seen.clear()
     seen.strokes(visible=True)
     seen.layer("dec1.convs.relu2")
-    seen.unfold("Why this pixel? …")
+    seen.unfold("attribution")
     panel.ask_panel.why.region.setCurrentIndex(1)
     panel.ask_panel.why.target.setCurrentIndex(2)
     seen.asked(panel.ask_panel.why.go.click)
@@ -319,21 +319,21 @@ def light(picture: Any, folder: Path) -> None:
 
     seen.clear()
     seen.strokes(visible=False)
-    seen.asked(ask.health)
+    seen.asked(lambda: ask("health"))
     seen.zoom(300, 300, 2)
     seen.scroll(panel.ask_panel)
     seen.shoot("health")
 
     seen.clear()
     seen.layer("dec1.convs.relu2")
-    seen.asked(ask.colours)
+    seen.asked(lambda: ask("pca"))
     seen.zoom(300, 300, 2.4)
     seen.scroll(panel.network_panel)
     seen.shoot("colours")
 
     seen.clear()
     seen.layer("enc3.relu2", 7)
-    seen.asked(ask.favourite)
+    seen.asked(lambda: ask("maximise"))
     seen.scroll(panel.look_panel)
     seen.shoot("favourite")
 

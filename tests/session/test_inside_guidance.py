@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from unetscope.session.inside.answers import Shown, Working
+from unetscope.looking.answers import Shown, Working
 from unetscope.session.inside.guidance import inside_line
 from unetscope.session.inside.state import Inside
 from unetscope.session.values import ImageSummary, Message

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from unetscope.session.inside.answers import Drawn, Picture
+from unetscope.looking.answers import Drawn, Picture
 from unetscope.session.layers.inside_layers import FIELD, InsideLayers
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.lines import box, dashed, field_lines, polylines

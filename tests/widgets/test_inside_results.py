@@ -11,9 +11,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
 
 from unetscope.images.classes import PALETTE
+from unetscope.looking.questions import QUESTIONS
 from unetscope.widgets.inside.ablation_panel import AblationPanel
-from unetscope.widgets.inside.help_button import HelpButton
-from unetscope.widgets.inside.help_texts import FOLDER, HELP
+from unetscope.widgets.inside.help_button import FOLDER, HelpButton, explained
 from unetscope.widgets.inside.kernel_editor import KernelEditor
 from unetscope.widgets.inside.microscope_panel import MicroscopePanel
 from unetscope.widgets.inside.number_grid import color_of, grey_grid, number, short, signed_grid
@@ -21,23 +21,6 @@ from unetscope.widgets.inside.result_panel import ResultPanel
 from unetscope.widgets.inside.result_plots import BARS, Series, seen_on
 from unetscope.widgets.inside.result_table import Row, shown
 from widgets.inside_panels import DARK, shown_at
-
-TOPICS = (
-    "feature map",
-    "kernel",
-    "receptive field",
-    "effective field",
-    "convolution",
-    "ablation",
-    "kernel editing",
-    "attribution",
-    "dissection",
-    "before/after",
-    "shift test",
-    "health",
-    "activation maximisation",
-)
-
 
 # ---- numbers and colours
 
@@ -252,24 +235,26 @@ def test_cells_are_written_for_people(value: Any, text: str) -> None:
 
 
 def test_every_topic_is_explained_with_a_small_picture() -> None:
-    assert set(HELP) == set(TOPICS)
-    for entry in HELP.values():
+    helps = {one.name: one.help for one in QUESTIONS.values() if one.help is not None}
+    assert set(QUESTIONS) - set(helps) == {"report", "table", "pca"}
+    for entry in helps.values():
         assert len(entry.text) < 330
-        assert entry.path.is_file(), entry.path.name
-        assert entry.path.stat().st_size <= 15_000
+        path = FOLDER / entry.picture
+        assert path.is_file(), path.name
+        assert path.stat().st_size <= 15_000
         assert entry.caption
-    used = {entry.picture for entry in HELP.values()}
+    used = {entry.picture for entry in helps.values()}
     assert {path.name for path in FOLDER.glob("*.png")} == used
 
 
 def test_the_button_opens_its_explanation_and_esc_closes_it(qtbot: Any) -> None:
-    button = HelpButton("kernel", DARK)
+    button = HelpButton("kernels", DARK)
     shown_at(button, qtbot)
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     popup = button.popup
     assert popup is not None
     assert popup.isVisible()
-    assert HELP["kernel"].text == popup.accessibleDescription()
+    assert explained("kernels").text == popup.accessibleDescription()
     qtbot.keyClick(popup, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: button.popup is None)
 

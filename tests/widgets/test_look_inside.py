@@ -16,7 +16,7 @@ from torch import nn
 
 from unetscope.learning.events import EpochDone
 from unetscope.learning.persistence import start_model
-from unetscope.session.inside.answers import Pick
+from unetscope.looking.answers import Pick
 from unetscope.session.layers.inside_layers import EFFECTIVE, FIELD
 from unetscope.session.values import TrainingStatus
 
@@ -56,7 +56,7 @@ def look(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[..., An
         settle()
         return SimpleNamespace(
             viewer=viewer, panel=panel, inside=panel.inside, inspector=inspector,
-            ask=inspector.questions, settle=settle,
+            ask=inspector.questions.ask, settle=settle,
         )  # fmt: skip
 
     yield make
@@ -158,14 +158,14 @@ def test_the_arithmetic_of_the_chosen_layer_follows_the_point(look, qtbot) -> No
     ("question", "role"),
     [
         ("kernels", "kernels of enc1.conv2"),
-        ("shift", "error when moved"),
-        ("colours", "colours of enc1"),
-        ("favourite", "what enc1"),
+        ("equivariance", "error when moved"),
+        ("pca", "colours of enc1"),
+        ("maximise", "what enc1"),
     ],
 )
 def test_a_question_is_answered_by_a_layer_of_the_group(look, question, role) -> None:
     here = look()
-    getattr(here.ask, question)()
+    here.ask(question)
     here.settle()
     assert here.inside.message is None
     assert layer(here.viewer, role) is not None and here.inside.shown is not None
@@ -173,7 +173,7 @@ def test_a_question_is_answered_by_a_layer_of_the_group(look, question, role) ->
 
 def test_without_a_skip_connection_the_mask_changes(look) -> None:
     here = look()
-    here.ask.without("skip:dec1", "mean")
+    here.ask("ablate", part="skip:dec1", mode="mean")
     here.settle()
     change = layer(here.viewer, "change of probability")
     assert change.data.shape == (2, 96, 96) and np.abs(change.data).max() > 0.01
@@ -183,7 +183,7 @@ def test_without_a_skip_connection_the_mask_changes(look) -> None:
 def test_an_edited_kernel_never_touches_the_model(look) -> None:
     here = look()
     before = {k: v.clone() for k, v in here.inside.glass.net.state_dict().items()}
-    here.ask.edited("sobel_x", 3, None, keep_norm=True)
+    here.ask("edit", kernel="sobel_x", channel=3)
     here.settle()
     assert layer(here.viewer, "enc1.conv2 #3 with sobel_x") is not None
     assert all(torch.equal(before[k], v) for k, v in here.inside.glass.net.state_dict().items())
@@ -195,11 +195,11 @@ def test_why_and_which_class_use_the_strokes(look) -> None:
     here = look()
     labels = np.zeros((96, 96), np.uint8)
     labels[10:30, 10:30], labels[60:80, 60:80] = 1, 2
-    here.ask.which_class(all_layers=True)
+    here.ask("dissect", every_stage=True)
     assert "no strokes" in here.inside.message.text
     here.inspector.layers.paint_with(here.inside.image.key, 1, ())
     here.inspector.layers.strokes_layer(here.inside.image.key).data = labels
-    here.ask.which_class(all_layers=False)
+    here.ask("dissect")
     here.settle()
     assert here.inside.message is None
     table = here.inside.shown.table
@@ -207,7 +207,7 @@ def test_why_and_which_class_use_the_strokes(look) -> None:
     here.panel.answer_panel.result.row_chosen.emit(Pick("enc2.relu2", 9))
     here.settle()
     assert (here.inside.layer, here.inside.channel) == ("enc2.relu2", 9)
-    here.ask.why("seg_grad_cam", "strokes", 1)
+    here.ask("attribution", where="strokes", target=1)
     here.settle()
     why = layer(here.viewer, "why")
     assert why is not None and why.data.max() >= 0
@@ -215,8 +215,8 @@ def test_why_and_which_class_use_the_strokes(look) -> None:
 
 def test_a_newer_question_drops_the_older_one(look) -> None:
     here = look()
-    here.ask.favourite()
-    here.ask.kernels()
+    here.ask("maximise")
+    here.ask("kernels")
     here.settle()
     assert here.inside.shown.title == "Kernels" and layer(here.viewer, "what enc1") is None
 
@@ -288,7 +288,7 @@ def test_training_is_followed_epoch_by_epoch(look) -> None:
         session.apply(EpochDone(3, 1.0, 0.5, None, 0.0, False, model, net))
         here.settle()
         assert here.inside.glass.subject.title.endswith("epoch 3")
-        here.ask.difference()
+        here.ask("compare")
         here.settle()
         assert here.inside.message is None
         stack = layer(here.viewer, "enc1")
@@ -334,11 +334,11 @@ def test_closing_ends_all_work_and_leaves_the_layers(look) -> None:
     here = look()
     here.inspector.show_maps()
     here.settle()
-    here.ask.favourite()
+    here.ask("maximise")
     here.inspector.set_probing(True)
     here.panel.shut_down()
     here.panel.shut_down()
-    assert not here.ask.lane.busy and layer(here.viewer, "maps of") is not None
+    assert not here.inspector.questions.lane.busy and layer(here.viewer, "maps of") is not None
     assert not here.viewer.mouse_move_callbacks
 
 
@@ -359,11 +359,11 @@ def test_an_answer_goes_with_its_network_and_with_its_tool(look: Any, qtbot: Any
     opened = look()
     panel, inside = opened.panel, opened.inside
     qtbot.waitUntil(lambda: inside.glass is not None and not panel.inspector.busy, timeout=30000)
-    panel.inspector.questions.health()
+    panel.inspector.questions.ask("health")
     qtbot.waitUntil(
         lambda: inside.shown is not None and inside.shown.plot is not None, timeout=30000
     )
-    panel.ask_panel.unfolding["Which class? …"].setChecked(True)
+    panel.ask_panel.unfolding["dissect"].setChecked(True)
     assert inside.shown is None and panel.answer_panel.result.title.text() == ""
     panel.answer_panel.say("3 files in somewhere.")
     panel.inspector.networks.add("other", torch.nn.Conv2d(1, 2, 3))

@@ -97,24 +97,13 @@ _command(app, forms.Predict, "predict")
 
 
 @app.command()
+@asked.with_options
 def inspect(
     model: asked.Model,
     image: asked.Picture,
     *,
     out: asked.Out,
     do: asked.Do = None,
-    layer: asked.Layer = None,
-    channel: asked.Channel = None,
-    point: asked.Point = None,
-    labels: asked.Labels = None,
-    against: asked.Against = None,
-    part: asked.Part = None,
-    mode: asked.Mode = "mean",
-    kernel: asked.Kernel = None,
-    shift: asked.Shift = None,
-    target: asked.Target = None,
-    method: asked.Method = "seg_grad_cam",
-    polygon: asked.Polygon = None,
     weights: asked.Weights = None,
     axes: Axes = None,
     series: Series = None,
@@ -122,13 +111,13 @@ def inspect(
     values: Values = None,
     zero: Zero = None,
     seed: Seed = 0,
+    **typed: Any,
 ) -> None:
     """Look inside a model: a report, or maps, kernels, fields and what they do to the answer."""
-    asking, files = _loaded("inspecting.asking"), _loaded("inspecting.files")
-    wanted = files.Wanted(layer, channel, part, mode, target=target, method=method, seed=seed)
+    asking = _loaded("inspecting.asking")
     answers = Answers(axes, series, label_image, values, zero).checked()
-    files = asking.Files(model, image, out, labels, against, weights, answers)
-    inspection = asking.Inspection(files, tuple(do or ()), wanted, point, shift, kernel, polygon)
+    typed["seed"] = seed
+    inspection = asking.Inspection(model, image, out, tuple(do or ()), typed, answers, weights)
     for path in inspection.run():
         typer.echo(str(path))
 

@@ -15,6 +15,7 @@ import numpy as np
 from unetscope.images.claims import Claim
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.target import Target
 from unetscope.learning.advice.progress import Forgotten
 from unetscope.learning.events import LearningEvent
 from unetscope.learning.samples import Sample
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from unetscope.learning.advice.next_places import Place
     from unetscope.learning.pixel_model import PixelModel
     from unetscope.learning.sources.catalogue import SourceEntry
-
-Box = tuple[slice, slice]
 
 
 # ---- models come and go
@@ -119,16 +118,6 @@ class TileShown:
     labels: np.ndarray = field(repr=False)
     probability: np.ndarray | None = field(repr=False, default=None)
     uncertainty: np.ndarray | None = field(repr=False, default=None)
-
-
-@dataclass(frozen=True, eq=False)
-class Target:
-    """An image to predict: where first (``view`` on plane ``z``; None: all of it)."""
-
-    key: str
-    image: Micrograph
-    z: int = 0
-    view: Box | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,102 +1,56 @@
-"""What ``unetscope inspect`` does: ask a network questions, write answers, say them in short."""
+"""What ``unetscope inspect`` does: read options, ask, write files, say the answers in short."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as Lines
 
-from unetscope.cli.inspecting.answers import (
-    answer_convolution,
-    answer_field,
-    answer_kernels,
-    answer_maps,
-    answer_report,
-    answer_table,
-)
-from unetscope.cli.inspecting.changes import (
-    answer_ablate,
-    answer_compare,
-    answer_edit,
-    answer_equivariance,
-)
-from unetscope.cli.inspecting.files import Answer, Wanted
-from unetscope.cli.inspecting.model import Network, Subject, load_network, make_subject
-from unetscope.cli.inspecting.questions import (
-    answer_attribution,
-    answer_dissect,
-    answer_effective,
-    answer_health,
-    answer_maximise,
-    answer_pca,
-)
+from unetscope import inspection
+from unetscope.cli.inspecting.options import as_values
+from unetscope.cli.inspecting.progress import watched
 from unetscope.cli.reading import image_at, labels_at
 from unetscope.cli.terminal import Asker, messages, say_notes
-from unetscope.errors import ModelError
+from unetscope.errors import ImageError, ModelError
+from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
+from unetscope.images.target import Target
 from unetscope.images.writing import usable_folder
+from unetscope.looking.answers import Shown
+from unetscope.looking.glass import Glass, open_glass
+from unetscope.looking.keeping import write_answer
+from unetscope.looking.networks import before, named
+from unetscope.looking.question import Painted
+from unetscope.looking.questions import QUESTIONS
 
-QUESTIONS: dict[str, Callable[[Subject, Wanted, Path], Answer]] = {
-    "report": answer_report,
-    "table": answer_table,
-    "maps": answer_maps,
-    "kernels": answer_kernels,
-    "field": answer_field,
-    "effective": answer_effective,
-    "convolution": answer_convolution,
-    "ablate": answer_ablate,
-    "edit": answer_edit,
-    "attribution": answer_attribution,
-    "dissect": answer_dissect,
-    "compare": answer_compare,
-    "equivariance": answer_equivariance,
-    "health": answer_health,
-    "pca": answer_pca,
-    "maximise": answer_maximise,
-}
 _SHOWN_ROWS = 20
-_NOTHING = Wanted()
-_UNASKED = Answers()
-
-
-@dataclass(frozen=True)
-class Files:
-    """What is read and where it is written.
-
-    ``model`` and ``against`` are names or files, as in
-    :func:`~unetscope.cli.inspecting.model.load_network`.
-    """
-
-    model: str
-    image: Path
-    out: Path
-    labels: Path | None = None
-    against: str | None = None
-    weights: Path | None = None
-    answers: Answers = _UNASKED
 
 
 @dataclass(frozen=True)
 class Inspection:
     """One call of the command.
 
-    ``questions`` are keys of :data:`QUESTIONS`; empty for what the other options suggest.
-    The last four are as they were typed: ``point`` and ``shift`` as ``"y,x"``, ``kernel`` a preset
-    or ``"1,0,-1;2,0,-2;1,0,-1"``, ``polygon`` as ``"y,x y,x y,x"``.
+    Attributes
+    ----------
+    model, weights : a name or file, as in :func:`~unetscope.looking.networks.named`.
+    questions : keys of :data:`~unetscope.looking.questions.QUESTIONS`; empty for what the other
+        options suggest.
+    typed : the questions' options, as they were typed.
     """
 
-    files: Files
-    questions: tuple[str, ...] = ()
-    wanted: Wanted = _NOTHING
-    point: str | None = None
-    shift: str | None = None
-    kernel: str | None = None
-    polygon: str | None = None
+    model: str
+    image: Path
+    out: Path
+    questions: tuple[str, ...]
+    typed: Mapping[str, Any]
+    answers: Answers
+    weights: Path | None = None
 
     def run(self) -> Iterator[Path]:
         """Answer one question after the other; yields the files written.
@@ -109,141 +63,124 @@ class Inspection:
         unknown = [name for name in self.questions if name not in QUESTIONS]
         if unknown:
             raise ModelError(f"there is no question {unknown[0]!r}; ask {', '.join(QUESTIONS)}.")
-        wanted = replace(
-            self.wanted,
-            shift=None if self.shift is None else whole_numbers(self.shift, "--shift"),
-            kernel=None if self.kernel is None else typed_kernel(self.kernel),
-            polygon=None if self.polygon is None else typed_polygon(self.polygon),
-        )
-        subject, against = self._subject()
-        wanted = replace(wanted, against=against)
-        usable_folder(self.files.out)
-        for note in subject.notes:
-            messages().print(escape(f"{self.files.image.name}: {note}"), soft_wrap=True)
-        for name in self.questions or suggested(subject, wanted):
-            answer = QUESTIONS[name](subject, wanted, self.files.out)
-            say_answer(answer)
-            yield from answer.files
+        values = as_values(self.typed)
+        glass = self._opened(values)
+        usable_folder(self.out)
+        for note in _notes(glass):
+            messages().print(escape(f"{self.image.name}: {note}"), soft_wrap=True)
+        for name in self.questions or _suggested(glass, values):
+            question = QUESTIONS[name]
+            own = {one.name: values[one.name] for one in question.options if one.name in values}
+            shown = watched(question.ask(glass, own))
+            written = write_answer(glass, shown, values.get("point"), self.out)
+            say_answer(name, shown)
+            yield from written
 
-    def _subject(self) -> tuple[Subject, Network | None]:
-        files, seed = self.files, self.wanted.seed
-        point = None if self.point is None else whole_numbers(self.point, "--point")
-        asker = Asker(files.answers)
-        image = asker.read(partial(image_at, files.image))
-        say_notes(files.image.name, image.notes)
+    def _opened(self, values: dict[str, Any]) -> Glass:
+        """The network and the image; what is read of files takes its place among ``values``."""
+        asker, seed = Asker(self.answers), values["seed"]
+        image = asker.read(partial(image_at, self.image))
+        say_notes(self.image.name, image.notes)
         labels = None
-        if files.labels is not None:
-            found = asker.read(partial(labels_at, files.labels, image, files.image.name, ()))
-            say_notes(files.labels.name, found.notes)
+        if "labels" in values:
+            path = values["labels"]
+            found = asker.read(partial(labels_at, path, image, self.image.name, ()))
+            say_notes(path.name, found.notes)
             labels = found.labels
-        network = load_network(
-            files.model, channels=image.channels, seed=seed, weights=files.weights
-        )
-        subject = make_subject(network, image, labels=labels, point=point)
-        if files.against is None:
-            return subject, None
-        return subject, load_network(files.against, channels=image.channels, seed=seed)
+        point = _checked_point(values.get("point"), image.spatial_shape)
+        view = None if point is None else (_at(point[-2]), _at(point[-1]))
+        target = Target(str(self.image), image, _plane(image, labels, point), view)
+        glass = open_glass(named(self.model, target, seed=seed, weights=self.weights), whole=True)
+        if point is not None:
+            values["point"] = _inside(point, glass)
+        if labels is not None:
+            names = {one.value: one.name for one in glass.subject.classes}
+            values["labels"] = Painted(labels, names)
+        if "against" in values:
+            other = named(values["against"], target, seed=seed)
+            values["against"] = ((other.title, before(other.build(), glass.net)),)
+        return glass
 
 
-def suggested(subject: Subject, wanted: Wanted) -> tuple[str, ...]:
-    """The report, and with a layer what can be said of it."""
-    if wanted.layer is None:
-        return ("report",)
-    convolution = _has_kernels(subject, wanted.layer)
-    asked = ["report", "maps", *(["kernels"] if convolution else []), "field"]
-    if convolution and subject.point is not None:
-        asked.append("convolution")
-    return tuple(asked)
-
-
-def _has_kernels(subject: Subject, layer: str) -> bool:
-    from unetscope.inspection.showing.weights import kernels
-
-    try:
-        kernels(subject.module, layer)
-    except ModelError:
-        return False
-    return True
-
-
-def whole_numbers(text: str, option: str) -> tuple[int, ...]:
-    """``"12,40"`` as (12, 40).
-
-    Raises
-    ------
-    ModelError
-        If it is something else.
-    """
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise ModelError(
-            f"{option} is {text!r}; give whole numbers with commas, y,x or z,y,x."
-        ) from None
-
-
-def typed_kernel(text: str) -> str | tuple[tuple[float, ...], ...]:
-    """``"1,0,-1;2,0,-2;1,0,-1"`` as rows of numbers; a word, which is a preset's name, as it is.
-
-    Raises
-    ------
-    ModelError
-        If there are numbers that do not make a kernel.
-    """
-    if not any(c.isdigit() or c in ",;" for c in text):
-        return text
-    rows = _numbers(text.rstrip("; ").split(";"))
-    if rows is None or len({len(row) for row in rows}) != 1:
-        raise ModelError(
-            f"--kernel is {text!r}; give a preset such as sobel_x, or numbers with commas in rows "
-            'of one length with semicolons, "1,0,-1;2,0,-2;1,0,-1".'
-        )
-    return rows
-
-
-def typed_polygon(text: str) -> tuple[tuple[float, ...], ...]:
-    """``"y,x y,x y,x"`` as corners.
-
-    Raises
-    ------
-    ModelError
-        If it is something else, or has fewer than three corners.
-    """
-    corners = _numbers(text.split())
-    if corners is None or len(corners) < 3 or {len(corner) for corner in corners} != {2}:
-        raise ModelError(
-            f'--polygon is {text!r}; give three corners or more in pixels, "y,x y,x y,x".'
-        )
-    return corners
-
-
-def _numbers(parts: Sequence[str]) -> tuple[tuple[float, ...], ...] | None:
-    """Finite numbers with commas in every part; None where they are something else."""
-    try:
-        found = tuple(tuple(float(number) for number in part.split(",")) for part in parts)
-    except ValueError:
+def _checked_point(point: Sequence[int] | None, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    if point is None:
         return None
-    return found if all(math.isfinite(number) for part in found for number in part) else None
+    fits = len(point) in (2, len(shape)) and all(
+        0 <= p < n for p, n in zip(point, shape[-len(point) :], strict=True)
+    )
+    if not fits:
+        raise ImageError(
+            f"the point {tuple(point)} lies outside the image, which has {shape} pixels."
+        )
+    return tuple(point)
 
 
-def say_answer(answer: Answer) -> None:
+def _at(pixel: int) -> slice:
+    return slice(pixel, pixel + 1)
+
+
+def _plane(image: Micrograph, labels: np.ndarray | None, point: tuple[int, ...] | None) -> int:
+    """The plane asked for, else the one with most labels, else the middle one."""
+    if point is not None and len(point) == 3:
+        return point[0]
+    if labels is not None and labels.ndim == 3 and labels.any():
+        return int(np.count_nonzero(labels, axis=(1, 2)).argmax())
+    return image.depth // 2
+
+
+def _inside(point: tuple[int, ...], glass: Glass) -> tuple[int, ...]:
+    """The point with its plane, if the network sees it."""
+    full = (glass.subject.target.z, *point[-2:])
+    if not glass.inside(full):
+        raise ImageError(
+            f"the point {point} lies in the rim that was cut off for this network, which looks at "
+            f"{glass.shape} pixels from {glass.origin}; choose one further inside."
+        )
+    return full
+
+
+def _notes(glass: Glass) -> Iterator[str]:
+    """What was done to the image."""
+    image = glass.subject.target.image
+    if glass.note:
+        yield glass.note
+    elif glass.shape != image.spatial_shape[-glass.axes :]:
+        yield f"its rim was repeated up to {' × '.join(map(str, glass.shape))} px"
+    if glass.axes == 2 and image.depth > 1:
+        yield f"plane z={glass.subject.target.z} of {image.depth}"
+
+
+def _suggested(glass: Glass, values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The report, and with a layer what can be said of it."""
+    layer = values.get("layer")
+    if layer is None:
+        return ("report",)
+    try:
+        inspection.kernels(glass.net, layer)
+    except ModelError:
+        return ("report", "maps", "field")
+    convolution = ("convolution",) if "point" in values else ()
+    return ("report", "maps", "kernels", "field", *convolution)
+
+
+def say_answer(name: str, shown: Shown) -> None:
     """An answer in short: its sentence, and at most twenty rows of its table."""
     console = messages()
-    console.print(f"[bold]{escape(answer.title)}[/bold]  {escape(answer.text)}", soft_wrap=True)
-    if not answer.rows:
+    console.print(f"[bold]{escape(name)}[/bold]  {escape(shown.text)}", soft_wrap=True)
+    if shown.table is None or not shown.table.rows:
         return
-    table = Table(*(escape(column) for column in answer.columns))
-    for row in answer.rows[:_SHOWN_ROWS]:
-        table.add_row(*(escape(_shown(value)) for value in row))
+    table = Lines(*(escape(column) for column in shown.table.columns))
+    for row in shown.table.rows[:_SHOWN_ROWS]:
+        table.add_row(*(escape(_said(value)) for value in row))
     console.print(table)
-    left = len(answer.rows) - _SHOWN_ROWS
+    left = len(shown.table.rows) - _SHOWN_ROWS
     if left > 0:
         console.print(f"… and {left} more rows in the file")
 
 
-def _shown(value: object) -> str:
+def _said(value: object) -> str:
     if isinstance(value, tuple):
-        return " × ".join(_shown(one) for one in value)
+        return " × ".join(_said(one) for one in value)
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, int) and not isinstance(value, bool):

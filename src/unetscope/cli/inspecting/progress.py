@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from unetscope.cli.terminal import messages
-
-if TYPE_CHECKING:
-    from unetscope.inspection.asking.steps import Step
-
-T = TypeVar("T")
+from unetscope.looking.answers import Shown, Working
+from unetscope.looking.question import Answer, last
 
 
-def watched(steps: Iterator[Step[T]], title: str, console: Console | None = None) -> T:
-    """The last result of ``steps``; how far they are is shown where somebody can see it.
+def watched(answer: Answer, console: Console | None = None) -> Shown:
+    """The whole answer; how far it is is shown where somebody can see it.
 
     The bar goes when the work is over. Ctrl-C ends it between two steps.
 
@@ -26,12 +22,10 @@ def watched(steps: Iterator[Step[T]], title: str, console: Console | None = None
     ----------
     console : where the bar is drawn; None for stderr.
     """
-    from unetscope.inspection.asking.steps import finished
-
-    return finished(_shown(steps, title, messages() if console is None else console))
+    return last(_shown(answer, messages() if console is None else console))
 
 
-def _shown(steps: Iterator[Step[T]], title: str, console: Console) -> Iterator[Step[T]]:
+def _shown(answer: Answer, console: Console) -> Iterator[Working | Shown]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -40,7 +34,13 @@ def _shown(steps: Iterator[Step[T]], title: str, console: Console) -> Iterator[S
     )
     hidden = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        task = progress.add_task(escape(title), total=1)
-        for step in steps:
-            progress.update(task, completed=step.done, total=step.total)
-            yield step
+        task = progress.add_task("", total=1)
+        for event in answer:
+            if isinstance(event, Working):
+                progress.update(
+                    task,
+                    description=escape(event.what),
+                    completed=event.done,
+                    total=event.total or 1,
+                )
+            yield event

@@ -69,6 +69,15 @@ class Reach:
         """Cells along each image axis."""
         return tuple(axis.size for axis in self.branches[0])
 
+    def nearest(self, pixel: Sequence[float]) -> tuple[int, ...]:
+        """The cell of this map whose centre is nearest to image pixel ([z,] y, x)."""
+        cells = []
+        for grid, size, p in zip(self.grids, self.shape, pixel, strict=True):
+            # Cells without a distance (what all of an axis became one) lie at one place.
+            cell = round((p - float(grid.offset)) / float(grid.scale)) if grid.scale else 0
+            cells.append(min(max(cell, 0), size - 1))
+        return tuple(cells)
+
     def mapped(self, rule: AxisRule, grids: Sequence[AxisGrid]) -> Reach:
         """Apply ``rule(axis number, intervals, grid)`` to every axis of every branch."""
         branches = [

@@ -19,12 +19,11 @@ from unetscope.errors import OutputError
 from unetscope.images.claims import REPORT
 from unetscope.images.writing import replacing
 from unetscope.inspection.writing.figures import drawn
+from unetscope.inspection.writing.recipe import ModelSource, Recipe
 from unetscope.inspection.writing.reproduction import (
     INPUT_FILE,
     SCRIPT_FILE,
     WEIGHTS_FILE,
-    ModelSource,
-    Recipe,
     script,
     weights_sha256,
 )

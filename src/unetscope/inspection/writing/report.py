@@ -6,8 +6,9 @@ The page is a single file without scripts: pictures lie in it, nothing is fetche
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 from jinja2 import Environment
@@ -39,19 +40,38 @@ _VIEW_PX = 512
 _LADDER = 24
 
 
+@dataclass(frozen=True)
+class ReportSection:
+    """A section of its own: ``pictures`` as PNG in text (``data:``), and the rows of a table."""
+
+    title: str
+    text: str = ""
+    kind: str = ""
+    pictures: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+
+
+class ReportFacts(TypedDict, total=False):
+    """What else :func:`report` may be told."""
+
+    labels: NDArray[Any] | None
+    point: Sequence[int] | None
+    pixel_size: Sequence[float] | None
+    unit: str | None
+    effective: Sequence[EffectiveField]
+    health: bool
+    names: Mapping[int, str] | None
+    sections: Sequence[ReportSection]
+
+
 def report(
     model: nn.Module,
     image: NDArray[Any],
     *,
     name: str,
     layers: Sequence[str] | None = None,
-    labels: NDArray[Any] | None = None,
-    point: Sequence[int] | None = None,
-    pixel_size: Sequence[float] | None = None,
-    unit: str | None = None,
-    effective: Sequence[EffectiveField] = (),
-    health: bool = True,
-    names: Mapping[int, str] | None = None,
+    **facts: Unpack[ReportFacts],
 ) -> str:
     """A self-contained page of HTML about ``model`` and what it makes of ``image``.
 
@@ -68,6 +88,7 @@ def report(
     effective : effective fields that were measured before.
     health : whether dead channels and the like are looked for, which takes one more pass.
     names : label value → name of the class.
+    sections : what else is shown, behind the rest.
 
     Raises
     ------
@@ -76,17 +97,19 @@ def report(
     ImageError
         If the image does not fit the model, or ``point`` lies outside of it.
     """
+    pixel_size, unit = facts.get("pixel_size"), facts.get("unit")
     batch = as_batch(model, image)
     trace = follow(model, batch.shape)
     table = architecture(model, batch.shape)
     chosen = list(layers) if layers is not None else shown_layers(table)
-    middle = _checked_point(trace.image_shape, point)
+    middle = _checked_point(trace.image_shape, facts.get("point"))
     view = _view(trace.image_shape, middle)
     part: Any = (0, slice(None), *view)
     joins = skip_connections(model, batch.shape)
     checked = None
-    if health:
-        checked = health_section(model, batch[part], labels, pixel_size, unit, names)
+    if facts.get("health", True):
+        given = (facts.get("labels"), pixel_size, unit, facts.get("names"))
+        checked = health_section(model, batch[part], *given)
     page: dict[str, Any] = {
         "name": name,
         "image_size": size_text(trace.image_shape),
@@ -95,7 +118,8 @@ def report(
         "point": ", ".join(str(p) for p in middle),
         "maps": map_tiles(model, batch, chosen, view, trace.image_shape),
         "kernels": kernel_sheets(model, table),
-        "effective": [_effective(one) for one in effective],
+        "effective": [_effective(one) for one in facts.get("effective", ())],
+        "sections": facts.get("sections", ()),
         "health": checked,
         "version": unetscope.__version__,
         "weights": weights_sha256(model),
@@ -195,7 +219,7 @@ def _fields(
     found = []
     for name in names:
         reach = trace.spatial(name)[1]
-        found.append(receptive_field(trace, trace.image_shape, name, reach_cell(reach, middle)))
+        found.append(receptive_field(trace, trace.image_shape, name, reach.nearest(middle)))
     picture = shown_image(image, len(trace.image_shape))
     rows = []
     for number, field in enumerate(found):
@@ -210,15 +234,6 @@ def _fields(
             }
         )
     return {"fields": rows, "fields_picture": fields_svg(found, picture)}
-
-
-def reach_cell(reach: Any, pixel: Sequence[float]) -> tuple[int, ...]:
-    """The cell of a traced layer whose centre lies nearest to an image pixel, inside the map."""
-    cells = []
-    for grid, size, p in zip(reach.grids, reach.shape, pixel, strict=True):
-        cell = round((float(p) - float(grid.offset)) / float(grid.scale))
-        cells.append(min(max(cell, 0), size - 1))
-    return tuple(cells)
 
 
 def _said_mismatches(table: Architecture, joins: Sequence[SkipConnection]) -> list[str]:
@@ -286,4 +301,4 @@ def _short(count: int) -> str:
     return str(count)
 
 
-__all__ = ["reach_cell", "report", "shown_layers"]
+__all__ = ["ReportSection", "report", "shown_layers"]

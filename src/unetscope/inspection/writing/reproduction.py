@@ -4,108 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import Enum
-from typing import Any, Literal
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import nn
 
 import unetscope
-from unetscope.errors import ModelError
+from unetscope.inspection.writing.recipe import ModelSource, Recipe, literal
 from unetscope.network.unet import UNet
 
 INPUT_FILE, WEIGHTS_FILE, SCRIPT_FILE = "input.tif", "weights.safetensors", "reproduce.py"
 _RELATIVE_TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """Where a script finds the model again.
-
-    Attributes
-    ----------
-    kind : ``"bundled"`` and ``"teaching"`` come with the package; ``"file"`` is a ``.unetscope``
-        file, ``"factory"`` a function that builds the network; ``"module"`` is one of which only
-        the object is known.
-    name : the network's name, the file's path (relative to the script), or ``package.module:name``.
-    channels, seed : what the network was built for.
-    voice : which of a file's networks it is; "" for the one that speaks loudest.
-    edits : kernels replaced since, each the arguments of ``inspection.edited``.
-    """
-
-    kind: Literal["bundled", "teaching", "file", "factory", "module"] = "module"
-    name: str = ""
-    channels: int = 1
-    seed: int = 0
-    voice: str = ""
-    edits: tuple[Mapping[str, Any], ...] = ()
-
-    @property
-    def needs_weights(self) -> bool:
-        """Whether the weights have to lie beside the script."""
-        return self.kind in ("factory", "module")
-
-
-@dataclass(frozen=True, eq=False)
-class Recipe:
-    """The one call that made the exported numbers.
-
-    Attributes
-    ----------
-    function : its name in ``unetscope.inspection``; it takes the model first.
-    arguments : by name: plain values, slices and arrays (which are written as TIFF).
-    take : the way from its answer to the numbers: ``".values"`` an attribute, others keys.
-    takes_image : whether the image is its second argument.
-    then : a second function, and its arguments, for what was taken; its ``values`` are exported.
-    """
-
-    function: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    take: tuple[str | int, ...] = (".values",)
-    takes_image: bool = True
-    then: tuple[str, Mapping[str, Any]] | None = None
-
-    def __post_init__(self) -> None:
-        attributes = [str(step)[1:] for step in self.take if str(step).startswith(".")]
-        names = [self.function, *self.arguments, *attributes]
-        names += [self.then[0], *self.then[1]] if self.then else []
-        wrong = [name for name in names if not name.isidentifier()]
-        if wrong:
-            raise ModelError(f"{wrong} cannot be written into a script; use names of Python.")
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The arguments that are written as files: file name → array."""
-        return {
-            f"{name}.tif": value
-            for name, value in self.arguments.items()
-            if isinstance(value, np.ndarray)
-        }
-
-    def described(self) -> dict[str, Any]:
-        """The recipe as plain JSON values."""
-        values = {
-            name: f"{name}.tif" if isinstance(value, np.ndarray) else _plain(value)
-            for name, value in self.arguments.items()
-        }
-        then = None if self.then is None else {"function": self.then[0], **_plain(self.then[1])}
-        return {"function": self.function, "arguments": values, "then": then}
-
-    def lines(self) -> list[str]:
-        """The call and the way to the numbers, in Python."""
-        given = ["model", *(["image"] if self.takes_image else [])]
-        for name, value in self.arguments.items():
-            text = f'tifffile.imread(HERE / "{name}.tif")' if _is_array(value) else _literal(value)
-            given.append(f"{name}={text}{'.astype(bool)' if _is_mask(value) else ''}")
-        steps = "".join(str(s) if str(s).startswith(".") else f"[{_literal(s)}]" for s in self.take)
-        call = f"result = inspection.{self.function}({', '.join(given)})"
-        if self.then is None:
-            return [call, f"values = np.asarray(result{steps})"]
-        second, others = self.then
-        more = "".join(f", {name}={_literal(value)}" for name, value in others.items())
-        return [call, f"values = np.asarray(inspection.{second}(result{steps}{more}).values)"]
 
 
 def weights_sha256(model: nn.Module) -> str:
@@ -153,7 +62,6 @@ def script(
         "import tifffile",
         "",
         "from unetscope import inspection",
-        "from unetscope.inspection.writing.reproduction import weights_sha256",
         "",
         "HERE = Path(__file__).resolve().parent",
         f'image = tifffile.imread(HERE / "{INPUT_FILE}")',
@@ -162,7 +70,7 @@ def script(
         *_edit_lines(source),
         "model.eval()",
         f'expected_weights = "{weights_sha256(model)}"',
-        "if weights_sha256(model) != expected_weights:",
+        "if inspection.weights_sha256(model) != expected_weights:",
         '    raise SystemExit("These are other weights than those the numbers were made with.")',
         "",
         *recipe.lines(),
@@ -180,7 +88,7 @@ def script(
 
 
 def _model_lines(model: nn.Module, source: ModelSource) -> list[str]:
-    name = _literal(source.name)
+    name = literal(source.name)
     if source.kind == "bundled":
         return [
             "from unetscope.learning.persistence import start_model",
@@ -192,7 +100,7 @@ def _model_lines(model: nn.Module, source: ModelSource) -> list[str]:
             f"model = teaching_network({name}, {source.channels}, {source.seed})",
         ]
     if source.kind == "file":
-        voice = f", Voice({_literal(source.voice)})" if source.voice else ""
+        voice = f", Voice({literal(source.voice)})" if source.voice else ""
         return [
             f"from unetscope.learning.answering import {'Voice, ' if voice else ''}"
             "answering_network",
@@ -212,7 +120,7 @@ def _edit_lines(source: ModelSource) -> list[str]:
         return []
     lines = []
     for edit in source.edits:
-        given = ", ".join(f"{name}={_literal(value)}" for name, value in edit.items())
+        given = ", ".join(f"{name}={literal(value)}" for name, value in edit.items())
         lines.append(f"model = inspection.edited(model, {given}).model")
     return lines
 
@@ -237,44 +145,3 @@ def _building_lines(model: nn.Module, source: ModelSource) -> list[str]:
         'if "model" not in globals():',
         '    raise SystemExit("Fill in how the network is built, in the lines above this one.")',
     ]
-
-
-def _is_array(value: Any) -> bool:
-    return isinstance(value, np.ndarray)
-
-
-def _is_mask(value: Any) -> bool:
-    """A mask comes back from its TIFF as numbers."""
-    return isinstance(value, np.ndarray) and value.dtype == bool
-
-
-def _plain(value: Any) -> Any:
-    """JSON values; slices become [first, end]."""
-    if isinstance(value, slice):
-        return [_plain(value.start), _plain(value.stop)]
-    if isinstance(value, Enum):
-        return _plain(value.value)
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    raise ModelError(
-        f"a {type(value).__name__} cannot be written into a script; give plain values."
-    )
-
-
-def _literal(value: Any) -> str:
-    """The value as Python writes it."""
-    if isinstance(value, slice):
-        return f"slice({_plain(value.start)}, {_plain(value.stop)})"
-    if isinstance(value, tuple):
-        return "(" + "".join(f"{_literal(one)}, " for one in value) + ")"
-    if isinstance(value, list):
-        return "[" + ", ".join(_literal(one) for one in value) + "]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{str(k)!r}: {_literal(v)}" for k, v in value.items()) + "}"
-    return repr(_plain(value))

@@ -1,4 +1,4 @@
-"""The networks that can be looked into, and how each becomes a subject."""
+"""The networks that a window offers, and how each becomes a subject."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unetscope.errors import ModelError
+from unetscope.images.target import Target
+from unetscope.looking.glass import Subject
+from unetscope.looking.networks import INSTANT, NETWORK, bundled, of_model, textbook
 from unetscope.network import facts
-from unetscope.session.inside.glass import Subject
 from unetscope.session.inside.state import Source
-from unetscope.session.requests import Target
 from unetscope.session.state import Session
 from unetscope.session.values import ModelInUse
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from unetscope.learning.pixel_model import PixelModel
 
-# As in learning.answering.Voice, which would import torch.
-NETWORK, INSTANT, BACKBONE = "fine-tuned network", "instant answer", "bundled network"
 BUNDLED = tuple(
     Source(
         f"bundled:{model.name}",
@@ -71,16 +70,9 @@ def subject(
     if kind == "own" and int(name) < len(own):
         return _handed_over(own[int(name)], (key, *where), target)
     if kind == "textbook":
-        channels = target.image.channels
-        return Subject(
-            (key, *where),
-            name,
-            lambda: _textbook(name, channels),
-            target,
-            record={"model": name, "seed": 0},
-        )
+        return textbook(name, target, (key, *where))
     if kind == "bundled":
-        return _with_model((key, *where), name, lambda: _bundled(name), BACKBONE, target)
+        return bundled(name, target, (key, *where))
     if session is None or session.model is None:
         raise ModelError("the painting panel has no model any more; choose another network.")
     return _of_model(session, session.model, name, (key, *where), target)
@@ -127,7 +119,8 @@ def _of_model(
         model = replace(
             model, network=newest.network, network_classes=classes, network_weight=weight
         )
-    made = _with_model((*key, using.serial, title), title, lambda: model, voice, target)
+    whole_key = (*key, using.serial, title)
+    made = of_model(title, lambda: model, voice, target, whole_key, tuple(model.classes))
     version = session.versions.current
     made.record["version"] = version.number if version else 0
     return made
@@ -136,61 +129,13 @@ def _of_model(
 def _handed_over(own: OwnModel, key: tuple[Any, ...], target: Target) -> Subject:
     module, path = own.module, own.path
     if path is not None:
-        return _with_model(key, own.title, lambda: _from_file(path), None, target)
+        return of_model(own.title, lambda: _from_file(path), None, target, key)
     assert module is not None
     record = {"model": own.title, "class": type(module).__qualname__}
     return Subject(key, own.title, lambda: deepcopy(module).eval(), target, record=record)
-
-
-def _with_model(
-    key: tuple[Any, ...], title: str, model: Any, voice: str | None, target: Target
-) -> Subject:
-    """A subject of a :class:`PixelModel`, which ``model()`` gives, in the worker.
-
-    ``voice``: None for the one that speaks loudest.
-    """
-
-    def build() -> nn.Module:
-        from unetscope.learning.answering import Voice, answering_network
-
-        return answering_network(_fitting(model(), target), Voice(voice) if voice else None)
-
-    def prepare(where: Target) -> Any:
-        from unetscope.learning.answering import network_input
-
-        return network_input(_fitting(model(), where), where.image, where.z)
-
-    classes = model().classes if voice not in (None, BACKBONE) else ()
-    record = {"model": title, "voice": voice or ""}
-    return Subject(key, title, build, target, prepare, classes, record, model)
-
-
-def _fitting(model: PixelModel, target: Target) -> PixelModel:
-    return model.for_channels(target.image.channels)
 
 
 def _from_file(path: Path) -> PixelModel:
     from unetscope.learning.persistence import load_model
 
     return load_model(path)
-
-
-def _bundled(name: str) -> PixelModel:
-    from unetscope.learning.persistence import start_model
-
-    return start_model(name, device="cpu")
-
-
-def _textbook(name: str, channels: int) -> nn.Module:
-    import torch
-
-    from unetscope.network.teaching import teaching_network
-    from unetscope.network.unet import UNet, UNetConfig
-
-    if name != "unet":
-        return teaching_network(name, channels, 0)
-    # PyTorch's own first weights, not ours: with them the effective field without skip connections
-    # is seven times wider, which ours (He et al.) would hide.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return UNet(UNetConfig(in_channels=channels)).eval()

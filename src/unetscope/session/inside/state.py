@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from unetscope.session.inside.answers import Shown, Working
-from unetscope.session.inside.glass import Glass
+from unetscope.looking.answers import Shown, Working
+from unetscope.looking.glass import Glass
 from unetscope.session.values import ImageSummary, Message
 
 
@@ -47,4 +47,3 @@ class Inside:
     working: Working | None = None
     shown: Shown | None = None
     message: Message | None = None
-    history: tuple[str, ...] = field(default_factory=tuple)

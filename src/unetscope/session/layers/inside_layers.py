@@ -12,7 +12,7 @@ from napari.layers import Shapes
 from psygnal import Signal
 
 from unetscope.images.classes import LabelClass
-from unetscope.session.inside.answers import Picture
+from unetscope.looking.answers import Picture
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.inside_making import GROUP, limits_of, made, renew
 from unetscope.session.layers.inside_placing import expanded, image_axes, on_plane, placed

@@ -9,7 +9,7 @@ import numpy as np
 from napari.utils.colormaps import Colormap
 
 from unetscope.images.classes import PALETTE, LabelClass
-from unetscope.session.inside.answers import Drawn, Picture
+from unetscope.looking.answers import Drawn, Picture
 from unetscope.session.layers.layer_facts import ROLE, class_colormap
 
 GROUP = "inside: "

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from napari.utils.transforms import Affine
 
-from unetscope.session.inside.answers import Drawn, Picture
+from unetscope.looking.answers import Drawn, Picture
 from unetscope.session.layers.placement import placement
 
 GAP = 0.03  # between an image and the sheet beside it, as a share of the image's width

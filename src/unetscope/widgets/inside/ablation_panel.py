@@ -17,23 +17,11 @@ from qtpy.QtWidgets import (
 )
 from superqt import QFlowLayout
 
+from unetscope.looking.questions.ablate import MODES
 from unetscope.widgets.kit.looks import NarrowCombo, Tints, line_px, quiet
 
 SKIP, CHANNEL, KERNEL = "skip", "channel", "kernel"
-MODES = {
-    "mean": (
-        "mean",
-        "Every value becomes the mean of its map: what the map said about places is gone.",
-    ),
-    "zero": (
-        "zero",
-        "Every value becomes 0, which the network may never have met; read the result with care.",
-    ),
-    "shuffled": (
-        "shuffled",
-        "The values stay but change places at random: same statistics, no picture.",
-    ),
-}
+_TIPS = {name: tip for name, _, tip in MODES}
 
 
 class AblationPanel(QWidget):
@@ -70,7 +58,7 @@ class AblationPanel(QWidget):
         self.inp.setPrefix("#")
         self._channel_label, self._inp_label = QLabel("channel"), QLabel("reads")
         self.mode = NarrowCombo()
-        for name, (text, tip) in MODES.items():
+        for name, text, tip in MODES:
             self.mode.addItem(f"by {text}", name)
             self.mode.setItemData(self.mode.count() - 1, tip, 3)  # Qt.ToolTipRole
         self.go = QPushButton("Without this")
@@ -150,7 +138,7 @@ class AblationPanel(QWidget):
         possible = any(b.isEnabled() for b in self.kinds.values())
         self.go.setEnabled(possible)
         self.hint.setText(
-            MODES[self.chosen_mode()][1] if possible else "Choose a layer that has channels."
+            _TIPS[self.chosen_mode()] if possible else "Choose a layer that has channels."
         )
 
     def _lay_out(self) -> None:

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
-from unetscope.session.inside.answers import Pick, Shown
+from unetscope.looking.answers import Pick, Shown
 from unetscope.widgets.inside.result_panel import ResultPanel
 from unetscope.widgets.inside.result_plots import LINE, POINTS, Series
 from unetscope.widgets.kit.looks import Tints, small_button

@@ -13,13 +13,14 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QFlowLayout
 
+from unetscope import inspection
+from unetscope.looking.questions.attribution import PREDICTED
 from unetscope.widgets.inside.ablation_panel import AblationPanel
-from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.kernel_editor import KernelEditor
+from unetscope.widgets.inside.question_buttons import QuestionButtons
 from unetscope.widgets.inside.why_panel import WhyPanel
-from unetscope.widgets.kit.looks import NarrowCombo, Tints, small_button
+from unetscope.widgets.kit.looks import NarrowCombo, Tints
 
 
 class AskPanel(QWidget):
@@ -32,64 +33,46 @@ class AskPanel(QWidget):
         super().__init__(parent)
         self._inspector, self._inside = inspector, inspector.inside
         self._shown_kernels: Any = None
-        ask = inspector.questions
         self.without = AblationPanel(tints)
         self.kernel = KernelEditor(tints, _preset)
         self.why = WhyPanel()
         self.classes = _ClassesRow()
-        self.helps: list[HelpButton] = []
+        self._panels: dict[str, QWidget] = {
+            "ablate": self.without,
+            "edit": self.kernel,
+            "attribution": self.why,
+            "dissect": self.classes,
+        }
+        self.questions = QuestionButtons("ask", tints)
         self.unfolding: dict[str, QPushButton] = {}
-        buttons = QFlowLayout()
-        buttons.setSpacing(3)
-        for text, tip, topic, panel in (
-            ("Without this …", "Take a part away and compare the masks.", "ablation", self.without),
-            ("Edit kernel …", "Write another kernel into a copy.", "kernel editing", self.kernel),
-            ("Why this pixel? …", "What speaks for a class, and where.", "attribution", self.why),
-            ("Which class? …", "Which channel fires on which of your strokes?", "dissection",
-             self.classes),
-        ):  # fmt: skip
-            button = small_button(text, tip)
-            button.setCheckable(True)
-            button.toggled.connect(lambda on, own=text: self._unfold(own, on=on))
-            self.unfolding[text] = button
-            help_button = HelpButton(topic, tints)
-            self.helps.append(help_button)
-            buttons.addWidget(with_help(button, help_button))
-            panel.hide()
-        self._panels: dict[str, QWidget] = dict(
-            zip(self.unfolding, (self.without, self.kernel, self.why, self.classes), strict=True)
-        )
-        for text, tip, topic, call in (
-            ("Before / after", "What training changed in kernels and maps.", "before/after",
-             ask.difference),
-            ("Shift test", "Do the maps of the chosen layer move with the image?", "shift test",
-             ask.shift),
-            ("Health", "Dead channels, checkerboards, fields too small.", "health", ask.health),
-        ):  # fmt: skip
-            button = small_button(text, tip)
-            button.clicked.connect(lambda _checked, call=call: call())
-            help_button = HelpButton(topic, tints)
-            self.helps.append(help_button)
-            buttons.addWidget(with_help(button, help_button))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(buttons)
-        for unfolded in self._panels.values():
-            layout.addWidget(unfolded)
-        self.without.asked.connect(ask.without)
-        self.without.ranking_asked.connect(lambda _layer, mode: ask.ranking(mode))
+        layout.addLayout(self.questions.row)
+        for panel in self._panels.values():
+            panel.hide()
+            layout.addWidget(panel)
+        self._connect()
+
+    def _connect(self) -> None:
+        ask = self._inspector.questions.ask
+        for name, button in self.questions.buttons.items():
+            if name in self._panels:
+                self.unfolding[name] = button
+                button.toggled.connect(lambda on, own=name: self._unfold(own, on=on))
+            else:
+                button.clicked.connect(lambda _checked, own=name: ask(own))
+        self.without.asked.connect(lambda part, mode: ask("ablate", part=part, mode=mode))
+        self.without.ranking_asked.connect(lambda _layer, mode: ask("ablate", mode=mode))
         self.kernel.applied.connect(self._apply_kernel)
-        self.kernel.restored.connect(inspector.restore)
+        self.kernel.restored.connect(self._inspector.restore)
         self.why.asked.connect(self._ask_why)
-        self.classes.asked.connect(lambda every: ask.which_class(all_layers=every))
+        self.classes.asked.connect(lambda every: ask("dissect", every_stage=every))
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
-        self.without.set_tints(tints)
-        self.kernel.set_tints(tints)
-        for one in self.helps:
-            one.set_tints(tints)
+        for part in (self.without, self.kernel, self.questions):
+            part.set_tints(tints)
 
     def refresh(self, changed: str) -> None:
         """Show the state."""
@@ -126,11 +109,19 @@ class AskPanel(QWidget):
             self.unfolded.emit(self._panels[name])
 
     def _apply_kernel(self, kernel: Any, out: int, inp: int | None) -> None:
-        self._inspector.questions.edited(kernel, out, inp, keep_norm=self.kernel.keep_strength)
+        self._inspector.questions.ask(
+            "edit", kernel=kernel, channel=out, inp=inp, keep_norm=self.kernel.keep_strength
+        )
 
     def _ask_why(self, method: str, region: str, target: int | None) -> None:
         polygon = self._inspector.drawn_polygon() if region == "polygon" else None
-        self._inspector.questions.why(method, region, target, polygon)
+        self._inspector.questions.ask(
+            "attribution",
+            method=method,
+            where=region,
+            target=PREDICTED if target is None else target,
+            polygon=polygon,
+        )
 
 
 class _ClassesRow(QWidget):
@@ -168,15 +159,11 @@ def _words(skip: Any, skips: Sequence[Any]) -> str:
 
 
 def _preset(name: str, shape: tuple[int, ...]) -> Any:
-    from unetscope.inspection.asking.editing import preset
-
-    return preset(name, shape)
+    return inspection.preset(name, shape)
 
 
 def _kernels(glass: Any, layer: str) -> Any:
-    from unetscope.inspection.showing.weights import kernels
-
-    return kernels(glass.net, layer).values
+    return inspection.kernels(glass.net, layer).values
 
 
 def _outputs(glass: Any) -> list[str]:

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QGuiApplication, QPixmap
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from unetscope.widgets.inside.help_texts import HELP, Help
+from unetscope.looking.question import HelpText
+from unetscope.looking.questions import QUESTIONS
 from unetscope.widgets.kit.looks import LARGE_PX, Tints, line_px
 
+FOLDER = Path(__file__).parent / "help"
 _WIDE_LINES = 21  # width of the popup in line heights
 _MOST_PX = 420
 
 
+def explained(question: str) -> HelpText:
+    """The help of a question; a KeyError where there is none."""
+    found = QUESTIONS[question].help
+    if found is None:
+        raise KeyError(question)
+    return found
+
+
 class HelpButton(QToolButton):
-    """Explains one topic of :data:`~unetscope.widgets.inside.help_texts.HELP`.
+    """Explains one of the questions that have a help.
 
     Raises
     ------
     KeyError
-        If there is no such topic.
+        If there is no such question, or it has none.
     """
 
     def __init__(self, topic: str, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.help = HELP[topic]
+        self.help = explained(topic)
         self.popup: HelpPopup | None = None
         self._tints, self._line = tints, 0
         self.setText("?")
-        self.setAccessibleName(f"Help on {topic}")
+        self.setAccessibleName(f"Help on {self.help.title}")
         self.setToolTip(f"What is this? ({self.help.title})")
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.clicked.connect(lambda _checked: self.open())
@@ -80,7 +91,7 @@ def with_help(button: QWidget, help_button: HelpButton) -> QWidget:
 class HelpPopup(QFrame):
     """A small window with title, picture and text."""
 
-    def __init__(self, shown: Help, tints: Tints, parent: QWidget | None = None) -> None:
+    def __init__(self, shown: HelpText, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         wide = min(_MOST_PX, line_px(self) * _WIDE_LINES)
@@ -94,7 +105,7 @@ class HelpPopup(QFrame):
         title = _label(shown.title, wide)
         title.setStyleSheet("font-weight: bold;")
         layout.addWidget(title)
-        picture = QPixmap(str(shown.path))
+        picture = QPixmap(str(FOLDER / shown.picture) if shown.picture else "")
         if not picture.isNull():
             layout.addWidget(_picture(picture, wide))
             caption = _label(shown.caption, wide)

@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
 from unetscope.errors import ModelError
-from unetscope.widgets.inside.help_button import HelpButton, with_help
 from unetscope.widgets.inside.microscope_panel import MicroscopePanel
+from unetscope.widgets.inside.question_buttons import QuestionButtons
 from unetscope.widgets.inside.strongest_panel import StrongestPanel
-from unetscope.widgets.kit.looks import Tints, quiet, small_button
+from unetscope.widgets.kit.looks import Tints, quiet
 
 
 class LookPanel(QWidget):
@@ -24,7 +24,7 @@ class LookPanel(QWidget):
     def __init__(self, inspector: Any, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._inspector, self._inside = inspector, inspector.inside
-        self._make_buttons()
+        self.questions = QuestionButtons("look", tints)
         self._connect_buttons()
         self.strongest = StrongestPanel(tints)
         self.strongest.chosen.connect(inspector.choose_channel)
@@ -37,7 +37,7 @@ class LookPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(self._button_row(tints))
+        layout.addLayout(self.questions.row)
         layout.addLayout(self._choice_row())
         layout.addWidget(self.strongest)
         layout.addWidget(self.caption)
@@ -45,52 +45,14 @@ class LookPanel(QWidget):
         inspector.probe.strongest.connect(self._show_strongest)
         inspector.probe.arithmetic.connect(self._show_arithmetic)
 
-    def _make_buttons(self) -> None:
-        self.maps = small_button(
-            "Feature maps", "The maps of the chosen layer on the image; the slider is the channel."
-        )
-        self.kernels = small_button(
-            "Kernels", "The kernels of the chosen layer as a sheet beside the image."
-        )
-        self.effective = small_button(
-            "Effective field", "How strongly each pixel of the field counts, measured by gradients."
-        )
-        self.arithmetic = small_button(
-            "Convolution here", "Window times kernel, summed: the arithmetic under the cursor."
-        )
-        self.colours = small_button(
-            "Colours", "All maps of the layer as one picture: its three principal components."
-        )
-        self.favourite = small_button(
-            "What it likes", "An invented input that makes the chosen channel fire."
-        )
-        self.arithmetic.setCheckable(True)
-
     def _connect_buttons(self) -> None:
-        inspector, ask = self._inspector, self._inspector.questions
+        inspector, buttons = self._inspector, self.questions.buttons
+        self.maps, self.arithmetic = buttons["maps"], buttons["convolution"]
         self.maps.clicked.connect(lambda _checked: inspector.show_maps())
-        self.kernels.clicked.connect(lambda _checked: ask.kernels())
-        self.effective.clicked.connect(lambda _checked: ask.effective())
         self.arithmetic.toggled.connect(self._arithmetic_wanted)
-        self.colours.clicked.connect(lambda _checked: ask.colours())
-        self.favourite.clicked.connect(lambda _checked: ask.favourite())
-
-    def _button_row(self, tints: Tints) -> QFlowLayout:
-        buttons = QFlowLayout()
-        buttons.setSpacing(3)
-        self.helps = [
-            HelpButton(topic, tints)
-            for topic in (
-                "feature map", "kernel", "effective field", "convolution",
-                "activation maximisation",
-            )
-        ]  # fmt: skip
-        helps = iter(self.helps)
-        for one in (self.maps, self.kernels, self.effective, self.arithmetic):
-            buttons.addWidget(with_help(one, next(helps)))
-        buttons.addWidget(self.colours)
-        buttons.addWidget(with_help(self.favourite, next(helps)))
-        return buttons
+        for name, button in buttons.items():
+            if name not in ("maps", "convolution"):
+                button.clicked.connect(lambda _checked, own=name: inspector.questions.ask(own))
 
     def _choice_row(self) -> QFlowLayout:
         inspector = self._inspector
@@ -117,10 +79,8 @@ class LookPanel(QWidget):
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
-        self.strongest.set_tints(tints)
-        self.microscope.set_tints(tints)
-        for one in self.helps:
-            one.set_tints(tints)
+        for part in (self.strongest, self.microscope, self.questions):
+            part.set_tints(tints)
 
     def refresh(self, changed: str) -> None:
         """Show the state."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from unetscope.errors import ImageError
-from unetscope.session.inside.keeping import Kept, write_report, write_view
+from unetscope.looking.answers import Shown
+from unetscope.looking.keeping import write_bytes, write_view
+from unetscope.looking.question import Answer
+from unetscope.looking.questions import QUESTIONS
 from unetscope.workbench.folders import file_of, start_folder, used_folder
 from unetscope.workbench.job_runner import JobEnded, Lane
 
@@ -48,8 +51,7 @@ class Saving(QObject):
             error = ImageError("nothing is shown yet; press Feature maps or Kernels first.")
             self._inspector.tell(error, "Export")
             return
-        kept = Kept(inside.glass, inside.shown, inside.layer, inside.point, inside.image)
-        self._start(partial(write_view, kept, folder))
+        self._start(partial(write_view, inside.glass, inside.shown, inside.point, folder))
 
     def report(self) -> None:
         """Ask for a file and write the report."""
@@ -66,11 +68,14 @@ class Saving(QObject):
         inside = self._inspector.inside
         if inside.glass is None:
             return
-        labels = self._inspector.layers.painted_labels(inside.image.key)
         effective = self._inspector.probe.effective
-        self._start(
-            partial(write_report, inside.glass, inside.image, labels, inside.point, effective, path)
-        )
+        options = {
+            "point": inside.point,
+            "labels": self._inspector.questions.painted(),
+            "effective": () if effective is None else (effective,),
+        }
+        answer = partial(QUESTIONS["report"].ask, inside.glass, options)
+        self._start(partial(_write_report, answer, path))
 
     def _window(self) -> QWidget | None:
         """The panel, so that a dialog has the colours of the window."""
@@ -84,7 +89,7 @@ class Saving(QObject):
 
     def _start(self, job: Any) -> None:
         self._inspector.inside.message = None
-        self.lane.start(partial(_run, job))
+        self.lane.start(job)
 
     def _happened(self, ticket: Any, event: Any) -> None:
         if isinstance(event, str):
@@ -99,5 +104,11 @@ class Saving(QObject):
             self._inspector.tell(end.error, "Saving")
 
 
-def _run(job: Any) -> Iterator[Any]:
-    yield from job()
+def _write_report(answer: Callable[[], Answer], path: Path) -> Iterator[Any]:
+    """Ask for the page and write it; yields progress and, at the end, a sentence."""
+    for event in answer():
+        if not isinstance(event, Shown):
+            yield event
+            continue
+        write_bytes(path, event.files["report.html"].encode("utf-8"))
+        yield f"The report is in {path}."

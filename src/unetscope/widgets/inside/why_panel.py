@@ -7,20 +7,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from unetscope.looking.questions.attribution import METHODS, PREDICTED, REGIONS
 from unetscope.widgets.kit.looks import NarrowCombo
-
-METHODS = (
-    ("seg_grad_cam", "Seg-Grad-CAM", "Which maps of the chosen layer speak for the class."),
-    ("occlusion", "Occlusion", "How much the answer falls when a patch is covered. Slow."),
-    ("input_gradients", "Input gradients", "Which pixels would change the answer most."),
-    ("integrated_gradients", "Integrated gradients", "Gradients summed up from a grey image."),
-)
-REGIONS = (
-    ("point", "the held point", "The pixel that was clicked with the probe."),
-    ("strokes", "my strokes of it", "All pixels of the class that you have painted in view."),
-    ("polygon", "the drawn polygon", "The last polygon or rectangle of a Shapes layer."),
-    ("class", "all pixels predicted so", "Everything in view that the network calls this class."),
-)
 
 
 class WhyPanel(QWidget):
@@ -35,7 +23,7 @@ class WhyPanel(QWidget):
             for name, text, tip in entries:
                 combo.addItem(text, name)
                 combo.setItemData(combo.count() - 1, tip, 3)  # Qt.ToolTipRole
-        self.target.addItem("what is predicted there", None)
+        self.target.addItem(PREDICTED, None)
         self.go = QPushButton("Ask why")
         self.go.clicked.connect(self._ask)
         rows = QGridLayout()

@@ -6,11 +6,11 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.session.inside.glass import WHOLE_PX
+from unetscope.images.target import Target
+from unetscope.looking.glass import WHOLE_PX
 from unetscope.session.inside.state import Inside
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.open_layers import OpenLayers
-from unetscope.session.requests import Target
 from unetscope.workbench.timers import single_shot
 
 VIEW_MS = 400  # after the camera has come to rest

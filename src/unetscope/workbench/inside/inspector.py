@@ -7,18 +7,19 @@ asked by a button in ``questions``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from unetscope.errors import UnetscopeError
-from unetscope.session.inside.answers import Pick, Shown, Working
-from unetscope.session.inside.glass import Glass
-from unetscope.session.inside.looking import map_limits, open_subject, show_maps
-from unetscope.session.inside.related import first_layer, has_places
+from unetscope.looking.answers import Pick, Shown, Working
+from unetscope.looking.glass import Glass, Subject, open_glass
+from unetscope.looking.pictures import map_limits
+from unetscope.looking.questions import QUESTIONS
+from unetscope.looking.related import first_layer, has_places
 from unetscope.session.inside.state import Inside
-from unetscope.session.inside.threads import with_threads
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.inside_layers import EFFECTIVE, FIELD, InsideLayers
 from unetscope.session.layers.open_layers import OpenLayers
@@ -29,6 +30,7 @@ from unetscope.workbench.inside.measuring import Measuring
 from unetscope.workbench.inside.networks import Networks
 from unetscope.workbench.inside.probe import Probe
 from unetscope.workbench.inside.questions import Questions
+from unetscope.workbench.inside.threads import with_threads
 from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.timers import single_shot
 
@@ -120,7 +122,7 @@ class Inspector(QObject):
             self.tell(error, "Opening")
             return
         inside.opening = True
-        self._start(self.opening, partial(open_subject, chosen), inside.source)
+        self._start(self.opening, partial(_opening, chosen), inside.source)
 
     def _opened(self, ticket: Any, event: Any) -> None:
         inside = self.inside
@@ -183,14 +185,13 @@ class Inspector(QObject):
         inside = self.inside
         if inside.glass is None or not inside.layer:
             return
-        job = partial(
-            show_maps,
-            inside.glass,
-            inside.layer,
-            channel=inside.channel,
-            sheet=inside.as_sheet,
-            own_contrast=self.own_contrast,
-        )
+        options = {
+            "layer": inside.layer,
+            "start": inside.channel,
+            "sheet": inside.as_sheet,
+            "own_contrast": self.own_contrast,
+        }
+        job = partial(QUESTIONS["maps"].ask, inside.glass, options)
         self._start(self.showing, job, (inside.layer, inside.glass, asked), spare=0)
         self.measuring.renew()
 
@@ -347,3 +348,8 @@ class Inspector(QObject):
             self.inside.channel = channel
             self.pictures.set_contrast(self._contrast())
             self.probe.redraw_soon()
+
+
+def _opening(subject: Subject) -> Iterator[Working | Glass]:
+    yield Working("Opening the network")
+    yield open_glass(subject)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject
 
-from unetscope.session.inside.answers import Shown, Working
-from unetscope.session.inside.looking import prepare_microscope, show_effective
-from unetscope.session.inside.related import arithmetic_layer
+from unetscope import inspection
+from unetscope.looking.answers import Shown, Working
+from unetscope.looking.glass import Glass
+from unetscope.looking.questions import QUESTIONS
+from unetscope.looking.related import arithmetic_layer
 from unetscope.session.inside.state import Inside
-from unetscope.session.inside.threads import with_threads
 from unetscope.workbench.inside.probe import Probe
+from unetscope.workbench.inside.threads import with_threads
 from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.timers import single_shot
 
@@ -65,7 +68,7 @@ class Measuring(QObject):
         self.wants_microscope = True
         if inside.glass is not None and inside.layer:
             leaf = arithmetic_layer(inside.glass, inside.layer)
-            job = partial(prepare_microscope, inside.glass, leaf)
+            job = partial(_arithmetic, inside.glass, leaf)
             self.reading.start(partial(with_threads, job, 1))
 
     def _measure(self) -> None:
@@ -77,7 +80,8 @@ class Measuring(QObject):
             return
         point = inside.point[-glass.axes :]
         if glass.inside(point):
-            job = partial(show_effective, glass, inside.layer, point)
+            options = {"layer": inside.layer, "point": point}
+            job = partial(QUESTIONS["effective"].ask, glass, options)
             self.measuring.start(partial(with_threads, job, 1))
 
     def _measured(self, ticket: Any, event: Any) -> None:
@@ -94,3 +98,9 @@ class Measuring(QObject):
         if end.error is not None:
             self._probe.microscope = None
             self._probe.arithmetic.emit(str(end.error))
+
+
+def _arithmetic(glass: Glass, layer: str) -> Iterator[Any]:
+    """What the arithmetic under the cursor needs, taken once."""
+    yield Working(f"Reading {layer}")
+    yield inspection.microscope(glass.net, glass.image, layer, region=glass.region)

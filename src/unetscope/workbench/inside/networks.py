@@ -7,12 +7,12 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.session.inside.glass import Subject
+from unetscope.images.target import Target
+from unetscope.looking.glass import Subject
 from unetscope.session.inside.sources import OwnModel, sources, subject
 from unetscope.session.inside.state import Inside
 from unetscope.session.layers.connections import Connections
 from unetscope.session.open_sessions import open_sessions
-from unetscope.session.requests import Target
 from unetscope.session.state import Session
 
 EPOCHS_KEPT = 48

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
-from unetscope.session.inside.glass import Glass
+from unetscope.looking.glass import Glass
 from unetscope.session.inside.state import Inside
 from unetscope.session.layers.inside_layers import EFFECTIVE, FIELD, InsideLayers
 from unetscope.session.layers.lines import field_lines, polylines

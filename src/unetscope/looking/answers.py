@@ -1,13 +1,19 @@
-"""What a look inside shows: pictures to be laid on the image, a table, a plot, a sentence."""
+"""What a look inside answers: pictures, numbers, tables, plots, a sentence, and how it was made.
+
+Window, command line, report and export are views of these values; none of them knows the question.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import numpy as np
+
+from unetscope.inspection.writing.recipe import Recipe
 
 
 class Drawn(Enum):
@@ -48,7 +54,7 @@ class Picture:
     limits: tuple[float, float] | None = None
     beside: bool = False
     hidden: bool = False
-    note: Mapping[str, Any] = field(default_factory=dict)
+    note: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,12 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
     payloads: tuple[Any, ...] = ()
     note: str = ""
+
+    def brief(self, names: Mapping[str, str], note: str = "") -> Table:
+        """Some of the columns, for where it is narrow: ``names`` from the new name to the old."""
+        kept = [self.columns.index(name) for name in names.values()]
+        rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
+        return Table(tuple(names), rows, self.payloads, note)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +102,58 @@ class Working:
 
 
 @dataclass(frozen=True, eq=False)
+class Numbers:
+    """What is exported: PNG, SVG, TIFF, JSON, and the script that makes it again.
+
+    Attributes
+    ----------
+    name, what : the files' stem, and what it is in words.
+    values, axes : as :class:`~unetscope.inspection.ExportedView` has them.
+    layer, channels : whose values these are.
+    recipe : the one call that makes them again; None where it was not one call.
+    scale, translate : cell ``u`` lies on pixel ``scale·u + translate`` of what the network took.
+    folder : words for the folder of its own that the command line writes them into.
+    kind : how far it can be trusted where that is not the answer's own.
+    point, field : the cell asked for, and what it sees.
+    probed : whether point and field are those of the pixel that is held when it is exported.
+    of_window : made of the window that questions are asked on, not of the network's whole input.
+    model, edits : a changed copy of the network, and the kernels replaced in it.
+    """
+
+    name: str
+    what: str
+    values: np.ndarray
+    axes: str
+    layer: str
+    recipe: Recipe | None
+    scale: tuple[float, ...] = ()
+    translate: tuple[float, ...] = ()
+    channels: tuple[int, ...] = ()
+    folder: str = ""
+    kind: str = ""
+    signed: bool | None = None
+    decades: float = 0.0
+    point: tuple[int, ...] | None = None
+    field: Any = None
+    probed: bool = False
+    of_window: bool = False
+    model: Any = None
+    edits: tuple[Mapping[str, Any], ...] = ()
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Shown:
     """One answer, whole or growing.
 
     Attributes
     ----------
     kind : how far it can be trusted: exact, structural or empirical.
+    numbers : what is exported; the first of them by the window.
+    files : what the command line writes beside them, by name: bytes, text, plain values (JSON),
+        a :class:`Table` (CSV) or a mask (TIFF).
+    folder : words for the folder of ``files``; "" for the one of all answers.
     result : the engine's own answer.
-    recipe : the call that makes the numbers again (``inspection.reproduction.Recipe``), or None.
-    numbers : what the recipe gives, where that is not the first picture's values.
-    of_window : whether the call was made on the window of :func:`asking.cropped`.
     """
 
     title: str
@@ -108,8 +162,7 @@ class Shown:
     pictures: tuple[Picture, ...] = ()
     table: Table | None = None
     plot: Plot | None = None
+    numbers: tuple[Numbers, ...] = ()
+    files: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    folder: str = ""
     result: Any = None
-    recipe: Any = None
-    numbers: np.ndarray | None = None
-    of_window: bool = False
-    layer: str = ""

@@ -13,11 +13,13 @@ from unetscope import inspection
 from unetscope.errors import ImageError, ModelError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
-from unetscope.session.inside import asking, comparing, looking, window
-from unetscope.session.inside.answers import Shown
-from unetscope.session.inside.glass import Glass, open_glass
+from unetscope.images.target import Target
+from unetscope.looking import window
+from unetscope.looking.answers import Shown
+from unetscope.looking.glass import Glass, open_glass
+from unetscope.looking.question import Painted, last
+from unetscope.looking.questions import QUESTIONS
 from unetscope.session.inside.sources import OwnModel, sources, subject
-from unetscope.session.requests import Target
 
 SIDE = 1152  # more than a million pixels: only what is on screen is looked at
 VIEW = (slice(300, 460), slice(500, 700))
@@ -34,8 +36,7 @@ def _one_thread() -> Iterator[None]:
 
 def opened(data: np.ndarray, view: Any = None, key: str = "bundled:general-fast") -> Glass:
     target = Target("image", as_micrograph(data), 0, view)
-    (glass,) = open_glass(subject(key, None, (), target))
-    return glass
+    return open_glass(subject(key, None, (), target))
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +45,12 @@ def large() -> Glass:
     return opened(rng.random((SIDE, SIDE), np.float32), VIEW)
 
 
-def last(job: Iterator[Any]) -> Shown:
-    return [event for event in job if isinstance(event, Shown)][-1]
+def answer(glass: Glass, question: str, **options: Any) -> Shown:
+    return last(QUESTIONS[question].ask(glass, options))
 
 
 def test_maps_of_the_view_are_a_piece_of_the_maps_of_the_image(large) -> None:
-    shown = last(looking.show_maps(large, "enc3.relu2"))
+    shown = answer(large, "maps", layer="enc3.relu2")
     picture = shown.pictures[0]
     whole = inspection.feature_maps(large.net, large.image, ["enc3.relu2"])["enc3.relu2"]
     first = [round((t - w) / s) for t, w, s in zip(
@@ -61,7 +62,7 @@ def test_maps_of_the_view_are_a_piece_of_the_maps_of_the_image(large) -> None:
 
 
 def test_an_edited_map_lies_on_its_image(large) -> None:
-    shown = last(asking.ask_edited(large, "enc2.conv1", "sobel_x", out=3, inp=None, keep_norm=True))
+    shown = answer(large, "edit", layer="enc2.conv1", kernel="sobel_x", channel=3)
     edited, change = shown.pictures[0], shown.pictures[1]
     model = inspection.edited(large.net, "enc2.conv1", "sobel_x", out=3).model
     whole = inspection.feature_maps(model, large.image, ["enc2.conv1"], [3])["enc2.conv1"]
@@ -93,13 +94,13 @@ def test_labels_are_told_in_the_order_of_the_outputs(large) -> None:
     named = replace(large, subject=replace(large.subject, classes=CLASSES))
     labels = np.array([[0, 2, 5, 9]])
     assert window.as_outputs(named, labels).tolist() == [[0, 1, 2, 0]]
-    assert asking.class_values(named, np.array([0, 1])).tolist() == [2, 5]
+    assert window.class_values(named, np.array([0, 1])).tolist() == [2, 5]
 
 
 def test_strokes_outside_of_the_networks_window_are_cut() -> None:
     data = np.random.default_rng(0).random((100, 90), np.float32)
     target = Target("image", as_micrograph(data), 0, None)
-    (glass,) = open_glass(subject("textbook:lenet5", None, (), target))
+    glass = open_glass(subject("textbook:lenet5", None, (), target))
     assert glass.shape == (32, 32) and glass.origin != (0, 0)
     labels = np.zeros((100, 90), int)
     labels[glass.origin[0] + 3, glass.origin[1] + 4] = 1
@@ -109,27 +110,27 @@ def test_strokes_outside_of_the_networks_window_are_cut() -> None:
 def test_the_rim_that_is_added_for_the_network_is_not_shown() -> None:
     glass = opened(np.random.default_rng(0).random((100, 90), np.float32))
     assert glass.shape == (128, 96)
-    shown = last(looking.show_maps(glass, "enc1.relu2"))
+    shown = answer(glass, "maps", layer="enc1.relu2")
     assert shown.pictures[0].values.shape[1:] == (100, 90)
 
 
 @pytest.mark.parametrize(
-    ("job", "kind"),
+    ("question", "options", "kind"),
     [
-        (lambda g: looking.show_kernels(g, "enc1.conv2"), "exact"),
-        (lambda g: looking.show_colours(g, "enc2.relu2"), "empirical"),
-        (lambda g: looking.show_effective(g, "enc2.relu2", (400.0, 600.0), inputs=3), "empirical"),
-        (lambda g: asking.ask_without(g, "skip:dec1", "zero"), "empirical"),
-        (lambda g: asking.ask_ranking(g, "enc1.conv1", "mean"), "empirical"),
-        (lambda g: asking.ask_why(g, 1, (50, 60), method="seg_grad_cam", layer=None, name="x"),
-         "empirical"),
-        (lambda g: comparing.ask_shift(g, (1, 2), layer="enc2.relu2"), "empirical"),
-        (lambda g: comparing.ask_health(g, None, None, None), "empirical"),
+        ("kernels", {"layer": "enc1.conv2"}, "exact"),
+        ("pca", {"layer": "enc2.relu2"}, "empirical"),
+        ("effective", {"layer": "enc2.relu2", "point": (400.0, 600.0), "inputs": 3}, "empirical"),
+        ("ablate", {"part": "skip:dec1", "mode": "zero"}, "empirical"),
+        ("ablate", {"layer": "enc1.conv1"}, "empirical"),
+        ("attribution", {"target": 1, "where": "point", "point": (350.0, 560.0)}, "empirical"),
+        ("equivariance", {"shift": (0, 2), "layer": "enc2.relu2"}, "empirical"),
+        ("health", {}, "empirical"),
     ],
-    ids=["kernels", "colours", "effective", "without", "ranking", "why", "shift", "health"],
-)  # fmt: skip
-def test_every_answer_says_in_words_what_it_is_and_how_far_it_goes(large, job, kind) -> None:
-    shown = last(job(large))
+)
+def test_every_answer_says_in_words_what_it_is_and_how_far_it_goes(
+    large, question, options, kind
+) -> None:
+    shown = answer(large, question, **options)
     assert shown.title and len(shown.text) > 20 and shown.kind == kind
     for picture in shown.pictures:
         low = np.asarray(picture.translate)
@@ -140,7 +141,8 @@ def test_every_answer_says_in_words_what_it_is_and_how_far_it_goes(large, job, k
 def test_dissection_uses_the_strokes_of_the_whole_image(large) -> None:
     labels = np.zeros((SIDE, SIDE), np.uint8)
     labels[10:60, 10:60], labels[800:860, 800:860] = 2, 5
-    shown = last(comparing.ask_classes(large, labels, ["enc1.relu2"], CLASSES))
+    painted = Painted(labels, {one.value: one.name for one in CLASSES})
+    shown = answer(large, "dissect", labels=painted, layer="enc1.relu2")
     assert {row[1] for row in shown.table.rows} == {"two", "five"}
     assert shown.table.payloads[0].layer == "enc1.relu2"
 
@@ -154,12 +156,12 @@ def test_a_flat_image_for_a_volume_network_and_one_too_large_are_refused() -> No
     net = torch.nn.Sequential(torch.nn.Conv3d(1, 1, 3))
     target = Target("image", as_micrograph(np.zeros((64, 64), np.float32)))
     with pytest.raises(ImageError, match="volumes"):
-        list(open_glass(subject("own:0", None, [OwnModel("mine", net)], target)))
+        open_glass(subject("own:0", None, [OwnModel("mine", net)], target))
     import dask.array
 
     huge = as_micrograph(dask.array.zeros((20_000, 20_000), dtype=np.uint8))
     with pytest.raises(ImageError, match="million pixels"):
-        list(open_glass(subject("bundled:general-fast", None, (), Target("image", huge))))
+        open_glass(subject("bundled:general-fast", None, (), Target("image", huge)))
 
 
 def test_a_source_that_is_gone_is_named() -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from unetscope.session.inside.glass import Glass
-from unetscope.session.inside.looking import shifted
+from unetscope.looking.glass import Glass
 
 MIDDLE_PX = 156  # at least so much is left that is out of the borders' reach
 WIDEST_PX = 512  # fields beyond are those of global poolings, which no window is wide enough for
@@ -21,6 +20,8 @@ def cropped(glass: Glass) -> Any:
 
 def work_window(glass: Glass) -> tuple[slice, ...]:
     """The window :func:`cropped` cuts: the view, on the grid of the deepest stride."""
+    if glass.region is None:
+        return glass.view
     step = max(32, *(int(max(row.stride)) for row in glass.table.rows if row.stride))
     fields = [max(row.receptive_field) for row in glass.table.rows if row.receptive_field]
     least = -(-(min(max(fields, default=0), WIDEST_PX) + MIDDLE_PX) // step) * step
@@ -34,6 +35,11 @@ def work_window(glass: Glass) -> tuple[slice, ...]:
         fits = (high - low) % step == 0 or high == size
         window.append(slice(low, high) if fits else slice(0, size))
     return tuple(window)
+
+
+def shifted(glass: Glass, translate: Sequence[float]) -> tuple[float, ...]:
+    """From pixels of the network's input to pixels of the image."""
+    return tuple(t + o for t, o in zip(translate, glass.origin, strict=True))
 
 
 def in_image(glass: Glass, translate: Sequence[float]) -> tuple[float, ...]:
@@ -67,10 +73,24 @@ def as_outputs(glass: Glass, labels: np.ndarray) -> np.ndarray:
     return table[labels]
 
 
-def probabilities(logits: Any) -> np.ndarray:
-    """(class, …) from logits (1, class, …); one channel is a probability of two classes."""
-    found = logits[0].float()
+def class_values(glass: Glass, mask: np.ndarray) -> np.ndarray:
+    """Label values of a mask of output numbers: those of the classes, where they are known."""
+    values = [one.value for one in glass.subject.classes]
+    count = int(mask.max()) + 1
+    known = values if len(values) >= count else list(range(1, count + 1))
+    return np.asarray(known, dtype=np.int32)[mask]
+
+
+def answered(glass: Glass, net: Any = None) -> np.ndarray:
+    """Probabilities (class, …) of the window of questions; one output is read as two classes.
+
+    ``net``: a changed copy of the network to ask instead.
+    """
+    import torch
+
+    with torch.inference_mode():
+        found = (glass.net if net is None else net)(cropped(glass)[None])[0].float()
     if found.shape[0] == 1:
         chance = found.sigmoid()[0]
         return np.stack([1 - chance.numpy(), chance.numpy()])
-    return found.softmax(dim=0).numpy()
+    return np.asarray(found.softmax(dim=0))

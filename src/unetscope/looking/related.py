@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unetscope.errors import ModelError
-from unetscope.session.inside.glass import Glass
+from unetscope.looking.glass import Glass
 
 _WINDOWED = ("Conv", "Pool", "Upsample", "Linear")
 
@@ -17,6 +17,12 @@ def first_layer(glass: Glass) -> str:
             if has_places(glass, layer):
                 return layer
     return ""
+
+
+def stage_ends(glass: Glass) -> list[str]:
+    """The last layer of every stage, of those whose last layer has places."""
+    ends = [stage.layers[-1] for stage in glass.diagram.stages if stage.layers]
+    return [end for end in ends if has_places(glass, end)]
 
 
 def has_places(glass: Glass, layer: str) -> bool:
