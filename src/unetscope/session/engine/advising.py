@@ -7,6 +7,7 @@ from time import monotonic
 
 import numpy as np
 
+from unetscope.images.target import Box
 from unetscope.learning.advice.accepting import GrownRegion
 from unetscope.learning.advice.label_errors import DoubtfulStroke, label_errors
 from unetscope.learning.advice.next_places import PlaceOptions, ranked_places
@@ -19,7 +20,6 @@ from unetscope.learning.samples import Sample
 from unetscope.learning.tiling import tiles_touching
 from unetscope.session.engine.shared import Shared
 from unetscope.session.requests import (
-    Box,
     PlacesRanked,
     PlacesRequest,
     PlaneProposed,
