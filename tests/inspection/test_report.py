@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
+from fractions import Fraction
 from html.parser import HTMLParser
 
 import numpy as np
@@ -16,6 +18,7 @@ from torch import nn
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import architecture, follow, receptive_field
 from unetscope.inspection.following.diagram import Diagram, diagram
+from unetscope.inspection.following.intervals import AxisGrid
 from unetscope.inspection.following.joins import skip_connections
 from unetscope.inspection.writing.network_drawing import network_svg
 from unetscope.inspection.writing.report import report, shown_layers
@@ -134,17 +137,21 @@ def test_volumes_and_colour_images_have_a_page(net: UNet, shape: tuple[int, ...]
     assert ("the middle plane" in text) == (net.config.ndim == 3)
 
 
-@pytest.mark.parametrize("pooled", [1, 2])
-def test_the_context_of_a_whole_image_has_a_page(pooled: int) -> None:
-    """Cells that were spread from one, as pyramid poolings do, lie at no distance of each other."""
+@pytest.mark.parametrize(("pooled", "cell"), [(1, (0, 0)), (2, (15, 0))])
+def test_the_context_of_a_whole_image_has_a_page(pooled: int, cell: tuple[int, int]) -> None:
     spread = nn.Upsample((16, 16), mode="bilinear", align_corners=True)
     net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.AdaptiveAvgPool2d(pooled), spread)
-    reach = follow(net, (1, 1, 20, 20)).spatial("2")[1]
-    assert [float(grid.scale) == 0 for grid in reach.grids] == [pooled == 1] * 2
     page = report(net, np.zeros((20, 20), np.float32), name="context", layers=["2"], point=(15, 4))
     assert "context" in read(page).text
-    # All cells lie in the middle and are equally near; else a cell every 9 / 15 px from pixel 5.
-    assert reach.nearest((15, 4)) == ((0, 0) if pooled == 1 else (15, 0))
+    # Of one cell at pixel 9.5, and of two at 5 and 14 with 14 more between them.
+    assert follow(net, (1, 1, 20, 20)).spatial("2")[1].nearest((15, 4)) == cell
+
+
+def test_of_cells_without_a_distance_the_first_is_the_nearest() -> None:
+    reach = follow(nn.Conv2d(1, 1, 3), (1, 1, 20, 20)).spatial("")[1]
+    assert reach.nearest((6.4, -3)) == (5, 0)
+    flat = replace(reach, grids=(AxisGrid(Fraction(0), Fraction(9)), reach.grids[1]))
+    assert flat.nearest((6.4, 30)) == (0, 17)
 
 
 def test_of_a_large_image_the_maps_around_the_point_are_shown() -> None:
