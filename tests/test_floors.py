@@ -72,6 +72,11 @@ def test_the_session_brings_no_qt() -> None:
     assert brought_along(modules_of("session"), QT) - {"magicgui"} == set()
 
 
+def test_of_the_session_only_the_room_of_layers_knows_napari() -> None:
+    others = [name for name in modules_of("session") if ".session.layers" not in name]
+    assert brought_along(others, ("napari", "vispy")) == set()
+
+
 def test_importing_the_widgets_does_not_import_torch() -> None:
     slow = ("torch", "sklearn", "scipy.ndimage")
     rooms = modules_of("looking", "session", "workbench", "widgets")

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.learning.advice.progress import Forgotten
 from unetscope.session.guidance import controls
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.project_layers import sample_key
+from unetscope.session.project.reading import sample_key
 from unetscope.session.requests import CompareRequest, VersionsCompared
 from unetscope.session.values import TrainingStatus
 from unetscope.session.versions import Version

@@ -15,8 +15,8 @@ from unetscope.session.engine import projects
 from unetscope.session.engine.projects import scratch
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.layer_facts import layer_key
-from unetscope.session.layers.project_layers import ClosedImage, sample_key
-from unetscope.session.layers.project_reader import LayerData
+from unetscope.session.layers.project_reader import LayerData, image_layer, labels_layer
+from unetscope.session.project.reading import ClosedImage, sample_key
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import Lane
 from unetscope.workbench.kept_strokes import KeptStrokes
@@ -111,8 +111,10 @@ class ProjectImages(QObject):
             self._leave(key, image_id)
         opened.take(read.entry)
         self._layers.stored.pop(read.entry.id, None)
-        key = self._layers.add_image(read.image)
-        self._settle(key, read.labels, read.labels_saved_at)
+        image, labels = image_layer(opened.folder, read.entry, read.image), None
+        if read.labels is not None:
+            labels = labels_layer(image, read.labels, opened.project.record.classes)
+        self._settle(self._layers.add_image(image), labels, read.labels_saved_at)
 
     def _settle(self, key: str, labels: LayerData | None, saved_at: float) -> None:
         """Work on an image with its saved labels, or with newer ones that its journal holds."""

@@ -503,7 +503,7 @@ def test_a_replaced_image_of_equal_size_is_changed_and_neither_opened_nor_learne
     opened.close()
     list(projects.located_image(project, entry.id, file))
     (read,) = projects.opened_image(project, entry.id)
-    assert np.array_equal(read.image[0], pixels[:, ::-1])
+    assert np.array_equal(read.image.pixels, pixels[:, ::-1])
 
 
 def replaced(project: Project, file: Path, shape: tuple[int, ...] = (20, 30)) -> None:
@@ -547,7 +547,7 @@ def test_strokes_are_not_kept_on_a_file_of_another_shape(project: Project, tmp_p
 def test_a_replaced_image_without_strokes_is_simply_taken(project: Project, tmp_path: Path) -> None:
     replaced(project, tmp_path / "images/a.tif", (10, 30))
     renewed, read = projects.opened_image(project, "0001")
-    assert isinstance(renewed, projects.Renewed) and read.image[0].shape == (10, 30)
+    assert isinstance(renewed, projects.Renewed) and read.image.pixels.shape == (10, 30)
 
 
 def test_strokes_that_are_still_to_be_written_count_as_painted(
@@ -668,7 +668,7 @@ def test_what_a_file_does_not_say_is_asked_once_and_kept_in_the_project(tmp_path
     assert back.record.answers == {"axes": "zyx"}
     assert back.add_image(tmp_path / "b.tif").shape == (12, 20, 30)
     (read,) = projects.opened_image(back, entry.id)
-    assert read.image[0].shape == (12, 20, 30)
+    assert read.image.pixels.shape == (12, 20, 30)
 
 
 def test_the_series_that_was_meant_is_read_again_and_is_no_answer_for_other_files(
@@ -681,7 +681,7 @@ def test_the_series_that_was_meant_is_read_again_and_is_no_answer_for_other_file
     project = Project.create(tmp_path / "p")
     entry = project.add_image(tmp_path / "a.tif", answers=Answers(series="1"))
     (read,) = projects.opened_image(project, entry.id)
-    assert read.image[0].shape == (24, 30) and np.asarray(read.image[0]).max() == 9
+    assert read.image.pixels.shape == (24, 30) and np.asarray(read.image.pixels).max() == 9
     with pytest.raises(Undecided):
         project.add_image(tmp_path / "b.tif")
 

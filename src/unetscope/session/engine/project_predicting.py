@@ -11,8 +11,8 @@ from typing import Any
 from unetscope.errors import ProjectError
 from unetscope.images.micrograph import Micrograph
 from unetscope.session.engine.projects import NotRead, why
-from unetscope.session.layers.project_reader import read_image
 from unetscope.session.project.folder import Project
+from unetscope.session.project.reading import read_image
 from unetscope.session.project.records import ImageEntry, Prediction
 
 FOLDER = "predictions"

@@ -24,10 +24,9 @@ from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.learning.samples import Sample, labelled_pixels
 from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.places import JournalPlace
-from unetscope.session.layers.project_layers import ClosedImage, sample_key
-from unetscope.session.layers.project_reader import LayerData, image_layer, labels_layer, read_image
 from unetscope.session.project.folder import Project
 from unetscope.session.project.images import ChangedImage, Presence, image_files, read_as
+from unetscope.session.project.reading import ClosedImage, read_image, sample_key
 from unetscope.session.project.records import ImageEntry, Prediction, TrainingEntry
 from unetscope.session.values import ImageSummary, TrainingStatus
 
@@ -59,11 +58,11 @@ class ImageRow:
 
 @dataclass(frozen=True, eq=False)
 class ImageRead:
-    """An image of a project as layers, with its entry as it is now; labels None: none saved."""
+    """An image of a project, with its entry as it is now; labels None: none saved."""
 
     entry: ImageEntry
-    image: LayerData
-    labels: LayerData | None
+    image: Micrograph
+    labels: np.ndarray | None  # (y, x) or (z, y, x), to be painted on
     labels_saved_at: float  # seconds since 1970, 0 without labels
 
 
@@ -339,14 +338,12 @@ def opened_image(
         yield Renewed(project.image(image_id))
         pixels = read_image(project, image_id)
     entry = project.image(image_id)
-    image = image_layer(project.folder, entry, pixels)
     saved = project.read_labels(image_id) if unsaved is None else unsaved
     if saved is None:
-        yield ImageRead(entry, image, None, 0.0)
+        yield ImageRead(entry, pixels, None, 0.0)
         return
     saved_at = labels_saved_at(project, image_id) if unsaved is None else time.time()
-    labels = labels_layer(image, saved, project.record.classes)
-    yield ImageRead(entry, image, labels, saved_at)
+    yield ImageRead(entry, pixels, np.array(saved), saved_at)  # never a file's own pixels
 
 
 def image_changed(project: Project, image_id: str) -> ImageChanged:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +33,11 @@ from unetscope.session.layers.project_reader import (
     LayerData,
     project_note,
 )
+from unetscope.session.project.reading import ClosedImage, sample_key
 
 #: Live answers know the images left last up to so many pixels, so that a stroke stays instant.
 LIVE_STORED_PX = 2_000_000
 Note = tuple[Path, str]  # project folder and image id
-
-
-@dataclass(frozen=True, eq=False)
-class ClosedImage:
-    """What is learned from an image that is not open; its pixels by class value."""
-
-    sample: Sample
-    painted: Mapping[int, int]
 
 
 class ProjectLayers(OpenLayers):
@@ -225,8 +218,3 @@ class ProjectLayers(OpenLayers):
     def _keyed(sample: Sample, notes: dict[str, Note]) -> Sample:
         note = notes.get(sample.key)
         return sample if note is None else replace(sample, key=sample_key(*note))
-
-
-def sample_key(folder: Path, image_id: str) -> str:
-    """The name under which a project's image is learned from, open or not."""
-    return f"{folder.name} {image_id}"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.session.layers.layer_facts import ROLE, class_colormap
 from unetscope.session.project.folder import Project, is_project
-from unetscope.session.project.images import ChangedImage, Presence, read_as
+from unetscope.session.project.images import Presence
+from unetscope.session.project.reading import read_image
 from unetscope.session.project.records import ImageEntry
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -56,34 +56,9 @@ def read_project(path: str | Sequence[str]) -> list[LayerData]:
     layers = [image_layer(project.folder, entry, read_image(project, entry.id))]
     labels = project.read_labels(entry.id)
     if labels is not None:
-        layers.append(labels_layer(layers[0], labels, project.record.classes))
+        # to be painted on: never a file's own pixels
+        layers.append(labels_layer(layers[0], np.array(labels), project.record.classes))
     return layers
-
-
-def read_image(project: Project, image_id: str) -> Micrograph:
-    """The pixels of an image of a project, with the axes it was added with.
-
-    Raises
-    ------
-    ProjectError
-        If it is not found, or is another file than it was: by size and date, then by its hash.
-    ImageError
-        If it cannot be read.
-    """
-    entry, path = project.image(image_id), project.image_path(image_id)
-    if path is None:
-        raise ProjectError(f"{entry.name} is not found at {entry.last_seen}; use Locate …")
-    if project.verify(image_id).presence is Presence.CHANGED:
-        raise ChangedImage(entry)
-    image = read_as(path, entry)
-    if image.shape != entry.shape:
-        raise ProjectError(
-            f"{entry.name} has the shape {image.shape} now; when it was added it was "
-            f"{entry.shape}. Put the old file back, or add this one under another name"
-        )
-    if entry.pixel_size is None:  # it was added before its file told a size, or from a bare layer
-        return replace(image, name=entry.name)
-    return replace(image, pixel_size=entry.pixel_size, unit=entry.unit, name=entry.name)
 
 
 def image_layer(folder: Path, entry: ImageEntry, image: Micrograph) -> LayerData:
@@ -102,7 +77,7 @@ def image_layer(folder: Path, entry: ImageEntry, image: Micrograph) -> LayerData
     return image.pixels, {**options, "metadata": {"unetscope": note}}, "image"
 
 
-def labels_layer(image: LayerData, labels: Any, classes: Sequence[LabelClass]) -> LayerData:
+def labels_layer(image: LayerData, labels: np.ndarray, classes: Sequence[LabelClass]) -> LayerData:
     """The layer of labels (y, x) or (z, y, x) over the spatial axes of an image's layer."""
     _, told, _ = image
     spatial = [i for i, axis in enumerate(told["axis_labels"]) if axis != "c"]
@@ -117,7 +92,7 @@ def labels_layer(image: LayerData, labels: Any, classes: Sequence[LabelClass]) -
             options[key] = [told[key][i] for i in spatial]
     if classes:
         options["colormap"] = class_colormap(classes)
-    return np.array(labels), options, "labels"  # to be painted on: never a file's own pixels
+    return labels, options, "labels"
 
 
 def project_note(metadata: Any) -> tuple[Path, str] | None:
