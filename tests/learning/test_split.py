@@ -106,7 +106,7 @@ def test_a_class_with_a_single_stroke_is_named() -> None:
     labels = strokes({1: [(10, 10), (10, 300), (300, 10)], 2: [(30, 10)]})
     split = split_labels([Painted(labels)], guard_px=50, seed=0, names={2: "crack"})
     assert split.kind == "none"
-    assert "crack has a single stroke" in split.note
+    assert "“crack” has a single stroke" in split.note
 
 
 def test_a_dense_mask_gives_a_block_behind_a_guard_band() -> None:

@@ -7,7 +7,7 @@ it would give them away.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -72,10 +72,22 @@ class Partition:
         return replace(self, keys=keys, training=training, held=held, earlier=earlier)
 
 
-def partition(samples: Sequence[Sample], *, guard_px: int, fraction: float, seed: int) -> Partition:
-    """Hold back places beyond the guard band, or else whole strokes for choosing only."""
+def partition(
+    samples: Sequence[Sample],
+    *,
+    guard_px: int,
+    fraction: float,
+    seed: int,
+    names: Mapping[int, str] | None = None,
+) -> Partition:
+    """Hold back places beyond the guard band, or else whole strokes for choosing only.
+
+    ``names`` are what the note calls the classes.
+    """
     keys = tuple(sample.key for sample in samples)
-    split: Split = split_labels(samples, guard_px=guard_px, fraction=fraction, seed=seed)
+    split: Split = split_labels(
+        samples, guard_px=guard_px, fraction=fraction, seed=seed, names=names
+    )
     if split.kind != "none":
         return Partition(keys, list(split.training), list(split.validation), split.kind, split.note)
     training, held = [], []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from unetscope.errors import LabelError
+from unetscope.images.classes import default_name
 from unetscope.images.micrograph import Micrograph, as_micrograph
 
 MAX_LABEL = 65_535
@@ -185,15 +186,21 @@ def row_bands(plane: np.ndarray) -> Iterator[np.ndarray]:
     return (plane[y : y + rows] for y in range(0, plane.shape[0], rows))
 
 
-def check_samples(samples: Sequence[Sample], *, min_classes: int = 2) -> dict[int, int]:
-    """Refuse what cannot be learned from; otherwise return :func:`labelled_pixels`."""
+def check_samples(
+    samples: Sequence[Sample], *, min_classes: int = 2, names: Mapping[int, str] | None = None
+) -> dict[int, int]:
+    """Refuse what cannot be learned from; otherwise return :func:`labelled_pixels`.
+
+    ``names`` are what the error calls the classes.
+    """
     counts = labelled_pixels(samples)
     if not counts:
         raise LabelError("nothing is painted yet; paint a few strokes of at least two classes.")
     if len(counts) < min_classes:
         (only,) = counts
+        called = (names or {}).get(only) or default_name(only)
         raise LabelError(
-            f"only class {only} is painted; paint a few strokes of at least one other class "
+            f"only {called} is painted; paint a few strokes of at least one other class "
             "(the background is a class, too)."
         )
     if len(counts) > 255:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from unetscope.errors import LabelError
+from unetscope.images.classes import default_name
 from unetscope.learning.block_split import (
     KEPT_SHARE,
     SplitTask,
@@ -274,7 +275,9 @@ def _advice(task: SplitTask, samples: Sequence[LabelledImage], names: Mapping[in
     away = _distance(samples, task.guard_px)
     strokes = np.concatenate([m.stroke_values() for m in task.maps])
     single = [int(v) for v in task.values if np.count_nonzero(strokes == v) == 1]
-    called = [names.get(v) or f"class {v}" for v in (single or task.values.tolist())]
+    called = [
+        f"“{names[v]}”" if v in names else default_name(v) for v in (single or task.values.tolist())
+    ]
     which = called[0] if len(called) == 1 else ", ".join(called[:-1]) + " and " + called[-1]
     if single:
         has = "has a single stroke" if len(single) == 1 else "have a single stroke each"

@@ -65,7 +65,7 @@ class TrainingRun:
         Returns newer samples that were sent meanwhile.
         """
         began = time.perf_counter()
-        counts = check_samples(samples)
+        counts = check_samples(samples, names={c.value: c.name for c in classes or ()})
         values = tuple(counts)
         self._sent = None
         fitted = yield from self._recovering(partial(self._fitted, samples, classes))
@@ -176,6 +176,7 @@ class TrainingRun:
             guard_px=guard_px,
             fraction=self.options.validation_fraction,
             seed=self.options.seed,
+            names={c.value: c.name for c in self.model.classes},
         )
         if before is not None and not before.knows(samples):
             return replace(parts, earlier=(*before.earlier, *before.keys)), self.values == values

@@ -5,10 +5,9 @@ The status line always ends in the one obvious next step.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
-from unetscope.images.classes import LabelClass
+from unetscope.images.classes import LabelClass, default_name
 from unetscope.session.state import Session
 from unetscope.session.values import Phase, Scope, painted_classes
 
@@ -236,7 +235,7 @@ def _while_training(session: Session) -> Status:
         parts.append(f"{held.mean_dice:.2f} on {held.witnesses}")
     text = ", ".join(parts) + ". Keep painting where it is wrong."
     if held is None and training.note:
-        text += f" {_sentence(session, training.note)}"
+        text += f" {_sentence(training.note)}"
     return Status(text, "busy")
 
 
@@ -285,7 +284,7 @@ def _after_training(session: Session) -> Status:
         ended += f", best at epoch {training.best_epoch}"
     judged = _judgement(session)
     if training.validation is None:
-        note = f" {_sentence(session, training.note)}" if training.note else ""
+        note = f" {_sentence(training.note)}" if training.note else ""
         return Status(f"{ended}.{judged}{note} {_next_step(session)}", "next")
     said = training.validation.said(lambda value: class_name(session, value), MOST_NAMED)
     scores = training.validation.told
@@ -328,7 +327,7 @@ def _next_step(session: Session) -> str:
 def class_name(session: Session, value: int) -> str:
     """The name of the class with label ``value``."""
     found = session.class_of(value)
-    return found.name if found else f"class {value}"
+    return found.name if found else default_name(value)
 
 
 def spoken_seconds(seconds: float) -> str:
@@ -343,15 +342,10 @@ def spoken_seconds(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
-def _sentence(session: Session, text: str) -> str:
-    """A note of the engine, which knows classes by number, with their names."""
-    text = with_class_names(session, text.strip())
+def _sentence(text: str) -> str:
+    """A note of the engine as a sentence."""
+    text = text.strip()
     return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def with_class_names(session: Session, text: str) -> str:
-    """``text`` of the engine, which knows classes by number, with the names of the classes."""
-    return re.sub(r"\bclass (\d+)\b", lambda m: f"“{class_name(session, int(m[1]))}”", text)
 
 
 def predict_words(scope: Scope) -> str:

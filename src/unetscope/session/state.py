@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from unetscope.images.classes import PALETTE, LabelClass, free_color
+from unetscope.images.classes import PALETTE, LabelClass, default_name, free_color
 from unetscope.learning.events import (
     EpochDone,
     Finished,
@@ -302,7 +302,7 @@ class Session:
         taken = {c.value for c in self.classes} | set(self.removed_classes)
         value = value or max(taken, default=0) + 1
         color = free_color(value, (c.color for c in self.classes))
-        added = LabelClass(value, name or f"class {value}", color)
+        added = LabelClass(value, name or default_name(value), color)
         self.classes = tuple(sorted((*self.classes, added), key=lambda c: c.value))
         return added
 
@@ -322,7 +322,7 @@ class Session:
         for value in new[:MOST_FOUND]:
             color = free.pop(0) if free else PALETTE[(value - 1) % len(PALETTE)]
             added.append(
-                self.removed_classes.get(value) or LabelClass(value, f"class {value}", color)
+                self.removed_classes.get(value) or LabelClass(value, default_name(value), color)
             )
         kept = [c for c in self.classes if c.value not in gone]
         if self.current_class in gone and kept:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from unetscope.errors import UnetscopeError
-from unetscope.session.guidance import with_class_names
 from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.session.layers.result_layers import Look, ResultLayers, classes_shown
 from unetscope.session.provenance import Made
@@ -63,7 +62,7 @@ class Context:
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""
         if isinstance(error, UnetscopeError | MemoryError) and str(error):
-            text = with_class_names(self.session, str(error))
+            text = str(error)
         else:
             kind = type(error).__name__
             text = f"{doing} failed ({kind}: {error}); the log has the details."
