@@ -274,7 +274,7 @@ def test_axes_of_one_pixel_are_left_out(tmp_path: Path, shape: Any, kind: Any) -
 def test_an_image_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
     panel = opened(tmp_path, np.zeros((2, 3, 4, 20, 20)))
     assert panel.layers.summaries() == ()
-    (told,) = panel.layers.unreadable()
+    (told,) = panel.layers.images.unreadable()
     assert told.startswith("a cannot be read")
     assert "Split Stack" in told
     assert "Split Stack" in status_line(Session(unreadable=(told,))).text

@@ -62,7 +62,7 @@ def test_pixels_are_not_read_before_they_are_needed() -> None:
     viewer.add_image(lazy, contrast_limits=(0, 1), name="lazy")
     guarded = lazy.map_blocks(refuse, dtype=float, meta=np.zeros((0, 0)))
     viewer.layers["lazy"]._data = guarded  # what a slow disk would be
-    layers._micrographs.clear()
+    layers.images._micrographs.clear()
     assert layers.summaries()[0].spatial_shape == (64, 64)
 
 

@@ -37,7 +37,7 @@ def more(opened: Opened) -> str:
 
 def looked_at(opened: Opened, qtbot: Any) -> None:
     layers, sizes = opened.window.bench.layers, opened.window.bench.sizes
-    qtbot.waitUntil(lambda: layers.findings(opened.session.image.key) is not None)
+    qtbot.waitUntil(lambda: layers.images.findings(opened.session.image.key) is not None)
     qtbot.waitUntil(lambda: not sizes.lane.busy)
 
 

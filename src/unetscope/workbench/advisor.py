@@ -12,6 +12,7 @@ from unetscope.session.guidance import can_answer_image
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.place_marker import PAINT_HERE, PlaceMarker
 from unetscope.session.layers.rounds import Rounds
+from unetscope.session.layers.screen import camera_view, show_view
 from unetscope.session.requests import PlacesRanked, PlacesRequest
 from unetscope.session.values import Message
 from unetscope.workbench.context import Context
@@ -112,7 +113,7 @@ class Advisor(QObject):
         if image is None:
             return
         if self.current is None:
-            self._came_from = self._context.layers.camera_view()
+            self._came_from = camera_view(self._context.layers.viewer)
         self.current = place
         self._painted_px = self._painted_at(place)
         self.marker.go(image.key, place.centre, place.size_px)
@@ -123,7 +124,7 @@ class Advisor(QObject):
         if self._came_from is not None:
             self.current = None
             self.marker.clear(PAINT_HERE)
-            self._context.layers.show_view(self._came_from)
+            show_view(self._context.layers.viewer, self._came_from)
             self._came_from = None
             self.changed.emit()
 

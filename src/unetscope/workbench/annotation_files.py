@@ -167,7 +167,7 @@ class AnnotationFiles(QObject):
     def _request(
         self, labels: np.ndarray, key: str, role: Role, *, overwrite: bool
     ) -> ExportRequest:
-        like = replace(self._layers.learned_as(key), notes=self._layers.notes(key))
+        like = replace(self._layers.learned_as(key), notes=self._layers.images.notes(key))
         file = file_of(self._layers.layer(key))
         return ExportRequest(labels, self._session.classes, like, role, file, overwrite)
 

@@ -48,11 +48,11 @@ class PixelSizeDesk(QObject):
         if self.lane.busy or layers.layer(key) is None:
             return
         sized = self._sizes.unread_source(key) if key not in self._asked else None
-        known = self._looked.get(key) == layers.serial(key)
+        known = self._looked.get(key) == layers.images.serial(key)
         if known and sized is None:
             return
         self._asked.add(key)
-        self._looked[key] = layers.serial(key)
+        self._looked[key] = layers.images.serial(key)
         job = partial(_told, key, sized, None if known else self._question(key))
         self.lane.start(job, "Looking into the image")
 
@@ -62,7 +62,7 @@ class PixelSizeDesk(QObject):
         file = file_of(layers.layer(key))
         own = file is None or not file.exists() or layers.fixed_reading(key) != ""
         image = layers.micrograph(key)
-        return partial(find_out, key, layers.serial(key), image, None if own else file)
+        return partial(find_out, key, layers.images.serial(key), image, None if own else file)
 
     def origin(self, key: str) -> str:
         """Where the size of an image comes from, in words."""

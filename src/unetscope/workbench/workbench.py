@@ -222,7 +222,7 @@ class Workbench(QObject):
         session = self.session
         self._orphans_timer.start()
         session.images = self.layers.summaries()
-        session.unreadable = self.layers.unreadable()
+        session.unreadable = self.layers.images.unreadable()
         keys = {image.key: image for image in session.images}
         if session.image is not None and session.image.key in keys:
             renewed = keys[session.image.key]

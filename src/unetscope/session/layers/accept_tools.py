@@ -14,8 +14,8 @@ from psygnal import Signal
 from unetscope.images.classes import LabelClass
 from unetscope.learning.advice.accepting import GrownRegion
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.inside_placing import on_plane as lines_on_plane
 from unetscope.session.layers.layer_facts import ROLE, layer_key, spatial_axes
+from unetscope.session.layers.lines import on_plane
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import to_pixel, unit_steps
 from unetscope.session.layers.screen import shows_planes
@@ -202,7 +202,7 @@ class AcceptTools:
     # ---- the trail
 
     def _add_trail(self, key: str, image: Any) -> None:
-        axes = spatial_axes(self._layers.reading(key))
+        axes = spatial_axes(self._layers.images.reading(key))
         with self._layers.same_active():
             layer = self._viewer.add_vectors(
                 np.zeros((0, 2, len(axes))),
@@ -231,7 +231,7 @@ class AcceptTools:
         segments = np.stack([flat[:-1], np.diff(flat, axis=0)], axis=1)  # (n - 1, 2, 2)
         z = round(path[0, 0]) if axes == 3 and len(path) else None
         trail.edge_width = 1.0 if self.tool is Tool.LASSO else self._trail_px()
-        trail.data = lines_on_plane(segments.reshape(-1, 2, 2), z, axes)
+        trail.data = on_plane(segments.reshape(-1, 2, 2), z, axes)
 
 
 def swept(path: Path, diameter_px: float, shape: Sequence[int]) -> GrownRegion | None:

@@ -15,8 +15,9 @@ from unetscope.images.classes import LabelClass
 from unetscope.looking.answers import Picture
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.inside_making import GROUP, limits_of, made, renew
-from unetscope.session.layers.inside_placing import expanded, image_axes, on_plane, placed
+from unetscope.session.layers.inside_placing import expanded, image_axes, placed
 from unetscope.session.layers.layer_facts import ROLE, layer_key, role_of, spatial_axes
+from unetscope.session.layers.lines import on_plane
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import PLACE, placement, put, to_pixel, to_world, unit_steps
 
@@ -68,7 +69,7 @@ class InsideLayers:
         if image is None:
             return None
         self._follow(image_key, image)
-        axes = image_axes(self._layers.reading(image_key), image)
+        axes = image_axes(self._layers.images.reading(image_key), image)
         values = expanded(picture, image, axes)
         found = self.find(picture.role)
         old = self._kept.get(picture.role)
@@ -126,7 +127,7 @@ class InsideLayers:
         if image is None:
             return
         self._follow(image_key, image)
-        axes = spatial_axes(self._layers.reading(image_key))
+        axes = spatial_axes(self._layers.images.reading(image_key))
         data = on_plane(segments, z, len(axes))
         layer = self.find(role)
         with self._quiet(image.ndim):
@@ -206,7 +207,7 @@ class InsideLayers:
             kinds = zip(layer.shape_type, layer.data, strict=True)
             closed = [corners for kind, corners in kinds if kind in ("polygon", "rectangle")]
             if closed and image is not None:
-                axes = spatial_axes(self._layers.reading(image_key))
+                axes = spatial_axes(self._layers.images.reading(image_key))
                 world = [to_world(self._viewer, layer, corner) for corner in closed[-1]]
                 return np.array([to_pixel(self._viewer, image, at)[axes] for at in world])
         return None
@@ -270,10 +271,10 @@ class InsideLayers:
             if kept.image != key or layer is None:
                 continue
             if kept.picture is not None:
-                axes = image_axes(self._layers.reading(key), event.source)
+                axes = image_axes(self._layers.images.reading(key), event.source)
                 put(layer, placed(kept.picture, event.source, axes, kept.z))
             else:
-                spatial = spatial_axes(self._layers.reading(key))
+                spatial = spatial_axes(self._layers.images.reading(key))
                 put(layer, placement(event.source, spatial))
 
     def _stepped(self, event: Any) -> None:

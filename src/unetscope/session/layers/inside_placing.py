@@ -63,17 +63,6 @@ def placed(picture: Picture, image: Any, axes: str, z: int | None) -> dict[str, 
     return attributes
 
 
-def on_plane(segments: np.ndarray, z: int | None, axes: int) -> np.ndarray:
-    """Segments (n, 2, 2 or 3) with all ``axes`` of the image, flat ones on plane ``z``."""
-    data = np.asarray(segments, dtype=np.float32).reshape(-1, 2, segments.shape[-1])
-    if data.shape[-1] == axes:
-        return data
-    full = np.zeros((len(data), 2, axes), np.float32)
-    full[..., -2:] = data
-    full[:, 0, 0] = float(z or 0)
-    return full
-
-
 def _on_image(picture: Picture, axes: str, z: int | None) -> tuple[list[float], list[float]]:
     scale, offset = [], []
     own = iter(zip(picture.scale, picture.translate, strict=True))

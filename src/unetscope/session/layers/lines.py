@@ -64,3 +64,14 @@ def field_lines(
     if (tuple(padded[0]), tuple(padded[1])) != (tuple(lo), tuple(hi)):
         drawn.append(dashed(box(*padded)))
     return np.concatenate(drawn)
+
+
+def on_plane(segments: np.ndarray, z: int | None, axes: int) -> np.ndarray:
+    """Segments (n, 2, 2 or 3) with all ``axes`` of the image, flat ones on plane ``z``."""
+    data = np.asarray(segments, dtype=np.float32).reshape(-1, 2, segments.shape[-1])
+    if data.shape[-1] == axes:
+        return data
+    full = np.zeros((len(data), 2, axes), np.float32)
+    full[..., -2:] = data
+    full[:, 0, 0] = float(z or 0)
+    return full

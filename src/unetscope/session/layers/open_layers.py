@@ -15,39 +15,35 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from unetscope.errors import ImageError
-from unetscope.images.as_shown import as_sentence
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
-from unetscope.learning.samples import Sample, first_channel
-from unetscope.session.axes import reading_note
+from unetscope.learning.samples import Sample
 from unetscope.session.layers.adoption import paintable_labels
 from unetscope.session.layers.big_labels import blank_labels
 from unetscope.session.layers.colouring import colour_layer
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.findings import Findings
 from unetscope.session.layers.following import Following
+from unetscope.session.layers.known_images import KnownImages, choices_of, image_layers
 from unetscope.session.layers.layer_facts import (
-    NOTES,
     ROLE,
     brush_size_px,
-    layer_axes,
     layer_key,
     note_of,
     role_of,
     sign,
     spatial_axes,
 )
+from unetscope.session.layers.orphans import name_orphans, orphans
 from unetscope.session.layers.pixels_seen import SeenPixels
-from unetscope.session.layers.placement import pixel_size, placement, to_pixel, world_units
-from unetscope.session.layers.screen import box_on_screen
+from unetscope.session.layers.placement import placement, world_units
+from unetscope.session.layers.screen import plane_on_screen, shows_several
 from unetscope.session.layers.snapshots import Snapshots
-from unetscope.session.layers.squeezing import squeezed
 from unetscope.session.values import ImageSummary
 
 Box = tuple[slice, slice]
 Reading = tuple[str, str, tuple[int, ...]]  # image key, axes, shape of the labels
-_ORPHAN = " (its image was removed)"
 _PAINTING = "drag to paint, hold <space> to move the image"
 _ON_IMAGE = ("strokes", "result", "hint")  # roles of layers over the spatial axes of an image
 
@@ -75,12 +71,7 @@ class OpenLayers:
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
-        self._axes: dict[str, str] = {}  # image key -> reading the user chose
-        self._micrographs: dict[str, Micrograph] = {}
-        self._findings: dict[str, Findings] = {}  # image key -> what was found out about it
-        self._greys: dict[str, Micrograph] = {}  # image key -> grey image that looks like colour
-        self._serials: dict[str, int] = {}  # image key -> grows when its pixels or reading change
-        self._grey_model = False  # whether the model answers grey images
+        self.images = KnownImages(viewer)
         self._strokes: dict[str, str] = {}  # image key -> key of its strokes layer
         self._parked: dict[Reading, str] = {}  # strokes layers of readings that are not shown
         self._known: dict[str, Reading] = {}  # image key -> reading as it was looked at last
@@ -130,92 +121,35 @@ class OpenLayers:
 
     # ---- images
 
-    def summaries(self) -> tuple[ImageSummary, ...]:
-        """The images that can be learned from, in the order of the layer list."""
-        return tuple(filter(None, (self._summary(layer) for layer in self._images())))
-
     def layer(self, key: str) -> Any:
         """The layer with this key, or None where it is gone."""
-        return next((found for found in self.viewer.layers if layer_key(found) == key), None)
+        return self.images.layer(key)
+
+    def summaries(self) -> tuple[ImageSummary, ...]:
+        """The images that can be learned from, in the order of the layer list."""
+        fixed = self.fixed_reading
+        found = (self.images.summary(layer, fixed) for layer in image_layers(self.viewer))
+        return tuple(filter(None, found))
 
     def micrograph(self, key: str) -> Micrograph:
         """The pixels of an image, lazily; the same object until image or reading change."""
-        if key not in self._micrographs:
-            layer = self.layer(key)
-            if layer is None:
-                raise ImageError("this image was closed; pick another one.")
-            axes = self._reading(layer)
-            stored = squeezed(layer.data[0] if layer.multiscale else layer.data, axes)
-            size, unit = pixel_size(layer, spatial_axes(axes))
-            known = axes.replace("1", "")
-            notes = tuple(note_of(layer).get(NOTES, ()))
-            self._micrographs[key] = Micrograph(stored, known, size, unit, layer.name, notes)
-        return self._micrographs[key]
+        return self.images.micrograph(key)
 
     def learned_as(self, key: str) -> Micrograph:
-        """An image as it is learned from and answered.
-
-        A colour image whose channels are all equal is a grey one beside grey images, and for a
-        model that knows grey ones, as it is for a script.
-        """
-        image = self.micrograph(key)
-        findings = self._findings.get(key)
-        if findings is None or not findings.grey or not image.is_rgb:
-            return image
-        if not (self._grey_model or self._has_grey_images()):
-            return image
-        if key not in self._greys:
-            self._greys[key] = first_channel(image)
-        return self._greys[key]
+        """An image as it is learned from and answered (:meth:`KnownImages.learned_as`)."""
+        return self.images.learned_as(key)
 
     def answer_grey(self, *, on: bool) -> None:
         """The model that answers knows grey images (one channel), or others."""
-        if on != self._grey_model:
-            self._grey_model = on
-            if any(found.grey for found in self._findings.values()):
-                self.images_changed.emit()
-
-    # ---- what is found out about them
-
-    def findings(self, key: str) -> Findings | None:
-        """What was found out about the present pixels of an image; None where nobody looked."""
-        return self._findings.get(key)
-
-    def serial(self, key: str) -> int:
-        """A number that grows when an image gets other pixels or another reading."""
-        return self._serials.get(key, 0)
+        if self.images.answer_grey(on=on):
+            self.images_changed.emit()
 
     def take_findings(self, key: str, findings: Findings, serial: int) -> bool:
         """Take up what was found out about an image; False where it has changed meanwhile."""
-        if self.layer(key) is None or serial != self.serial(key):
-            return False
-        self._findings[key] = findings
-        if findings.is_worth_telling:
+        taken = self.images.take_findings(key, findings, serial)
+        if taken and findings.is_worth_telling:
             self.images_changed.emit()
-        return True
-
-    def notes(self, key: str) -> tuple[str, ...]:
-        """What a person should know of an image and its file, as sentences."""
-        findings = self._findings.get(key)
-        told = [as_sentence(note) for note in self.learned_as(key).notes]
-        return tuple(dict.fromkeys((*told, *(findings.notes if findings else ()))))
-
-    def reading(self, key: str) -> str:
-        """How the axes of an image's layer are read, one letter each; "1" for one left out."""
-        layer = self.layer(key)
-        if layer is None:
-            raise ImageError("this image was closed; pick another one.")
-        return self._reading(layer)
-
-    def unreadable(self) -> tuple[str, ...]:
-        """The image layers that nothing can be painted on, each with the reason."""
-        told = []
-        for layer in self._images():
-            try:
-                self.micrograph(layer_key(layer))
-            except ImageError as error:
-                told.append(f"{layer.name} cannot be read: {error}")
-        return tuple(told)
+        return taken
 
     def read_as(self, key: str, axes: str) -> None:
         """Read an image's axes as the user says (z-stack or channels).
@@ -231,13 +165,12 @@ class OpenLayers:
         if self.fixed_reading(key):
             raise ImageError(self.fixed_reading(key))
         layer = self.layer(key)
-        if layer is None or axes == self._reading(layer):
+        if layer is None or axes == self.images.reading_of(layer):
             return
         if axes == "yxc" and not layer.rgb:
             self._channels_first(layer)
             return
-        self._axes[key] = axes
-        self._forget_findings(key)
+        self.images.read_as(key, axes)
         self._follow_reading(layer)
         self.images_changed.emit()
 
@@ -259,9 +192,8 @@ class OpenLayers:
         """Pixels or reading of an image have changed: strokes of another shape or reading go."""
         key = layer_key(layer)
         before = self._known.get(key)
-        self._forget_pixels(key)
-        if self._axes.get(key) not in (None, *_choices(layer)):
-            del self._axes[key]
+        self.images.forget_pixels(key)
+        self.images.drop_impossible_reading(layer)
         now = self._look(layer)
         if before is None or before == now:
             return
@@ -279,7 +211,7 @@ class OpenLayers:
         except ImageError:
             self._known.pop(key, None)
             return None
-        self._known[key] = key, self._reading(layer), image.spatial_shape
+        self._known[key] = key, self.images.reading_of(layer), image.spatial_shape
         return self._known[key]
 
     def _park(self, reading: Reading) -> None:
@@ -308,6 +240,18 @@ class OpenLayers:
             layer.visible = True
             self.viewer.layers.selection.active = layer
 
+    def drop_orphans(self) -> None:
+        """Remove what is left of images that were removed (:func:`.orphans.orphans`), but strokes.
+
+        Not from within an event of the layer list, for who removes several layers goes on with the
+        next one.
+        """
+        gone = [layer for layer in orphans(self.viewer) if role_of(layer) != "strokes"]
+        if gone:
+            with self.same_active():
+                for layer in gone:
+                    self.viewer.layers.remove(layer)
+
     def active_image(self) -> str | None:
         """The key of the image that the active layer is, or belongs to."""
         return self._image_of(self.viewer.layers.selection.active)
@@ -317,25 +261,14 @@ class OpenLayers:
         layer = self.layer(key)
         if layer is None:
             return 0, None
-        spatial = spatial_axes(self._reading(layer))
-        shape = layer.data[0].shape if layer.multiscale else layer.data.shape
-        z = 0
-        if len(spatial) == 3:
-            at = to_pixel(self.viewer, layer, self.viewer.dims.point)[spatial[0]]
-            z = int(np.clip(round(float(at)), 0, shape[spatial[0]] - 1))
-        return z, box_on_screen(self.viewer, layer, spatial[-2:], [shape[i] for i in spatial[-2:]])
+        return plane_on_screen(self.viewer, layer, spatial_axes(self.images.reading_of(layer)))
 
     def shows_several_planes(self, key: str) -> bool:
         """Whether planes of a stack are on screen together: in 3-D, rolled, or cut at an angle."""
         layer = self.layer(key)
-        spatial = [] if layer is None else spatial_axes(self._reading(layer))
-        if len(spatial) < 3:
+        if layer is None:
             return False
-        dims = self.viewer.dims
-        shown = [axis - (dims.ndim - layer.ndim) for axis in dims.displayed]
-        steps = np.asarray(layer._data_to_world.affine_matrix)[:-1, :-1]
-        along_z = steps[[axis for axis in shown if axis >= 0], spatial[0]]
-        return bool((np.abs(along_z) > 1e-9 * np.abs(steps).max()).any())
+        return shows_several(self.viewer, layer, spatial_axes(self.images.reading_of(layer)))
 
     def place_over(self, key: str) -> dict[str, Any]:
         """Where a layer over the spatial axes of an image lies (:func:`placement`).
@@ -345,19 +278,7 @@ class OpenLayers:
         layer = self.layer(key)
         own = [one for one in self.viewer.layers if role_of(one) or self._is_strokes(one)]
         world = world_units(self.viewer, without=own)
-        return placement(layer, spatial_axes(self._reading(layer)), world)
-
-    def camera_view(self) -> Any:
-        """Where the camera is and which plane is on screen, for :meth:`show_view`."""
-        camera = self.viewer.scene.camera
-        return tuple(camera.center), float(camera.zoom), tuple(self.viewer.dims.point)
-
-    def show_view(self, view: Any) -> None:
-        """Bring the camera back to where it was."""
-        center, zoom, point = view
-        if len(point) == self.viewer.dims.ndim:
-            self.viewer.dims.point = point
-        self.viewer.scene.camera.center, self.viewer.scene.camera.zoom = center, zoom
+        return placement(layer, spatial_axes(self.images.reading_of(layer)), world)
 
     # ---- strokes
 
@@ -374,7 +295,7 @@ class OpenLayers:
     def _can_be(self, key: str, axes: str, shape: tuple[int, ...]) -> bool:
         """Whether an open image can be read so that its strokes have this shape."""
         layer = self.layer(key)
-        if layer is None or axes not in _choices(layer):
+        if layer is None or axes not in choices_of(layer):
             return False
         pixels = layer.data[0] if layer.multiscale else layer.data
         return tuple(pixels.shape[axis] for axis in spatial_axes(axes)) == shape
@@ -490,58 +411,6 @@ class OpenLayers:
 
     # ---- inside
 
-    def _images(self) -> Iterator[Any]:
-        for layer in self.viewer.layers:
-            if isinstance(layer, Image) and not isinstance(layer, Labels) and not role_of(layer):
-                yield layer
-
-    def _reading(self, layer: Any) -> str:
-        chosen = self._axes.get(layer_key(layer))
-        return chosen or layer_axes(layer)[0]
-
-    def _reading_or_none(self, layer: Any) -> str | None:
-        try:
-            return self._reading(layer)
-        except ImageError:
-            return None
-
-    def _summary(self, layer: Any) -> ImageSummary | None:
-        try:
-            choices = layer_axes(layer)
-            stored = self.micrograph(layer_key(layer))
-            image = self.learned_as(layer_key(layer))
-        except ImageError:
-            return None  # not an image this plugin can read, e.g. a time series
-        findings = self._findings.get(layer_key(layer))
-        return ImageSummary(
-            layer_key(layer),
-            str(layer.name),
-            image.axes,
-            image.spatial_shape,
-            image.channels,
-            image.is_rgb,
-            image.pixel_size,
-            image.unit,
-            choices,
-            self._reading(layer),
-            self.fixed_reading(layer_key(layer)),
-            reading_note(
-                stored.shape, rgb=stored.is_rgb, labels=tuple(str(n) for n in layer.axis_labels)
-            ),
-            self.notes(layer_key(layer)),
-            findings is not None and findings.constant,
-        )
-
-    def _has_grey_images(self) -> bool:
-        """Whether an image of one channel is open."""
-        for layer in self._images():
-            try:
-                if self.micrograph(layer_key(layer)).channels == 1:
-                    return True
-            except ImageError:
-                continue
-        return False
-
     @staticmethod
     def _painted_on(layer: Any, key: str) -> bool:
         return role_of(layer) == "strokes" and note_of(layer).get("image") == key
@@ -579,7 +448,7 @@ class OpenLayers:
         )
         colour_layer(strokes, classes)
         strokes.brush_size = brush_size_px(image.spatial_shape)
-        sign(strokes, axes=self._reading(layer))
+        sign(strokes, axes=self.images.reading_of(layer))
         self._own_strokes(key, strokes)
         return strokes
 
@@ -606,16 +475,15 @@ class OpenLayers:
 
         What is visible of several readings is meant; the others wait for their reading.
         """
-        for layer in self._images():
+        for layer in image_layers(self.viewer):
             key, own = layer_key(layer), []
             for strokes in self.viewer.layers:
-                axes = note_of(strokes).get("axes", self._reading_or_none(layer))
-                if self._painted_on(strokes, key) and axes in _choices(layer):
+                axes = note_of(strokes).get("axes", self.images.reading_or_none(layer))
+                if self._painted_on(strokes, key) and axes in choices_of(layer):
                     own.append((bool(strokes.visible), axes, strokes))
             for visible, axes, strokes in sorted(own, key=lambda one: not one[0]):
                 if visible and key not in self._strokes and not self.fixed_reading(key):
-                    self._axes[key] = axes
-                    self._forget_pixels(key)
+                    self.images.read_as(key, axes)
                 reading = self._look(layer)
                 shape = tuple(strokes.data.shape)
                 if reading == (key, axes, shape) and key not in self._strokes:
@@ -647,13 +515,13 @@ class OpenLayers:
         for image in [i for i, own in self._strokes.items() if own not in present]:
             self._strokes.pop(image)
             self.painted.emit(image)
-        for gone in [key for key in self._micrographs if key not in present]:
-            self._forget_pixels(gone)
-            self._forget_findings(gone)
+        for gone in [key for key in self.images.known() if key not in present]:
+            self.images.forget_pixels(gone)
+            self.images.forget_findings(gone)
             self._snapshots.drop(gone)
             self._known.pop(gone, None)
         self._parked = {r: own for r, own in self._parked.items() if own in present}
-        for layer in self._images():
+        for layer in image_layers(self.viewer):
             if layer_key(layer) not in self._owned:
                 owned = self._owned[layer_key(layer)] = Connections()
                 for emitter in (
@@ -667,48 +535,13 @@ class OpenLayers:
                 self._look(layer)
                 owned.connect(layer.events.set_data, self._image_drawn)
                 self._seen.look(layer)
-        self._name_orphans()
+        name_orphans(self.viewer)
         self.images_changed.emit()
-
-    def _orphans(self) -> list[Any]:
-        """Layers of ours whose image was removed."""
-        present = {layer_key(layer) for layer in self.viewer.layers}
-        return [
-            layer
-            for layer in self.viewer.layers
-            if note_of(layer).get("image", "") not in ("", *present)
-        ]
-
-    def _name_orphans(self) -> None:
-        """Say of layers whose image was removed what they are; nobody paints on them further.
-
-        Where the image comes back, so do they.
-        """
-        orphans = self._orphans()
-        for layer in self.viewer.layers:
-            is_orphan, named = layer in orphans, layer.name.endswith(_ORPHAN)
-            if is_orphan == named or not role_of(layer):
-                continue
-            layer.name = layer.name.removesuffix(_ORPHAN) if named else f"{layer.name}{_ORPHAN}"
-            if role_of(layer) == "strokes":
-                layer.editable = not is_orphan
-
-    def drop_orphans(self) -> None:
-        """Remove answers, marks and pictures of images that were removed.
-
-        Strokes stay, with a name that says it: they cannot be computed. Not from within an event of
-        the layer list, for who removes several layers goes on with the next one.
-        """
-        gone = [layer for layer in self._orphans() if role_of(layer) != "strokes"]
-        if gone:
-            with self.same_active():
-                for layer in gone:
-                    self.viewer.layers.remove(layer)
 
     def _image_changed(self, event: Any) -> None:
         key = layer_key(event.source)
         if event.type in ("data", "axis_labels"):
-            self._forget_findings(key)
+            self.images.forget_findings(key)
         if event.type != "name":
             self._follow_reading(event.source)
         self.images_changed.emit()
@@ -720,17 +553,9 @@ class OpenLayers:
         """Pixels that were changed in place are told by ``refresh()``, as moved sliders are."""
         key = layer_key(event.source)
         if self._seen.look(event.source):
-            self._forget_pixels(key)
-            self._forget_findings(key)
+            self.images.forget_pixels(key)
+            self.images.forget_findings(key)
             self.pixels_changed.emit(key)
-
-    def _forget_pixels(self, key: str) -> None:
-        self._micrographs.pop(key, None)
-        self._greys.pop(key, None)
-
-    def _forget_findings(self, key: str) -> None:
-        self._findings.pop(key, None)
-        self._serials[key] = self.serial(key) + 1
 
     def _active_changed(self, event: Any) -> None:
         key = self.active_image()
@@ -742,11 +567,3 @@ class OpenLayers:
 
     def _camera_moved(self, event: Any) -> None:
         self.panned.emit()
-
-
-def _choices(layer: Any) -> tuple[str, ...]:
-    """The ways an image layer can be read; none for one that cannot be."""
-    try:
-        return layer_axes(layer)
-    except ImageError:
-        return ()

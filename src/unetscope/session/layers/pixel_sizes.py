@@ -67,7 +67,7 @@ class PixelSizes:
         layer = self._layers.layer(key)
         if layer is None:
             raise ImageError("this image was closed; pick another one.")
-        axes = spatial_axes(self._layers.reading(key))
+        axes = spatial_axes(self._layers.images.reading(key))
         known, values = _checked_unit(unit), _checked_sizes(sizes, len(axes))
         scale, units = np.array(layer.scale, float), list(layer.units)
         shift = np.array(layer.translate, float)
@@ -126,7 +126,7 @@ class PixelSizes:
     def _untouched(self, key: str) -> bool:
         layer = self._layers.layer(key)
         try:
-            axes = spatial_axes(self._layers.reading(key))
+            axes = spatial_axes(self._layers.images.reading(key))
         except ImageError:
             return False
         plain = np.allclose(np.asarray(layer.scale)[axes], 1.0)
@@ -138,7 +138,7 @@ class PixelSizes:
         """Let a person draw a line over the image's scale bar; the layer it is drawn in."""
         self.drop_line()
         layer = self._viewer.add_shapes(
-            ndim=len(spatial_axes(self._layers.reading(key))),
+            ndim=len(spatial_axes(self._layers.images.reading(key))),
             name=SCALE_BAR,
             edge_color="#FFD400",
             edge_width=2,
@@ -194,14 +194,14 @@ class PixelSizes:
         if not pixels:
             raise ImageError("no line is drawn on this image; draw one along its scale bar.")
         layer = self._layers.layer(key)
-        axes = spatial_axes(self._layers.reading(key))
+        axes = spatial_axes(self._layers.images.reading(key))
         size = length / pixels
         steps = np.abs(np.asarray(layer.scale, float)[axes])
         deeper = [size * float(step / steps[-1]) for step in steps[:-2]]
         return (*deeper, size, size)
 
     def _length_px(self, key: str, image: Any, layer: Any, ends: np.ndarray) -> float:
-        axes = spatial_axes(self._layers.reading(key))[-2:]
+        axes = spatial_axes(self._layers.images.reading(key))[-2:]
         pixels = np.array(
             [
                 to_pixel(self._viewer, image, to_world(self._viewer, layer, end))[axes]

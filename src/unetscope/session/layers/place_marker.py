@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.inside_placing import on_plane
 from unetscope.session.layers.layer_facts import ROLE, layer_key, spatial_axes
-from unetscope.session.layers.lines import box
+from unetscope.session.layers.lines import box, on_plane
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import to_pixel, to_world, unit_steps
 
@@ -37,7 +36,7 @@ class PlaceMarker:
         if image is None:
             return
         self.clear()
-        axes = spatial_axes(self._layers.reading(key))
+        axes = spatial_axes(self._layers.images.reading(key))
         self._move_camera(image, axes, centre)
         self._marked = marked
         self._mark(image, axes, centre, size_px)

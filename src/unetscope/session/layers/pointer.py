@@ -67,7 +67,7 @@ class Pointer:
         image = self._layers.layer(self._image)
         if image is None:
             return None
-        axes = spatial_axes(self._layers.reading(self._image))
+        axes = spatial_axes(self._layers.images.reading(self._image))
         pixel = to_pixel(self._viewer, image, position)
         at = [float(pixel[i]) for i in axes]
         shape = self._layers.micrograph(self._image).spatial_shape

@@ -18,6 +18,7 @@ import numpy as np
 from unetscope.errors import AnnotationError
 from unetscope.images.classes import LabelClass
 from unetscope.learning.samples import Sample
+from unetscope.session.layers.known_images import image_layers
 from unetscope.session.layers.layer_facts import (
     ROLE,
     brush_size_px,
@@ -57,7 +58,10 @@ class ProjectLayers(OpenLayers):
 
     def noted(self) -> dict[str, Note]:
         """Image key -> project and image id, of all images that have them."""
-        notes = {layer_key(layer): project_note({ROLE: note_of(layer)}) for layer in self._images()}
+        notes = {
+            layer_key(layer): project_note({ROLE: note_of(layer)})
+            for layer in image_layers(self.viewer)
+        }
         return {key: note for key, note in notes.items() if note is not None}
 
     def key_of(self, folder: Path, image_id: str) -> str | None:

@@ -205,7 +205,7 @@ class ResultLayers:
             "image": key,
             "image_name": str(self._layers.layer(key).name),
             "classes": {c.value: c.name for c in look.classes},
-            "notes": list(self._layers.notes(key)),
+            "notes": list(self._layers.images.notes(key)),
             **record.summary(),
             OWN: layer_key(layer),
         }

@@ -45,6 +45,43 @@ def box_on_screen(viewer: Any, layer: Any, axes: Sequence[int], shape: Sequence[
     return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
 
+def plane_on_screen(viewer: Any, layer: Any, spatial: Sequence[int]) -> tuple[int, Box | None]:
+    """The z plane on screen and its visible (y, x) region, along the axes ``spatial`` of a layer.
+
+    The region is None where all of it can be seen.
+    """
+    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    z = 0
+    if len(spatial) == 3:
+        at = to_pixel(viewer, layer, viewer.dims.point)[spatial[0]]
+        z = int(np.clip(round(float(at)), 0, shape[spatial[0]] - 1))
+    return z, box_on_screen(viewer, layer, spatial[-2:], [shape[i] for i in spatial[-2:]])
+
+
+def shows_several(viewer: Any, layer: Any, spatial: Sequence[int]) -> bool:
+    """Whether planes of a stack are on screen together: in 3-D, rolled, or cut at an angle."""
+    if len(spatial) < 3:
+        return False
+    shown = [axis - (viewer.dims.ndim - layer.ndim) for axis in viewer.dims.displayed]
+    steps = np.asarray(layer._data_to_world.affine_matrix)[:-1, :-1]
+    along_z = steps[[axis for axis in shown if axis >= 0], spatial[0]]
+    return bool((np.abs(along_z) > 1e-9 * np.abs(steps).max()).any())
+
+
+def camera_view(viewer: Any) -> Any:
+    """Where the camera is and which plane is on screen, for :func:`show_view`."""
+    camera = viewer.scene.camera
+    return tuple(camera.center), float(camera.zoom), tuple(viewer.dims.point)
+
+
+def show_view(viewer: Any, view: Any) -> None:
+    """Bring the camera back to where it was."""
+    center, zoom, point = view
+    if len(point) == viewer.dims.ndim:
+        viewer.dims.point = point
+    viewer.scene.camera.center, viewer.scene.camera.zoom = center, zoom
+
+
 def _corners(viewer: Any, layer: Any) -> np.ndarray:
     """The four corners of the canvas as pixels of a layer (4, axes)."""
     dims, camera = viewer.dims, viewer.scene.camera
