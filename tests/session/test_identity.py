@@ -500,3 +500,37 @@ def test_other_pixels_get_the_strokes_on_screen_and_none_that_were_put_away(
     assert restored.data[40, 40] == 2
     assert restored.data[40, 60] == 0
     again.close()
+
+
+@pytest.mark.parametrize("changed_first", [True, False])
+def test_strokes_that_were_deleted_are_offered_on_the_pixels_they_were_seen_on(
+    tmp_path: Path, changed_first: bool
+) -> None:
+    panel = opened(tmp_path, FLAT.copy())
+    strokes, image = panel.paint((10, 10)), panel.viewer.layers["a"]
+    if changed_first:
+        image.data[...] += 1
+    panel.viewer.layers.remove(strokes)
+    image.data[...] = FLAT + 1
+    panel.close()
+    offers = []
+    for pixels in (FLAT, FLAT + 1):
+        again = opened(tmp_path, pixels)
+        offers.append(again.keeper.status(again.key()).offer is not None)
+        again.close()
+    assert offers == [True, changed_first]
+
+
+def test_strokes_that_were_begun_anew_often_are_all_offered_again(tmp_path: Path) -> None:
+    panel = opened(tmp_path, FLAT)
+    for row in range(5, 55, 10):
+        panel.viewer.layers.remove(panel.paint((row, 10)))
+        panel.keeper.decline(panel.key())
+    panel.close()
+    again = opened(tmp_path, FLAT)
+    again.layers.paint_with(again.key(), 1, STARTING_CLASSES)
+    while again.keeper.status(again.key()).offer is not None:
+        again.keeper.restore(again.key())
+    strokes = again.layers.strokes_layer(again.key())
+    assert [strokes.data[row, 10] for row in range(5, 55, 10)] == [1] * 5
+    again.close()

@@ -297,6 +297,8 @@ class Identity(RuleBasedStateMachine):
     def delete_the_strokes(self, number: int) -> None:
         key, window, _ = self.chosen(number)
         if (layer := self.shown(key)) is not None:
+            if self.open[key][1].strokes.get(self.axes_of(window, key), np.zeros(1)).any():
+                self.leave_pixels(key)
             self.put_away(key, self.axes_of(window, key))
             window.viewer.layers.remove(layer)
 

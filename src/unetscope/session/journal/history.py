@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-_BEGINNINGS = 3  # so many beginnings anew are looked back at
+_BEGINNINGS = 20  # so many beginnings anew are offered again; what is older stays in the file
 
 
 class Kind(Enum):
@@ -26,7 +26,11 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Entry:
-    """One edit without its pixels; ``of`` is the edit that an undo or redo is about."""
+    """One edit without its pixels; ``of`` is the edit that an undo or redo is about.
+
+    Of labels brought back it is the edit that they were the labels after; of those from another
+    part of the journal the edit before.
+    """
 
     sequence: int
     kind: Kind
@@ -58,13 +62,17 @@ class History:
         return self.undoable[begun[-1] + 1 if begun else 0 :]
 
     def left_behind(self) -> list[Entry]:
-        """The beginnings anew whose earlier labels were not brought back since."""
+        """The beginnings anew whose earlier labels were not brought back since.
+
+        Earlier versions did not note which labels were brought back: then none are looked for.
+        """
         found: list[Entry] = []
         for entry in self.undoable:
             if entry.kind is Kind.BEGIN:
                 found.append(entry)
             elif entry.kind is Kind.RESTORE:
-                found.clear()
+                left = (one for one in found if one.sequence - 1 != entry.of)
+                found = [] if entry.of is None else list(left)
         return found[-_BEGINNINGS:]
 
     @staticmethod

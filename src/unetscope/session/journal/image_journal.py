@@ -127,6 +127,11 @@ class ImageJournal:
         """The present labels as something to bring back; None without any."""
         return _offered(self.mirror, self.history, self._newest)
 
+    @property
+    def newest(self) -> int:
+        """The last edit, kept or waiting; 0 before the first."""
+        return self._newest
+
     def classes(self) -> tuple[LabelClass, ...]:
         """The class table as it was last kept; empty where there is none.
 

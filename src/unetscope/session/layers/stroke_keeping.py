@@ -219,9 +219,9 @@ class StrokeKeeper:
         if offer is None or watched is None:
             return ()
         if offer.row is None:
-            watched.restore(kept.journal.labels_at(offer.sequence))
+            watched.restore(kept.journal.labels_at(offer.sequence), offer.sequence)
         else:
-            watched.restore(kept.journal.labels_of(offer.row, offer.sequence), elsewhere=True)
+            watched.restore(kept.journal.labels_of(offer.row, offer.sequence), None)
             kept.journal.took(offer.row, offer.sequence)
         self._answered(kept)
         return kept.classes
@@ -333,7 +333,7 @@ class StrokeKeeper:
             if image is not kept.image:
                 self._renewed(key, kept, image)
             elif kept.watched is not None and self._layers.strokes_layer(key) is None:
-                self._unwatch(kept)
+                self._strokes_gone(key, kept)
                 self.changed.emit()
 
     def _renewed(self, key: str, kept: _Kept, image: Micrograph) -> None:
@@ -350,18 +350,27 @@ class StrokeKeeper:
         if image.pixels is not kept.image.pixels and content_hash(image.pixels) != known.content:
             self._go_on(key, other_pixels=True)
         elif kept.watched is not None and self._layers.strokes_layer(key) is None:
-            self._unwatch(kept)
+            self._strokes_gone(key, kept)
         if key in self._kept:
             self._kept[key].image = image
         self.changed.emit()
+
+    def _strokes_gone(self, key: str, kept: _Kept) -> None:
+        """The strokes layer is gone; pixels that a script changed under it are known from now."""
+        with suppress(UnetscopeError, OSError):
+            if self._changed_in_place(kept):
+                self._go_on(key, other_pixels=True)
+                return
+        self._unwatch(kept)
 
     def _let_go(self, key: str) -> None:
         kept = self._kept.pop(key)
         watched = kept.watched
         self._unwatch(kept)
         other = None
-        with suppress(UnetscopeError, OSError):
-            other = self._for_changed_pixels(kept)
+        if watched is not None and not watched.apart:  # else nothing was on the pixels of now
+            with suppress(UnetscopeError, OSError):
+                other = self._for_changed_pixels(kept)
         place = str(kept.journal.path), kept.journal.close()
         if other is not None:
             place = str(other.path), other.close()
@@ -369,19 +378,24 @@ class StrokeKeeper:
             sign(watched.layer, **{_KEPT_AT: None if watched.apart else place})
         self.changed.emit()
 
+    def _changed_in_place(self, kept: _Kept) -> str:
+        """The content of pixels that a script has changed under strokes; empty where none has."""
+        pixels, journal = kept.image.pixels, kept.journal
+        if type(pixels) is not np.ndarray or not journal.status.can_undo:
+            return ""
+        content = content_hash(pixels)
+        return "" if content == journal.image.content else content
+
     def _for_changed_pixels(self, kept: _Kept) -> ImageJournal | None:
         """A journal of the strokes for pixels that a script has changed in place; else None.
 
         No event tells of that, and which stroke came before it is not known. So both have all that
         is there now.
         """
-        pixels, journal = kept.image.pixels, kept.journal
-        if type(pixels) is not np.ndarray or not journal.status.can_undo:
+        journal, path = kept.journal, kept.journal.path
+        content = self._changed_in_place(kept)
+        if not content:
             return None
-        content = content_hash(pixels)
-        if content == journal.image.content:
-            return None
-        path = journal.path
         if path.name == _file_name(journal.image.content):
             path = path.with_name(_file_name(content))
         changed = replace(journal.image, content=content)

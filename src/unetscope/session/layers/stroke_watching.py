@@ -133,14 +133,16 @@ class WatchedLabels:
         """Do the newest undone edit again, as a new edit; say whether there was one."""
         return self._step(back=False)
 
-    def restore(self, labels: Mirror, *, elsewhere: bool = False) -> None:
+    def restore(self, labels: Mirror, after: int | None) -> None:
         """Put labels of the journal where the layer has none; what is painted there stays.
 
-        ``elsewhere``: they are of another image's part of the journal, so that is an edit here.
+        They are those after the edit ``after``, or, with None, of another image's part of the
+        journal, so that is an edit here.
         """
         self.commit()
-        if elsewhere:
+        if after is None:
             self._begin()
+            after = self.journal.newest
         layer, tiling = self.layer, self._seen.tiling
         pieces = []
         for number, tile in labels.tiles():
@@ -149,7 +151,7 @@ class WatchedLabels:
             if places.size:
                 pieces.append((number, places, tile.ravel()[places].astype(np.int64)))
         if self._joined:
-            self.write(Kind.RESTORE, pieces)
+            self.write(Kind.RESTORE, pieces, after)
             return
         for number, places, values in pieces:  # nothing painted yet: the layer becomes the journal
             part = tiling.read(layer.data, number)
