@@ -1,4 +1,4 @@
-"""Every error unetscope raises on purpose: one base class, one kind per cause.
+"""Every error unetscope raises on purpose: one base class, one kind per cause; and how they read.
 
 Messages name the offending value and the fix, because they are shown to the user as they are.
 """
@@ -44,3 +44,20 @@ class AnnotationError(UnetscopeError):
 
 class ProjectError(UnetscopeError):
     """A project folder cannot be opened, changed or saved as it is."""
+
+
+def capital(text: str) -> str:
+    """``text`` with a capital at the start."""
+    return text[:1].upper() + text[1:]
+
+
+def as_sentence(text: str) -> str:
+    """``text`` with a capital at the start and a full stop."""
+    return f"{capital(text)}{'' if text.endswith(('.', '!', '?')) else '.'}"
+
+
+def in_words(error: Exception, doing: str) -> str:
+    """What to tell a person: our own words, or else what was being done, as ``Predicting``."""
+    if isinstance(error, UnetscopeError | MemoryError) and str(error):
+        return capital(str(error))
+    return capital(f"{doing} failed ({type(error).__name__}: {error}); the log has the details.")

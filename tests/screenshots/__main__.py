@@ -19,6 +19,9 @@ from typing import Any
 import numpy as np
 from windows import SIZE, shoot, wait_until
 
+from unetscope.widgets.painting.accept_panel import AcceptPanel
+from unetscope.widgets.painting.places_panel import PlacesPanel
+
 warnings.filterwarnings("ignore")  # of libraries, about each other
 _SETTINGS = tempfile.TemporaryDirectory()
 os.environ["NAPARI_CONFIG"] = str(Path(_SETTINGS.name) / "napari.yaml")
@@ -86,9 +89,9 @@ def take(name: str, picture: Any, folder: Path) -> None:
     shoot(viewer, folder / f"{name}-after.png", limit_kb=LIMIT_KB)
 
     if name == "em":  # once is enough for the pages
-        panel.places_panel.fold.expand()
-        panel.accept_panel.fold.expand()
-        wait_until(lambda: panel.places_panel.table.rowCount() > 0)
+        panel.part(PlacesPanel).fold.expand()
+        panel.part(AcceptPanel).fold.expand()
+        wait_until(lambda: panel.part(PlacesPanel).table.rowCount() > 0)
         bench.advisor.go_to_next()
         shoot(viewer, folder / f"{name}-next.png", limit_kb=LIMIT_KB)
     panel.shut_down()

@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 from windows import SIZE, pump, shoot, wait_until
 
+from unetscope.widgets.painting.annotation_panel import AnnotationPanel
+
 LIMIT_KB = 400
 NAMES = tuple(f"nuclei-{number}.tif" for number in range(1, 6))
 ON_SCREEN, MISSING = "0003", "nuclei-5.tif"
@@ -26,17 +28,17 @@ def take(folder: Path) -> None:
         viewer = napari.Viewer(show=True, title="napari")
         viewer.window.resize(*SIZE)
         _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)
-        panel.projects.project.opened.emit(project)
+        panel.bench.project.open(project)
         session = panel.session
         wait_until(lambda: session.image is not None and session.model is not None)
         wait_until(lambda: session.model.model.can_answer and not session.answering)
         viewer.reset_view()
         shoot(viewer, folder / "project.png", limit_kb=LIMIT_KB)
 
-        panel.projects.project.chosen.emit("0004")
+        panel.bench.project.images.go_to("0004")
         wait_until(lambda: session.image is not None and session.image.name == NAMES[3])
         panel.projects.files.import_from(mask)
-        labels = panel.projects.labels
+        labels = panel.part(AnnotationPanel)
         wait_until(labels.question.isVisible)
         wait_until(lambda: not session.answering)
         viewer.reset_view()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from qtpy.QtCore import Qt
 
 from unetscope.session.layers.accept_tools import Tool
+from unetscope.widgets.painting.accept_panel import AcceptPanel
+from unetscope.widgets.painting.prediction_panel import PredictionPanel
 from widgets.conftest import SIDE, Opened
 
 Open = Callable[..., Opened]
@@ -25,7 +28,7 @@ def answered(open_window: Open, qtbot: Any, image: Any = None, **how: Any) -> Op
 
 
 def take(opened: Opened, tool: Tool, qtbot: Any) -> Any:
-    panel = opened.window.accept_panel
+    panel = opened.window.part(AcceptPanel)
     panel.fold.expand()
     qtbot.mouseClick(panel.buttons[tool], Qt.MouseButton.LeftButton)
     assert panel.buttons[tool].isChecked()
@@ -76,7 +79,7 @@ def test_the_lasso_takes_over_what_it_encloses(open_window: Open, qtbot: Any) ->
     inside = opened.strokes.data[82:118, 62:138]
     assert (inside[:, : 100 - 62] == 1).all() and (inside[:, 100 - 62 :] == 2).all()
     opened.window.bench.strokes.undo()
-    take_away = opened.window.accept_panel.buttons[Tool.LASSO]
+    take_away = opened.window.part(AcceptPanel).buttons[Tool.LASSO]
     assert np.array_equal(opened.strokes.data, before) and take_away.isChecked()
     drag(opened, [(80, 60), (80, 140), (120, 140), (120, 60)], "Shift")
     assert (opened.strokes.data[82:118, 62:138] == 2).all(), "Shift: the class in the brush"
@@ -103,7 +106,7 @@ def test_a_patch_is_painted_with_the_class_in_the_brush(open_window: Open, qtbot
     take(opened, Tool.PATCH, qtbot)
     opened.window.bench.paint_with(1)
     assert opened.strokes.mode == "paint"
-    buttons = opened.window.accept_panel.buttons
+    buttons = opened.window.part(AcceptPanel).buttons
     qtbot.waitUntil(lambda: buttons[Tool.PATCH].isChecked(), timeout=2000)
     before = opened.strokes.data.copy()
     drag(opened, [(106, 66)])
@@ -148,7 +151,7 @@ def test_in_a_stack_a_region_stays_on_its_plane(open_window: Open, qtbot: Any) -
     grid[2] += 130
     opened.strokes.data_setitem(tuple(part.ravel() for part in grid), 2)
     qtbot.waitUntil(lambda: opened.layer("prediction") is not None, timeout=5000)
-    opened.window.bench.predict(opened.window.prediction_panel.scope)
+    opened.window.bench.predict(opened.window.part(PredictionPanel).scope)
     qtbot.waitUntil(lambda: opened.layer("prediction").data[2].all(), timeout=5000)
     take(opened, Tool.REGION, qtbot)
     drag(opened, [(2, 50, 150)])
@@ -157,3 +160,9 @@ def test_in_a_stack_a_region_stays_on_its_plane(open_window: Open, qtbot: Any) -
     take(opened, Tool.BRUSH, qtbot)
     drag(opened, [(0, 50, 150), (0, 50, 160)])
     assert opened.strokes.data[0, 50, 155] == 2
+
+
+def test_the_docs_name_every_tool_as_its_button_does() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "annotate.md"
+    text = page.read_text(encoding="utf-8")
+    assert [tool.value for tool in Tool if f"| *{tool.value}* |" not in text] == []

@@ -10,6 +10,7 @@ import pytest
 
 from unetscope.session.layers import rounds as rounds_module
 from unetscope.session.requests import PlacesRequest
+from unetscope.widgets.painting.places_panel import PlacesPanel
 from unetscope.workbench import advisor as advisor_module
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import SIDE, Opened, halves
@@ -46,7 +47,7 @@ def settled(opened: Opened, qtbot: Any) -> None:
 
 
 def listed(opened: Opened) -> list[list[str]]:
-    table = opened.window.places_panel.table
+    table = opened.window.part(PlacesPanel).table
     return [
         [table.item(row, column).text() for column in range(3)] for row in range(table.rowCount())
     ]
@@ -60,14 +61,14 @@ def test_nothing_is_looked_for_while_the_list_is_folded(open_window: Open, qtbot
     opened = answered(open_window, qtbot)
     qtbot.wait(100)
     assert opened.jobs.asked(PlacesRequest) == []
-    assert not opened.window.places_panel.fold.isExpanded()
+    assert not opened.window.part(PlacesPanel).fold.isExpanded()
 
 
 def test_a_row_takes_the_person_there_and_painting_takes_it_off(
     open_window: Open, qtbot: Any
 ) -> None:
     opened = answered(open_window, qtbot)
-    panel, advisor = opened.window.places_panel, opened.window.bench.advisor
+    panel, advisor = opened.window.part(PlacesPanel), opened.window.bench.advisor
     panel.fold.expand()
     qtbot.waitUntil(lambda: bool(advisor.places), timeout=5000)
     rows = listed(opened)
@@ -112,7 +113,7 @@ def test_the_key_goes_from_place_to_place(open_window: Open, qtbot: Any) -> None
 
 def test_where_the_model_is_sure_the_list_says_so(open_window: Open, qtbot: Any) -> None:
     opened = answered(open_window, qtbot, halves())
-    panel = opened.window.places_panel
+    panel = opened.window.part(PlacesPanel)
     panel.fold.expand()
     qtbot.waitUntil(lambda: "sure" in panel.words.text(), timeout=5000)
     assert not panel.table.isVisibleTo(panel)
@@ -142,7 +143,7 @@ def test_after_enough_rounds_a_line_says_whether_strokes_still_help(
 ) -> None:
     monkeypatch.setattr(rounds_module, "ENOUGH_ROUNDS", 2)
     opened = answered(open_window, qtbot, halves())
-    panel, rounds = opened.window.places_panel, opened.window.bench.advisor.rounds
+    panel, rounds = opened.window.part(PlacesPanel), opened.window.bench.advisor.rounds
     panel.fold.expand()
     end_of_round = opened.window.bench.advisor._round_timer.timeout
     end_of_round.emit()
@@ -169,10 +170,10 @@ def test_after_enough_rounds_a_line_says_whether_strokes_still_help(
 def test_another_image_begins_without_places_of_the_first(open_window: Open, qtbot: Any) -> None:
     opened = answered(open_window, qtbot)
     advisor = opened.window.bench.advisor
-    opened.window.places_panel.fold.expand()
+    opened.window.part(PlacesPanel).fold.expand()
     qtbot.waitUntil(lambda: bool(advisor.places), timeout=5000)
     advisor.go(advisor.places[0])
     opened.viewer.add_image(np.zeros((SIDE, SIDE, 3), np.uint8), rgb=True, name="colour")
     opened.window.bench.choose_image(opened.session.images[-1].key)
     assert advisor.places == () and opened.layer("paint here") is None
-    assert "Paint two classes" in opened.window.places_panel.words.text()
+    assert "Paint two classes" in opened.window.part(PlacesPanel).words.text()

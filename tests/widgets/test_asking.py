@@ -9,8 +9,9 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 
 from unetscope.images.questions import Choice, Question
-from unetscope.widgets.kit.asking import QuestionCard
 from unetscope.widgets.kit.looks import theme_tints
+from unetscope.widgets.kit.question_card import QuestionCard
+from unetscope.widgets.painting.annotation_panel import AnnotationPanel
 from widgets.conftest import Opened
 from widgets.test_nothing_is_cut import flaws, settled
 
@@ -37,7 +38,8 @@ ZERO = Question("zero", "m.tif", "What is 0?", (Choice("background", "background
 
 @pytest.fixture
 def card(qtbot: Any) -> tuple[QuestionCard, list[Any]]:
-    made = QuestionCard(theme_tints("dark"))
+    made = QuestionCard()
+    made.set_tints(theme_tints("dark"))
     qtbot.addWidget(made)
     said: list[Any] = []
     made.answered.connect(lambda question, value: said.append((question, value)))
@@ -94,7 +96,7 @@ def test_keys_answer_in_the_window_and_choose_no_class(
     opened = show_window()
     opened.window.bench.paint_with(1)
     before = opened.session.current_class
-    card, said = opened.window.projects.labels.question, []
+    card, said = opened.window.part(AnnotationPanel).question, []
     card.answered.connect(lambda _question, answer: said.append(answer))
     card.put_off.connect(lambda _question: said.append(None))
     card.ask(AXES)
@@ -114,7 +116,7 @@ def test_no_answer_is_cut_at_any_size_of_type(
     show_window: Callable[..., Opened], qtbot: Any, points: int, width: int
 ) -> None:
     opened = show_window(points=points, width=width)
-    card = opened.window.projects.labels.question
+    card = opened.window.part(AnnotationPanel).question
     card.ask(LONG)
     opened.window.resize(width, 900)
     qtbot.waitUntil(lambda: not list(flaws(card)))

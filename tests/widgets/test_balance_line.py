@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from unetscope.session.state import Session
@@ -10,7 +11,8 @@ from unetscope.widgets.painting.balance_line import BalanceLine
 
 def test_the_rare_class_is_named_from_one_to_fifty_on(qtbot: Any) -> None:
     session = Session()
-    line = BalanceLine(session)
+    work: Any = SimpleNamespace(session=session)
+    line = BalanceLine(work)
     qtbot.addWidget(line)
     for painted, warned in (
         ({}, False),
@@ -22,4 +24,5 @@ def test_the_rare_class_is_named_from_one_to_fifty_on(qtbot: Any) -> None:
         session.painted = painted
         line.refresh()
         assert (not line.isHidden()) is warned, painted
-        assert ("1 : 50" in line.text() and "Paint more “object”" in line.text()) is warned
+        told = line.words.text()
+        assert ("1 : 50" in told and "Paint more “object”" in told) is warned

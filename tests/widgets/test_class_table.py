@@ -13,20 +13,23 @@ from qtpy.QtWidgets import QAbstractSpinBox, QApplication, QLineEdit, QTableView
 from unetscope.images.classes import PALETTE
 from unetscope.session.requests import TrainRequest
 from unetscope.widgets.kit.looks import color_words
-from unetscope.widgets.painting.class_table import COLOR, EYE, NAME
+from unetscope.widgets.painting.advanced_panel import AdvancedPanel
+from unetscope.widgets.painting.class_rows import COLOR, EYE, NAME
+from unetscope.widgets.painting.classes_panel import ClassesPanel
+from unetscope.widgets.painting.view_panel import ViewPanel
 from widgets.conftest import Opened
 
 Open = Callable[..., Opened]
 
 
 def editor(opened: Opened) -> QLineEdit:
-    found = opened.window.classes_panel.view.findChild(QLineEdit)
+    found = opened.window.part(ClassesPanel).view.findChild(QLineEdit)
     assert found is not None, "no name is open for typing"
     return found
 
 
 def click(opened: Opened, qtbot: Any, row: int, column: int) -> None:
-    view = opened.window.classes_panel.view
+    view = opened.window.part(ClassesPanel).view
     where = view.visualRect(view.model().index(row, column)).center()
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=where)
 
@@ -37,7 +40,7 @@ def test_a_new_class_is_named_by_typing_at_once_and_no_letter_is_a_key(
 ) -> None:
     opened = show_window()
     bench, before = opened.window.bench, opened.session.opacity
-    qtbot.mouseClick(opened.window.classes_panel.add_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(opened.window.part(ClassesPanel).add_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: QApplication.focusWidget() is editor(opened))
     qtbot.keyClicks(QApplication.focusWidget(), name)
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
@@ -45,15 +48,15 @@ def test_a_new_class_is_named_by_typing_at_once_and_no_letter_is_a_key(
     qtbot.waitUntil(lambda: [c.name for c in opened.session.classes] == named)
     assert opened.session.brush_label == 3 == opened.strokes.selected_label
     assert opened.jobs.asked(TrainRequest) == []
-    assert not bench.advisor.wanted and not opened.window.view_panel.outlines.isChecked()
+    assert not bench.advisor.wanted and not opened.window.part(ViewPanel).outlines.isChecked()
     assert opened.session.opacity == before and opened.session.live
     assert not opened.window.keyboard.card.isVisible()
 
 
 def test_esc_keeps_the_proposed_name_and_f2_opens_a_name(show_window: Open, qtbot: Any) -> None:
     opened = show_window()
-    view = opened.window.classes_panel.view
-    opened.window.classes_panel.add_button.click()
+    view = opened.window.part(ClassesPanel).view
+    opened.window.part(ClassesPanel).add_button.click()
     qtbot.keyClicks(editor(opened), "nonsense")
     qtbot.keyClick(editor(opened), Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: view.state() != QTableView.State.EditingState)
@@ -69,7 +72,7 @@ def test_esc_keeps_the_proposed_name_and_f2_opens_a_name(show_window: Open, qtbo
 
 def test_a_double_click_opens_a_name(show_window: Open, qtbot: Any) -> None:
     opened = show_window()
-    view = opened.window.classes_panel.view
+    view = opened.window.part(ClassesPanel).view
     where = view.visualRect(view.model().index(0, NAME)).center()
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=where)
     qtbot.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=where)
@@ -81,8 +84,8 @@ def test_a_double_click_opens_a_name(show_window: Open, qtbot: Any) -> None:
 
 def test_keys_rest_in_number_fields(show_window: Open, qtbot: Any) -> None:
     opened = show_window()
-    opened.window.advanced_panel.fold.expand(animate=False)
-    field = opened.window.advanced_panel.fields["seed"].native
+    opened.window.part(AdvancedPanel).fold.expand(animate=False)
+    field = opened.window.part(AdvancedPanel).fields["seed"].native
     assert isinstance(field, QAbstractSpinBox)
     field.setFocus()
     qtbot.keyClicks(field, "2n")
@@ -92,11 +95,11 @@ def test_keys_rest_in_number_fields(show_window: Open, qtbot: Any) -> None:
 
 def test_tab_leaves_the_table_and_keeps_the_class(show_window: Open, qtbot: Any) -> None:
     opened = show_window()
-    view = opened.window.classes_panel.view
+    view = opened.window.part(ClassesPanel).view
     view.setFocus()
     qtbot.keyClick(view, Qt.Key.Key_Tab)
     assert not view.hasFocus()
-    assert QApplication.focusWidget() is opened.window.classes_panel.add_button
+    assert QApplication.focusWidget() is opened.window.part(ClassesPanel).add_button
     assert opened.session.brush_label == 1
 
 
@@ -110,7 +113,7 @@ def test_every_table_of_the_window_lets_tab_go_on(show_window: Open) -> None:
 
 def test_arrow_keys_choose_the_marked_class(show_window: Open, qtbot: Any) -> None:
     opened = show_window()
-    view = opened.window.classes_panel.view
+    view = opened.window.part(ClassesPanel).view
     view.setFocus()
     qtbot.keyClick(view, Qt.Key.Key_Down)
     assert opened.session.brush_label == 2 == opened.strokes.selected_label
@@ -119,7 +122,7 @@ def test_arrow_keys_choose_the_marked_class(show_window: Open, qtbot: Any) -> No
 
 def test_the_table_shows_the_value_that_a_file_holds(open_window: Open, qtbot: Any) -> None:
     opened = open_window()
-    bench, table = opened.window.bench, opened.window.classes_panel.table
+    bench, table = opened.window.bench, opened.window.part(ClassesPanel).table
     bench.add_class()
     bench.delete_class(3)
     bench.add_class()
@@ -134,11 +137,11 @@ def test_what_the_brush_holds_is_marked_an_eraser_as_no_class(
     open_window: Open, qtbot: Any
 ) -> None:
     opened = open_window()
-    view = opened.window.classes_panel.view
+    view = opened.window.part(ClassesPanel).view
     opened.window.bench.paint_with(2)
     opened.strokes.selected_label = 0
     assert not view.selectionModel().hasSelection()
-    assert not opened.window.classes_panel.delete_button.isEnabled()
+    assert not opened.window.part(ClassesPanel).delete_button.isEnabled()
     opened.strokes.selected_label = 7  # of napari's own controls; no class yet
     assert not view.selectionModel().hasSelection()
     opened.strokes.data_setitem((np.array([50]), np.array([50])), 7)
@@ -151,7 +154,7 @@ def test_the_background_is_left_clear_until_its_eye_is_opened(
     open_window: Open, qtbot: Any
 ) -> None:
     opened = open_window()
-    panel = opened.window.classes_panel
+    panel = opened.window.part(ClassesPanel)
     assert opened.session.hidden_classes == {1}
     for row, hidden in ((0, set()), (1, {2}), (0, {1, 2})):
         panel.view.clicked.emit(panel.table.index(row, EYE))

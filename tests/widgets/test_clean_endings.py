@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from unetscope.session.values import Phase, Scope
+from unetscope.widgets.painting.image_panel import ImagePanel
+from unetscope.widgets.painting.training_panel import TrainingPanel
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs
 
@@ -24,7 +26,7 @@ def training(open_window: Open, qtbot: Any) -> Opened:
     opened = open_window(jobs=FakeJobs(epochs=LONG, steps=3))
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
-    opened.window.training_panel.train_button.click()
+    opened.window.part(TrainingPanel).train_button.click()
     qtbot.waitUntil(lambda: opened.session.training.epoch > 1)
     return opened
 
@@ -39,7 +41,7 @@ def test_closing_the_viewer_during_training_ends_it(open_window: Open, qtbot: An
 
 def test_closing_a_paused_training_ends_it(open_window: Open, qtbot: Any) -> None:
     opened = training(open_window, qtbot)
-    opened.window.training_panel.pause_button.click()
+    opened.window.part(TrainingPanel).pause_button.click()
     qtbot.waitUntil(lambda: opened.session.training.phase is Phase.PAUSED)
     start = time.monotonic()
     opened.window.shut_down()
@@ -61,10 +63,10 @@ def test_renaming_layers_during_training_changes_nothing(open_window: Open, qtbo
         layer.name = f"renamed {layer.name}"
     epoch = opened.session.training.epoch
     qtbot.waitUntil(lambda: opened.session.training.epoch > epoch)
-    assert opened.window.image_panel.picker.currentText().startswith("renamed")
+    assert opened.window.part(ImagePanel).picker.currentText().startswith("renamed")
     opened.paint(2, slice(100, 110), slice(140, 190))
     qtbot.waitUntil(lambda: opened.session.painted == {1: 1000, 2: 1500})
-    opened.window.training_panel.stop_button.click()
+    opened.window.part(TrainingPanel).stop_button.click()
     qtbot.waitUntil(lambda: opened.session.training.phase is Phase.IDLE)
 
 
@@ -81,7 +83,7 @@ def test_deleting_layers_during_training_is_survived(
         opened.viewer.layers.remove(image if which == "image" else opened.layer(which))
     epoch = opened.session.training.epoch
     qtbot.waitUntil(lambda: opened.session.training.epoch > epoch)
-    opened.window.training_panel.stop_button.click()
+    opened.window.part(TrainingPanel).stop_button.click()
     qtbot.waitUntil(lambda: opened.session.training.phase is Phase.IDLE)
     assert opened.session.message is None or opened.session.message.tone != "error"
     if which in ("strokes", "all"):

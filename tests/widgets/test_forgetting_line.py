@@ -31,6 +31,7 @@ from unetscope.session.state import Session
 from unetscope.session.values import ImageSummary, Scope
 from unetscope.widgets.kit.looks import theme_tints
 from unetscope.widgets.painting.forgetting_line import ForgettingLine
+from unetscope.widgets.project.project_panel import ProjectPanel
 from unetscope.workbench import forgetting_guard as guard_module
 from unetscope.workbench.context import Context
 from unetscope.workbench.forgetting_guard import ForgettingGuard
@@ -102,7 +103,8 @@ class Work(QObject):
         self.guard.image_wanted.connect(self.choose_image)
         self.guard.version_wanted.connect(partial(Workbench._go_back_to, self))
         self.shelf.replaced.connect(self.guard.dismiss)
-        self.line = ForgettingLine(self.guard, theme_tints("dark"))
+        self.line = ForgettingLine(self)  # type: ignore[arg-type]
+        self.line.set_tints(theme_tints("dark"))
 
     def show_images(self) -> None:
         self.session.images = tuple(
@@ -282,9 +284,9 @@ def test_in_the_window_a_closed_image_of_a_project_is_judged_and_opened_by_its_n
         project.add_image(tmp_path / name)
     project.save()
     opened = open_window(False, ComparingFakeJobs(epochs=1))
-    bench, line = opened.window.bench, opened.window.forgetting_line
-    panel = opened.window.projects.project
-    panel.opened.emit(project.folder)
+    bench, line = opened.window.bench, opened.window.part(ForgettingLine)
+    panel = opened.window.part(ProjectPanel)
+    opened.window.bench.project.open(project.folder)
     qtbot.waitUntil(lambda: shown(opened) == "a.tif", timeout=5000)
     opened.paint_both()
     panel.list.itemClicked.emit(panel.list.topLevelItem(1), 0)

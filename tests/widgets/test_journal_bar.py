@@ -11,6 +11,7 @@ import numpy as np
 from qtpy.QtCore import Qt
 
 from journal.keepers import killed, on_disk
+from unetscope.widgets.painting.journal_bar import JournalBar
 from widgets.conftest import Opened, halves
 
 Open = Callable[..., Opened]
@@ -57,7 +58,7 @@ def test_strokes_of_a_window_that_died_are_brought_back_after_yes(
     died(first)
 
     second = open_window()
-    bar = second.window.journal_bar
+    bar = second.window.part(JournalBar)
     assert bar.offer.text() == "Restore 2 strokes painted just now?"
     assert second.strokes is None, "nothing is filled in before yes"
     qtbot.mouseClick(bar.restore_button, Qt.MouseButton.LeftButton)
@@ -81,7 +82,7 @@ def test_without_its_folder_painting_goes_on_and_is_kept_when_it_is_back(
     opened = open_window()
     opened.paint_both()
     opened.window.bench.strokes.keeper.commit()
-    bar = opened.window.journal_bar
+    bar = opened.window.part(JournalBar)
     assert bar.banner.text().startswith("2 edits are in memory only")
     assert bar.isVisibleTo(opened.window)
     folder.unlink()

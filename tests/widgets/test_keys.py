@@ -14,6 +14,8 @@ from qtpy.QtCore import Qt
 
 from unetscope.widgets.kit.keys import ACTIONS, KeyTable, chosen_keys
 from unetscope.widgets.kit.napari_keys import as_written, keys_on_labels, known_key
+from unetscope.widgets.painting.brush_panel import BrushPanel
+from unetscope.widgets.painting.prediction_panel import PredictionPanel
 from widgets.conftest import Opened
 
 Open = Callable[..., Opened]
@@ -94,7 +96,7 @@ def test_keys_work_on_the_image_and_on_the_strokes(open_window: Open, qtbot: Any
     size = opened.strokes.brush_size
     press(opened.strokes, "]")
     assert opened.strokes.brush_size == size + 1
-    assert opened.window.brush_panel.brush.text() == f"Brush {size + 1} px"
+    assert opened.window.part(BrushPanel).brush.text() == f"Brush {size + 1} px"
     for _ in range(size + 3):
         press(opened.strokes, "[")
     assert opened.strokes.brush_size == 1
@@ -118,7 +120,7 @@ def test_keys_work_on_the_image_and_on_the_strokes(open_window: Open, qtbot: Any
 
 def test_undo_and_redo_have_buttons_that_know_when(open_window: Open, qtbot: Any) -> None:
     opened = open_window()
-    panel = opened.window.brush_panel
+    panel = opened.window.part(BrushPanel)
     assert not panel.undo_button.isEnabled()
     opened.paint(1, slice(20, 40), slice(10, 60))
     qtbot.waitUntil(lambda: panel.undo_button.isEnabled())
@@ -141,15 +143,15 @@ def test_a_changed_key_is_bound_and_shown_everywhere(open_window: Open) -> None:
     assert "<b" in window.keyboard.card.table.text() and "G" in window.keyboard.card.table.text()
     window._preferences._settings = SimpleNamespace(keys=SimpleNamespace(predict="Shift+p"))
     window._preferences_changed(None)
-    assert "(Shift+P)" in window.prediction_panel.button.toolTip() or not (
-        window.prediction_panel.button.isEnabled()
+    assert "(Shift+P)" in window.part(PredictionPanel).button.toolTip() or not (
+        window.part(PredictionPanel).button.isEnabled()
     )
     assert as_written("Shift-P") in window.keyboard.card.table.text()
 
 
 def test_the_card_of_keys_opens_and_closes(open_window: Open) -> None:
     window = open_window(image=False).window
-    window.brush_panel.help_button.click()
+    window.part(BrushPanel).help_button.click()
     assert window.keyboard.card.isVisible()
     for action in ACTIONS:
         assert action.title in window.keyboard.card.table.text()

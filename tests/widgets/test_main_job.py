@@ -13,6 +13,14 @@ from qtpy.QtCore import Qt
 from unetscope.errors import ModelFileError
 from unetscope.session.requests import AnswerRequest, PredictRequest, TrainRequest
 from unetscope.session.values import BUDGETS, Phase, Scope, Show
+from unetscope.widgets.painting.advanced_panel import AdvancedPanel
+from unetscope.widgets.painting.classes_panel import ClassesPanel
+from unetscope.widgets.painting.image_panel import ImagePanel
+from unetscope.widgets.painting.model_panel import ModelPanel
+from unetscope.widgets.painting.plot_panel import PlotPanel
+from unetscope.widgets.painting.prediction_panel import PredictionPanel
+from unetscope.widgets.painting.training_panel import TrainingPanel
+from unetscope.widgets.painting.view_panel import ViewPanel
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs
 
@@ -25,7 +33,7 @@ def idle(opened: Opened) -> bool:
 
 def test_the_first_open_image_is_picked_by_itself(open_window: Open) -> None:
     opened = open_window(name="neurons", scale=(4.6, 4.6), units=("nm", "nm"))
-    panel = opened.window.image_panel
+    panel = opened.window.part(ImagePanel)
     assert panel.picker.currentText() == "neurons"
     assert panel.facts.text() == "200 × 200 · grey"
     assert panel.pixel_size.button.text() == "4.6 nm/px"
@@ -34,9 +42,9 @@ def test_the_first_open_image_is_picked_by_itself(open_window: Open) -> None:
 def test_without_an_image_the_window_says_how_to_begin(open_window: Open, qtbot: Any) -> None:
     opened = open_window(image=False)
     assert "Open an image" in opened.window.status.label.text()
-    assert not opened.window.training_panel.train_button.isEnabled()
+    assert not opened.window.part(TrainingPanel).train_button.isEnabled()
     opened.viewer.add_image(halves(), name="late")
-    assert opened.window.image_panel.picker.currentText() == "late"
+    assert opened.window.part(ImagePanel).picker.currentText() == "late"
     qtbot.waitUntil(lambda: opened.session.model is not None)
 
 
@@ -44,7 +52,7 @@ def test_a_click_on_a_class_makes_the_layer_and_takes_the_brush(
     open_window: Open, qtbot: Any
 ) -> None:
     opened = open_window()
-    view = opened.window.classes_panel.view
+    view = opened.window.part(ClassesPanel).view
     where = view.visualRect(view.model().index(1, 1)).center()
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert opened.strokes.mode == "paint"
@@ -80,12 +88,12 @@ def test_undo_is_answered_as_well(open_window: Open, qtbot: Any) -> None:
 
 def test_nothing_is_answered_while_live_is_off(open_window: Open, qtbot: Any) -> None:
     opened = open_window()
-    opened.window.view_panel.live.setChecked(False)
+    opened.window.part(ViewPanel).live.setChecked(False)
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
     qtbot.wait(100)
     assert opened.jobs.asked(AnswerRequest) == []
-    opened.window.view_panel.live.setChecked(True)
+    opened.window.part(ViewPanel).live.setChecked(True)
     qtbot.waitUntil(lambda: opened.layer("prediction") is not None)
 
 
@@ -93,15 +101,15 @@ def test_training_runs_shows_its_curves_and_keeps_a_version(open_window: Open, q
     opened = open_window()
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
-    opened.window.training_panel.budget.setCurrentIndex(2)
-    opened.window.training_panel.budget.activated.emit(2)
-    opened.window.training_panel.train_button.click()
-    assert not opened.window.training_panel.train_button.isVisibleTo(opened.window)
+    opened.window.part(TrainingPanel).budget.setCurrentIndex(2)
+    opened.window.part(TrainingPanel).budget.activated.emit(2)
+    opened.window.part(TrainingPanel).train_button.click()
+    assert not opened.window.part(TrainingPanel).train_button.isVisibleTo(opened.window)
     qtbot.waitUntil(lambda: idle(opened))
     (request,) = opened.jobs.asked(TrainRequest)
     assert request.seconds == BUDGETS[2].seconds == 60
     assert len(opened.session.curves.dice) == opened.jobs.epochs
-    assert opened.window.plot_panel.isVisibleTo(opened.window)
+    assert opened.window.part(PlotPanel).isVisibleTo(opened.window)
     assert "held-back strokes" in opened.window.status.label.text()
     assert opened.session.versions.last_number == 2
     qtbot.waitUntil(lambda: opened.layer("prediction v2") is not None)
@@ -111,7 +119,7 @@ def test_training_can_be_paused_resumed_and_stopped(open_window: Open, qtbot: An
     opened = open_window(jobs=FakeJobs(epochs=100_000, steps=2))
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
-    panel = opened.window.training_panel
+    panel = opened.window.part(TrainingPanel)
     panel.train_button.click()
     qtbot.waitUntil(lambda: opened.session.training.epoch > 0)
     panel.pause_button.click()
@@ -134,12 +142,12 @@ def test_strokes_painted_during_training_reach_it(open_window: Open, qtbot: Any)
     opened = open_window(jobs=FakeJobs(epochs=100_000))
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
-    opened.window.training_panel.train_button.click()
+    opened.window.part(TrainingPanel).train_button.click()
     qtbot.waitUntil(lambda: opened.session.training.epoch > 0)
     opened.paint(2, slice(100, 110), slice(140, 190))
     qtbot.waitUntil(lambda: bool(opened.jobs.handed_in), timeout=5000)
     assert int((opened.jobs.handed_in[-1][0].labels == 2).sum()) == 1500
-    opened.window.training_panel.stop_button.click()
+    opened.window.part(TrainingPanel).stop_button.click()
     qtbot.waitUntil(lambda: idle(opened))
 
 
@@ -149,9 +157,9 @@ def test_going_back_and_forward_changes_the_model_that_answers(
     opened = open_window()
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
-    opened.window.training_panel.train_button.click()
+    opened.window.part(TrainingPanel).train_button.click()
     qtbot.waitUntil(lambda: idle(opened))
-    panel = opened.window.model_panel
+    panel = opened.window.part(ModelPanel)
     assert panel.version.text().startswith("version 2 of 2")
     panel.back.click()
     assert panel.version.text().startswith("version 1 of 2")
@@ -190,14 +198,14 @@ def test_an_image_of_another_kind_is_not_answered_but_explained(
     qtbot.wait(400)
     assert len(opened.jobs.asked(AnswerRequest)) == asked
     assert "3: start anew here" in opened.window.status.label.text()
-    assert not opened.window.prediction_panel.button.isEnabled()
+    assert not opened.window.part(PredictionPanel).button.isEnabled()
 
 
 def test_strokes_that_are_undone_do_not_end_a_training(open_window: Open, qtbot: Any) -> None:
     opened = open_window(jobs=FakeJobs(epochs=100_000))
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
-    opened.window.training_panel.train_button.click()
+    opened.window.part(TrainingPanel).train_button.click()
     qtbot.waitUntil(lambda: opened.session.training.epoch > 0)
     opened.strokes.undo()
     qtbot.waitUntil(lambda: opened.session.painted == {1: 1000})
@@ -205,7 +213,7 @@ def test_strokes_that_are_undone_do_not_end_a_training(open_window: Open, qtbot:
     epoch = opened.session.training.epoch
     qtbot.waitUntil(lambda: opened.session.training.epoch > epoch + 1)
     assert opened.jobs.handed_in == []
-    opened.window.training_panel.stop_button.click()
+    opened.window.part(TrainingPanel).stop_button.click()
     qtbot.waitUntil(lambda: idle(opened))
 
 
@@ -215,12 +223,12 @@ def test_probability_and_uncertainty_come_when_they_are_asked_for(
     opened = open_window()
     opened.paint_both()
     qtbot.waitUntil(lambda: opened.layer("prediction") is not None)
-    opened.window.view_panel.buttons[Show.PROBABILITY].click()
+    opened.window.part(ViewPanel).buttons[Show.PROBABILITY].click()
     qtbot.waitUntil(lambda: opened.layer("probability of object") is not None)
     shown = opened.layer("probability")
     qtbot.waitUntil(lambda: float(shown.data[:, 150:].mean()) > 0.9)
     assert not opened.layer("prediction").visible
-    opened.window.view_panel.buttons[Show.UNCERTAINTY].click()
+    opened.window.part(ViewPanel).buttons[Show.UNCERTAINTY].click()
     qtbot.waitUntil(lambda: opened.layer("uncertainty") is not None)
     assert not opened.layer("probability").visible
 
@@ -231,15 +239,15 @@ def test_classes_are_renamed_recoloured_added_and_deleted_with_their_strokes(
     opened = open_window()
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
-    table = opened.window.classes_panel.table
+    table = opened.window.part(ClassesPanel).table
     assert table.setData(table.index(1, 1), "membrane")
-    opened.window.classes_panel.recoloured.emit(2, "#D55E00")
+    opened.window.bench.change_class(2, color="#D55E00")
     assert opened.session.class_of(2).name == "membrane"
     assert np.allclose(opened.strokes.get_color(2)[:3], [0xD5 / 255, 0x5E / 255, 0], atol=0.01)
-    opened.window.classes_panel.add_button.click()
+    opened.window.part(ClassesPanel).add_button.click()
     assert opened.strokes.selected_label == 3
     opened.window.bench.paint_with(2)
-    opened.window.classes_panel.delete_button.click()
+    opened.window.part(ClassesPanel).delete_button.click()
     qtbot.waitUntil(lambda: opened.session.painted == {1: 1000})
     assert opened.session.class_of(2) is None
     opened.strokes.undo()
@@ -289,11 +297,11 @@ def test_a_failed_training_leaves_the_button_ready(open_window: Open, qtbot: Any
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
     opened.jobs.fail_with = MemoryError("there is not enough memory to train")
-    opened.window.training_panel.train_button.click()
+    opened.window.part(TrainingPanel).train_button.click()
     qtbot.waitUntil(lambda: opened.session.message is not None)
     assert opened.window.status.label.text() == "There is not enough memory to train"
     assert opened.session.training.phase is Phase.IDLE
-    assert opened.window.training_panel.train_button.isEnabled()
+    assert opened.window.part(TrainingPanel).train_button.isEnabled()
 
 
 def test_a_model_is_saved_and_loaded(open_window: Open, qtbot: Any, tmp_path: Path) -> None:
@@ -307,7 +315,7 @@ def test_a_model_is_saved_and_loaded(open_window: Open, qtbot: Any, tmp_path: Pa
     qtbot.waitUntil(lambda: "Saved halves.unetscope" in opened.window.status.label.text())
     shelf.load(path)
     qtbot.waitUntil(lambda: opened.session.model.title == "halves")
-    assert opened.window.model_panel.picker.currentText() == "halves"
+    assert opened.window.part(ModelPanel).picker.currentText() == "halves"
     opened.jobs.fail_with = ModelFileError("halves.unetscope is damaged; save it again.")
     opened.window.bench.set_live(False)
     shelf.load(path)
@@ -338,7 +346,7 @@ def test_a_stack_is_answered_slice_by_slice(open_window: Open, qtbot: Any) -> No
 
 def test_an_ambiguous_stack_can_be_read_as_channels(open_window: Open) -> None:
     opened = open_window(image=np.zeros((6, 50, 60), np.uint8))
-    panel = opened.window.image_panel
+    panel = opened.window.part(ImagePanel)
     assert panel.reading.isVisibleTo(opened.window)
     assert opened.session.image.axes == "zyx"
     panel.reading.setCurrentIndex(1)
@@ -351,7 +359,7 @@ def test_labels_that_are_there_already_can_be_learned_from(open_window: Open, qt
     mine = np.zeros((200, 200), np.int32)
     mine[:5], mine[-5:] = 1, 2
     opened.viewer.add_labels(mine, name="mine")
-    combo = opened.window.advanced_panel.paint_on
+    combo = opened.window.part(AdvancedPanel).paint_on
     assert [combo.itemText(i) for i in range(combo.count())] == ["a new layer", "mine"]
     combo.setCurrentIndex(1)
     combo.activated.emit(1)
@@ -362,12 +370,12 @@ def test_advanced_settings_reach_the_training_and_each_is_explained(
     open_window: Open, qtbot: Any
 ) -> None:
     opened = open_window()
-    fields = opened.window.advanced_panel.fields
+    fields = opened.window.part(AdvancedPanel).fields
     assert all(len(field.native.toolTip()) > 40 for field in fields.values())
     fields["batch_size"].value = 9
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
-    opened.window.training_panel.train_button.click()
+    opened.window.part(TrainingPanel).train_button.click()
     qtbot.waitUntil(lambda: idle(opened))
     assert opened.jobs.asked(TrainRequest)[0].advanced.batch_size == 9
 
@@ -377,7 +385,7 @@ def test_nothing_is_wider_than_300_px(open_window: Open, theme: str) -> None:
     opened = open_window(name="a name that is longer than any window is wide, they exist")
     opened.viewer.theme = theme
     opened.paint_both()
-    opened.window.advanced_panel.fold.expand(animate=False)
+    opened.window.part(AdvancedPanel).fold.expand(animate=False)
     assert opened.window.minimumSizeHint().width() <= 300
-    for panel in opened.window._panels():
+    for panel in opened.window.panels:
         assert panel.minimumSizeHint().width() <= 300 - 16, type(panel).__name__

@@ -13,6 +13,7 @@ from unetscope.errors import ModelError
 from unetscope.learning.sources.catalogue import SourceEntry
 from unetscope.network.facts import BUNDLED_TITLES
 from unetscope.session.requests import SourceRequest, SourcesRequest
+from unetscope.widgets.painting.model_panel import ModelPanel
 from widgets.fake_engine import FakeJobs
 
 HERE = SourceEntry("timm:a", "DINO", "apache-2.0", "on this computer")
@@ -28,19 +29,19 @@ def opened(open_window: Open, qtbot: Any) -> Any:
     qtbot.waitUntil(lambda: not found.window.bench.shelf.lane.busy)
     assert texts(found) == list(BUNDLED_TITLES.values())
     assert not found.jobs.asked(SourcesRequest)
-    found.window.model_panel.picker.opened.emit()
+    found.window.part(ModelPanel).picker.opened.emit()
     qtbot.waitUntil(lambda: len(texts(found)) == BUNDLED + 2)
     qtbot.waitUntil(lambda: not found.window.bench.shelf.lane.busy)
     return found
 
 
 def texts(opened: Any) -> list[str]:
-    picker = opened.window.model_panel.picker
+    picker = opened.window.part(ModelPanel).picker
     return [picker.itemText(index) for index in range(picker.count())]
 
 
 def pick(opened: Any, index: int) -> None:
-    picker = opened.window.model_panel.picker
+    picker = opened.window.part(ModelPanel).picker
     picker.setCurrentIndex(index)
     picker.activated.emit(index)
 
@@ -54,7 +55,7 @@ def answers(monkeypatch: Any, button: QMessageBox.StandardButton) -> list[str]:
 
 
 def test_found_backbones_stand_behind_ours_with_their_licence(opened: Any, qtbot: Any) -> None:
-    picker = opened.window.model_panel.picker
+    picker = opened.window.part(ModelPanel).picker
     assert texts(opened)[BUNDLED:] == ["General + DINO", "General + SAM (downloads 359 MB)"]
     assert "cc-by-nc-4.0" in picker.itemData(BUNDLED + 1, Qt.ItemDataRole.ToolTipRole)
     assert picker.currentText() == "General"
@@ -70,7 +71,7 @@ def test_one_that_is_here_is_opened_without_a_question(
     pick(opened, BUNDLED)
     qtbot.waitUntil(lambda: opened.session.model.title == "General + DINO")
     assert opened.jobs.asked(SourceRequest) == [SourceRequest("timm:a", "General + DINO")]
-    assert not asked and opened.window.model_panel.picker.currentIndex() == BUNDLED
+    assert not asked and opened.window.part(ModelPanel).picker.currentIndex() == BUNDLED
 
 
 def test_a_download_is_asked_for_with_size_and_licence(
@@ -80,13 +81,13 @@ def test_a_download_is_asked_for_with_size_and_licence(
     pick(opened, BUNDLED + 1)
     assert "359 MB" in asked[0] and "cc-by-nc-4.0" in asked[0]
     assert not opened.jobs.asked(SourceRequest)
-    assert opened.window.model_panel.picker.currentText() == "General"
+    assert opened.window.part(ModelPanel).picker.currentText() == "General"
     answers(monkeypatch, QMessageBox.StandardButton.Yes)
     pick(opened, BUNDLED + 1)
     qtbot.waitUntil(lambda: opened.session.model.title == "General + SAM")
     (request,) = opened.jobs.asked(SourceRequest)
     assert request == SourceRequest("timm:b", "General + SAM", allow_download=True)
-    assert opened.window.model_panel.picker.currentIndex() == BUNDLED + 1
+    assert opened.window.part(ModelPanel).picker.currentIndex() == BUNDLED + 1
     assert len(texts(opened)) == BUNDLED + 2
 
 
@@ -94,7 +95,7 @@ def test_a_failure_is_told_and_the_old_model_stays(opened: Any, qtbot: Any) -> N
     opened.jobs.fail_with = ModelError("the weights could not be downloaded")
     pick(opened, BUNDLED)
     qtbot.waitUntil(lambda: "could not be downloaded" in opened.window.status.label.text())
-    assert opened.window.model_panel.picker.currentText() == "General"
+    assert opened.window.part(ModelPanel).picker.currentText() == "General"
 
 
 def test_a_loaded_model_takes_the_last_place(opened: Any, qtbot: Any, tmp_path: Any) -> None:
@@ -109,7 +110,7 @@ def test_a_loaded_model_takes_the_last_place(opened: Any, qtbot: Any, tmp_path: 
 
 
 def test_the_backbone_alone_is_a_choice_where_there_is_one(opened: Any, qtbot: Any) -> None:
-    action = opened.window.model_panel.alone_action
+    action = opened.window.part(ModelPanel).alone_action
     assert not action.isVisible()
     pick(opened, BUNDLED)
     qtbot.waitUntil(lambda: action.isVisible() and action.isEnabled())

@@ -13,6 +13,9 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QTableView, QW
 from unetscope.session.journal.status import JournalStatus, RestoreOffer
 from unetscope.widgets.kit.fold import Fold
 from unetscope.widgets.kit.status_card import TwoLines
+from unetscope.widgets.painting.image_panel import ImagePanel
+from unetscope.widgets.painting.journal_bar import JournalBar
+from unetscope.widgets.painting.training_panel import TrainingPanel
 from widgets.conftest import Opened
 
 Open = Callable[..., Opened]
@@ -67,10 +70,11 @@ def test_nothing_is_cut_in_paint_train_predict(
     opened.paint_both()
     qtbot.waitUntil(lambda: window.bench.answers.up_to_date)
     window.bench.set_live(False)
-    window.training_panel.train_button.click()
+    window.part(TrainingPanel).train_button.click()
     qtbot.waitUntil(lambda: opened.session.training.reason != "")
-    window.journal_bar.show_status(JournalStatus(offer=RestoreOffer(1, 6, 600, time.time() - 60)))
-    window.image_panel.pixel_size.button.click()
+    offer = RestoreOffer(1, 6, 600, time.time() - 60)
+    window.part(JournalBar).show_status(JournalStatus(offer=offer))
+    window.part(ImagePanel).pixel_size.button.click()
     window.resize(width, 900)
     window.refresh()
     settled(window)

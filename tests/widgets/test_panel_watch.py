@@ -29,6 +29,8 @@ from qtpy.QtWidgets import (
 
 from unetscope.session.requests import BundledRequest
 from unetscope.widgets.kit.docked_panel import DockedPanel
+from unetscope.widgets.painting.advanced_panel import AdvancedPanel
+from unetscope.widgets.project.project_panel import ProjectPanel
 from widgets.conftest import Opened
 from widgets.inside_panels import shown_at
 
@@ -156,7 +158,7 @@ def test_no_wheel_in_the_whole_window_changes_model_time_or_opacity(
     open_window: Open, qtbot: Any
 ) -> None:
     opened = open_window()
-    for fold in (opened.window.advanced_panel.fold, opened.window.projects.project.fold):
+    for fold in (opened.window.part(AdvancedPanel).fold, opened.window.part(ProjectPanel).fold):
         fold.expand(animate=False)
     loaded = len(opened.jobs.asked(BundledRequest))
     values = [

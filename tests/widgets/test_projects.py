@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import imageio.v3 as imageio
 import npe2
 import numpy as np
 import pytest
@@ -35,7 +36,10 @@ from unetscope.session.requests import (
     WriteRequest,
 )
 from unetscope.session.values import Scope
-from unetscope.widgets.project.project_panel import MARKS
+from unetscope.widgets.painting.annotation_panel import AnnotationPanel
+from unetscope.widgets.painting.image_panel import ImagePanel
+from unetscope.widgets.painting.prediction_panel import PredictionPanel
+from unetscope.widgets.project.project_panel import MARKS, ProjectPanel
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs
 
@@ -71,7 +75,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def words(opened: Opened) -> list[str]:
-    tree = opened.window.projects.project.list
+    tree = opened.window.part(ProjectPanel).list
     return [tree.topLevelItem(i).text(1) for i in range(tree.topLevelItemCount())]
 
 
@@ -81,14 +85,14 @@ def shown(opened: Opened) -> str:
 
 def open_project(open_window: Open, qtbot: Any, folder: Path, **how: Any) -> Opened:
     opened = open_window(False, WritingJobs(), **how)
-    opened.window.projects.project.opened.emit(folder)
+    opened.window.bench.project.open(folder)
     qtbot.waitUntil(lambda: shown(opened) == "a.tif")
     qtbot.waitUntil(lambda: opened.session.model is not None, timeout=5000)
     return opened
 
 
 def click(opened: Opened, row: int) -> None:
-    tree = opened.window.projects.project.list
+    tree = opened.window.part(ProjectPanel).list
     tree.itemClicked.emit(tree.topLevelItem(row), 0)
 
 
@@ -109,7 +113,7 @@ def test_the_list_follows_what_is_done_and_it_all_comes_back(
     qtbot.waitUntil(lambda: opened.session.model.model.can_answer)
     opened.window.bench.predict(Scope.IMAGE)
     qtbot.waitUntil(lambda: words(opened)[1] == "predicted")
-    opened.window.projects.project.reviewed_check.click()
+    opened.window.part(ProjectPanel).reviewed_check.click()
     qtbot.waitUntil(lambda: words(opened) == ["strokes", "reviewed"])
     click(opened, 0)
     qtbot.waitUntil(lambda: shown(opened) == "a.tif")
@@ -183,7 +187,7 @@ def test_a_second_window_reads_only_and_says_so(
 ) -> None:
     writer = OpenProject(folder)
     opened = open_project(open_window, qtbot, folder)
-    panel = opened.window.projects.project
+    panel = opened.window.part(ProjectPanel)
     assert "it is open in another window (process" in panel.banner.text()
     assert panel.banner.isVisibleTo(opened.window)
     assert not panel.add_button.isEnabled() and not panel.reviewed_check.isEnabled()
@@ -208,10 +212,10 @@ def test_a_missing_image_is_said_and_located(
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "b.tif").rename(tmp_path / "elsewhere" / "b.tif")
     opened = open_project(open_window, qtbot, folder)
-    panel = opened.window.projects.project
+    panel = opened.window.part(ProjectPanel)
     assert words(opened) == ["new", "not found"]
     assert panel.locate_button.isVisibleTo(panel.locate_button.parentWidget())
-    panel.located.emit("0002", tmp_path / "elsewhere" / "b.tif")
+    opened.window.bench.project.intake.locate("0002", tmp_path / "elsewhere" / "b.tif")
     qtbot.waitUntil(lambda: words(opened) == ["new", "new"])
     assert set(MARKS) >= {"new", "strokes", "predicted", "reviewed", "changed", "not found"}
 
@@ -225,7 +229,7 @@ def test_a_new_project_takes_the_open_image_in_with_its_strokes(
     opened.viewer.open(str(path), plugin="napari")
     qtbot.waitUntil(lambda: shown(opened) == "own")
     opened.paint_both()
-    opened.window.projects.project.created.emit(tmp_path / "made")
+    opened.window.bench.project.create(tmp_path / "made")
     qtbot.waitUntil(lambda: words(opened) == ["strokes"])
     opened.window.shut_down()
     back = Project.open(tmp_path / "made.unetproject")
@@ -242,7 +246,7 @@ def test_two_open_images_of_a_new_project_are_kept_and_both_come_back(
         opened.viewer.open(str(tmp_path / f"{name}.tif"), plugin="napari")
     qtbot.waitUntil(lambda: shown(opened) == "two")
     opened.paint(1, slice(20, 40), slice(10, 60))
-    opened.window.projects.project.created.emit(tmp_path / "made")
+    opened.window.bench.project.create(tmp_path / "made")
     qtbot.waitUntil(lambda: words(opened) == ["new", "strokes"])
     keys = {image.name: image.key for image in opened.session.images}
     opened.window.bench.choose_image(keys["one"])
@@ -254,9 +258,9 @@ def test_two_open_images_of_a_new_project_are_kept_and_both_come_back(
     qtbot.waitUntil(lambda: words(opened) == ["strokes", "strokes"])
     painted = {n: np.array(opened.window.bench.layers.strokes_layer(keys[n]).data) for n in keys}
     opened.window.bench.project.images._touched.clear()  # as after a crash: nothing more is saved
-    opened.window.projects.project.closed.emit()
+    opened.window.bench.project.close_project()
     assert not opened.session.images
-    opened.window.projects.project.opened.emit(tmp_path / "made.unetproject")
+    opened.window.bench.project.open(tmp_path / "made.unetproject")
     qtbot.waitUntil(lambda: shown(opened) == "two.tif")
     np.testing.assert_array_equal(opened.strokes.data, painted["two"])
     assert opened.window.bench.strokes.status.can_undo
@@ -276,7 +280,7 @@ def test_classes_may_be_painted_on_different_images_however_large(
     project.set_settings({"last_image": "0001"})
     project.save()
     opened = open_window(False, WritingJobs())
-    opened.window.projects.project.opened.emit(folder)
+    opened.window.bench.project.open(folder)
     qtbot.waitUntil(lambda: shown(opened) == "a.tif")
     click(opened, 1)
     qtbot.waitUntil(lambda: shown(opened) == "b.tif")
@@ -309,7 +313,7 @@ def test_a_folder_with_an_ome_zarr_is_dropped_into_the_list_and_painted_on(
     mime.setUrls([QUrl.fromLocalFile(str(tmp_path / "more"))])
     no_key, left = Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
     dropped = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction, mime, left, no_key)
-    opened.window.projects.project.dropEvent(dropped)
+    opened.window.part(ProjectPanel).dropEvent(dropped)
     qtbot.waitUntil(lambda: words(opened) == ["new"] * 4)
     click(opened, 2)
     qtbot.waitUntil(lambda: shown(opened) == "c.ome.zarr")
@@ -411,7 +415,7 @@ def test_the_reading_of_a_stack_in_a_project_is_greyed(
 ) -> None:
     pixels = np.random.default_rng(0).random((4, 60, 70), dtype=np.float32)
     opened = open_window(pixels)
-    bench, panel = opened.window.bench, opened.window.image_panel
+    bench, panel = opened.window.bench, opened.window.part(ImagePanel)
     assert panel.reading.isEnabled()
     bench.layers.set_note(opened.session.image.key, tmp_path / "gold.unetproject", "0001")
     bench.layers.images_changed.emit()
@@ -439,8 +443,8 @@ def painted_and_replaced(open_window: Open, qtbot: Any, folder: Path) -> tuple[O
     first.window.shut_down()
     replace_file(folder.parent / "a.tif")
     opened = open_window(False, WritingJobs())
-    opened.window.projects.project.opened.emit(folder)
-    card = opened.window.projects.project.card
+    opened.window.bench.project.open(folder)
+    card = opened.window.part(ProjectPanel).card
     qtbot.waitUntil(lambda: card.question is not None)
     return opened, painted
 
@@ -449,7 +453,7 @@ def test_a_replaced_image_is_asked_about_before_anything_is_shown_on_it_or_learn
     open_window: Open, qtbot: Any, folder: Path
 ) -> None:
     opened, painted = painted_and_replaced(open_window, qtbot, folder)
-    card = opened.window.projects.project.card
+    card = opened.window.part(ProjectPanel).card
     assert "a.tif was replaced" in card.text.text() and list(card.buttons) == ["keep", "aside"]
     assert not card.isHidden()
     qtbot.waitUntil(lambda: words(opened)[0] == "changed")
@@ -467,7 +471,7 @@ def test_strokes_of_a_replaced_image_are_set_aside_and_it_begins_anew(
     open_window: Open, qtbot: Any, folder: Path
 ) -> None:
     opened, painted = painted_and_replaced(open_window, qtbot, folder)
-    opened.window.projects.project.card.buttons["aside"].click()
+    opened.window.part(ProjectPanel).card.buttons["aside"].click()
     qtbot.waitUntil(lambda: shown(opened) == "a.tif")
     assert opened.window.bench.layers.painted_labels(opened.session.image.key) is None
     qtbot.waitUntil(lambda: words(opened)[0] == "new")
@@ -482,7 +486,7 @@ def test_a_replaced_image_stays_closed_while_nobody_answers(
     open_window: Open, qtbot: Any, folder: Path
 ) -> None:
     opened, _ = painted_and_replaced(open_window, qtbot, folder)
-    card = opened.window.projects.project.card
+    card = opened.window.part(ProjectPanel).card
     card.later.click()
     assert card.isHidden() and not opened.window.bench.layers.stored
     click(opened, 1)
@@ -528,11 +532,11 @@ def test_one_question_is_put_for_all_files_that_ask_the_same(
     open_window: Open, qtbot: Any, folder: Path, tmp_path: Path
 ) -> None:
     opened = open_project(open_window, qtbot, folder)
-    panel, session = opened.window.projects.project, opened.session
+    panel, session = opened.window.part(ProjectPanel), opened.session
     (tmp_path / "images").mkdir()
     files = [write_series(tmp_path / f"images/{n}.tif") for n in "pqr"]
     (tmp_path / "images/bad.tif").write_bytes(b"II*\0\x08\0\0\0")
-    panel.added.emit([tmp_path / "images"])
+    opened.window.bench.project.intake.add_files([tmp_path / "images"])
     qtbot.waitUntil(lambda: panel.card.question is not None)
     assert "p.tif holds 12 time points" in panel.card.text.text()
     assert "3 files" in panel.card.text.text() and str(tmp_path) not in panel.card.text.text()
@@ -541,7 +545,7 @@ def test_one_question_is_put_for_all_files_that_ask_the_same(
     panel.card.buttons["zyx"].click()
     qtbot.waitUntil(lambda: len(words(opened)) == 5)
     assert panel.card.question is None
-    panel.added.emit([write_series(tmp_path / "s.tif")])
+    opened.window.bench.project.intake.add_files([write_series(tmp_path / "s.tif")])
     qtbot.waitUntil(lambda: len(words(opened)) == 6)
     qtbot.waitUntil(lambda: "s.tif is read as you answered before" in session.message.text)
     opened.window.shut_down()
@@ -550,13 +554,40 @@ def test_one_question_is_put_for_all_files_that_ask_the_same(
     assert [e.name for e in record.images[2:5]] == [file.name for file in files]
 
 
+def test_what_is_said_of_imported_labels_is_kept_in_the_project(
+    open_window: Open, qtbot: Any, folder: Path, tmp_path: Path
+) -> None:
+    """A later window does not ask again, until it is told to."""
+    mask = tmp_path / "mask.png"
+    imageio.imwrite(mask, (halves() * 255).astype(np.uint8))
+    opened = open_project(open_window, qtbot, folder)
+    opened.window.bench.annotations.import_from(mask)
+    card = opened.window.part(AnnotationPanel).question
+    qtbot.waitUntil(lambda: card.question is not None)
+    card.buttons["background"].click()
+    qtbot.waitUntil(lambda: opened.strokes is not None)
+    opened.window.shut_down()
+    assert Project.open(folder).record.answers == {"zero": "background"}
+
+    again = open_project(open_window, qtbot, folder)
+    panel = again.window.part(AnnotationPanel)
+    again.window.bench.annotations.import_from(mask)
+    qtbot.waitUntil(lambda: "As you said before" in panel.note.text())
+    panel.again_button.click()
+    qtbot.waitUntil(lambda: panel.question.question is not None)
+    panel.question.buttons["unlabelled"].click()
+    qtbot.waitUntil(lambda: "Imported mask.png" in panel.note.text())
+    again.window.shut_down()
+    assert Project.open(folder).record.answers == {"zero": "unlabelled"}
+
+
 def test_a_question_that_is_put_off_leaves_its_files_out_and_names_them(
     open_window: Open, qtbot: Any, folder: Path, tmp_path: Path
 ) -> None:
     opened = open_project(open_window, qtbot, folder)
-    panel = opened.window.projects.project
-    panel.added.emit([write_series(tmp_path / "p.tif")])
-    panel.added.emit([write_series(tmp_path / "q.tif", "ZYX")])
+    panel = opened.window.part(ProjectPanel)
+    opened.window.bench.project.intake.add_files([write_series(tmp_path / "p.tif")])
+    opened.window.bench.project.intake.add_files([write_series(tmp_path / "q.tif", "ZYX")])
     qtbot.waitUntil(lambda: panel.card.question is not None and len(words(opened)) == 3)
     panel.card.later.click()
     qtbot.waitUntil(lambda: "Not taken in: p.tif" in str(opened.session.message))
@@ -574,7 +605,7 @@ def test_all_images_of_a_project_are_predicted_and_what_is_up_to_date_is_passed_
     (tmp_path / "b.tif").rename(tmp_path / "gone.tif")
     opened.paint_both()
     qtbot.waitUntil(lambda: opened.session.model.model.can_answer)
-    panel = opened.window.prediction_panel
+    panel = opened.window.part(PredictionPanel)
     assert panel.actions_of[Scope.PROJECT].isVisible()
     panel.actions_of[Scope.PROJECT].trigger()
     qtbot.waitUntil(said(opened, "Done: 1 images predicted"))
@@ -610,11 +641,11 @@ def test_predicting_a_project_can_be_stopped_and_is_not_offered_without_one(
     opened.window.bench.predict(Scope.PROJECT)
     qtbot.waitUntil(lambda: opened.session.prediction.total == 2)
     assert opened.session.prediction.of_what == "images"
-    opened.window.prediction_panel.stop.emit()
+    opened.window.bench.stop_predicting()
     qtbot.waitUntil(said(opened, "Stopped: 0 images predicted"))
     assert not predictor.lane.busy and not list((folder / FOLDER).iterdir())
-    opened.window.projects.project.closed.emit()
-    assert not opened.window.prediction_panel.actions_of[Scope.PROJECT].isVisible()
+    opened.window.bench.project.close_project()
+    assert not opened.window.part(PredictionPanel).actions_of[Scope.PROJECT].isVisible()
     assert f"Closed gold. Labels are kept in {folder}." in opened.session.message.text
 
 
@@ -633,7 +664,7 @@ def test_a_training_that_changed_nothing_adds_no_model(
     qtbot.waitUntil(lambda: len(project.record.history) == 2)
     assert [model.number for model in project.record.models] == [1]
     assert [training.model for training in project.record.history] == [1, None]
-    opened.window.projects.project.closed.emit()
+    opened.window.bench.project.close_project()
     assert "model 1 are kept in" in opened.session.message.text
 
 
@@ -641,8 +672,8 @@ def test_an_empty_project_says_how_images_come_in(
     open_window: Open, qtbot: Any, tmp_path: Path
 ) -> None:
     opened = open_window(False, WritingJobs())
-    panel = opened.window.projects.project
+    panel = opened.window.part(ProjectPanel)
     assert panel.hint.isHidden()
-    panel.created.emit(tmp_path / "empty")
+    opened.window.bench.project.create(tmp_path / "empty")
     qtbot.waitUntil(lambda: not panel.hint.isHidden())
     assert "Add images" in panel.hint.text() and panel.close_button.text() == "Close project"

@@ -10,6 +10,7 @@ import pytest
 
 from unetscope.session.layers.stroke_keeping import FOLDER_VARIABLE
 from unetscope.session.requests import StrokesRequest
+from unetscope.widgets.painting.doubts_panel import DoubtsPanel
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import Opened, halves
 
@@ -39,7 +40,7 @@ def settled(opened: Opened, qtbot: Any) -> None:
 
 def checked(opened: Opened, qtbot: Any) -> Any:
     """The panel after the button; its lane has ended."""
-    panel, checker = opened.window.doubts_panel, opened.window.bench.checker
+    panel, checker = opened.window.part(DoubtsPanel), opened.window.bench.checker
     panel.fold.expand()
     panel.check.click()
     qtbot.waitUntil(lambda: not checker.lane.busy and panel.check.isEnabled(), timeout=5000)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from unetscope.widgets.painting.through_panel import ThroughPanel
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import Opened, halves
 
@@ -25,7 +26,7 @@ def stack(open_window: Open, qtbot: Any) -> Opened:
     paint(opened, 2, 1, slice(10, 30), slice(40, 60))
     qtbot.waitUntil(lambda: opened.session.model.model.can_answer, timeout=5000)
     opened.viewer.dims.set_current_step(0, 1)
-    opened.window.through_panel.fold.expand()
+    opened.window.part(ThroughPanel).fold.expand()
     return opened
 
 
@@ -40,7 +41,7 @@ def press(button: Any, qtbot: Any) -> None:
 
 
 def test_the_fold_is_there_for_stacks_alone(stack: Opened) -> None:
-    panel = stack.window.through_panel
+    panel = stack.window.part(ThroughPanel)
     assert panel.isVisibleTo(stack.window) and not panel.accept.isVisibleTo(panel)
     stack.viewer.add_image(halves(), name="flat")
     stack.window.bench.choose_image(stack.session.images[-1].key)
@@ -48,7 +49,7 @@ def test_the_fold_is_there_for_stacks_alone(stack: Opened) -> None:
 
 
 def test_a_gap_is_filled_as_one_edit(stack: Opened, qtbot: Any) -> None:
-    panel = stack.window.through_panel
+    panel = stack.window.part(ThroughPanel)
     press(panel.interpolate, qtbot)
     assert "lies in no gap" in panel.words.text()
     paint(stack, 1, 4, slice(16, 36), slice(11, 31))
@@ -63,7 +64,7 @@ def test_a_gap_is_filled_as_one_edit(stack: Opened, qtbot: Any) -> None:
 
 
 def test_a_plane_is_copied_on_and_shown(stack: Opened, qtbot: Any) -> None:
-    panel = stack.window.through_panel
+    panel = stack.window.part(ThroughPanel)
     press(panel.forth, qtbot)
     assert np.array_equal(stack.strokes.data[2], stack.strokes.data[1])
     assert stack.viewer.dims.current_step[0] == 2
@@ -73,7 +74,7 @@ def test_a_plane_is_copied_on_and_shown(stack: Opened, qtbot: Any) -> None:
 
 
 def test_a_proposal_is_painted_only_after_yes(stack: Opened, qtbot: Any) -> None:
-    panel, before = stack.window.through_panel, stack.strokes.data.copy()
+    panel, before = stack.window.part(ThroughPanel), stack.strokes.data.copy()
     for answer in (panel.discard, panel.accept):
         press(panel.propagate, qtbot)
         qtbot.waitUntil(lambda: panel.accept.isVisibleTo(panel), timeout=5000)

@@ -12,6 +12,10 @@ from qtpy.QtCore import Qt
 
 from unetscope.session.values import Message, Phase, Scope
 from unetscope.widgets.kit.status_card import TwoLines
+from unetscope.widgets.painting.annotation_panel import AnnotationPanel
+from unetscope.widgets.painting.image_panel import ImagePanel
+from unetscope.widgets.painting.model_panel import ModelPanel
+from unetscope.widgets.painting.training_panel import TrainingPanel
 from widgets.conftest import Opened, halves
 
 Open = Callable[..., Opened]
@@ -23,7 +27,7 @@ def status(opened: Opened) -> str:
 
 def trained(opened: Opened, qtbot: Any) -> None:
     session = opened.session
-    opened.window.training_panel.train_button.click()
+    opened.window.part(TrainingPanel).train_button.click()
     qtbot.waitUntil(lambda: session.training.phase is Phase.IDLE and session.training.reason != "")
     qtbot.waitUntil(lambda: not opened.window.bench.trainer.lane.busy)
 
@@ -73,7 +77,7 @@ def test_the_model_that_answers_is_shown_with_a_dot_until_it_is_saved(
     open_window: Open, qtbot: Any, tmp_path: Path
 ) -> None:
     opened = open_window()
-    panel = opened.window.model_panel
+    panel = opened.window.part(ModelPanel)
     assert "not saved" not in panel.version.text()
     answered(opened, qtbot)
     trained(opened, qtbot)
@@ -90,19 +94,20 @@ def test_a_trained_model_that_is_replaced_is_one_step_back_and_that_is_said(
     open_window: Open, qtbot: Any
 ) -> None:
     opened = open_window()
-    panel = opened.window.model_panel
+    panel = opened.window.part(ModelPanel)
     answered(opened, qtbot)
     trained(opened, qtbot)
     before = opened.session.versions.last_number
-    panel.bundled.emit("general-fast")
+    opened.window.bench.shelf.open_bundled("general-fast")
     qtbot.waitUntil(lambda: panel.picker.currentText() == "General, fast")
     assert "◀ brings it back" in status(opened)
-    assert opened.window.training_panel.train_button.text() == "▶ Train", "nothing was trained on"
+    train_button = opened.window.part(TrainingPanel).train_button
+    assert train_button.text() == "▶ Train", "nothing was trained on"
     panel.back.click()
     assert opened.session.versions.current.number == before
     assert opened.session.model.model.network == opened.jobs.epochs
     assert panel.picker.currentText() == "General"
-    assert opened.window.training_panel.train_button.text() == "▶ Train on"
+    assert opened.window.part(TrainingPanel).train_button.text() == "▶ Train on"
 
 
 # ---- the card
@@ -119,7 +124,7 @@ def test_the_status_is_always_two_lines_high_and_holds_the_whole_text(
     show_window: Open, qtbot: Any, text: str
 ) -> None:
     opened = show_window(width=320)
-    card, below = opened.window.status, opened.window.image_panel
+    card, below = opened.window.status, opened.window.part(ImagePanel)
     height, place = card.height(), below.mapTo(opened.window, below.rect().topLeft())
     opened.session.message = Message(text, "error")
     qtbot.wait(30)
@@ -147,12 +152,12 @@ def test_an_answer_that_is_not_whole_is_not_saved(
     open_window: Open, qtbot: Any, tmp_path: Path
 ) -> None:
     opened = open_window()
-    panel = opened.window.projects.labels
-    panel.saved.emit(tmp_path / "a.tif", "mask", False)
+    panel = opened.window.part(AnnotationPanel)
+    opened.window.bench.annotations.save_result(tmp_path / "a.tif", "mask", False)
     assert "no answer to save yet" in panel.note.text()
     answered(opened, qtbot)
     opened.layer("prediction").data[:100] = 0
-    panel.saved.emit(tmp_path / "a.tif", "mask", False)
+    opened.window.bench.annotations.save_result(tmp_path / "a.tif", "mask", False)
     assert "50% of the image is not answered yet" in panel.note.text()
     assert list(tmp_path.iterdir()) == []
 
@@ -163,13 +168,13 @@ def test_painted_labels_and_the_result_are_two_files_with_pixel_size_and_class_v
     from unetscope.images.files import read_labels, read_micrograph
 
     opened = open_window(name="tio2.tif", scale=(2.5, 2.5), units=("nm", "nm"))
-    panel = opened.window.projects.labels
+    panel = opened.window.part(AnnotationPanel)
     answered(opened, qtbot)
     painted, answer = np.array(opened.strokes.data), np.array(opened.layer("prediction").data)
-    panel.exported.emit(tmp_path / "painted.tif", "mask", False)
+    opened.window.bench.annotations.export_to(tmp_path / "painted.tif", "mask", False)
     qtbot.waitUntil(lambda: "the labels you painted" in panel.note.text())
     assert "Values 1 background, 2 object; 0 (nothing said) in 95%; 2.5 nm/px" in panel.note.text()
-    panel.saved.emit(tmp_path / "result.tif", "mask", False)
+    opened.window.bench.annotations.save_result(tmp_path / "result.tif", "mask", False)
     qtbot.waitUntil(lambda: "the answer on screen" in panel.note.text())
     np.testing.assert_array_equal(read_labels(tmp_path / "painted.tif"), painted)
     np.testing.assert_array_equal(read_labels(tmp_path / "result.tif"), answer)
@@ -186,10 +191,10 @@ def test_dialogs_begin_beside_the_image_and_then_where_the_last_file_went(
 
     monkeypatch.setattr(folders, "_LAST", {})
     opened = open_window(name="tio2.tif")
-    panel = opened.window.projects.labels
+    panel = opened.window.part(AnnotationPanel)
     (tmp_path / "images").mkdir()
     (tmp_path / "out").mkdir()
-    panel.image_file = lambda: tmp_path / "images" / "tio2.tif"
+    opened.window.bench.annotations.image_file = lambda: tmp_path / "images" / "tio2.tif"
     asked: list[str] = []
 
     def ask(_parent: Any, _title: str, start: str, _kinds: str) -> tuple[str, str]:
@@ -210,7 +215,7 @@ def test_dialogs_begin_beside_the_image_and_then_where_the_last_file_went(
 
 def test_a_pixel_size_is_typed_and_says_where_it_is_from(open_window: Open, qtbot: Any) -> None:
     opened = open_window()
-    row = opened.window.image_panel.pixel_size
+    row = opened.window.part(ImagePanel).pixel_size
     assert row.button.text() == "pixel size not known"
     row.button.click()
     row.number.setText("2,5")
@@ -230,7 +235,7 @@ def test_a_pixel_size_is_taken_from_a_line_along_the_scale_bar(
     open_window: Open, qtbot: Any
 ) -> None:
     opened = open_window()
-    row = opened.window.image_panel.pixel_size
+    row = opened.window.part(ImagePanel).pixel_size
     row.button.click()
     row.draw_button.click()
     assert row.before.text() == "This line is"
@@ -246,7 +251,7 @@ def test_a_pixel_size_is_taken_from_a_line_along_the_scale_bar(
 
 def test_giving_the_line_up_takes_it_away(open_window: Open) -> None:
     opened = open_window()
-    row = opened.window.image_panel.pixel_size
+    row = opened.window.part(ImagePanel).pixel_size
     row.button.click()
     row.draw_button.click()
     row.cancel_button.click()
@@ -267,7 +272,7 @@ def test_the_size_in_the_header_of_an_opened_file_is_read(
     opened = open_window()
     opened.viewer.open(path, plugin="napari")
     qtbot.waitUntil(lambda: opened.session.image.name.startswith("sem"))
-    row = opened.window.image_panel.pixel_size
+    row = opened.window.part(ImagePanel).pixel_size
     qtbot.waitUntil(lambda: row.button.text() == "2.5 nm/px (from file)", timeout=5000)
 
 
@@ -275,6 +280,6 @@ def test_the_line_of_the_version_is_one_line_in_large_type(show_window: Open, qt
     opened = show_window(points=18, width=340)
     answered(opened, qtbot)
     trained(opened, qtbot)
-    version = opened.window.model_panel.version
+    version = opened.window.part(ModelPanel).version
     assert "● not saved" in version.text()
     assert version.fontMetrics().horizontalAdvance(version.text()) <= version.width()

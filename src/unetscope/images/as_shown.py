@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unetscope.errors import UnetscopeError
+from unetscope.errors import UnetscopeError, as_sentence
 from unetscope.images.files import SUFFIXES, read_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Undecided
@@ -64,8 +64,3 @@ def _are_same(read: Micrograph, shown: Micrograph) -> bool:
         return "c" not in shown.axes and not read.is_rgb
     ours, theirs = read.sample_pixels(_SAMPLE_PX), shown.sample_pixels(_SAMPLE_PX)
     return np.array_equal(ours, theirs, equal_nan=ours.dtype.kind == theirs.dtype.kind == "f")
-
-
-def as_sentence(note: str) -> str:
-    """``note`` with a capital at the start and a full stop."""
-    return f"{note[:1].upper()}{note[1:]}{'' if note.endswith(('.', '!', '?')) else '.'}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from unetscope.errors import capital
 from unetscope.images.classes import LabelClass, default_name
 from unetscope.session.state import Session
 from unetscope.session.values import Phase, Scope, painted_classes
@@ -289,7 +290,7 @@ def _after_training(session: Session) -> Status:
     said = training.validation.said(lambda value: class_name(session, value), MOST_NAMED)
     scores = training.validation.told
     good = bool(scores) and min(scores.values()) >= WEAK_DICE
-    text = f"{said[:1].upper()}{said[1:]}. {ended}.{judged} {_next_step(session)}"
+    text = f"{capital(said)}. {ended}.{judged} {_next_step(session)}"
     return Status(text, "good" if good else "next")
 
 

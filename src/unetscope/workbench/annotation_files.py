@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.errors import UnetscopeError
+from unetscope.errors import UnetscopeError, as_sentence, in_words
 from unetscope.images.claims import Role
 from unetscope.images.classes import LabelClass
 from unetscope.images.questions import Answers
@@ -28,9 +28,7 @@ from unetscope.session.engine.annotation_jobs import (
     probabilities_saved,
 )
 from unetscope.session.guidance import can_answer_image
-from unetscope.session.values import Show
 from unetscope.workbench.context import Context
-from unetscope.workbench.folders import file_of
 from unetscope.workbench.job_runner import JobEnded, Lane
 
 
@@ -53,14 +51,23 @@ class AnnotationFiles(QObject):
     :class:`AnswerWanted` for :meth:`answer`. What was answered (``said``: kind of question ->
     answer) is not asked again while napari runs, for other files that leave the same open;
     :meth:`ask_again` forgets it.
+    ``answered(Answers)`` are to be kept in the project, ``kept`` tells what is.
     """
 
     told = Signal(object)
     failed = Signal(str)
     asked = Signal(object)
+    answered = Signal(object)
 
-    def __init__(self, context: Context, said: dict[tuple[str, ...], str], parent: QObject) -> None:
+    def __init__(
+        self,
+        context: Context,
+        said: dict[tuple[str, ...], str],
+        kept: Callable[[], Answers],
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
+        self._kept = kept
         self._session, self._layers = context.session, context.layers
         self._results, self._jobs = context.results, context.jobs
         self._written = ""  # what is being written, in words
@@ -76,12 +83,17 @@ class AnnotationFiles(QObject):
         self._reading.close()
         self._writing.close()
 
+    def image_file(self) -> Path | None:
+        """The file of the image on screen, where it has one."""
+        image = self._session.image
+        return None if image is None else self._layers.file(image.key)
+
     def import_from(self, source: Path) -> None:
         """Read labels of the image on screen from a file or a folder."""
         image = self._session.image
         if image is None:
             return
-        file = file_of(self._layers.layer(image.key))
+        file = self.image_file()
         request = ImportRequest(
             source,
             image.key,
@@ -89,6 +101,7 @@ class AnnotationFiles(QObject):
             image.spatial_shape,
             self._session.classes,
             image.channels,
+            kept=self._kept(),
         )
         self._named = ()
         self._start(request)
@@ -101,13 +114,14 @@ class AnnotationFiles(QObject):
         """Import with this answer, and take it for other files that leave the same open."""
         self._said[asked.question.kind] = value
         answers = asked.request.answers.with_answer(asked.question, value)
+        self.answered.emit(Answers().with_answer(asked.question, value))
         self._start(replace(asked.request, answers=answers))
 
     def ask_again(self, request: ImportRequest) -> None:
         """Forget the answers that were taken again for an import, and ask them."""
         for question in request.repeated:
             self._said.pop(question.kind, None)
-        self._start(replace(request, answers=Answers(), repeated=()))
+        self._start(replace(request, answers=Answers(), kept=Answers(), repeated=()))
 
     def confirm(self, asked: MeaningsWanted, meant: Mapping[int, LabelClass | None]) -> None:
         """Import a mask whose values mean these classes; None is unlabelled."""
@@ -137,11 +151,10 @@ class AnnotationFiles(QObject):
             self._save_probabilities(path, overwrite=overwrite)
             return
         image = self._session.image
-        layer = None if image is None else self._results.find(image.key, Show.MASK)
-        if image is None or layer is None:
+        answer = None if image is None else self._results.answer(image.key)
+        if image is None or answer is None:
             self.failed.emit("There is no answer to save yet. Paint two classes or press Predict.")
             return
-        answer = np.array(layer.data)
         if not answer.all():
             share = 1 - np.count_nonzero(answer) / answer.size
             self.failed.emit(
@@ -168,7 +181,7 @@ class AnnotationFiles(QObject):
         self, labels: np.ndarray, key: str, role: Role, *, overwrite: bool
     ) -> ExportRequest:
         like = replace(self._layers.learned_as(key), notes=self._layers.images.notes(key))
-        file = file_of(self._layers.layer(key))
+        file = self._layers.file(key)
         return ExportRequest(labels, self._session.classes, like, role, file, overwrite)
 
     def _write(self, request: ExportRequest, what: str, path: Path, format: str) -> None:
@@ -183,8 +196,8 @@ class AnnotationFiles(QObject):
                 self._take(event)
             case Exported():
                 path, what = event.path, event.what
-                text = f"Wrote {path.name} in {path.parent}: {self._written}. {_sentence(what)}"
-                self.told.emit(News(text, tuple(map(_sentence, event.notes))))
+                text = f"Wrote {path.name} in {path.parent}: {self._written}. {as_sentence(what)}"
+                self.told.emit(News(text, tuple(map(as_sentence, event.notes))))
 
     def _take(self, event: Imported) -> None:
         """Write labels into the strokes, as one edit that can be undone."""
@@ -209,17 +222,9 @@ class AnnotationFiles(QObject):
             f"As you said before: {question.words_of(getattr(answers, question.about))}"
             for question in event.request.repeated
         ]
-        notes = tuple(map(_sentence, (*again, *read.notes)))
+        notes = tuple(map(as_sentence, (*again, *read.notes)))
         self.told.emit(News(text, notes, event.request if again else None))
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
-        if isinstance(end.error, UnetscopeError):
-            self.failed.emit(_sentence(str(end.error)))
-        elif end.error is not None:
-            kind = type(end.error).__name__
-            self.failed.emit(f"{ticket} failed ({kind}: {end.error}); the log has the details.")
-
-
-def _sentence(text: str) -> str:
-    """``text`` with a capital at the start and a full stop."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+        if end.error is not None:
+            self.failed.emit(as_sentence(in_words(end.error, str(ticket))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unetscope.errors import UnetscopeError
+from unetscope.errors import in_words
 from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.session.layers.result_layers import Look, ResultLayers, classes_shown
 from unetscope.session.provenance import Made
@@ -61,9 +61,4 @@ class Context:
 
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""
-        if isinstance(error, UnetscopeError | MemoryError) and str(error):
-            text = str(error)
-        else:
-            kind = type(error).__name__
-            text = f"{doing} failed ({kind}: {error}); the log has the details."
-        self.session.message = Message(text[:1].upper() + text[1:], "error")
+        self.session.message = Message(in_words(error, doing), "error")

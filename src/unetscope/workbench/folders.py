@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 _LAST: dict[str, Path] = {}  # purpose -> folder, as long as napari runs
 
@@ -21,9 +20,3 @@ def start_folder(purpose: str, image_file: Path | None = None) -> Path:
 def used_folder(purpose: str, chosen: Path) -> None:
     """A file in this folder was chosen."""
     _LAST[purpose] = chosen.parent
-
-
-def file_of(layer: Any) -> Path | None:
-    """The file that a layer was opened from; None where there is none."""
-    path = getattr(getattr(layer, "source", None), "path", None)
-    return Path(path) if path else None

@@ -13,7 +13,6 @@ from unetscope.errors import UnetscopeError
 from unetscope.session.layers.findings import Found, find_out
 from unetscope.session.layers.pixel_sizes import PixelSizes, SizeTold, told_sizes
 from unetscope.workbench.context import Context
-from unetscope.workbench.folders import file_of
 from unetscope.workbench.job_runner import JobEnded, Lane
 
 
@@ -59,7 +58,7 @@ class PixelSizeDesk(QObject):
     def _question(self, key: str) -> partial[Iterator[Found]]:
         """What is to be found out; images of a project bring the notes of their file along."""
         layers = self._context.layers
-        file = file_of(layers.layer(key))
+        file = layers.file(key)
         own = file is None or not file.exists() or layers.fixed_reading(key) != ""
         image = layers.micrograph(key)
         return partial(find_out, key, layers.images.serial(key), image, None if own else file)
@@ -69,7 +68,7 @@ class PixelSizeDesk(QObject):
         told = self._origins.get(key)
         if told is not None:
             return told
-        return "from file" if file_of(self._context.layers.layer(key)) is not None else ""
+        return "from file" if self._context.layers.file(key) is not None else ""
 
     def set_typed(self, size: float, unit: str) -> bool:
         """Take a size that was typed; False where it is none, which is said."""

@@ -11,6 +11,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
+from unetscope.images.questions import Answers
 from unetscope.session.engine import projects
 from unetscope.session.engine.projects import ImageRow, OpenProject, scratch
 from unetscope.session.layers.connections import Connections
@@ -55,7 +56,7 @@ class ProjectDesk(QObject):
         self.questions = OpenQuestions(self)
         self.replaced = ReplacedImages(project, self.questions, self)
         shared = (context, project, self.saver)
-        self.images = ProjectImages(*shared, strokes, self.open_folder, self)
+        self.images = ProjectImages(*shared, strokes, self)
         self.intake = ProjectIntake(*shared, self.questions, self)
         self._gathering = Lane(self)
         self._gathering.happened.connect(lambda _ticket, event: self._gathered(event))
@@ -68,6 +69,7 @@ class ProjectDesk(QObject):
         self._join()
 
     def _join(self) -> None:
+        self.images.dropped.connect(self.open_folder)
         self.images.chosen.connect(self.image_wanted)
         self.images.replaced.connect(lambda changed: self.replaced.found(changed, wanted=True))
         self.replaced.answered.connect(self.intake.renew)
@@ -115,6 +117,19 @@ class ProjectDesk(QObject):
         image_id, opened = self._project.shown_id, self._project.writable
         if opened is not None and image_id is not None:
             opened.project.mark(image_id, reviewed=done)
+            self.saver.save_soon()
+
+    def kept_answers(self) -> Answers:
+        """What was said of files of the project, which counts for others that ask the same."""
+        if self.opened is None:
+            return Answers()
+        return Answers.of_record(self.opened.project.record.answers)
+
+    def remember(self, answers: Answers) -> None:
+        """Keep what was said of a file for others that ask the same."""
+        opened = self._project.writable
+        if opened is not None:
+            opened.project.remember(answers)
             self.saver.save_soon()
 
     # ---- projects

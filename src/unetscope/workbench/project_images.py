@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,11 +28,12 @@ class ProjectImages(QObject):
     """The open images of a project, also those that were dropped into napari.
 
     ``chosen(key)`` wants one to be worked on, ``replaced(ImageChanged)`` tells of one whose file is
-    another one now. ``open_folder`` opens the project of a dropped image; whether it is open.
+    another one now, ``dropped(folder)`` wants the project of a dropped image, at once.
     """
 
     chosen = Signal(str)
     replaced = Signal(object)
+    dropped = Signal(object)
 
     def __init__(
         self,
@@ -41,12 +41,11 @@ class ProjectImages(QObject):
         project: ProjectContext,
         saver: ProjectSaver,
         strokes: KeptStrokes,
-        open_folder: Callable[[Path], bool],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._session, self._layers, self._project = context.session, context.layers, project
-        self._saver, self._strokes, self._open_folder = saver, strokes, open_folder
+        self._saver, self._strokes = saver, strokes
         self._settled: set[str] = set()  # keys of images that were taken up
         self._touched: set[str] = set()  # keys of images whose labels are to be saved
         self.lane = Lane(self)
@@ -140,7 +139,7 @@ class ProjectImages(QObject):
         new = {key: note for key, note in noted.items() if key not in self._settled}
         for folder, _ in list(new.values())[:1]:
             if self._project.opened is None:
-                self._open_folder(folder)  # now, for its journal is asked for next
+                self.dropped.emit(folder)  # now, for its journal is asked for next
         if new:
             self._take_timer.start()
 
@@ -151,13 +150,15 @@ class ProjectImages(QObject):
 
     def _take(self, key: str, folder: Path, image_id: str) -> None:
         self._settled.add(key)
-        if not self._open_folder(folder) or self._project.opened is None:
+        self.dropped.emit(folder)
+        opened = self._project.opened
+        if opened is None or opened.folder != folder:
             return
         for other, other_id in self._project.own().items():
             if other != key:
                 self._leave(other, other_id)
         self._layers.stored.pop(image_id, None)
-        self._settle(key, None, projects.labels_saved_at(self._project.opened.project, image_id))
+        self._settle(key, None, projects.labels_saved_at(opened.project, image_id))
 
     # ---- they go
 

@@ -14,7 +14,6 @@ from unetscope.session.layers.accepting import Accepting
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.place_marker import DOUBTFUL_STROKE, PlaceMarker
 from unetscope.session.requests import StrokesChecked, StrokesRequest
-from unetscope.session.stroke_regions import still_there
 from unetscope.session.values import painted_classes
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded, Lane
@@ -200,10 +199,7 @@ class StrokeChecker(QObject):
             self._marker.clear(DOUBTFUL_STROKE)
 
     def _is_there(self, doubt: Doubt) -> bool:
-        layer = self._context.layers.strokes_layer(doubt.key)
-        if layer is None or layer.data.ndim != len(doubt.region.box):
-            return False
-        return still_there(layer.data, doubt.region, doubt.stroke.painted)
+        return self._accepting.is_painted(doubt.key, doubt.region, doubt.stroke.painted)
 
     def _say(self, text: str) -> None:
         self._said = text

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.errors import UnetscopeError
+from unetscope.errors import UnetscopeError, capital
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.layers.accepting import Accepting
 from unetscope.session.layers.connections import Connections
@@ -81,8 +80,7 @@ class Through(QObject):
         try:
             self.told.emit(act(image.key, self._context.layers.visible(image.key)[0]))
         except UnetscopeError as error:
-            text = str(error)
-            self.told.emit(text[:1].upper() + text[1:])
+            self.told.emit(capital(str(error)))
 
     def _interpolated(self, key: str, z: int) -> str:
         written, first, last = self.planes.interpolate(key, z)
@@ -99,9 +97,7 @@ class Through(QObject):
             return "The model is still being opened."
         if not can_answer_image(session):
             return "Paint two classes first: the model must know them."
-        strokes, image = context.layers.strokes_layer(key), context.layers.micrograph(key)
-        planes = self.planes.painted_planes(key)
-        painted = {plane: np.array(strokes.data[plane]) for plane in planes}
+        image, painted = context.layers.micrograph(key), self.planes.painted(key)
         first, last = max(0, z - reach), min(image.depth - 1, z + reach)
         request = PropagateRequest(session.model.model, image, painted, first, last)
         self.planes.discard()

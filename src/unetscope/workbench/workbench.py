@@ -23,6 +23,7 @@ from unetscope.session.state import Session
 from unetscope.session.values import EngineSettings, Message, Scope, Show
 from unetscope.workbench.accepter import Accepter
 from unetscope.workbench.advisor import Advisor
+from unetscope.workbench.annotation_files import AnnotationFiles
 from unetscope.workbench.context import Context
 from unetscope.workbench.forgetting_guard import ForgettingGuard
 from unetscope.workbench.kept_strokes import KeptStrokes
@@ -74,10 +75,13 @@ class Workbench(QObject):
         self.shelf = ModelShelf(self.context, self)
         self.guard = ForgettingGuard(self.context, project, self)
         self.sizes = PixelSizeDesk(self.context, self)
-        workers = (self.answers, self.trainer, self.predictor, self.shelf, self.sizes)
+        self.said: dict[tuple[str, ...], str] = {}  # kind of question -> answer, while napari runs
+        kept = self.project.kept_answers
+        self.annotations = AnnotationFiles(self.context, self.said, kept, self)
+        files = (self.shelf, self.sizes, self.annotations)
+        workers = (self.answers, self.trainer, self.predictor, *files)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self.answer = ask
-        self.said: dict[tuple[str, ...], str] = {}  # kind of question -> answer, while napari runs
         self._as_before = ""  # key of the labels that were adopted as was said of others
         self._default_model = default_model
         self._connections = Connections()
@@ -101,6 +105,8 @@ class Workbench(QObject):
         connect(self.layers.pixels_changed, self._pixels_changed)
         connect(self.layers.moved, self._moved)
         connect(self.layers.panned, self._panned)
+        connect(self.strokes.keeper.changed, self.project.strokes_changed)
+        self.annotations.answered.connect(self.project.remember)
         self.answers.strokes_read.connect(self._strokes_read)
         self.answers.strokes_read.connect(self.advisor.strokes_read)
         self.answers.strokes_read.connect(self.checker.strokes_read)
@@ -255,18 +261,11 @@ class Workbench(QObject):
         session.choose_class(value)
         if session.image is not None:
             try:
-                self._take_brush(session.image.key, value)
+                self.brush.take(session.image.key, value, session.classes)
             except UnetscopeError as error:
                 self.context.tell(error, "Painting")
         if changed and session.image is not None:
             self.restyle()
-
-    def _take_brush(self, key: str, value: int) -> None:
-        strokes = self.layers.strokes_layer(key)
-        if strokes is not None:  # strokes that cannot be seen or changed cannot be painted
-            strokes.visible = True
-            strokes.editable = True
-        self.layers.paint_with(key, value, self.session.classes)
 
     def choose_place(self, place: int) -> None:
         """Put the class at a place of the table (from 1) into the brush."""

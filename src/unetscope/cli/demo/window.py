@@ -52,9 +52,9 @@ def set_up(viewer: napari.Viewer, picture: DemoPicture, *, train_seconds: float)
 
     Where there are strokes, training starts by itself when the first answer is on screen.
     """
-    layer = viewer.add_image(picture.image.pixels, **_layer_options(picture.image))
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)
-    key = str(layer.unique_id)
+    options = _layer_options(picture.image)
+    key = panel.bench.layers.add_image((picture.image.pixels, options, "image"))
     panel.bench.layers.read_as(key, picture.image.axes)
     panel.bench.choose_image(key)
     panel.session.budget = _nearest_budget(train_seconds)
@@ -69,8 +69,8 @@ def _paint(panel: Any, key: str, picture: DemoPicture) -> None:
     panel.session.classes = picture.classes
     for one in picture.classes:
         panel.bench.paint_with(one.value)
-        strokes = panel.bench.layers.strokes_layer(key)
-        strokes.data_setitem(np.nonzero(picture.labels == one.value), one.value)
+        own = np.where(picture.labels == one.value, picture.labels, 0)
+        panel.bench.layers.write_labels(key, own, picture.classes)
 
 
 def _train_when_answered(panel: Any) -> None:

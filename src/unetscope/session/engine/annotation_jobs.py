@@ -51,6 +51,8 @@ class ImportRequest:
         What a person said of this file.
     remembered
         What was said of others: kind of question -> answer, taken where that kind comes up.
+    kept
+        What a project keeps of such answers, taken where nothing is remembered.
     repeated
         The questions that were answered so.
     meanings
@@ -65,6 +67,7 @@ class ImportRequest:
     channels: int = 1
     answers: Answers = field(default_factory=Answers)
     remembered: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    kept: Answers = field(default_factory=Answers)
     repeated: tuple[Question, ...] = ()
     meanings: Mapping[int, int] | None = None
 
@@ -154,11 +157,17 @@ def _read(
         read = _labels_or_question(request, mask)
         if not isinstance(read, Question):
             return request, read
-        said = request.remembered.get(read.kind)
+        said = request.remembered.get(read.kind) or _kept(request, read)
         if said is None or read in request.repeated:
             return request, read
         answers = request.answers.with_answer(read, said)
         request = replace(request, answers=answers, repeated=(*request.repeated, read))
+
+
+def _kept(request: ImportRequest, question: Question) -> str | None:
+    """What the project keeps as the answer, where it is one to this question."""
+    said = getattr(request.kept, question.about)
+    return said if said in [choice.value for choice in question.choices] else None
 
 
 def _labels_or_question(request: ImportRequest, mask: Path | None) -> Annotations | Question:

@@ -28,7 +28,7 @@ class Tool(Enum):
 
     BRUSH = "Right here"
     LASSO = "Lasso"
-    REGION = "GrownRegion"
+    REGION = "Region"
     PATCH = "Patch"
 
 

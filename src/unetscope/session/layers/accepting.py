@@ -27,6 +27,7 @@ from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.layers.stroke_watching import Written
+from unetscope.session.stroke_regions import still_there
 from unetscope.session.values import Show
 
 Box = tuple[slice, ...]
@@ -60,6 +61,13 @@ class Accepting:
         before = self._painted(key, region.box)
         after = fill_region(before, region.mask, value, overwrite=True)
         return self.write(key, region.box, after, Kind.FILL if value else Kind.ERASE)
+
+    def is_painted(self, key: str, region: GrownRegion, value: int) -> bool:
+        """Whether a region is a whole stroke of the class ``value``, no more and no less."""
+        layer = self._layers.strokes_layer(key)
+        if layer is None or layer.data.ndim != len(region.box):
+            return False
+        return still_there(layer.data, region, value)
 
     def is_predicted(self, key: str, region: GrownRegion) -> bool:
         """Whether the present prediction says anything in a region."""

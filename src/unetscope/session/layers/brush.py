@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from psygnal import Signal
 
+from unetscope.images.classes import LabelClass
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.open_layers import OpenLayers
@@ -36,6 +38,14 @@ class Brush:
         """The size on the strokes of the image ``key``; None without strokes."""
         layer = self._layers.strokes_layer(key)
         return None if layer is None else int(layer.brush_size)
+
+    def take(self, key: str, value: int, classes: Sequence[LabelClass]) -> None:
+        """Paint on the image with the class ``value``; its strokes are made at the first time."""
+        strokes = self._layers.strokes_layer(key)
+        if strokes is not None:  # strokes that cannot be seen or changed cannot be painted
+            strokes.visible = True
+            strokes.editable = True
+        self._layers.paint_with(key, value, classes)
 
     def resize(self, key: str, *, larger: bool) -> None:
         """One step larger or smaller."""

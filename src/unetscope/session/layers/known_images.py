@@ -7,8 +7,7 @@ from typing import Any
 
 from napari.layers import Image, Labels
 
-from unetscope.errors import ImageError
-from unetscope.images.as_shown import as_sentence
+from unetscope.errors import ImageError, as_sentence
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.samples import first_channel
 from unetscope.session.axes import reading_note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,3 +77,9 @@ def spatial_axes(axes: str) -> list[int]:
     """Indices of the spatial axes in a reading (the colour axis of RGB is none, nor is a "1")."""
     kept = axes.removesuffix("c")
     return [i for i, axis in enumerate(kept) if axis not in "c1"]
+
+
+def file_of(layer: Any) -> Path | None:
+    """The file that a layer was opened from; None where there is none."""
+    path = getattr(getattr(layer, "source", None), "path", None)
+    return Path(path) if path else None

@@ -22,6 +22,7 @@ from unetscope.session.layers.known_images import image_layers
 from unetscope.session.layers.layer_facts import (
     ROLE,
     brush_size_px,
+    file_of,
     layer_key,
     note_of,
     role_of,
@@ -88,10 +89,13 @@ class ProjectLayers(OpenLayers):
             "that; duplicate the layer to read it in another way."
         )
 
+    def file(self, key: str) -> Path | None:
+        """The file an image was opened from, there still or not; None without one."""
+        return file_of(self.layer(key))
+
     def source(self, key: str) -> Path | None:
         """The file an image was opened from, None where there is none (any more)."""
-        told = getattr(self.layer(key).source, "path", None)
-        path = Path(told) if told else None
+        path = self.file(key)
         return path if path is not None and path.exists() else None
 
     # ---- images of a project come and go

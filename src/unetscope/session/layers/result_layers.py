@@ -126,6 +126,11 @@ class ResultLayers:
         """The result layer of a kind, or None."""
         return self._layers.layer(self._made.get((key, kind), ""))
 
+    def answer(self, key: str) -> np.ndarray | None:
+        """A copy of the answered class values of an image, 0 where none is yet; or None."""
+        layer = self.find(key, Show.MASK)
+        return None if layer is None else np.array(layer.data)
+
     def answered(self, key: str, kind: Show) -> str:
         """Which planes of a stack were answered, in words; "" where all of it was, or nothing."""
         layer = self.find(key, kind)

@@ -63,6 +63,11 @@ class ThroughZ:
         self.turn_to(key, there)
         return written
 
+    def painted(self, key: str) -> dict[int, np.ndarray]:
+        """A copy of the labels of each plane that has any."""
+        labels = self._labels(key)
+        return {plane: np.array(labels[plane]) for plane in self.painted_planes(key)}
+
     def painted_planes(self, key: str) -> list[int]:
         """The planes with labels, in order."""
         labels = self._labels(key)

@@ -15,7 +15,8 @@ from unetscope.looking.answers import Shown
 from unetscope.looking.keeping import write_bytes, write_view
 from unetscope.looking.question import Answer
 from unetscope.looking.questions import QUESTIONS
-from unetscope.workbench.folders import file_of, start_folder, used_folder
+from unetscope.session.layers.layer_facts import file_of
+from unetscope.workbench.folders import start_folder, used_folder
 from unetscope.workbench.job_runner import JobEnded, Lane
 
 

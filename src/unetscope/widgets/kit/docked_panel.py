@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from unetscope.widgets.kit.focus_ring import FocusRing
 from unetscope.widgets.kit.panel_watch import PanelWatch
 from unetscope.workbench.job_threads import before_leaving
+from unetscope.workbench.timers import single_shot
 
 
 class DockedPanel(QWidget):
@@ -37,9 +38,7 @@ class DockedPanel(QWidget):
         self._watched: QWidget | None = None
         self._docked = False
         self._scroll = QScrollArea()
-        self._settle_soon = QTimer(self)
-        self._settle_soon.setSingleShot(True)
-        self._settle_soon.timeout.connect(self._settle)
+        self._settle_soon = single_shot(self, 0, self._settle)
         self.setMinimumWidth(300)
         application = QApplication.instance()
         if application is not None:

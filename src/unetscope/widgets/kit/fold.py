@@ -8,6 +8,9 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QWidget
 from superqt import QCollapsible
 
+from unetscope.widgets.kit.arranging import column
+
+INDENTED = (4, 0, 0, 0)  # margins of what is in a fold, px
 _ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
@@ -30,6 +33,10 @@ class Fold(QCollapsible):
         if inner is not None:
             self.addWidget(inner)
         self.toggled.connect(self.fit)
+
+    def alone_in(self, owner: QWidget) -> None:
+        """Be all that is in ``owner``."""
+        column(owner, self)
 
     def fit(self) -> None:
         """Take the height of what is in it now (it takes its height when it opens)."""

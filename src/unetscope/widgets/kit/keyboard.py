@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
 from unetscope.widgets.kit.help_panel import HelpPanel
-from unetscope.widgets.kit.keys import KeyTable, chosen_keys
+from unetscope.widgets.kit.keys import Action, KeyTable, chosen_keys
 from unetscope.widgets.kit.looks import Tints
 from unetscope.widgets.kit.napari_keys import keys_on_labels
 from unetscope.widgets.kit.shortcuts import Calls, Shortcuts
@@ -29,6 +29,8 @@ class Keyboard(QObject):
         Chooses the class at a place of the table, from 1.
     calls
         What the other actions do; ``help`` is added here.
+    own
+        The actions among them that only a panel knows.
     """
 
     def __init__(
@@ -37,9 +39,10 @@ class Keyboard(QObject):
         window: QWidget,
         choose_place: Callable[[int], None],
         calls: Calls,
+        own: tuple[Action, ...] = (),
     ) -> None:
         super().__init__(window)
-        self.keys = KeyTable()
+        self.keys = KeyTable(own=own)
         self.card = HelpPanel(window)
         calls = {**calls, "help": self.card.toggle}
         self.shortcuts = Shortcuts(viewer, self.keys, choose_place, calls)
@@ -66,7 +69,7 @@ class Keyboard(QObject):
 
     def take(self, wishes: dict[str, str]) -> tuple[str, ...]:
         """Take the keys of the preferences; return why some were refused."""
-        keys, refused = chosen_keys(wishes, keys_on_labels())
+        keys, refused = chosen_keys(wishes, keys_on_labels(), self.keys.own)
         if keys != self.keys:
             self.keys = keys
             self.shortcuts.rebind(keys)

@@ -5,7 +5,7 @@ Most keys can be changed in the preferences; a wish that cannot be met is refuse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from unetscope.widgets.kit.napari_keys import as_written, known_key
@@ -45,19 +45,31 @@ ACTIONS = (
     Action("show", "Shift-S", "Show the next kind", "Mask, then probability, then uncertainty."),
     Action("help", "?", "Show these keys", "And hides them again."),
 )
-_BY_NAME = {action.name: action for action in ACTIONS}
 _DEFAULTS = {action.name: action.key for action in ACTIONS if not action.fixed}
 
 
 @dataclass(frozen=True)
 class KeyTable:
-    """The keys as they are: ``keys`` maps the name of each action that can be changed."""
+    """The keys as they are: ``keys`` maps the name of each action that can be changed.
+
+    ``own`` are actions of single panels; the preferences do not know them.
+    """
 
     keys: Mapping[str, str] = field(default_factory=lambda: dict(_DEFAULTS))
+    own: tuple[Action, ...] = ()
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """Every action in order, help at the end."""
+        return (*ACTIONS[:-1], *self.own, ACTIONS[-1])
+
+    def key(self, name: str) -> str:
+        """The key of an action in napari's spelling."""
+        return self.keys.get(name) or next(a.key for a in self.actions if a.name == name)
 
     def shown(self, name: str) -> str:
         """The key of an action as it is written for people, e.g. ``Shift+Z``."""
-        return as_written(self.keys[name]) if name in self.keys else _BY_NAME[name].key
+        return as_written(self.key(name))
 
     def tip(self, name: str, words: str) -> str:
         """A tooltip: the words, and the key in brackets."""
@@ -65,11 +77,11 @@ class KeyTable:
 
     def rows(self) -> tuple[tuple[str, str, str], ...]:
         """(key, title, meaning) of every action, in order."""
-        return tuple((self.shown(a.name), a.title, a.meaning) for a in ACTIONS)
+        return tuple((self.shown(a.name), a.title, a.meaning) for a in self.actions)
 
 
 def chosen_keys(
-    wishes: Mapping[str, str], taken: Mapping[str, str]
+    wishes: Mapping[str, str], taken: Mapping[str, str], own: Sequence[Action] = ()
 ) -> tuple[KeyTable, tuple[str, ...]]:
     """The table with the keys that somebody wishes, and why a wish was refused.
 
@@ -80,10 +92,12 @@ def chosen_keys(
     taken
         Key of napari's on labels layers to what it does there. Those that the default table
         takes over may be wished for.
+    own
+        Actions of single panels, whose keys nobody can wish for.
     """
     refused: list[str] = []
     keys = dict(_DEFAULTS)
-    ours = {*_DEFAULTS.values(), *DIGITS}
+    ours, panels = {*_DEFAULTS.values(), *DIGITS}, {a.key: a.title for a in own}
     for name, wish in wishes.items():
         key = known_key(wish)
         if key == keys[name]:
@@ -93,13 +107,15 @@ def chosen_keys(
             reason = f"“{wish}” is not a key that can be told apart on every keyboard"
         elif key in DIGITS or key == "Space":
             reason = f"{as_written(key)} is fixed: it chooses a class or moves the image"
+        elif key in panels:
+            reason = f"{as_written(key)} already means “{panels[key]}”"
         elif key in taken and key not in ours:
             reason = f"napari uses {as_written(key)} to {taken[key]}"
         if reason:
             refused.append(_refusal(name, reason))
         else:
             keys[name] = key
-    return KeyTable(_without_doubles(keys, refused)), tuple(refused)
+    return KeyTable(_without_doubles(keys, refused), tuple(own)), tuple(refused)
 
 
 def _without_doubles(keys: dict[str, str], refused: list[str]) -> dict[str, str]:
@@ -112,13 +128,17 @@ def _without_doubles(keys: dict[str, str], refused: list[str]) -> dict[str, str]
                 doubled = name
         if not doubled:
             return keys
-        other = _BY_NAME[owners[keys[doubled]]].title
+        other = _action(owners[keys[doubled]]).title
         refused.append(_refusal(doubled, f"{as_written(keys[doubled])} already means “{other}”"))
         keys[doubled] = _DEFAULTS[doubled]
 
 
+def _action(name: str) -> Action:
+    return next(action for action in ACTIONS if action.name == name)
+
+
 def _refusal(name: str, reason: str) -> str:
-    action = _BY_NAME[name]
+    action = _action(name)
     return (
         f"The key for “{action.title}” stays {as_written(action.key)}: {reason}. "
         "Choose another one in Preferences."

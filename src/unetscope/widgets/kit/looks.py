@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from qtpy.QtCore import QPointF, Qt
-from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtGui import QAction, QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
     QLabel,
+    QMenu,
     QPushButton,
     QSizePolicy,
     QStyle,
@@ -42,7 +44,6 @@ _COLOR_WORDS = {
     "#194BFA": "bright blue",
     "#FFFFFF": "white",
 }
-_Widget = TypeVar("_Widget", bound=QWidget)
 
 
 @dataclass(frozen=True)
@@ -177,10 +178,23 @@ def small_button(text: str, tip: str) -> QPushButton:
     return button
 
 
-def plain_style(rule: str, widget: _Widget) -> _Widget:
-    """Give one widget a style rule of its own (its children keep napari's)."""
-    widget.setStyleSheet(f"{type(widget).__name__} {{ {rule} }}")
-    return widget
+def offer(button: QPushButton, entries: Iterable[tuple[str, Callable[[], object]]]) -> None:
+    """Give a button a menu of these words and what each does."""
+    menu = QMenu(button)
+    for words, call in entries:
+        action = QAction(words, menu)
+        action.triggered.connect(lambda _=False, chosen=call: chosen())
+        menu.addAction(action)
+    button.setMenu(menu)
+
+
+def card_style(name: str, tints: Tints, edge: str, text: str = "") -> str:
+    """The style of a card of the class ``name``: tinted, with a bar in the colour ``edge``."""
+    return (
+        f"{name} {{ background: {tints.card}; border: none; "
+        f"border-left: 4px solid {edge}; border-radius: 3px; }} "
+        f"{name} QLabel {{ background: transparent; color: {text or tints.text}; }}"
+    )
 
 
 def _hex(color: Any) -> str:

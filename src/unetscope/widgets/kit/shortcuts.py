@@ -76,7 +76,7 @@ class Shortcuts:
 
     def _by_key(self) -> dict[str, Callable[[], object]]:
         digits = {key: self._chooser(place) for place, key in enumerate(DIGITS, 1)}
-        return {**digits, **{self._keys.keys[name]: call for name, call in self._calls.items()}}
+        return {**digits, **{self._keys.key(name): call for name, call in self._calls.items()}}
 
     def _chooser(self, place: int) -> Callable[[], object]:
         return lambda: self._choose_place(place)

@@ -10,24 +10,43 @@ from qtpy.QtGui import QPainter, QPalette
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from unetscope.session.guidance import status_line
-from unetscope.session.state import Session
-from unetscope.widgets.kit.looks import Tints, line_px, small_button
+from unetscope.widgets.kit.looks import Tints, card_style, line_px, small_button
+from unetscope.widgets.kit.panel import Panel
+from unetscope.workbench.workbench import Workbench
 
 LINES = 2
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?…]) (?=[A-Z“])")
 
 
-class StatusCard(QFrame):
+class StatusCard(Panel):
     """A tinted card with a bar in the colour of its tone; it never changes its height.
 
     What does not fit is behind *more*, or a click: a card over the window whose text can be
     selected.
     """
 
-    def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._tints = tints
+    SHOWS = frozenset(
+        {
+            "image",
+            "unreadable",
+            "classes",
+            "painted",
+            "live",
+            "answering",
+            "answered_of",
+            "training",
+            "prediction",
+            "model",
+            "model_failed",
+            "opening_model",
+            "message",
+            "seen",
+            "trained_image",
+        }
+    )
+
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
         self._beyond = ""  # what is behind "more" besides what is cut
         self._is_cut = False
         self.label = TwoLines()
@@ -63,12 +82,8 @@ class StatusCard(QFrame):
         }[status.tone]
         self.label.setText(status.text)
         self.label.setToolTip(status.text)
-        self.setStyleSheet(
-            f"StatusCard {{ background: {tints.card}; border: none; "
-            f"border-left: 4px solid {color}; border-radius: 3px; }} "
-            f"StatusCard QLabel {{ background: transparent; "
-            f"color: {tints.error if status.tone == 'error' else tints.text}; }}"
-        )
+        text = tints.error if status.tone == "error" else tints.text
+        self.setStyleSheet(card_style("StatusCard", tints, color, text))
         self._beyond = status.details
         self._cut(self._is_cut)
         if self.details.isVisible():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
-from superqt import QFlowLayout
+from qtpy.QtWidgets import QLabel, QPushButton, QWidget
 
 from unetscope.session.layers.accept_tools import Tool
-from unetscope.widgets.kit.fold import Fold
+from unetscope.widgets.kit.arranging import column, flow
+from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import quiet, small_button
-from unetscope.workbench.accepter import Accepter
+from unetscope.widgets.kit.panel import Panel
+from unetscope.workbench.workbench import Workbench
 
 _TIPS = {
     Tool.BRUSH: "Paint over what is right: each pixel becomes a label of the class predicted there."
@@ -23,33 +24,25 @@ _TIPS = {
 _IDLE = "What the prediction has right can be taken over as labels, what you painted stays."
 
 
-class AcceptPanel(QWidget):
+class AcceptPanel(Panel):
     """The fold *Accept and correct*: four tools, one of them on, and a sentence."""
 
-    def __init__(self, accepter: Accepter, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._accepter = accepter
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._accepter = accepter = work.accepter
         self.words = quiet(QLabel())
         self.words.setText(_IDLE)  # a text that is set later is given the lines it needs
         self.buttons: dict[Tool, QPushButton] = {}
-        inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(4, 0, 0, 0)
-        row = QFlowLayout()  # beside each other where there is room, else below
-        row.setSpacing(2)
         for tool, tip in _TIPS.items():
             button = small_button(tool.value, tip)
             button.setCheckable(True)
             button.clicked.connect(lambda on, chosen=tool: self._clicked(chosen, on=on))
-            row.addWidget(button)
             self.buttons[tool] = button
-        column.addLayout(row)
-        column.addWidget(self.words)
+        inner = QWidget()
+        column(inner, flow(*self.buttons.values()), self.words, margins=INDENTED)
         self.fold = Fold("Accept and correct", inner, "Say where the prediction is right.")
         self.fold.toggled.connect(self._toggled)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
+        self.fold.alone_in(self)
         accepter.told.connect(self._told)
         accepter.tool_changed.connect(self._tool_changed)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from magicgui.widgets import ComboBox, FloatSpinBox, SpinBox
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from unetscope.session.values import AdvancedSettings
 from unetscope.widgets.kit.fold import Fold
 from unetscope.widgets.kit.looks import LARGE_PX, NarrowCombo, line_px
+from unetscope.widgets.kit.panel import Panel
+from unetscope.workbench.workbench import Workbench
 
 _TIPS = {
     "learning_rate": "How big a step the network learns in. Smaller is steadier and slower; lower "
@@ -35,17 +36,14 @@ _LABELS = {
 }
 
 
-class AdvancedPanel(QWidget):
-    """The fold. ``changed(AdvancedSettings)``; ``adopt(layer key)`` paint on an existing layer."""
+class AdvancedPanel(Panel):
+    """The fold: how training goes, and which layer is painted on."""
 
-    changed = Signal(object)
-    adopt = Signal(str)
-
-    def __init__(self, settings: AdvancedSettings, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._settings = settings
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._work = work
         self.fold = Fold("Advanced")
-        self.fields = _fields(settings)
+        self.fields = _fields(work.trainer.advanced)
         inner = QWidget()
         self.rows = rows = QFormLayout(inner)
         rows.setContentsMargins(4, 0, 0, 0)
@@ -62,9 +60,8 @@ class AdvancedPanel(QWidget):
             rows.addRow(_label(_LABELS[name], _TIPS[name]), field.native)
             field.changed.connect(self._edited)
         self.fold.addWidget(inner)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
+        self.fold.alone_in(self)
+        self._connections.connect(work.layers.images_changed, self._offer_layers)
 
     def settings(self) -> AdvancedSettings:
         """The settings as they stand."""
@@ -80,22 +77,27 @@ class AdvancedPanel(QWidget):
         policy = QFormLayout.RowWrapPolicy
         self.rows.setRowWrapPolicy(policy.DontWrapRows if wide else policy.WrapAllRows)
         self.fold.fit()
+        self._offer_layers()
 
-    def offer_layers(self, layers: list[tuple[str, str]], chosen: str) -> None:
+    def _offer_layers(self) -> None:
         """List the labels layers that can be painted on."""
+        layers, image, chosen = self._work.layers, self._session.image, ""
         self.paint_on.clear()
         self.paint_on.addItem("a new layer", "")
-        for key, name in layers:
-            self.paint_on.addItem(name, key)
+        if image is not None and layers.layer(image.key) is not None:
+            strokes = layers.strokes_layer(image.key)
+            chosen = str(strokes.unique_id) if strokes is not None else ""
+            for key, name in layers.adoptable(image.key):
+                self.paint_on.addItem(name, key)
         self.paint_on.setCurrentIndex(max(0, self.paint_on.findData(chosen)))
 
     def _edited(self, value: Any) -> None:
-        self.changed.emit(self.settings())
+        self._work.trainer.advanced = self.settings()
 
     def _adopted(self, index: int) -> None:
         key = self.paint_on.itemData(index)
         if key:
-            self.adopt.emit(key)
+            self._work.adopt(key)
 
 
 def _fields(settings: AdvancedSettings) -> dict[str, Any]:

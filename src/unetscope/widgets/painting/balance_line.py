@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QLabel
 
 from unetscope.learning.advice.class_balance import class_balance
-from unetscope.session.state import Session
+from unetscope.widgets.kit.arranging import column
 from unetscope.widgets.kit.looks import quiet
+from unetscope.widgets.kit.panel import Panel
+from unetscope.workbench.workbench import Workbench
 
 
-class BalanceLine(QLabel):
+class BalanceLine(Panel):
     """Hidden while the painted pixels of the classes are within 1 : 50."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        quiet(self)
-        self.setAccessibleName("Balance of the classes")
+    SHOWS = frozenset({"classes", "painted"})
+
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self.words = quiet(QLabel())
+        self.words.setAccessibleName("Balance of the classes")
+        column(self, self.words)
         self.refresh()
 
     def refresh(self) -> None:
         """Say what the painted pixels say."""
         names = {c.value: f"“{c.name}”" for c in self._session.classes}
         warning = class_balance(self._session.painted, names).warning
-        self.setText(warning or "")
+        self.words.setText(warning or "")
         self.setVisible(warning is not None)

@@ -13,53 +13,37 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMenu,
     QTableView,
-    QVBoxLayout,
-    QWidget,
 )
-from superqt import QFlowLayout
 
 from unetscope.images.classes import PALETTE
 from unetscope.session.guidance import controls
-from unetscope.session.state import Session
+from unetscope.widgets.kit.arranging import column, flow
 from unetscope.widgets.kit.looks import color_words, line_px, small_button, swatch
-from unetscope.widgets.painting.class_table import COLOR, EYE, NAME, PIXELS, ClassTable
+from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.painting.class_rows import COLOR, EYE, NAME, PIXELS, ClassRows
+from unetscope.workbench.workbench import Workbench
 
 _SHOWN_ROWS = 6
 
 
-class ClassesPanel(QWidget):
-    """The class table with its two buttons.
+class ClassesPanel(Panel):
+    """The class table with its two buttons."""
 
-    Signals: ``chosen(value)`` paint with it, ``renamed(value, name)``, ``recoloured(value,
-    color)``, ``added()``, ``deleted(value)``, ``eyed(value)`` hide it in the answer or show it.
-    """
+    SHOWS = frozenset({"classes", "eyes", "current_class", "brush_label", "painted"})
 
-    chosen = Signal(int)
-    renamed = Signal(int, str)
-    recoloured = Signal(int, str)
-    added = Signal()
-    deleted = Signal(int)
-    eyed = Signal(int)
-
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        self.table = ClassTable(session, self)
-        self.table.renamed.connect(self.renamed)
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._work = work
+        self.table = ClassRows(work.session, self)
+        self.table.renamed.connect(lambda value, name: work.change_class(value, name=name))
         self.view = _table_view(self.table)
         self.view.clicked.connect(self._clicked)
         self.view.row_keyed.connect(self._row_keyed)
         self.add_button = small_button("+ Class", "Add a class with a colour of its own; name it.")
         self.add_button.clicked.connect(self._add)
         self.delete_button = small_button("Delete", "")
-        self.delete_button.clicked.connect(lambda: self.deleted.emit(self._session.current_class))
-        buttons = QFlowLayout()
-        buttons.addWidget(self.add_button)
-        buttons.addWidget(self.delete_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.view)
-        layout.addLayout(buttons)
+        self.delete_button.clicked.connect(lambda: work.delete_class(self._session.current_class))
+        column(self, self.view, flow(self.add_button, self.delete_button, spacing=None))
 
     def refresh(self) -> None:
         """Show the session's classes; the one in the brush is selected, none for an eraser."""
@@ -107,7 +91,7 @@ class ClassesPanel(QWidget):
 
     def _add(self) -> None:
         before = {c.value for c in self._session.classes}
-        self.added.emit()
+        self._work.add_class()
         made = [c.value for c in self._session.classes if c.value not in before]
         if made:
             self.edit_name(made[0])
@@ -115,24 +99,22 @@ class ClassesPanel(QWidget):
     def _clicked(self, index: QModelIndex) -> None:
         value = self.table.value_at(index.row())
         if index.column() == EYE:
-            self.eyed.emit(value)
+            self._work.switch_eye(value)
             return
         if index.column() == COLOR:
             self._choose_color(value, index)
-        self.chosen.emit(value)
+        self._work.paint_with(value)
 
     def _row_keyed(self, row: int) -> None:
         """The arrow keys choose as a click does: the marked row is the class in the brush."""
-        self.chosen.emit(self.table.value_at(row))
+        self._work.paint_with(self.table.value_at(row))
         self.view.setFocus()  # the brush may have taken it along
 
     def _choose_color(self, value: int, index: QModelIndex) -> None:
         menu = QMenu(self)
         for color in PALETTE:
             action = QAction(swatch(color, self.table.icon_px), color_words(color), menu)
-            action.triggered.connect(
-                lambda _=False, picked=color: self.recoloured.emit(value, picked)
-            )
+            action.triggered.connect(lambda _=False, picked=color: self._recolour(value, picked))
             menu.addAction(action)
         other = menu.addAction("Other …")
         if other is not None:
@@ -140,11 +122,14 @@ class ClassesPanel(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(self.view.mapToGlobal(self.view.visualRect(index).bottomLeft()))
 
+    def _recolour(self, value: int, color: str) -> None:
+        self._work.change_class(value, color=color)
+
     def _any_color(self, value: int) -> None:
         dialog = QColorDialog(self)
         dialog.setModal(False)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.colorSelected.connect(lambda color: self.recoloured.emit(value, color.name()))
+        dialog.colorSelected.connect(lambda color: self._recolour(value, color.name()))
         dialog.show()
 
 
@@ -162,7 +147,7 @@ class _RowsView(QTableView):
             self.row_keyed.emit(row)
 
 
-def _table_view(table: ClassTable) -> _RowsView:
+def _table_view(table: ClassRows) -> _RowsView:
     view = _RowsView()
     view.setModel(table)
     view.setShowGrid(False)

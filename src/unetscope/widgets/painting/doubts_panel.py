@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QTableWidgetItem, QVBoxLayout, QWidget
-from superqt import QFlowLayout
+from qtpy.QtWidgets import QLabel, QWidget
 
 from unetscope.session.guidance import class_name
-from unetscope.session.state import Session
-from unetscope.widgets.kit.fold import Fold
+from unetscope.widgets.kit.arranging import column, flow
+from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import quiet, small_button
-from unetscope.widgets.painting.places_panel import fit_rows, short_table
-from unetscope.workbench.stroke_checker import Doubt, StrokeChecker
+from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.painting.places_panel import fill_row, fit_rows, short_table
+from unetscope.workbench.stroke_checker import Doubt
+from unetscope.workbench.workbench import Workbench
 
 _TEXT, _SURENESS = range(2)
 
 
-class DoubtsPanel(QWidget):
+class DoubtsPanel(Panel):
     """The fold *Doubtful strokes*."""
 
-    def __init__(
-        self, session: Session, checker: StrokeChecker, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self._session, self._checker = session, checker
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._checker = checker = work.checker
         self._shown: tuple[Doubt, ...] = ()
         self.check = small_button(
             "Check my strokes", "Compare each stroke with all the others; nothing is changed."
@@ -37,20 +35,11 @@ class DoubtsPanel(QWidget):
         self.table = short_table(2, _TEXT, "Doubtful strokes")
         self.table.cellClicked.connect(lambda row, column: checker.go(self._shown[row]))
         inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(4, 0, 0, 0)
-        buttons = QFlowLayout()  # beside each other where there is room, else below
-        buttons.setSpacing(2)
-        for button in (self.check, self.delete, self.relabel):
-            buttons.addWidget(button)
-        column.addLayout(buttons)
-        column.addWidget(self.table)
-        column.addWidget(self.words)
+        buttons = flow(self.check, self.delete, self.relabel)
+        column(inner, buttons, self.table, self.words, margins=INDENTED)
         self.fold = Fold("Doubtful strokes", inner, "Strokes that may be in the wrong class.")
         self.fold.toggled.connect(self.refresh)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
+        self.fold.alone_in(self)
         self.check.clicked.connect(lambda _checked: checker.check())
         self.delete.clicked.connect(lambda _checked: checker.delete())
         self.relabel.clicked.connect(lambda _checked: checker.relabel())
@@ -76,8 +65,4 @@ class DoubtsPanel(QWidget):
             stroke, where = doubt.stroke, self._checker.where(doubt)
             said = (class_name(self._session, v) for v in (stroke.painted, stroke.believed))
             cells = (where + " → ".join(said) + "?", f"{100 * stroke.sureness:.0f} %")
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                item.setToolTip(where + stroke.text)
-                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-                self.table.setItem(row, column, item)
+            fill_row(self.table, row, cells, where + stroke.text)

@@ -5,23 +5,25 @@ from __future__ import annotations
 from html import escape
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
-from superqt import QFlowLayout
+from qtpy.QtWidgets import QLabel
 
 from unetscope.learning.advice.progress import Forgotten
-from unetscope.widgets.kit.looks import Tints, quiet, small_button
-from unetscope.workbench.forgetting_guard import ForgettingGuard, GotWorse
+from unetscope.widgets.kit.arranging import column, flow
+from unetscope.widgets.kit.looks import Tints, card_style, quiet, small_button
+from unetscope.widgets.kit.panel import Panel
+from unetscope.workbench.forgetting_guard import GotWorse
+from unetscope.workbench.workbench import Workbench
 
 _MOST_NAMED = 3
 _NAME_LENGTH = 28  # a longer name has no place to break and would be cut off
 
 
-class ForgettingLine(QFrame):
+class ForgettingLine(Panel):
     """Hidden while nothing got worse."""
 
-    def __init__(self, guard: ForgettingGuard, tints: Tints, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._guard, self._tints = guard, tints
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._guard = guard = work.guard
         self.words, self.unjudged = quiet(QLabel()), quiet(QLabel())
         self.words.setTextFormat(Qt.TextFormat.RichText)
         self.words.setAccessibleName("Images that got worse")
@@ -32,26 +34,14 @@ class ForgettingLine(QFrame):
         self.back.clicked.connect(lambda _checked: guard.go_back())
         self.image.clicked.connect(lambda _checked: self._show_first())
         self.close_button.clicked.connect(lambda _checked: guard.dismiss())
-        buttons = QFlowLayout()  # beside each other where there is room, else below
-        buttons.setSpacing(2)
-        for button in (self.back, self.image, self.close_button):
-            buttons.addWidget(button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 6, 6, 6)
-        column.addWidget(self.words)
-        column.addWidget(self.unjudged)
-        column.addLayout(buttons)
+        buttons = flow(self.back, self.image, self.close_button)
+        column(self, self.words, self.unjudged, buttons, margins=(8, 6, 6, 6))
         guard.changed.connect(self.refresh)
-        self.set_tints(tints)
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
         self._tints = tints
-        self.setStyleSheet(
-            f"ForgettingLine {{ background: {tints.card}; border: none; "
-            f"border-left: 4px solid {tints.error}; border-radius: 3px; }} "
-            f"ForgettingLine QLabel {{ background: transparent; color: {tints.text}; }}"
-        )
+        self.setStyleSheet(card_style("ForgettingLine", tints, tints.error))
         self.refresh()
 
     def refresh(self) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel
 
 from unetscope.session.axes import choice_in_words, kind_in_words
-from unetscope.session.state import Session
 from unetscope.session.values import ImageSummary
 from unetscope.widgets.kit.looks import NarrowCombo, quiet
+from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.kit.shortcuts import Calls
 from unetscope.widgets.painting.pixel_size_row import PixelSizeRow
+from unetscope.workbench.workbench import Workbench
 
 READING_TIP = (
     "How the planes of this image are meant: slices of a volume, or channels of one picture. The "
@@ -19,19 +18,14 @@ READING_TIP = (
 )
 
 
-class ImagePanel(QWidget):
-    """The picker: one line with the name, one with size and kind, one with the pixel size.
+class ImagePanel(Panel):
+    """The picker: one line with the name, one with size and kind, one with the pixel size."""
 
-    ``chosen(key)`` when another image is picked; ``read_as(key, axes)`` when the user says how a
-    stack of planes is meant.
-    """
+    SHOWS = frozenset({"images", "image"})
 
-    chosen = Signal(str)
-    read_as = Signal(str, str)
-
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._work = work
         self.picker = NarrowCombo()
         self.picker.setToolTip("The image to paint on. It follows the layer you select.")
         self.picker.activated.connect(self._picked)
@@ -40,7 +34,6 @@ class ImagePanel(QWidget):
         self.reading.setToolTip(READING_TIP)
         self.reading.activated.connect(self._read)
         self.pixel_size = PixelSizeRow()
-        self.origin: Callable[[str], str] = lambda _key: ""  # of an image's pixel size, in words
         self._sized = ""  # key of the image whose size is shown
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -50,6 +43,21 @@ class ImagePanel(QWidget):
         layout.addWidget(self.reading, 1, 2)
         layout.addWidget(self.pixel_size, 2, 0, 1, 3)
         layout.setColumnStretch(1, 1)
+        self._connect_pixel_size()
+
+    def _connect_pixel_size(self) -> None:
+        size, sizes = self.pixel_size, self._work.sizes
+        size.typed.connect(sizes.set_typed)
+        size.line_wanted.connect(sizes.start_line)
+        size.line_told.connect(sizes.set_from_line)
+        size.given_up.connect(sizes.drop_line)
+        sizes.changed.connect(self.refresh)
+        sizes.changed.connect(size.fold)
+
+    def keys(self) -> Calls:
+        """From image to image."""
+        step = self._work.step_image
+        return {"next_image": lambda: step(1), "previous_image": lambda: step(-1)}
 
     def refresh(self) -> None:
         """Show the session's images."""
@@ -69,7 +77,7 @@ class ImagePanel(QWidget):
         if image is not None and image.key != self._sized:
             self._sized = image.key
             self.pixel_size.fold()
-        self.pixel_size.show_image(image, self.origin(image.key) if image else "")
+        self.pixel_size.show_image(image, self._work.sizes.origin(image.key) if image else "")
         several = image is not None and len(image.choices) > 1
         self.reading.setVisible(several)
         if image is None:
@@ -87,11 +95,11 @@ class ImagePanel(QWidget):
     def _picked(self, index: int) -> None:
         key = self.picker.itemData(index)
         if key is not None:
-            self.chosen.emit(key)
+            self._work.choose_image(key)
 
     def _read(self, index: int) -> None:
         if self._session.image is not None:
-            self.read_as.emit(self._session.image.key, self.reading.itemData(index))
+            self._work.read_as(self._session.image.key, self.reading.itemData(index))
 
 
 def _facts(image: ImageSummary) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,14 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from unetscope.errors import capital
+from unetscope.network.facts import BUNDLED_TITLES
 from unetscope.session.guidance import controls
 from unetscope.session.requests import SourceRequest
-from unetscope.session.state import Session
 from unetscope.widgets.kit.looks import LARGE_PX, NarrowCombo, line_px, quiet, small_button
+from unetscope.widgets.kit.panel import Panel
 from unetscope.workbench.folders import start_folder, used_folder
+from unetscope.workbench.workbench import Workbench
 
 if TYPE_CHECKING:
     from unetscope.learning.sources.catalogue import SourceEntry
@@ -54,46 +56,38 @@ class ModelPicker(NarrowCombo):
         super().showPopup()
 
 
-class ModelPanel(QWidget):
-    """What is asked for: ``bundled(name)``, ``load(path)``, ``save(path)``, ``go(back)``.
+class ModelPanel(Panel):
+    """The list of models, the way to files, and back and forward in the versions."""
 
-    And of backbones of others: ``with_source(request)`` to open one, ``alone(on)`` to use it alone.
-    """
+    SHOWS = frozenset({"training", "model", "opening_model", "versions", "device"})
 
-    bundled = Signal(str)
-    with_source = Signal(object)
-    alone = Signal(bool)
-    load = Signal(object)
-    save = Signal(object)
-    go = Signal(bool)
-
-    def __init__(
-        self, session: Session, models: Sequence[tuple[str, str]], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self._session = session
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._shelf, models = work.shelf, BUNDLED_TITLES
+        self._shelf.sources_found.connect(self.show_sources)
         self.picker = ModelPicker()
         self.picker.setToolTip("The weights to start from. Your own models: the button beside.")
-        for name, title in models:
+        for name, title in models.items():
             self.picker.addItem(title, name)
         self._bundled = len(models)
         self._sources: tuple[SourceEntry, ...] = ()
         self.picker.activated.connect(self._picked)
+        self.picker.opened.connect(self._shelf.look_for_sources)
         self.more = small_button("…", "Load a model you saved, or save the present one.")
         menu = QMenu(self.more)
         self.load_action = QAction("Load a model …", menu)
         self.save_action = QAction("Save this model …", menu)
         self.alone_action = QAction("Use the added backbone alone", menu)
         self.alone_action.setCheckable(True)
-        self.alone_action.triggered.connect(self.alone)
+        self.alone_action.triggered.connect(self._shelf.use_alone)
         menu.addActions([self.load_action, self.save_action, self.alone_action])
         self.load_action.triggered.connect(self._ask_load)
         self.save_action.triggered.connect(self._ask_save)
         self.more.setMenu(menu)
         self.back = small_button("◀", "Go back to the version before.")
         self.forward = small_button("▶", "Go forward to the version after.")
-        self.back.clicked.connect(lambda: self.go.emit(True))
-        self.forward.clicked.connect(lambda: self.go.emit(False))
+        self.back.clicked.connect(lambda: self._shelf.step(back=True))
+        self.forward.clicked.connect(lambda: self._shelf.step(back=False))
         self.version = quiet(QLabel())
         self._lay_out()
 
@@ -139,8 +133,7 @@ class ModelPanel(QWidget):
                 parts[-1] += " ● not saved"
             when = current.made_at.replace("T", " ")[:16]
             ran_on = f", {_device_words(session.device)}" if session.device else ""
-            note = f"{current.note[:1].upper()}{current.note[1:]}"
-            self.version.setToolTip(f"{note}, {when}{ran_on}")
+            self.version.setToolTip(f"{capital(current.note)}, {when}{ran_on}")
         elif session.opening_model:
             parts.append("opening …")
         if session.device and "not saved" not in "".join(
@@ -195,7 +188,7 @@ class ModelPanel(QWidget):
     def _picked(self, index: int) -> None:
         chosen = self.picker.itemData(index)
         if isinstance(chosen, str):
-            self.bundled.emit(chosen)
+            self._shelf.open_bundled(chosen)
         elif chosen is not None:
             self._ask_source(chosen)
 
@@ -204,7 +197,8 @@ class ModelPanel(QWidget):
         if download and not self._may_download(entry):
             self._show_title()
             return
-        self.with_source.emit(SourceRequest(entry.spec, _source_title(entry), download))
+        request = SourceRequest(entry.spec, _source_title(entry), download)
+        self._shelf.open_with_source(request)
 
     def _may_download(self, entry: SourceEntry) -> bool:
         answer = QMessageBox.question(
@@ -221,14 +215,14 @@ class ModelPanel(QWidget):
         )
         if chosen:
             used_folder("model", Path(chosen))
-            self.load.emit(Path(chosen))
+            self._shelf.load(Path(chosen))
 
     def _ask_save(self) -> None:
         start = start_folder("model") / "model.unetscope"
         chosen, _ = QFileDialog.getSaveFileName(self, "Save the model", str(start), _FILTER)
         if chosen:
             used_folder("model", Path(chosen))
-            self.save.emit(Path(chosen))
+            self._shelf.save(Path(chosen))
 
 
 def _source_title(entry: SourceEntry) -> str:

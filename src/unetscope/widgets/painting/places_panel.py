@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -11,15 +12,16 @@ from qtpy.QtWidgets import (
     QLabel,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
 from unetscope.session.guidance import class_name
-from unetscope.session.state import Session
-from unetscope.widgets.kit.fold import Fold
+from unetscope.widgets.kit.arranging import column
+from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import line_px, quiet
-from unetscope.workbench.advisor import Advisor
+from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.kit.shortcuts import Calls
+from unetscope.workbench.workbench import Workbench
 
 if TYPE_CHECKING:
     from unetscope.learning.advice.next_places import Place
@@ -28,12 +30,12 @@ _SHOWN_ROWS = 5
 _RANK, _CLASSES, _GAIN = range(3)
 
 
-class PlacesPanel(QWidget):
+class PlacesPanel(Panel):
     """The fold *Where to paint next*: one sentence and a list."""
 
-    def __init__(self, session: Session, advisor: Advisor, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session, self._advisor = session, advisor
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._advisor = advisor = work.advisor
         self._shown: tuple[Place, ...] = ()
         self.words = quiet(QLabel())
         self.table = short_table(3, _CLASSES, "Where to paint next")
@@ -43,21 +45,19 @@ class PlacesPanel(QWidget):
             "From the last rounds of painting: how much of what you painted the answer had wrong."
         )
         inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(4, 0, 0, 0)
-        column.addWidget(self.words)
-        column.addWidget(self.table)
-        column.addWidget(self.stop_line)
+        column(inner, self.words, self.table, self.stop_line, margins=INDENTED)
         self.fold = Fold(
             "Where to paint next",
             inner,
             "Places where the model is unsure and nothing is painted near by.",
         )
         self.fold.toggled.connect(self._toggled)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
+        self.fold.alone_in(self)
         advisor.changed.connect(self.refresh)
+
+    def keys(self) -> Calls:
+        """There and back."""
+        return {"next": self._advisor.go_to_next, "back": self._advisor.go_back}
 
     def refresh(self) -> None:
         """Show the advisor's places; the current one is selected."""
@@ -81,11 +81,7 @@ class PlacesPanel(QWidget):
             first, second = (class_name(self._session, value) for value in place.classes)
             gain = f"≈ {_rounded(place.wrong_px)} px"
             cells = (str(row + 1), f"{first} or {second}?", gain)
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                item.setToolTip(place.gain)
-                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-                self.table.setItem(row, column, item)
+            fill_row(self.table, row, cells, place.gain)
 
     def _clicked(self, row: int, column: int) -> None:
         self._advisor.go(self._shown[row])
@@ -120,6 +116,15 @@ def short_table(columns: int, stretched: int, name: str) -> QTableWidget:
             header.setSectionResizeMode(stretched, QHeaderView.ResizeMode.Stretch)
     table.setAccessibleName(name)
     return table
+
+
+def fill_row(table: QTableWidget, row: int, cells: Sequence[str], tip: str) -> None:
+    """Write the cells of a row that is clicked and not typed in."""
+    for at, text in enumerate(cells):
+        item = QTableWidgetItem(text)
+        item.setToolTip(tip)
+        item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
+        table.setItem(row, at, item)
 
 
 def fit_rows(table: QTableWidget) -> None:

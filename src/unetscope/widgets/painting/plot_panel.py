@@ -5,21 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout
 
 from unetscope.session.guidance import class_name
-from unetscope.session.state import Session
 from unetscope.session.values import Phase
 from unetscope.widgets.kit.looks import Tints, line_px, quiet
+from unetscope.widgets.kit.panel import Panel
+from unetscope.workbench.workbench import Workbench
 
 
-class PlotPanel(QWidget):
+class PlotPanel(Panel):
     """Hidden until there is something to see; pyqtgraph is imported then."""
 
-    def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._tints = tints
+    SHOWS = frozenset({"classes", "training", "curves"})
+
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
         self._graphs: Any = None  # pyqtgraph's GraphicsLayoutWidget
         self._loss: Any = None
         self._dice: Any = None
@@ -56,15 +57,15 @@ class PlotPanel(QWidget):
         if self._graphs is None:
             self._build()
         faint, text = self._tints.faint, self._tints.text
-        self._draw("step", self._loss, curves.step_loss, faint, 1)
-        self._draw("train", self._loss, curves.train_loss, text, 2)
-        self._draw("held", self._loss, curves.validation_loss, text, 2, dashed=True)
+        self._draw("step", self._loss, curves.step_loss, faint)
+        self._draw("train", self._loss, curves.train_loss, text)
+        self._draw("held", self._loss, curves.validation_loss, text, dashed=True)
         scored = {value for _, dice in curves.dice for value in dice}
         for value in sorted(scored):
             points = tuple((at, dice[value]) for at, dice in curves.dice if value in dice)
             found = self._session.class_of(value)
             color = found.color if found else faint
-            self._draw(f"dice {value}", self._dice, points, color, 2)
+            self._draw(f"dice {value}", self._dice, points, color)
         for gone in [name for name in self._lines if name.startswith("dice ")]:
             if int(gone.split()[1]) not in scored:
                 self._lines.pop(gone).clear()
@@ -116,14 +117,13 @@ class PlotPanel(QWidget):
         plot: Any,
         points: tuple[tuple[float, float], ...],
         color: str,
-        width: int,
         *,
         dashed: bool = False,
     ) -> None:
         import pyqtgraph
 
         style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
-        pen = pyqtgraph.mkPen(color, width=width, style=style)
+        pen = pyqtgraph.mkPen(color, width=1 if name == "step" else 2, style=style)
         if name not in self._lines:
             self._lines[name] = plot.plot()
         self._lines[name].setPen(pen)

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
-    QHBoxLayout,
     QMenu,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from unetscope.session.guidance import controls, predict_words
-from unetscope.session.state import Session
 from unetscope.session.values import Scope
+from unetscope.widgets.kit.arranging import column, row
 from unetscope.widgets.kit.keys import KeyTable
 from unetscope.widgets.kit.looks import small_button
+from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.kit.shortcuts import Calls
+from unetscope.workbench.workbench import Workbench
 
 
-class PredictionPanel(QWidget):
-    """``predict(scope)`` and ``stop()`` are pressed; the scope chosen last stays on the button."""
+class PredictionPanel(Panel):
+    """Predict, then how far it is; the scope chosen last stays on the button."""
 
-    predict = Signal(object)
-    stop = Signal()
+    SHOWS = frozenset({"image", "painted", "prediction", "model"})
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._work = work
         self.scope = Scope.IMAGE
         self._keys = KeyTable()
         self.button = QPushButton()
         self.more = small_button("▾", "Predict the view, this image or all open images.")
-        self.button.clicked.connect(lambda: self.predict.emit(self.scope))
+        self.button.clicked.connect(self._predict)
         self.menu = QMenu(self.more)
         self.actions_of: dict[Scope, QAction] = {}
         for scope in Scope:
@@ -42,26 +41,20 @@ class PredictionPanel(QWidget):
             self.menu.addAction(action)
             self.actions_of[scope] = action
         self.more.setMenu(self.menu)
-        self.offer_project(there=False)
-        self.idle_row = QWidget()
-        idle = QHBoxLayout(self.idle_row)
-        idle.setContentsMargins(0, 0, 0, 0)
-        idle.setSpacing(1)
-        idle.addWidget(self.button, 1)
-        idle.addWidget(self.more)
+        self.idle_row, self.busy_row = QWidget(), QWidget()
+        row(self.button, self.more, owner=self.idle_row, stretched=(0,)).setSpacing(1)
         self.progress = QProgressBar()
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Stop predicting; what is done stays.")
-        self.stop_button.clicked.connect(self.stop)
-        self.busy_row = QWidget()
-        row = QHBoxLayout(self.busy_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.progress, 1)
-        row.addWidget(self.stop_button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.idle_row)
-        layout.addWidget(self.busy_row)
+        self.stop_button.clicked.connect(work.stop_predicting)
+        row(self.progress, self.stop_button, owner=self.busy_row, stretched=(0,))
+        column(self, self.idle_row, self.busy_row)
+        work.project.changed.connect(self._offer_project)
+        self._offer_project()
+
+    def keys(self) -> Calls:
+        """What the button says."""
+        return {"predict": self._predict}
 
     def refresh(self) -> None:
         """Show the button, or progress while a prediction runs."""
@@ -81,8 +74,12 @@ class PredictionPanel(QWidget):
         self.progress.setValue(work.done)
         self.progress.setFormat(f"%v of %m {work.of_what}" if work.total else "")
 
-    def offer_project(self, *, there: bool) -> None:
+    def _predict(self) -> None:
+        self._work.predict(self.scope)
+
+    def _offer_project(self) -> None:
         """All images of the project can be chosen where one is open."""
+        there = self._work.project.opened is not None
         self.actions_of[Scope.PROJECT].setVisible(there)
         if not there and self.scope is Scope.PROJECT:
             self.scope = Scope.IMAGE
@@ -96,4 +93,4 @@ class PredictionPanel(QWidget):
     def _scope_chosen(self, scope: Scope) -> None:
         self.scope = scope
         self.refresh()
-        self.predict.emit(scope)
+        self._predict()

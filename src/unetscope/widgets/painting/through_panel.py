@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
-from superqt import QFlowLayout
+from qtpy.QtWidgets import QLabel, QSpinBox, QWidget
 
-from unetscope.widgets.kit.fold import Fold
+from unetscope.widgets.kit.arranging import column, flow
+from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import quiet, small_button
-from unetscope.workbench.through import Through
+from unetscope.widgets.kit.panel import Panel
+from unetscope.workbench.workbench import Workbench
 
 _IDLE = "Carry the labels of painted planes to others. What is painted stays."
 
 
-class ThroughPanel(QWidget):
+class ThroughPanel(Panel):
     """The fold *Through z*: buttons, a number of planes, a sentence, and yes or no."""
 
-    def __init__(self, through: Through, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._through = through
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._through = through = work.through
         self.interpolate = small_button(
             "Fill gap", "Interpolate the shapes of two painted planes into those between them."
         )
@@ -37,22 +38,11 @@ class ThroughPanel(QWidget):
         self.words = quiet(QLabel())
         self.words.setText(_IDLE)  # a text that is set later is given the lines it needs
         inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(4, 0, 0, 0)
-        for widgets in (
-            (self.interpolate, self.back, self.forth, self.propagate, self.reach, self.unit),
-            (self.accept, self.discard),
-        ):
-            row = QFlowLayout()  # beside each other where there is room, else below
-            row.setSpacing(2)
-            for widget in widgets:
-                row.addWidget(widget)
-            column.addLayout(row)
-        column.addWidget(self.words)
+        copies = (self.interpolate, self.back, self.forth)
+        begin = flow(*copies, self.propagate, self.reach, self.unit)
+        column(inner, begin, flow(self.accept, self.discard), self.words, margins=INDENTED)
         self.fold = Fold("Through z", inner, "Labels along a stack.")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
+        self.fold.alone_in(self)
         self.interpolate.clicked.connect(lambda _checked: through.interpolate())
         self.back.clicked.connect(lambda _checked: through.copy(-1))
         self.forth.clicked.connect(lambda _checked: through.copy(1))

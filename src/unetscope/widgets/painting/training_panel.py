@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from unetscope.session.guidance import controls, spoken_seconds
-from unetscope.session.state import Session
 from unetscope.session.values import BUDGETS, Phase
+from unetscope.widgets.kit.arranging import column, row
 from unetscope.widgets.kit.keys import KeyTable
 from unetscope.widgets.kit.looks import NarrowCombo, Tints
+from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.kit.shortcuts import Calls
+from unetscope.workbench.workbench import Workbench
 
 
-class TrainingPanel(QWidget):
-    """``train()``, ``pause()`` (also resumes) and ``stop()`` are pressed."""
+class TrainingPanel(Panel):
+    """Train with its budget; Pause, Stop and how far it is while it runs."""
 
-    train = Signal()
-    pause = Signal()
-    stop = Signal()
+    SHOWS = frozenset({"image", "painted", "budget", "training", "model", "versions"})
 
-    def __init__(self, session: Session, tints: Tints, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._train_or_stop = work.train_or_stop
         self._keys = KeyTable()
         self.train_button = QPushButton("Train")
-        self.train_button.clicked.connect(self.train)
+        self.train_button.clicked.connect(work.train)
         self.budget = NarrowCombo()
         self.budget.setToolTip(
             "How long to train. It always stops by itself once it no longer improves; the best "
@@ -42,26 +40,19 @@ class TrainingPanel(QWidget):
         self.budget.activated.connect(self._budget_chosen)
         self.pause_button = QPushButton("Pause")
         self.pause_button.setToolTip("Hold training; nothing is lost.")
-        self.pause_button.clicked.connect(self.pause)
+        self.pause_button.clicked.connect(work.trainer.pause_or_resume)
         self.stop_button = QPushButton("Stop")
-        self.stop_button.clicked.connect(self.stop)
+        self.stop_button.clicked.connect(work.trainer.stop)
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.idle_row, self.busy_row = QWidget(), QWidget()
-        idle, busy = QHBoxLayout(self.idle_row), QHBoxLayout(self.busy_row)
-        idle.addWidget(QLabel("Train for"))
-        idle.addWidget(self.budget, 1)
-        busy.addWidget(self.pause_button, 1)
-        busy.addWidget(self.stop_button, 1)
-        for row in (idle, busy):
-            row.setContentsMargins(0, 0, 0, 0)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.train_button)
-        layout.addWidget(self.idle_row)
-        layout.addWidget(self.busy_row)
-        layout.addWidget(self.progress)
-        self.set_tints(tints)
+        row(QLabel("Train for"), self.budget, owner=self.idle_row, stretched=(1,))
+        row(self.pause_button, self.stop_button, owner=self.busy_row, stretched=(0, 1))
+        column(self, self.train_button, self.idle_row, self.busy_row, self.progress)
+
+    def keys(self) -> Calls:
+        """One key starts and stops."""
+        return {"train": self._train_or_stop}
 
     def set_tints(self, tints: Tints) -> None:
         """The one button that matters most stands out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -10,15 +10,16 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
-from superqt import QFlowLayout
 
-from unetscope.session.state import Session
 from unetscope.session.values import Show
+from unetscope.widgets.kit.arranging import column, flow
 from unetscope.widgets.kit.keys import KeyTable
 from unetscope.widgets.kit.looks import small_button
+from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.kit.shortcuts import Calls
+from unetscope.workbench.workbench import Workbench
 
 _TIPS = {
     Show.MASK: "Every pixel in the colour of its class.",
@@ -28,41 +29,30 @@ _TIPS = {
 _OPACITY_STEP = 10  # percent
 
 
-class ViewPanel(QWidget):
-    """Live, Show and opacity; sets the session's fields itself.
+class ViewPanel(Panel):
+    """Live, Show and opacity; sets the session's fields itself."""
 
-    ``live_switched(on)``, ``show_changed()``, ``opacity_changed()``, ``outlined(on)``,
-    ``hidden(on)``.
-    """
+    SHOWS = frozenset({"live", "show", "opacity"})
 
-    live_switched = Signal(bool)
-    show_changed = Signal()
-    opacity_changed = Signal()
-    outlined = Signal(bool)
-    hidden = Signal(bool)
-
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._session = session
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._work = work
         self.live = QCheckBox("Live")
         self.live.setStyleSheet("QCheckBox { margin-right: 10px; }")
-        self.live.toggled.connect(self._live_toggled)
+        self.live.toggled.connect(work.set_live)
         self.buttons: dict[Show, QPushButton] = {}
         group = QButtonGroup(self)
-        shows = QFlowLayout()  # beside each other where there is room, else below
-        shows.setSpacing(2)
-        shows.addWidget(self.live)
         for show in Show:
             button = small_button(show.value.capitalize(), "")
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, kind=show: self._shown(kind))
             group.addButton(button)
-            shows.addWidget(button)
             self.buttons[show] = button
         self.outlines, self.hide_button = small_button("Outlines", ""), small_button("Hide", "")
-        for switch, signal in ((self.outlines, self.outlined), (self.hide_button, self.hidden)):
+        for switch in (self.outlines, self.hide_button):
             switch.setCheckable(True)
-            switch.toggled.connect(signal)
+        self.outlines.toggled.connect(lambda on: work.results.outline(on=on))
+        self.hide_button.toggled.connect(lambda on: work.results.hide(on=on))
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setMinimumWidth(80)
@@ -73,15 +63,19 @@ class ViewPanel(QWidget):
         beside.setContentsMargins(6, 0, 0, 0)
         beside.addWidget(self.opacity, 1)
         beside.addWidget(self.percent)
-        below = QFlowLayout()
-        below.setSpacing(4)
-        for part in (self.outlines, self.hide_button, strength):
-            below.addWidget(part)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(shows)
-        layout.addLayout(below)
-        self.show_keys(KeyTable())
+        below = flow(self.outlines, self.hide_button, strength, spacing=4)
+        column(self, flow(self.live, *self.buttons.values()), below)
+
+    def keys(self) -> Calls:
+        """Live, what is shown, and how strongly."""
+        return {
+            "live": lambda: self._work.set_live(not self._session.live),
+            "show": self.show_next,
+            "toggle": self.hide_button.toggle,
+            "contour": self.outlines.toggle,
+            "fainter": lambda: self._cover(more=False),
+            "stronger": lambda: self._cover(more=True),
+        }
 
     def show_keys(self, keys: KeyTable) -> None:
         """Tooltips with the keys as they are."""
@@ -116,20 +110,16 @@ class ViewPanel(QWidget):
         kinds = list(Show)
         self._shown(kinds[(kinds.index(self._session.show) + 1) % len(kinds)])
 
-    def cover(self, *, more: bool) -> None:
+    def _cover(self, *, more: bool) -> None:
         """One step more or less of the answer over the image."""
         step = _OPACITY_STEP if more else -_OPACITY_STEP
         self.opacity.setValue(self.opacity.value() + step)
 
-    def _live_toggled(self, on: bool) -> None:
-        self._session.live = on
-        self.live_switched.emit(on)
-
     def _shown(self, show: Show) -> None:
         if self._session.show is not show:
             self._session.show = show
-            self.show_changed.emit()
+            self._work.restyle()
 
     def _opacity_moved(self, percent: int) -> None:
         self._session.opacity = percent / 100
-        self.opacity_changed.emit()
+        self._work.set_opacity()

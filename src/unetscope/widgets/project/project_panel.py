@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -14,22 +13,23 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QMenu,
-    QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
-from superqt import QFlowLayout
 
 from unetscope.images.files import SUFFIXES
 from unetscope.images.questions import Asked
 from unetscope.session.engine.projects import ImageRow
 from unetscope.session.project.folder import is_project
+from unetscope.session.project.recent import recent_projects
 from unetscope.session.project.records import SUFFIX
-from unetscope.widgets.kit.asking import QuestionCard
-from unetscope.widgets.kit.fold import Fold
-from unetscope.widgets.kit.looks import Tints, line_px, quiet, small_button
+from unetscope.widgets.kit.arranging import column, flow
+from unetscope.widgets.kit.fold import INDENTED, Fold
+from unetscope.widgets.kit.looks import Tints, line_px, offer, quiet, small_button
+from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.kit.question_card import QuestionCard
+from unetscope.workbench.workbench import Workbench
 
 #: Told apart by shape, not by colour; the word stands beside the mark.
 MARKS = {
@@ -43,49 +43,36 @@ MARKS = {
 _SHOWN_ROWS = 7
 
 
-class ProjectPanel(QWidget):
-    """The fold.
+class ProjectPanel(Panel):
+    """The fold *Project*: its images, and buttons; images can be dropped on it."""
 
-    Signals: ``created(folder)``, ``opened(folder)``, ``added(files)``, ``chosen(image id)``,
-    ``reviewed(bool)``, ``located(image id, file)``, ``closed()``.
-
-    Parameters
-    ----------
-    recent
-        Gives the folders of the projects that were open last.
-    """
-
-    created = Signal(object)
-    opened = Signal(object)
-    added = Signal(object)
-    chosen = Signal(str)
-    reviewed = Signal(bool)
-    located = Signal(str, object)
-    closed = Signal()
-
-    def __init__(
-        self, tints: Tints, recent: Callable[[], tuple[Path, ...]], parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent)
-        self._tints, self._recent, self._project = tints, recent, ""
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        self._desk, self._project = work.project, ""
         self._rows: tuple[ImageRow, ...] = ()
         self._why_not = ""
         self.fold = Fold("Project")
         self.fold.toggled.connect(self._fit)
         self.banner = quiet(QLabel())
         self.banner.setAccessibleName("The project is read-only")
-        self.card = QuestionCard(tints)
+        self.card = QuestionCard()
         self.list = _list()
         self.list.itemClicked.connect(lambda item, _column: self._clicked(item))
         self.list.itemActivated.connect(lambda item, _column: self._clicked(item))
         self.hint = quiet(QLabel("No images yet. Add images …, or drop files or folders here."))
         self.reviewed_check = QCheckBox("This image is reviewed")
-        self.reviewed_check.clicked.connect(self.reviewed)
+        self.reviewed_check.clicked.connect(lambda done: self._desk.review(done=done))
         self._make_buttons()
         self._lay_out()
         self.setAcceptDrops(True)
-        self.set_tints(tints)
-        self.show_project("", (), "", "")
+        self._join()
+
+    def _join(self) -> None:
+        desk = self._desk
+        desk.changed.connect(self.refresh)
+        desk.questions.asked.connect(self.show_question)
+        self.card.answered.connect(lambda _question, value: desk.questions.answer(value))
+        self.card.put_off.connect(lambda _question: desk.questions.answer(None))
 
     def _make_buttons(self) -> None:
         self.new_button = small_button("New …", "A folder for labels, models and history.")
@@ -101,52 +88,22 @@ class ProjectPanel(QWidget):
         self.recent_button.setMenu(menu)
         self.new_button.clicked.connect(lambda _checked: self._ask_new())
         self.open_button.clicked.connect(lambda _checked: self._ask_open())
-        self.add_button.setMenu(self._add_menu())
+        folder = "A folder of images, or OME-Zarr …"
+        offer(self.add_button, (("Files …", self._ask_images), (folder, self._ask_folder)))
         self.locate_button.clicked.connect(lambda _checked: self._ask_where())
-        self.close_button.clicked.connect(lambda _checked: self.closed.emit())
-
-    def _add_menu(self) -> QMenu:
-        menu = QMenu(self.add_button)
-        for words, call in (
-            ("Files …", self._ask_images),
-            ("A folder of images, or OME-Zarr …", self._ask_folder),
-        ):
-            action = menu.addAction(words)
-            assert action is not None
-            action.triggered.connect(lambda _=False, ask=call: ask())
-        return menu
+        self.close_button.clicked.connect(lambda _checked: self._desk.close_project())
 
     def _lay_out(self) -> None:
         inner = QWidget()
-        buttons = QFlowLayout()
-        for button in self._buttons():
-            buttons.addWidget(button)
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(4, 0, 0, 0)
-        column.addWidget(self.banner)
-        column.addWidget(self.card)
-        column.addWidget(self.hint)
-        column.addWidget(self.list)
-        column.addWidget(self.reviewed_check)
-        column.addLayout(buttons)
+        projects = (self.new_button, self.open_button, self.recent_button)
+        images = (self.add_button, self.locate_button, self.close_button)
+        shown = (self.banner, self.card, self.hint, self.list, self.reviewed_check)
+        column(inner, *shown, flow(*projects, *images, spacing=None), margins=INDENTED)
         self.fold.addWidget(inner)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
-
-    def _buttons(self) -> tuple[QPushButton, ...]:
-        return (
-            self.new_button,
-            self.open_button,
-            self.recent_button,
-            self.add_button,
-            self.locate_button,
-            self.close_button,
-        )
+        self.fold.alone_in(self)
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
-        self._tints = tints
         self.card.set_tints(tints)
         self.banner.setStyleSheet(
             f"QLabel {{ background: {tints.card}; color: {tints.text}; padding: 6px; "
@@ -155,9 +112,16 @@ class ProjectPanel(QWidget):
 
     # ---- what is shown
 
-    def show_project(
-        self, name: str, rows: tuple[ImageRow, ...], banner: str, cannot_write: str
-    ) -> None:
+    def refresh(self) -> None:
+        """Show the open project's images, or none."""
+        opened = self._desk.opened
+        if opened is None:
+            self._show("", (), "", "")
+        else:
+            name = opened.project.record.name
+            self._show(name, self._desk.rows(), opened.banner, opened.cannot_write)
+
+    def _show(self, name: str, rows: tuple[ImageRow, ...], banner: str, cannot_write: str) -> None:
         """Show a project's images; ``cannot_write`` is why it cannot be changed, "" if it can."""
         arrived = bool(name) and name != self._project
         self._project, self._why_not = name, cannot_write
@@ -236,15 +200,15 @@ class ProjectPanel(QWidget):
     # ---- what is pressed
 
     def _clicked(self, item: Any) -> None:
-        self.chosen.emit(str(item.data(0, Qt.ItemDataRole.UserRole)))
+        self._desk.images.go_to(str(item.data(0, Qt.ItemDataRole.UserRole)))
 
     def _list_recent(self, menu: QMenu) -> None:
         menu.clear()
-        for folder in self._recent():
+        for folder in recent_projects():
             action = menu.addAction(folder.stem)
             if action is not None:
                 action.setToolTip(str(folder))
-                action.triggered.connect(lambda _=False, path=folder: self.opened.emit(path))
+                action.triggered.connect(lambda _=False, path=folder: self._desk.open(path))
         if menu.isEmpty():
             none = menu.addAction("none yet")
             if none is not None:
@@ -254,23 +218,23 @@ class ProjectPanel(QWidget):
         kind = f"unetscope projects (*{SUFFIX})"
         chosen, _ = QFileDialog.getSaveFileName(self, "New project", f"project{SUFFIX}", kind)
         if chosen:
-            self.created.emit(Path(chosen))
+            self._desk.create(Path(chosen))
 
     def _ask_open(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Open a project: its folder")
         if chosen:
-            self.opened.emit(Path(chosen))
+            self._desk.open(Path(chosen))
 
     def _ask_images(self) -> None:
         kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES if suffix != ".zarr")
         chosen, _ = QFileDialog.getOpenFileNames(self, "Add images", "", f"Images ({kinds})")
         if chosen:
-            self.added.emit([Path(path) for path in chosen])
+            self._desk.intake.add_files([Path(path) for path in chosen])
 
     def _ask_folder(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self, "Add images: a folder of them, or OME-Zarr")
         if chosen:
-            self.added.emit([Path(chosen)])
+            self._desk.intake.add_files([Path(chosen)])
 
     def _ask_where(self) -> None:
         missing = self._missing()
@@ -282,7 +246,7 @@ class ProjectPanel(QWidget):
         else:
             chosen, _ = QFileDialog.getOpenFileName(self, title, parent)
         if chosen:
-            self.located.emit(missing.image_id, Path(chosen))
+            self._desk.intake.locate(missing.image_id, Path(chosen))
 
     # ---- what is dropped
 
@@ -296,9 +260,9 @@ class ProjectPanel(QWidget):
         dropped = _local(event)
         event.acceptProposedAction()
         if len(dropped) == 1 and is_project(dropped[0]):
-            self.opened.emit(dropped[0])
+            self._desk.open(dropped[0])
         else:
-            self.added.emit(dropped)
+            self._desk.intake.add_files(dropped)
 
 
 def _local(event: Any) -> list[Path]:

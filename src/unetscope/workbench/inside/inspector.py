@@ -13,7 +13,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from unetscope.errors import UnetscopeError
+from unetscope.errors import UnetscopeError, as_sentence, in_words
 from unetscope.looking.answers import Pick, Shown, Working
 from unetscope.looking.glass import Glass, Subject, open_glass
 from unetscope.looking.pictures import map_limits
@@ -132,9 +132,7 @@ class Inspector(QObject):
         glass: Glass = event
         self.probe.forget()
         inside.opening, inside.working = False, None
-        inside.message = (
-            Message(glass.note[:1].upper() + glass.note[1:] + ".") if glass.note else None
-        )
+        inside.message = Message(as_sentence(glass.note)) if glass.note else None
         if ticket is not None and inside.glass is not None and ticket != self._opened_source:
             self._drop_answers()
         self._opened_source = inside.source
@@ -318,11 +316,7 @@ class Inspector(QObject):
 
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""
-        if isinstance(error, UnetscopeError | MemoryError) and str(error):
-            text = str(error)
-        else:
-            text = f"{doing} failed ({type(error).__name__}: {error}); the log has the details."
-        self.inside.message = Message(text[:1].upper() + text[1:], "error")
+        self.inside.message = Message(in_words(error, doing), "error")
 
     # ---- following the viewer and the other panel
 

@@ -15,7 +15,7 @@ COLOR, NAME, PIXELS, EYE = range(4)
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-class ClassTable(QAbstractTableModel):
+class ClassRows(QAbstractTableModel):
     """A view of the session's classes; ``renamed(value, name)`` when a name was edited."""
 
     renamed = Signal(int, str)

@@ -11,7 +11,7 @@ from superqt import QFlowLayout
 
 from unetscope.images.questions import Asked, Question
 from unetscope.widgets.kit.keys import DIGITS
-from unetscope.widgets.kit.looks import Tints, quiet, small_button
+from unetscope.widgets.kit.looks import Tints, card_style, quiet, small_button
 
 _COMMANDS = (
     Qt.KeyboardModifier.ControlModifier
@@ -23,7 +23,8 @@ _COMMANDS = (
 class QuestionCard(QFrame):
     """A question in the panel, with a button for each answer and *Not now*; hidden without one.
 
-    While it has the focus, 1 to 9 press its buttons and Esc puts it off.
+    While it has the focus, 1 to 9 press its buttons and Esc puts it off. A question may bring a
+    widget along in which a person says more before pressing one.
 
     ``answered(question, value)`` and ``put_off(question)`` say what was pressed; the card is empty
     by then, so that the next question may be asked at once.
@@ -32,9 +33,10 @@ class QuestionCard(QFrame):
     answered = Signal(object, str)
     put_off = Signal(object)
 
-    def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.question: Asked | None = None
+        self.body: QWidget | None = None
         self.text = quiet(QLabel())
         self.text.setAccessibleName("Question")
         self.text.setTextFormat(Qt.TextFormat.PlainText)  # a file's name is in it
@@ -50,21 +52,18 @@ class QuestionCard(QFrame):
         column.setContentsMargins(8, 6, 6, 6)
         column.addWidget(self.text)
         column.addLayout(self._row)
-        self.set_tints(tints)
         self.hide()
 
     def set_tints(self, tints: Tints) -> None:
         """Follow the theme."""
-        self.setStyleSheet(
-            f"QuestionCard {{ background: {tints.card}; border: none; "
-            f"border-left: 4px solid {tints.busy}; border-radius: 3px; }} "
-            f"QuestionCard QLabel {{ background: transparent; color: {tints.text}; }}"
-        )
+        self.setStyleSheet(card_style("QuestionCard", tints, tints.busy))
 
-    def ask(self, question: Asked) -> None:
+    def ask(self, question: Asked, body: QWidget | None = None) -> None:
         """Show a question in place of the one that is shown; the likeliest answer stands first."""
         self.dismiss()
-        self.question = question
+        self.question, self.body = question, body
+        if body is not None:
+            self._column.insertWidget(1, body)
         self.text.setText(question.text)
         self._row.removeWidget(self.later)
         for number, choice in enumerate(question.choices, 1):
@@ -86,12 +85,13 @@ class QuestionCard(QFrame):
 
     def dismiss(self) -> None:
         """Take the question back."""
-        self.question = None
+        gone = [*self.buttons.values(), *([self.body] if self.body is not None else [])]
         for button in self.buttons.values():
             self._row.removeWidget(button)
-            button.hide()
-            button.deleteLater()
-        self.buttons = {}
+        for widget in gone:
+            widget.hide()
+            widget.deleteLater()
+        self.question, self.body, self.buttons = None, None, {}
         self.hide()
 
     def resizeEvent(self, event: Any) -> None:
