@@ -299,7 +299,7 @@ def test_in_the_window_a_closed_image_of_a_project_is_judged_and_opened_by_its_n
     def first_training() -> None:
         bench.train()
         qtbot.waitUntil(lambda: opened.session.versions.last_number == 2, timeout=5000)
-        qtbot.waitUntil(lambda: not bench.guard._timer.isActive(), timeout=5000)
+        qtbot.waitUntil(lambda: not bench.guard._ask_timer.isActive(), timeout=5000)
 
     def tell() -> None:
         with bench.layers.whole_project():

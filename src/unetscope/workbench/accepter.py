@@ -9,10 +9,9 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.errors import UnetscopeError
 from unetscope.session.layers.accept_tools import AcceptTools, Gesture, Tool, enclosed, swept
 from unetscope.session.layers.accepting import Accepting, on_plane
-from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.workbench.context import Context
-from unetscope.workbench.timers import single_shot
+from unetscope.workbench.part import Part
 
 if TYPE_CHECKING:
     from unetscope.learning.advice.accepting import GrownRegion
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 PATCH_PX = (8, 32)  # a patch is about twice as wide as the brush, within these
 
 
-class Accepter(QObject):
+class Accepter(Part):
     """The tools of a window.
 
     ``told(text)`` says what the last gesture did, ``tool_changed(tool or None)`` what is in hand.
@@ -30,29 +29,26 @@ class Accepter(QObject):
     tool_changed = Signal(object)
 
     def __init__(self, context: Context, keeper: StrokeKeeper, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self.tools = AcceptTools(context.layers)
         self.accepting = Accepting(context.layers, context.results, keeper)
         self._again: Tool | None = None  # put away by the choice of another class
-        self._take_again = single_shot(self, 0, self._back_to_it)
-        self._connections = Connections()
-        self._connections.connect(self.tools.drawn, self._drawn)
-        self._connections.connect(self.tools.changed, self.tool_changed.emit)
-        self._connections.connect(self.tools.refused, self.told.emit)
-        self._connections.connect(self.tools.lost, self._lost)
-        self._connections.connect(context.session.events.current_class, self._class_changed)
-        self._connections.connect(context.session.events.image, self._image_changed)
+        self._take_again = self._timer(0, self._back_to_it)
+        self._follow(self.tools.drawn, self._drawn)
+        self._follow(self.tools.changed, self.tool_changed.emit)
+        self._follow(self.tools.refused, self.told.emit)
+        self._follow(self.tools.lost, self._lost)
+        self._follow(context.session.events.current_class, self._class_changed)
+        self._follow(context.session.events.image, self._image_changed)
 
     def close(self) -> None:
         """Give the mouse back."""
-        self._take_again.stop()
+        super().close()
         self.tools.stop()
-        self._connections.close()
 
     def choose(self, tool: Tool | None) -> None:
         """Take a tool into the hand, or put it away."""
-        session = self._context.session
+        session = self._session
         if tool is None or session.image is None:
             self.tools.stop()
             return
@@ -62,7 +58,7 @@ class Accepter(QObject):
             self._context.tell(error, "Painting")
 
     def _drawn(self, gesture: Gesture) -> None:
-        image = self._context.session.image
+        image = self._session.image
         if image is None:
             return
         try:
@@ -76,7 +72,7 @@ class Accepter(QObject):
         if region is None:
             return "Nothing is predicted there." if gesture.tool is Tool.REGION else ""
         if gesture.shift or gesture.tool is Tool.PATCH:
-            session = self._context.session
+            session = self._session
             painted = self.accepting.fill(key, region, session.current_class)
             found = session.class_of(session.current_class)
             return _said(painted, f"painted as {found.name if found else session.current_class}")

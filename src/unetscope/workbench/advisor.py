@@ -9,15 +9,14 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.session.guidance import can_answer_image
-from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.place_marker import PAINT_HERE, PlaceMarker
 from unetscope.session.layers.rounds import Rounds
 from unetscope.session.layers.screen import camera_view, show_view
 from unetscope.session.requests import PlacesRanked, PlacesRequest
 from unetscope.session.values import Message
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
-from unetscope.workbench.timers import single_shot
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
 
 if TYPE_CHECKING:
     from unetscope.learning.advice.next_places import Place
@@ -27,7 +26,7 @@ ROUND_MS = 1500  # a rest as long as this, and the answer is there: a round of p
 NICENESS = 10  # answers, training and the window go first
 
 
-class Advisor(QObject):
+class Advisor(Part):
     """The ranked places of the present image; ``changed`` says that there are others.
 
     Nothing is computed before :attr:`wanted` is set, by opening the list or pressing its key.
@@ -36,8 +35,7 @@ class Advisor(QObject):
     changed = Signal()
 
     def __init__(self, context: Context, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self.marker = PlaceMarker(context.layers)
         self.places: tuple[Place, ...] = ()
         self.current: Place | None = None  # where the person was taken
@@ -47,25 +45,19 @@ class Advisor(QObject):
         self._painted_px = 0  # at the current place, when the person came there
         self._came_from: Any = None  # the camera before the first place
         self._closed = False
-        self.lane = Lane(self, niceness=NICENESS)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
-        self._timer = single_shot(self, REST_MS, self._ask)
+        self.lane = self._lane(self._happened, self._ended, niceness=NICENESS)
+        self._ask_timer = self._timer(REST_MS, self._ask)
         self.rounds = Rounds(context.layers, context.results)
-        self._round_timer = single_shot(self, ROUND_MS, self._round_ended)
-        self._connections = Connections()
+        self._round_timer = self._timer(ROUND_MS, self._round_ended)
         events = context.session.events
-        self._connections.connect(events.answering, self._answering_changed)
-        self._connections.connect(events.model, self._model_changed)
-        self._connections.connect(events.image, self._image_changed)
+        self._follow(events.answering, self._answering_changed)
+        self._follow(events.model, self._model_changed)
+        self._follow(events.image, self._image_changed)
 
     def close(self) -> None:
         """Stop, and take the marker away."""
         self._closed = True
-        self._timer.stop()
-        self._round_timer.stop()
-        self._connections.close()
-        self.lane.close()
+        super().close()
         self.marker.clear()
 
     @property
@@ -79,13 +71,13 @@ class Advisor(QObject):
         if on and not self._looked:
             self._ask()
         elif not on:
-            self._timer.stop()
+            self._ask_timer.stop()
             self.lane.drop()
 
     @property
     def words(self) -> str:
         """What to read where the list is, or instead of it."""
-        session = self._context.session
+        session = self._session
         if session.image is None or not can_answer_image(session):
             return "Paint two classes: then this lists where one more stroke would help most."
         if self.places:
@@ -101,7 +93,7 @@ class Advisor(QObject):
     @property
     def stop_words(self) -> str:
         """Whether more strokes will help, from how much the last rounds corrected; or nothing."""
-        names = {c.value: c.name for c in self._context.session.classes}
+        names = {c.value: c.name for c in self._session.classes}
         advice = self.rounds.advice(names)
         return "" if advice is None else advice.text
 
@@ -109,7 +101,7 @@ class Advisor(QObject):
 
     def go(self, place: Place) -> None:
         """Take the person to a place."""
-        image = self._context.session.image
+        image = self._session.image
         if image is None:
             return
         if self.current is None:
@@ -133,7 +125,7 @@ class Advisor(QObject):
 
         Before there is an answer that is said, and forgotten: later the camera stays where it is.
         """
-        session = self._context.session
+        session = self._session
         if session.image is None or not can_answer_image(session):
             session.message = Message(
                 "There is no answer yet that could be unsure somewhere. Paint two classes first."
@@ -151,8 +143,8 @@ class Advisor(QObject):
 
     def strokes_read(self) -> None:
         """Something was painted: a round goes on; the place a person was taken to may be done."""
-        if self._context.session.image is not None:
-            self.rounds.begin(self._context.session.image.key)
+        if self._session.image is not None:
+            self.rounds.begin(self._session.image.key)
             self._round_timer.start()
         self._go_on = False  # who paints is not taken elsewhere
         place = self.current
@@ -166,14 +158,14 @@ class Advisor(QObject):
     def begin_rounds_anew(self) -> None:
         """Another model answers: rounds that were painted on the last one say nothing of it."""
         self._round_timer.stop()
-        self.rounds.begin_anew(self._labels() if self._context.session.image is not None else None)
+        self.rounds.begin_anew(self._labels() if self._session.image is not None else None)
         self.changed.emit()
 
     # ---- asking
 
     def _ask(self) -> None:
         """Survey the present image with the present model, unless an answer is under way."""
-        context, session = self._context, self._context.session
+        context, session = self._context, self._session
         if self._closed or not self._asked:
             return
         if session.image is None or session.model is None or session.answering:
@@ -192,7 +184,7 @@ class Advisor(QObject):
 
     def _labels(self) -> np.ndarray:
         """The strokes of the present image as they were read last."""
-        image = self._context.session.image
+        image = self._session.image
         assert image is not None  # asked for by those who looked
         shown = self._context.layers.learned_as(image.key)
         for sample in self._context.layers.samples(image.channels):
@@ -201,7 +193,7 @@ class Advisor(QObject):
         return np.broadcast_to(np.uint8(0), image.spatial_shape)
 
     def _painted_at(self, place: Place) -> int:
-        if self._context.session.image is None:
+        if self._session.image is None:
             return 0
         half = place.size_px // 2
         box: tuple[Any, ...] = (
@@ -211,7 +203,7 @@ class Advisor(QObject):
         return int(np.count_nonzero(self._labels()[box]))
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        image = self._context.session.image
+        image = self._session.image
         if not isinstance(event, PlacesRanked) or image is None or ticket != image.key:
             return
         self.places = event.places
@@ -241,7 +233,7 @@ class Advisor(QObject):
         self._ask_soon()
 
     def _round_ended(self) -> None:
-        session = self._context.session
+        session = self._session
         if session.answering:  # the next round is to be painted on that answer
             self._round_timer.start()
         elif session.image is not None and self.rounds.end(self._labels()):
@@ -258,4 +250,4 @@ class Advisor(QObject):
 
     def _ask_soon(self) -> None:
         if self._asked and not self._looked:
-            self._timer.start()
+            self._ask_timer.start()

@@ -29,7 +29,8 @@ from unetscope.session.engine.annotation_jobs import (
 )
 from unetscope.session.guidance import can_answer_image
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class News:
     repeated: ImportRequest | None = None
 
 
-class AnnotationFiles(QObject):
+class AnnotationFiles(Part):
     """``told(News)`` what happened, ``failed(text)`` what did not and why, ``asked(question)``.
 
     A question is a :class:`MeaningsWanted`, which :meth:`confirm` answers, or an
@@ -66,22 +67,14 @@ class AnnotationFiles(QObject):
         kept: Callable[[], Answers],
         parent: QObject,
     ) -> None:
-        super().__init__(parent)
+        super().__init__(context, parent)
         self._kept = kept
-        self._session, self._layers = context.session, context.layers
-        self._results, self._jobs = context.results, context.jobs
+        self._layers, self._results, self._jobs = context.layers, context.results, context.jobs
         self._written = ""  # what is being written, in words
         self._named: tuple[LabelClass, ...] = ()
         self._said = said
-        self._reading, self._writing = Lane(self), Lane(self, writes=True)
-        for lane in (self._reading, self._writing):
-            lane.happened.connect(self._happened)
-            lane.ended.connect(self._ended)
-
-    def close(self) -> None:
-        """End without waiting; what is being exported is written."""
-        self._reading.close()
-        self._writing.close()
+        self._reading = self._lane(self._happened, self._ended)
+        self._writing = self._lane(self._happened, self._ended, writes=True)
 
     def image_file(self) -> Path | None:
         """The file of the image on screen, where it has one."""

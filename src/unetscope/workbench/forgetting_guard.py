@@ -10,15 +10,14 @@ from qtpy.QtCore import QObject, Signal
 
 from unetscope.learning.advice.progress import Forgotten
 from unetscope.session.guidance import controls
-from unetscope.session.layers.connections import Connections
 from unetscope.session.project.reading import sample_key
 from unetscope.session.requests import CompareRequest, VersionsCompared
 from unetscope.session.values import TrainingStatus
 from unetscope.session.versions import Version
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
 from unetscope.workbench.project_context import ProjectContext
-from unetscope.workbench.timers import single_shot
 
 REST_MS = 600  # after a training: its answer is to be seen first
 NICENESS = 10
@@ -37,7 +36,7 @@ class GotWorse:
         return self.names[found.image]
 
 
-class ForgettingGuard(QObject):
+class ForgettingGuard(Part):
     """Compares the version a training began with to the one it gave; ``changed`` says that the
     warning has.
 
@@ -52,27 +51,18 @@ class ForgettingGuard(QObject):
     closed_image_wanted = Signal(str)
 
     def __init__(self, context: Context, project: ProjectContext, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context, self._session, self._project = context, context.session, project
+        super().__init__(context, parent)
+        self._project = project
         self.warning: GotWorse | None = None
         self._earlier: Version | None = None  # what the next or present comparison is with
         self._names: dict[str, str] = {}  # of the images of the present comparison
         self._training = False
-        self.lane = Lane(self, niceness=NICENESS)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
-        self._timer = single_shot(self, REST_MS, self._ask)
-        self._connections = Connections()
+        self.lane = self._lane(self._happened, self._ended, niceness=NICENESS)
+        self._ask_timer = self._timer(REST_MS, self._ask)
         events = context.session.events
-        self._connections.connect(events.training, self._training_changed)
-        self._connections.connect(events.versions, self._versions_changed)
-        self._connections.connect(events.images, self._images_changed)
-
-    def close(self) -> None:
-        """Stop."""
-        self._timer.stop()
-        self._connections.close()
-        self.lane.close()
+        self._follow(events.training, self._training_changed)
+        self._follow(events.versions, self._versions_changed)
+        self._follow(events.images, self._images_changed)
 
     @property
     def can_go_back(self) -> bool:
@@ -112,7 +102,7 @@ class ForgettingGuard(QObject):
 
     def dismiss(self) -> None:
         """Forget the warning and the comparison: the next training is compared with its start."""
-        self._timer.stop()
+        self._ask_timer.stop()
         self.lane.drop()
         self._earlier = None
         self._tell(None)
@@ -122,7 +112,7 @@ class ForgettingGuard(QObject):
     def _training_changed(self, status: TrainingStatus) -> None:
         versions = self._session.versions
         if status.busy and not self._training:
-            self._timer.stop()
+            self._ask_timer.stop()
             self.lane.drop()
             if self._earlier not in versions.kept:
                 self._earlier = versions.current
@@ -134,7 +124,7 @@ class ForgettingGuard(QObject):
         now = versions.current
         earlier = self._earlier
         if earlier is not None and now is not None and now.number > earlier.number:
-            self._timer.start()
+            self._ask_timer.start()
 
     def _images_changed(self, images: Any) -> None:
         """Images that are gone are not spoken of any more."""
@@ -157,7 +147,7 @@ class ForgettingGuard(QObject):
             self.dismiss()  # nothing had been learned yet
             return
         if session.answering:
-            self._timer.start()
+            self._ask_timer.start()
             return
         with layers.whole_project():
             samples = layers.samples(now.model.channels)

@@ -9,15 +9,15 @@ from qtpy.QtCore import QObject
 from unetscope.errors import UnetscopeError
 from unetscope.session.journal.places import JournalPlace
 from unetscope.session.journal.status import JournalStatus
-from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.workbench.context import Context
+from unetscope.workbench.part import Part
 from unetscope.workbench.timers import repeated
 
 TEND_MS = 1000  # what the disk did not take is tried again, and unseen edits are looked for
 
 
-class KeptStrokes(QObject):
+class KeptStrokes(Part):
     """The journals of a window's images and what a person does with them.
 
     ``place`` says where the journal of a project's image is, None for any other image.
@@ -26,23 +26,20 @@ class KeptStrokes(QObject):
     def __init__(
         self, context: Context, place: Callable[[str], JournalPlace | None], parent: QObject
     ) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self.keeper = StrokeKeeper(context.layers, place=place)
-        self._connections = Connections()
-        self._connections.connect(context.session.events.classes, self.keeper.keep_classes)
-        self._timer = repeated(self, TEND_MS, self.keeper.tend)
+        self._follow(context.session.events.classes, self.keeper.keep_classes)
+        self._timers.append(repeated(self, TEND_MS, self.keeper.tend))
 
     def close(self) -> None:
         """Record what is not yet, and close the journals; before the layers are let go."""
-        self._timer.stop()
-        self._connections.close()
+        super().close()
         self.keeper.close()
 
     @property
     def status(self) -> JournalStatus:
         """What there is to say about the journal of the present image."""
-        image = self._context.session.image
+        image = self._session.image
         return self.keeper.status(image.key if image else "")
 
     def open(self, key: str) -> None:
@@ -69,7 +66,7 @@ class KeptStrokes(QObject):
 
     def restore(self) -> None:
         """Bring back the strokes that the journal of this image offers, with their classes."""
-        session, layers = self._context.session, self._context.layers
+        session, layers = self._session, self._context.layers
         if session.image is None or self.status.offer is None:
             return
         try:
@@ -84,13 +81,13 @@ class KeptStrokes(QObject):
 
     def decline(self) -> None:
         """Offer them no more in this window."""
-        if self._context.session.image is not None:
-            self.keeper.decline(self._context.session.image.key)
+        if self._session.image is not None:
+            self.keeper.decline(self._session.image.key)
 
     def _step(self, step: Callable[[str], bool]) -> None:
-        if self._context.session.image is None:
+        if self._session.image is None:
             return
         try:
-            step(self._context.session.image.key)
+            step(self._session.image.key)
         except UnetscopeError as error:
             self._context.tell(error, "Going back")

@@ -14,8 +14,8 @@ from unetscope.session.guidance import can_answer_image
 from unetscope.session.requests import AnswerRequest, TileShown, Warmed, WarmRequest
 from unetscope.session.values import Message, painted_classes
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
-from unetscope.workbench.timers import single_shot
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
 
 REST_MS = 30  # strokes are looked at no more often than this
 FIRST_MS = 40  # the first tile of an answer waits this long for the rest of the view
@@ -24,7 +24,7 @@ REFINE_MS = 400  # of rest after an answer, then the forest is grown
 LIVE_IMAGE_PX = 64_000_000  # beyond this only the view is answered live
 
 
-class LiveAnswers(QObject):
+class LiveAnswers(Part):
     """Watches the strokes, asks the engine, and paints what it answers.
 
     ``strokes_read`` says that the strokes have changed and were copied.
@@ -34,11 +34,8 @@ class LiveAnswers(QObject):
     _look_next = Signal()
 
     def __init__(self, context: Context, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
-        self.lane = Lane(self, niceness=2)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
+        super().__init__(context, parent)
+        self.lane = self._lane(self._happened, self._ended, niceness=2)
         self._touched: set[str] = set()
         self._answered = True  # whether something of the running request was drawn
         self._waiting = False
@@ -51,24 +48,16 @@ class LiveAnswers(QObject):
         self._look_posted = False
         # Queued, not timed: it comes before the canvas is drawn again, which takes its time.
         self._look_next.connect(self.look, Qt.ConnectionType.QueuedConnection)
-        self._look_timer = single_shot(self, REST_MS, self.look)
-        self._refine_timer = single_shot(self, REFINE_MS, self._refine)
-        self._ask_timer = single_shot(self, REST_MS, self.ask)
-        self._first_timer = single_shot(self, FIRST_MS, self._show_first)
-        self._redraw_timer = single_shot(self, REDRAW_MS, self.redraw)
+        self._look_timer = self._timer(REST_MS, self.look)
+        self._refine_timer = self._timer(REFINE_MS, self._refine)
+        self._ask_timer = self._timer(REST_MS, self.ask)
+        self._first_timer = self._timer(FIRST_MS, self._show_first)
+        self._redraw_timer = self._timer(REDRAW_MS, self.redraw)
 
     def close(self) -> None:
         """Stop; nothing is painted any more."""
         self._closed = True
-        for timer in (
-            self._look_timer,
-            self._ask_timer,
-            self._refine_timer,
-            self._first_timer,
-            self._redraw_timer,
-        ):
-            timer.stop()
-        self.lane.close()
+        super().close()
 
     # ---- strokes
 
@@ -93,14 +82,14 @@ class LiveAnswers(QObject):
         if changed:
             self._strokes += 1
             self.count()
-            if self._context.session.message is not None:
-                self._context.session.message = None
+            if self._session.message is not None:
+                self._session.message = None
             self.strokes_read.emit()
             self.ask()
 
     def count(self) -> None:
         """Bring the painted pixels of the table up to date; unknown labels become classes."""
-        session = self._context.session
+        session = self._session
         if session.image is None:
             return
         painted = self._context.layers.painted_pixels(session.image.channels)
@@ -127,7 +116,7 @@ class LiveAnswers(QObject):
         ``quick_first``: something else is to be seen, so show it at once; not where an answer
         that is on screen only gets better.
         """
-        session = self._context.session
+        session = self._session
         if session.image is None or session.model is None:
             return
         strokes = len(painted_classes(session.painted)) >= 2
@@ -147,7 +136,7 @@ class LiveAnswers(QObject):
         self._refine_timer.stop()
         self._first_timer.stop()
         self.lane.drop()
-        self._context.session.answering = False
+        self._session.answering = False
 
     def forget(self) -> None:
         """The model was replaced: its head does not know the strokes."""
@@ -157,18 +146,18 @@ class LiveAnswers(QObject):
 
     def _refine(self) -> None:
         """After a rest: the same answer, averaged with the forest."""
-        if not self.lane.busy and self._context.session.live:
+        if not self.lane.busy and self._session.live:
             self._start(strokes=True, with_forest=True)
 
     def _present_subject(self) -> tuple[Any, ...]:
-        session = self._context.session
+        session = self._session
         key = session.image.key if session.image else ""
         return key, session.show, session.current_class, self._context.layers.visible(key)[0]
 
     def _start(
         self, *, strokes: bool, with_forest: bool = False, quick_first: bool = False
     ) -> None:
-        context, session = self._context, self._context.session
+        context, session = self._context, self._session
         if session.image is None or session.model is None:
             return
         self._refine_timer.stop()
@@ -196,7 +185,7 @@ class LiveAnswers(QObject):
         self.lane.start(partial(context.jobs.do, request), ticket)
 
     def _warm(self) -> None:
-        session = self._context.session
+        session = self._session
         if session.image is None or session.model is None or self.lane.busy:
             return
         if not session.model.model.can_answer:  # one that can knows other channels
@@ -222,10 +211,10 @@ class LiveAnswers(QObject):
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self._first_timer.stop()
         self._answered = True
-        self._context.session.answering = False
+        self._session.answering = False
         self.redraw()
         if isinstance(end.error, OutOfMemoryError):
-            self._context.session.message = Message(str(end.error))
+            self._session.message = Message(str(end.error))
         elif end.error is not None:
             self._context.tell(end.error, "The instant answer")
         elif self._waiting:
@@ -263,7 +252,7 @@ class LiveAnswers(QObject):
         """Draw new tiles, and rest at least five times as long as that took."""
         start = perf_counter()
         self._context.results.redraw()
-        self._context.session.seen |= self._written_keys
+        self._session.seen |= self._written_keys
         self._context.say_what_was_answered()
         spent_ms = (perf_counter() - start) * 1000
         self._redraw_timer.setInterval(max(REDRAW_MS, round(5 * spent_ms)))

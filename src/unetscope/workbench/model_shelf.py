@@ -22,10 +22,11 @@ from unetscope.session.requests import (
 )
 from unetscope.session.values import Message
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
 
 
-class ModelShelf(QObject):
+class ModelShelf(Part):
     """Where models come from.
 
     ``replaced`` says that another model answers now, ``sources_found(entries)`` which backbones of
@@ -36,18 +37,10 @@ class ModelShelf(QObject):
     sources_found = Signal(object)
 
     def __init__(self, context: Context, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self._saving = 0  # serial of the model that is being written
-        self.lane, self._writing = Lane(self), Lane(self, writes=True)
-        for lane in (self.lane, self._writing):
-            lane.happened.connect(self._happened)
-            lane.ended.connect(self._ended)
-
-    def close(self) -> None:
-        """End without waiting; a model that is being saved is saved."""
-        self.lane.close()
-        self._writing.close()
+        self.lane = self._lane(self._happened, self._ended)
+        self._writing = self._lane(self._happened, self._ended, writes=True)
 
     def open_bundled(self, name: str) -> None:
         """Open a bundled model in the background."""
@@ -65,7 +58,7 @@ class ModelShelf(QObject):
 
     def use_alone(self, alone: bool) -> None:
         """Let the head stand on the added backbone alone, or on the U-Net as well."""
-        session = self._context.session
+        session = self._session
         if session.model is None or session.model.model.alone == alone:
             return
         session.use_model(replace(session.model.model, alone=alone))
@@ -82,7 +75,7 @@ class ModelShelf(QObject):
 
     def save(self, path: Path) -> None:
         """Save the model that answers; a name without suffix gets ``.unetscope``."""
-        session = self._context.session
+        session = self._session
         if session.model is None:
             return
         path = path if path.suffix else path.with_suffix(MODEL_SUFFIX)
@@ -92,15 +85,15 @@ class ModelShelf(QObject):
 
     def step(self, *, back: bool) -> None:
         """Go to the version before or after."""
-        self._context.session.step_version(back=back)
+        self._session.step_version(back=back)
         self.replaced.emit()
 
     def _open(self, request: Any, title: str, doing: str) -> None:
-        self._context.session.opening_model = title
+        self._session.opening_model = title
         self.lane.start(partial(self._context.jobs.do, request), doing)
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        session = self._context.session
+        session = self._session
         if isinstance(event, ModelOpened):
             before = session.model
             session.take_model(event.model, event.title, loaded=event.path is not None)
@@ -124,7 +117,7 @@ class ModelShelf(QObject):
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if self.sender() is self.lane:
-            self._context.session.opening_model = ""
+            self._session.opening_model = ""
         if end.error is not None:
-            self._context.session.model_failed = self._context.session.model is None
+            self._session.model_failed = self._session.model is None
             self._context.tell(end.error, str(ticket))

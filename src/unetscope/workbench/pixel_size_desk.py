@@ -13,10 +13,11 @@ from unetscope.errors import UnetscopeError
 from unetscope.session.layers.findings import Found, find_out
 from unetscope.session.layers.pixel_sizes import PixelSizes, SizeTold, told_sizes
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
 
 
-class PixelSizeDesk(QObject):
+class PixelSizeDesk(Part):
     """Knows where the size of each image comes from; ``changed`` says that one has another.
 
     In the background it also finds out what a person should know of an image, which the layers keep
@@ -26,19 +27,16 @@ class PixelSizeDesk(QObject):
     changed = Signal()
 
     def __init__(self, context: Context, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self._sizes = PixelSizes(context.layers)
         self._origins: dict[str, str] = {}
         self._asked: set[str] = set()  # images whose file was looked into for a size
         self._looked: dict[str, int] = {}  # image key -> serial of the pixels last looked at
-        self.lane = Lane(self)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
+        self.lane = self._lane(self._happened, self._ended)
 
     def close(self) -> None:
         """End without waiting; the line of a scale bar goes."""
-        self.lane.drop()
+        super().close()
         self._sizes.drop_line()
 
     def look(self, key: str) -> None:
@@ -76,13 +74,13 @@ class PixelSizeDesk(QObject):
 
     def start_line(self) -> None:
         """Let a person draw a line along the scale bar."""
-        image = self._context.session.image
+        image = self._session.image
         if image is not None:
             self._sizes.start_line(image.key)
 
     def set_from_line(self, length: float, unit: str) -> bool:
         """Take the size that makes the drawn line as long as this; False where it cannot."""
-        image = self._context.session.image
+        image = self._session.image
         if image is None:
             return False
         try:
@@ -98,7 +96,7 @@ class PixelSizeDesk(QObject):
         self._sizes.drop_line()
 
     def _set(self, sizes: tuple[float, ...], unit: str, origin: str) -> bool:
-        image = self._context.session.image
+        image = self._session.image
         if image is None:
             return False
         before = self._origins.get(image.key)
@@ -125,8 +123,8 @@ class PixelSizeDesk(QObject):
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         if isinstance(end.error, UnetscopeError):
             self._context.tell(end.error, str(ticket))
-        if self._context.session.image is not None:
-            self.look(self._context.session.image.key)
+        if self._session.image is not None:
+            self.look(self._session.image.key)
 
 
 def _told(

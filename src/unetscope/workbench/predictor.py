@@ -1,44 +1,47 @@
-"""Predict the view, this image or all open images with the newest model."""
+"""Predict with the newest model: the view, this image, all open images, or a whole project."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
 
 from unetscope.errors import ModelError
-from unetscope.session.requests import PredictRequest, TileShown
+from unetscope.images.claims import Claim, Role
+from unetscope.images.micrograph import Micrograph
+from unetscope.session.engine import project_predicting, projects
+from unetscope.session.engine.projects import scratch
+from unetscope.session.requests import PredictRequest, TileShown, WriteRequest
 from unetscope.session.values import Message, PredictionStatus, Scope
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
+from unetscope.workbench.project_context import ProjectContext
+from unetscope.workbench.project_keeping import ProjectSaver
 
 REDRAW_MS = 200
+_MOST_NAMED = 20  # images that could not be predicted
 
 
-class Predictor(QObject):
+class Predictor(Part):
     """Drives predictions that were asked for by name; live answers go on beside them."""
 
     def __init__(self, context: Context, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
-        self.lane = Lane(self, niceness=5)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
+        super().__init__(context, parent)
+        self.lane = self._lane(self._happened, self._ended, niceness=5)
         self._written: dict[str, int] = {}  # image key -> tiles of the prediction under way
         self._left_out, self._stopped, self._scope = "", False, Scope.IMAGE
         self._redraw_timer = QTimer(self)
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(context.results.redraw)
-
-    def close(self) -> None:
-        """End without waiting."""
-        self._redraw_timer.stop()
-        self.lane.close()
+        self._timers.append(self._redraw_timer)
 
     def start(self, scope: Scope) -> None:
         """Predict; images of another kind than the model's are left out and named."""
-        context, session = self._context, self._context.session
+        context, session = self._context, self._session
         if session.prediction.busy or session.image is None or session.model is None:
             return
         model, self._scope = session.model.model, scope
@@ -68,12 +71,12 @@ class Predictor(QObject):
         """Stop; what is predicted already stays."""
         if self.lane.busy:
             self._stopped = True
-            session = self._context.session
+            session = self._session
             session.prediction = PredictionStatus(True, session.prediction.what, stopping=True)
             self.lane.stop()
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        context, session = self._context, self._context.session
+        context, session = self._context, self._session
         if not isinstance(event, TileShown):
             session.apply(event)
             return
@@ -88,7 +91,7 @@ class Predictor(QObject):
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self._redraw_timer.stop()
         self._context.results.redraw()
-        session = self._context.session
+        session = self._session
         session.seen |= self._written.keys()
         session.prediction = PredictionStatus()
         self._context.say_what_was_answered()
@@ -99,7 +102,7 @@ class Predictor(QObject):
 
     def _done(self) -> str:
         """What was predicted, and by what."""
-        session, look = self._context.session, self._context.look()
+        session, look = self._session, self._context.look()
         names = [image.name for image in session.images if image.key in self._written]
         what = names[0] if len(names) == 1 else f"{len(names)} images"
         if self._stopped:
@@ -113,3 +116,104 @@ def _left_out(names: list[str]) -> str:
         return ""
     listed = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
     return f"Left out, for they have other channels: {listed}."
+
+
+class ProjectPredictor(Part):
+    """One run over the images of the open project at a time; it can be stopped.
+
+    ``keep_labels`` saves those that are on screen before it begins.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        project: ProjectContext,
+        saver: ProjectSaver,
+        keep_labels: Callable[[], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(context, parent)
+        self._project = project
+        self._saver, self._keep_labels = saver, keep_labels
+        self._written = self._up_to_date = 0
+        self._failed: list[str] = []
+        self._stopped = False
+        self.lane = self._lane(self._happened, self._ended, niceness=5)
+
+    def start(self) -> None:
+        """Predict with the newest model; what it has answered already is passed over."""
+        opened, session = self._project.opened, self._session
+        if session.prediction.busy or session.model is None:
+            return
+        if opened is None or opened.cannot_write:
+            reason = "Open a project first." if opened is None else opened.cannot_write
+            session.message = Message(f"Nothing is predicted into a project. {reason}", "error")
+            return
+        model = session.model.model
+        self._written = self._up_to_date = 0
+        self._failed, self._stopped = [], False
+        self._keep_labels()
+        session.message = None
+        self._progress(0, len(opened.project.record.images))
+
+        def predict(image: Micrograph, path: Path, inputs: tuple[Path, ...]) -> Any:
+            claim = Claim(Role.PREDICTION, inputs)
+            return self._context.jobs.do(WriteRequest(model, image, path, claim))
+
+        identity = model.fingerprint
+        job = project_predicting.predicted_images
+        self.lane.start(partial(job, scratch(opened.project), identity, predict))
+
+    def stop(self) -> None:
+        """Stop; the masks that are written stay."""
+        if self.lane.busy:
+            self._stopped = True
+            before = self._session.prediction
+            self._progress(before.done, before.total, stopping=True)
+            self.lane.stop()
+
+    def drop(self) -> None:
+        """The project goes: what runs is given up."""
+        if self.lane.busy:
+            self._session.prediction = PredictionStatus()
+        self.lane.drop()
+
+    def _progress(self, done: int, total: int, *, stopping: bool = False) -> None:
+        self._session.prediction = PredictionStatus(
+            True, Scope.PROJECT.value, done, total, stopping=stopping, of_what="images"
+        )
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        opened = self._project.opened
+        match event:
+            case project_predicting.ImageBegun() if not self._stopped:
+                self._progress(event.done, event.total)
+            case project_predicting.ImagePredicted() if opened is not None:
+                self._written += 1
+                opened.take_prediction(event.image_id, event.prediction)
+                self._saver.save_soon()
+            case project_predicting.UpToDate():
+                self._up_to_date += 1
+            case projects.NotRead():
+                self._failed.append(f"{event.what}: {event.why}")
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        session, opened = self._session, self._project.opened
+        session.prediction = PredictionStatus()
+        if end.error is not None:
+            self._project.tell(end.error, "Predicting the project")
+        elif opened is not None:
+            session.message = Message(self._told(opened.folder / project_predicting.FOLDER))
+        self._project.changed.emit()
+
+    def _told(self, folder: Path) -> str:
+        """What came of it, in words."""
+        said = [f"{'Stopped' if self._stopped else 'Done'}: {self._written} images predicted"]
+        if self._up_to_date:
+            said.append(f", {self._up_to_date} were up to date")
+        said.append(f"; the masks are in {folder}.")
+        if self._failed:
+            named = "; ".join(self._failed[:_MOST_NAMED])
+            more = "" if len(self._failed) <= _MOST_NAMED else "; …"
+            said.append(f" {len(self._failed)} not predicted: {named}{more}.")
+        return "".join(said)

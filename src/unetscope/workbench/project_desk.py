@@ -14,23 +14,22 @@ from unetscope.errors import UnetscopeError
 from unetscope.images.questions import Answers
 from unetscope.session.engine import projects
 from unetscope.session.engine.projects import ImageRow, OpenProject, scratch
-from unetscope.session.layers.connections import Connections
 from unetscope.session.project.folder import Project
 from unetscope.session.project.recent import remember_project
 from unetscope.session.values import Message
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.job_runner import JobEnded
 from unetscope.workbench.kept_strokes import KeptStrokes
+from unetscope.workbench.part import Part
+from unetscope.workbench.predictor import ProjectPredictor
 from unetscope.workbench.project_context import ProjectContext
-from unetscope.workbench.project_follower import ProjectFollower
 from unetscope.workbench.project_images import ProjectImages
 from unetscope.workbench.project_intake import ProjectIntake
-from unetscope.workbench.project_predictor import ProjectPredictor
+from unetscope.workbench.project_keeping import ProjectFollower, ProjectSaver
 from unetscope.workbench.project_questions import OpenQuestions, ReplacedImages
-from unetscope.workbench.project_saving import ProjectSaver
 
 
-class ProjectDesk(QObject):
+class ProjectDesk(Part):
     """Joins the parts of a project; ``changed`` says that the list has.
 
     ``images`` are those on screen, ``intake`` takes new ones in, ``saver`` writes, ``questions``
@@ -47,8 +46,8 @@ class ProjectDesk(QObject):
     def __init__(
         self, context: Context, project: ProjectContext, strokes: KeptStrokes, parent: QObject
     ) -> None:
-        super().__init__(parent)
-        self._session, self._layers, self._project = context.session, context.layers, project
+        super().__init__(context, parent)
+        self._layers, self._project = context.layers, project
         self._closed = False
         self._painted: frozenset[str] = frozenset()  # ids of open images as they were last shown
         project.changed.connect(self.changed)
@@ -58,14 +57,10 @@ class ProjectDesk(QObject):
         shared = (context, project, self.saver)
         self.images = ProjectImages(*shared, strokes, self)
         self.intake = ProjectIntake(*shared, self.questions, self)
-        self._gathering = Lane(self)
-        self._gathering.happened.connect(lambda _ticket, event: self._gathered(event))
-        self._gathering.ended.connect(self._all_gathered)
+        self._gathering = self._lane(self._gathered, self._all_gathered)
         self.predictor = ProjectPredictor(*shared, self.images.keep_all, self)
-        self._lanes = (self.predictor.lane, self.images.lane, self.intake.lane, self._gathering)
         self._record = ProjectFollower(*shared, self)
-        self._connections = Connections()
-        self._connections.connect(context.session.events.image, lambda: self.changed.emit())
+        self._follow(context.session.events.image, lambda: self.changed.emit())
         self._join()
 
     def _join(self) -> None:
@@ -85,13 +80,13 @@ class ProjectDesk(QObject):
     def close(self) -> None:
         """Save everything and let another window write; twice is harmless."""
         self._closed = True
-        self._connections.close()
         self.images.close()
         self._record.close()
         self._put_away(None)
         self.saver.close()
-        for lane in self._lanes:
-            lane.close()
+        self.predictor.close()
+        self.intake.close()
+        super().close()
 
     # ---- what is shown
 
@@ -201,14 +196,9 @@ class ProjectDesk(QObject):
             self.images.keep_all()
             self._record.keep_now()
             self.saver.save_all()
-            for dropped in (
-                self.predictor,
-                *self._lanes,
-                self.intake,
-                self.questions,
-                self.replaced,
-            ):
-                dropped.drop()
+            lanes = (self.images.lane, self._gathering)
+            for gone in (self.predictor, *lanes, self.intake, self.questions, self.replaced):
+                gone.drop()
             opened.close()
         self._layers.stored.clear()
         self._project.opened = following  # before layers go, for another image may be chosen then
@@ -218,7 +208,7 @@ class ProjectDesk(QObject):
 
     # ---- samples of images that are not open
 
-    def _gathered(self, event: Any) -> None:
+    def _gathered(self, ticket: Any, event: Any) -> None:
         opened = self.opened
         match event:
             case projects.SampleRead() if opened is not None:

@@ -12,19 +12,17 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.learning.samples import Sample
 from unetscope.session.engine import projects
 from unetscope.session.engine.projects import scratch
-from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.project_reader import LayerData, image_layer, labels_layer
 from unetscope.session.project.reading import ClosedImage, sample_key
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import Lane
 from unetscope.workbench.kept_strokes import KeptStrokes
+from unetscope.workbench.part import Part
 from unetscope.workbench.project_context import ProjectContext
-from unetscope.workbench.project_saving import ProjectSaver
-from unetscope.workbench.timers import single_shot
+from unetscope.workbench.project_keeping import ProjectSaver
 
 
-class ProjectImages(QObject):
+class ProjectImages(Part):
     """The open images of a project, also those that were dropped into napari.
 
     ``chosen(key)`` wants one to be worked on, ``replaced(ImageChanged)`` tells of one whose file is
@@ -43,25 +41,17 @@ class ProjectImages(QObject):
         strokes: KeptStrokes,
         parent: QObject,
     ) -> None:
-        super().__init__(parent)
-        self._session, self._layers, self._project = context.session, context.layers, project
+        super().__init__(context, parent)
+        self._layers, self._project = context.layers, project
         self._saver, self._strokes = saver, strokes
         self._settled: set[str] = set()  # keys of images that were taken up
         self._touched: set[str] = set()  # keys of images whose labels are to be saved
-        self.lane = Lane(self)
-        self.lane.happened.connect(lambda _ticket, event: self._read(event))
-        self.lane.ended.connect(project.report)
-        self._take_timer = single_shot(self, 0, self._take_dropped)
-        self._connections = Connections()
+        self.lane = self._lane(lambda _ticket, event: self._read(event), project.report)
+        self._take_timer = self._timer(0, self._take_dropped)
         layers = context.layers
-        self._connections.connect(layers.images_changed, self.look)
-        self._connections.connect(layers.painted, self._painted)
-        self._connections.connect(layers.viewer.layers.events.removing, self._going)
-
-    def close(self) -> None:
-        """Let go of the layers; :meth:`keep_all` still saves what is on them."""
-        self._connections.close()
-        self._take_timer.stop()
+        self._follow(layers.images_changed, self.look)
+        self._follow(layers.painted, self._painted)
+        self._follow(layers.viewer.layers.events.removing, self._going)
 
     def painted(self) -> frozenset[str]:
         """The ids of the open images that have strokes."""

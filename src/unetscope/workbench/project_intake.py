@@ -19,13 +19,14 @@ from unetscope.session.engine import projects
 from unetscope.session.engine.projects import scratch
 from unetscope.session.project.folder import Project
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, JobFunction, Lane
+from unetscope.workbench.job_runner import JobEnded, JobFunction
+from unetscope.workbench.part import Part
 from unetscope.workbench.project_context import ProjectContext
+from unetscope.workbench.project_keeping import ProjectSaver
 from unetscope.workbench.project_questions import OpenQuestions
-from unetscope.workbench.project_saving import ProjectSaver
 
 
-class ProjectIntake(QObject):
+class ProjectIntake(Part):
     """Takes images into the open project, in the background; they stay where they are.
 
     ``entered(key, image id)``: an open image has become one of the project; ``renewed(image ids)``:
@@ -44,17 +45,15 @@ class ProjectIntake(QObject):
         questions: OpenQuestions,
         parent: QObject,
     ) -> None:
-        super().__init__(parent)
-        self._session, self._layers, self._project = context.session, context.layers, project
+        super().__init__(context, parent)
+        self._layers, self._project = context.layers, project
         self._saver, self._questions = saver, questions
         self._coming: dict[Path, str] = {}  # file -> key of an open image that may be being added
         self._waiting: list[tuple[JobFunction, str]] = []
         self._unanswered: dict[str, list[projects.Unanswered]] = {}  # by what they ask
         self._answers: dict[Path, Answers] = {}  # what was said of files that ask
         self._renewed: list[str] = []  # ids of images whose new pixels were taken
-        self.lane = Lane(self)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
+        self.lane = self._lane(self._happened, self._ended)
 
     def add_files(self, files: Sequence[Path]) -> None:
         """Take images in by reference: files, OME-Zarr folders, and folders of images.

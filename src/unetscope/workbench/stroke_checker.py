@@ -11,13 +11,12 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.errors import UnetscopeError
 from unetscope.session.guidance import class_name
 from unetscope.session.layers.accepting import Accepting
-from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.place_marker import DOUBTFUL_STROKE, PlaceMarker
 from unetscope.session.requests import StrokesChecked, StrokesRequest
 from unetscope.session.values import painted_classes
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
-from unetscope.workbench.timers import single_shot
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
 
 if TYPE_CHECKING:
     from unetscope.learning.advice.accepting import GrownRegion
@@ -39,7 +38,7 @@ class Doubt:
     region: GrownRegion = field(repr=False)
 
 
-class StrokeChecker(QObject):
+class StrokeChecker(Part):
     """The doubtful strokes of the open images; ``changed`` says that there is something to show.
 
     ``image_wanted(key)`` asks for the image of a stroke before the camera goes there.
@@ -51,25 +50,16 @@ class StrokeChecker(QObject):
     def __init__(
         self, context: Context, marker: PlaceMarker, accepting: Accepting, parent: QObject
     ) -> None:
-        super().__init__(parent)
-        self._context, self._marker, self._accepting = context, marker, accepting
+        super().__init__(context, parent)
+        self._marker, self._accepting = marker, accepting
         self.doubts: tuple[Doubt, ...] = ()
         self.current: Doubt | None = None
         self._images: list[tuple[str, str]] = []  # (key, name) of each sample that was asked about
         self._said = _IDLE
-        self.lane = Lane(self, niceness=NICENESS)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
-        self._timer = single_shot(self, PRUNE_MS, self._prune)
-        self._connections = Connections()
-        self._connections.connect(context.session.events.images, self._images_changed)
-        self._connections.connect(context.session.events.image, self._image_changed)
-
-    def close(self) -> None:
-        """Stop; the marker is its owner's."""
-        self._timer.stop()
-        self._connections.close()
-        self.lane.close()
+        self.lane = self._lane(self._happened, self._ended, niceness=NICENESS)
+        self._prune_timer = self._timer(PRUNE_MS, self._prune)
+        self._follow(context.session.events.images, self._images_changed)
+        self._follow(context.session.events.image, self._image_changed)
 
     @property
     def words(self) -> str:
@@ -80,7 +70,7 @@ class StrokeChecker(QObject):
 
     def where(self, doubt: Doubt) -> str:
         """The image a stroke is on, unless that is the present one."""
-        image = self._context.session.image
+        image = self._session.image
         if image is not None and doubt.key == image.key:
             return ""
         return f"{doubt.image}: " if doubt.key else f"{doubt.image} (not open): "
@@ -89,7 +79,7 @@ class StrokeChecker(QObject):
 
     def check(self) -> None:
         """Compare the strokes that live answers know, of this image and of others."""
-        context, session = self._context, self._context.session
+        context, session = self._context, self._session
         if session.image is None or session.model is None:
             return
         if len(painted_classes(session.painted)) < 2:
@@ -131,7 +121,7 @@ class StrokeChecker(QObject):
     def go(self, doubt: Doubt) -> None:
         """Take the person to a stroke."""
         self.current = doubt
-        image = self._context.session.image
+        image = self._session.image
         if doubt.key and image is not None:
             if doubt.key != image.key:
                 self.image_wanted.emit(doubt.key)
@@ -153,7 +143,7 @@ class StrokeChecker(QObject):
         """Paint the chosen stroke in the class it looks like."""
         if self.current is not None:
             value = self.current.stroke.believed
-            self._replace(value, f"painted as {class_name(self._context.session, value)}")
+            self._replace(value, f"painted as {class_name(self._session, value)}")
 
     def _replace(self, value: int, done: str) -> None:
         doubt = self.current
@@ -176,7 +166,7 @@ class StrokeChecker(QObject):
     def strokes_read(self) -> None:
         """Something was painted: strokes that are no longer as they were judged leave the list."""
         if self.doubts:
-            self._timer.start()
+            self._prune_timer.start()
 
     def _images_changed(self, images: Any) -> None:
         if self.doubts:

@@ -11,41 +11,36 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.errors import UnetscopeError, capital
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.layers.accepting import Accepting
-from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.through_z import ThroughZ
 from unetscope.session.requests import PlaneProposed, PropagateRequest
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.part import Part
 
 NICENESS = 5
 
 
-class Through(QObject):
+class Through(Part):
     """Acts on the present stack and its plane on screen; ``told(text)`` says what was done."""
 
     told = Signal(str)
 
     def __init__(self, context: Context, accepting: Accepting, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self.planes = ThroughZ(context.layers, accepting)
         self._unlike: list[int] = []  # proposed planes that a person should look at
-        self.lane = Lane(self, niceness=NICENESS)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
-        self._connections = Connections()
-        self._connections.connect(context.session.events.image, self._image_changed)
+        self.lane = self._lane(self._happened, self._ended, niceness=NICENESS)
+        self._follow(context.session.events.image, self._image_changed)
 
     def close(self) -> None:
         """Stop; a proposal nobody has accepted is gone."""
-        self._connections.close()
-        self.lane.close()
+        super().close()
         self.planes.discard()
 
     @property
     def possible(self) -> bool:
         """Whether the present image is a stack."""
-        image = self._context.session.image
+        image = self._session.image
         return image is not None and image.depth > 1
 
     def interpolate(self) -> None:
@@ -74,7 +69,7 @@ class Through(QObject):
     # ---- inside
 
     def _do(self, act: Callable[[str, int], str]) -> None:
-        image = self._context.session.image
+        image = self._session.image
         if image is None or image.depth < 2:
             return
         try:
@@ -92,7 +87,7 @@ class Through(QObject):
         return f"{self.planes.copy(key, z, step):,} px copied to plane {z + step}."
 
     def _begun(self, key: str, z: int, reach: int) -> str:
-        context, session = self._context, self._context.session
+        context, session = self._context, self._session
         if session.model is None:
             return "The model is still being opened."
         if not can_answer_image(session):
@@ -106,7 +101,7 @@ class Through(QObject):
         return f"Looking at planes {first} to {last} …"
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        session = self._context.session
+        session = self._session
         if not isinstance(event, PlaneProposed):
             session.apply(event)
         elif session.image is not None and session.image.key == ticket:

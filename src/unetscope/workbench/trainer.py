@@ -12,32 +12,26 @@ from unetscope.learning.samples import labelled_pixels
 from unetscope.session.requests import TrainRequest
 from unetscope.session.values import AdvancedSettings, Phase
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded, JobPaused, Lane
+from unetscope.workbench.job_runner import JobEnded, JobPaused
+from unetscope.workbench.part import Part
 
 NICENESS = 5  # the window and its instant answers go first
 
 
-class Trainer(QObject):
+class Trainer(Part):
     """Drives one training; ``improved`` says that the model that answers has changed."""
 
     improved = Signal()
 
     def __init__(self, context: Context, parent: QObject) -> None:
-        super().__init__(parent)
-        self._context = context
+        super().__init__(context, parent)
         self.advanced = AdvancedSettings()
         self._channels = 1  # of the images that are being trained on
-        self.lane = Lane(self, niceness=NICENESS)
-        self.lane.happened.connect(self._happened)
-        self.lane.ended.connect(self._ended)
-
-    def close(self) -> None:
-        """End without waiting."""
-        self.lane.close()
+        self.lane = self._lane(self._happened, self._ended, niceness=NICENESS)
 
     def start(self) -> None:
         """Train on the present strokes, from the present model, within the budget."""
-        session, layers = self._context.session, self._context.layers
+        session, layers = self._session, self._context.layers
         if session.training.busy or session.image is None or session.model is None:
             return
         request = TrainRequest(
@@ -60,7 +54,7 @@ class Trainer(QObject):
 
     def pause_or_resume(self) -> None:
         """Pause a running training, resume a paused one."""
-        session = self._context.session
+        session = self._session
         if session.training.phase is Phase.PAUSED:
             self.lane.resume()
             session.set_phase(Phase.RUNNING)
@@ -70,11 +64,11 @@ class Trainer(QObject):
     def stop(self) -> None:
         """Stop; the best model so far is kept."""
         if self.lane.busy:
-            self._context.session.set_phase(Phase.STOPPING)
+            self._session.set_phase(Phase.STOPPING)
             self.lane.stop()
 
     def _happened(self, ticket: Any, event: Any) -> None:
-        session = self._context.session
+        session = self._session
         if isinstance(event, JobPaused):
             if session.training.phase is Phase.RUNNING:
                 session.set_phase(Phase.PAUSED)
@@ -87,7 +81,7 @@ class Trainer(QObject):
             self.improved.emit()
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
-        session = self._context.session
+        session = self._session
         session.trained_image = session.image.key if session.image is not None else ""
         if session.training.busy:  # no Finished came: stopped, or failed
             session.end_training()
