@@ -1,5 +1,8 @@
-"""The command line and files as people have them: nothing of theirs is replaced, one bad file does
-not end the rest, and what a file does not say is asked once."""
+"""The command line and files as people have them.
+
+Nothing of theirs is replaced, one bad file does not end the rest, and what a file does not say is
+asked once.
+"""
 
 from __future__ import annotations
 

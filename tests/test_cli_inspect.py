@@ -416,7 +416,7 @@ def test_weights_of_ones_own_network_come_from_safetensors_alone(scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "model, words",
+    ("model", "words"),
     [
         ("resnet19", ("resnet19", "resnet18", "general-fast", "package.module:function")),
         ("own_network_for_inspect:nothing", ("'nothing'",)),
@@ -432,7 +432,7 @@ def test_models_that_are_none_are_refused(scene, model: str, words: tuple[str, .
 
 
 @pytest.mark.parametrize(
-    "options, words",
+    ("options", "words"),
     [
         (("--do", "magic"), ("'magic'", "report", "equivariance")),
         (("--do", "maps"), ("--layer", "enc1.conv1")),

@@ -123,7 +123,7 @@ def _measure_on_all_cores(subject: str, kept: dict[str, Rows]) -> None:
         subprocess.Popen([*command, "--shard", f"{n}/{cores}"], env=environment)
         for n in range(cores)
     ]
-    if any([process.wait() for process in running]):
+    if any(process.wait() for process in running):
         raise SystemExit(f"{subject}: a part of it failed; repeat the command to go on")
     for rows in kept.values():
         rows.read()

@@ -40,7 +40,7 @@ def test_the_cpu_takes_the_place_of_a_gpu_that_is_not_there_and_it_is_said(wante
     assert "Preferences ▸ unetscope ▸ Device" in notice.text and "--device" in notice.text
     model = events[-1].model
     image = as_micrograph(blobs((300, 200), 3)[0])
-    told = [e for e in predict_tiles(model, image, PredictOptions(device=wanted, tile_px=64))]
+    told = list(predict_tiles(model, image, PredictOptions(device=wanted, tile_px=64)))
     assert [e.text for e in told if isinstance(e, Notice)] == [notice.text]
 
 

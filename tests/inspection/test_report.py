@@ -127,7 +127,7 @@ def test_a_long_chain_and_a_classifier_without_places_are_drawn_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "net, shape",
+    ("net", "shape"),
     [(small_unet(ndim=3), (8, 16, 12)), (small_unet(channels=3), (3, 32, 40))],
     ids=["volume", "colour"],
 )

@@ -43,7 +43,7 @@ def test_a_ramp_has_its_slope_and_a_bright_line_a_negative_curvature() -> None:
     assert maps["deviation"][16, 16] > maps["deviation"][16, 4]
 
 
-@pytest.mark.parametrize("stride", (*STRIDES, 16))
+@pytest.mark.parametrize("stride", [*STRIDES, 16])
 def test_the_filters_see_no_farther_than_said(stride) -> None:
     side = 512
     image = torch.rand(1, 1, 16, side, dtype=torch.float64, requires_grad=True)

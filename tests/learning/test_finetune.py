@@ -115,7 +115,7 @@ def test_the_given_model_is_never_changed() -> None:
     model = fit_instant(small_model(), [sample()])
     net = settled(initialise(with_classes(model.backbone, 2), 3))
     model = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
-    before = {k: v for k, v in vars(model).items()}
+    before = dict(vars(model).items())
     prints = [network_fingerprint(n) for n in (model.backbone, net)]
     head = model.head.weight.clone()
     models = [e.model for e in events_of(model, [sample()]) if hasattr(e, "model")]

@@ -128,7 +128,7 @@ def test_a_stack_is_answered_slice_by_slice(voices) -> None:
     for z in range(3):
         plane = as_micrograph(pixels + np.float32(0.1 * z))
         assert np.abs(answer[:, z] - predict_probabilities(model, plane)).max() <= 1e-5
-    chosen = [e for e in predict_tiles(model, volume, PredictOptions(planes=[2, 0]))]
+    chosen = list(predict_tiles(model, volume, PredictOptions(planes=[2, 0])))
     assert [e.region[0] for e in chosen if isinstance(e, TileDone)] == [slice(2, 3), slice(0, 1)]
     assert all(e.labels.shape == (1, 40, 56) for e in chosen if isinstance(e, TileDone))
 

@@ -36,7 +36,7 @@ def test_the_canvas_is_current_before_a_layer_goes(
 ) -> None:
     opened = open_window()
     opened.viewer.add_image(np.zeros((8, 8)))
-    opened.window._dock().setFloating(floating)
+    opened.window.dock().setFloating(floating)
     remove_last(opened.viewer, happened)
     assert happened == ["current", "removed"]
 

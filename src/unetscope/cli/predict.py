@@ -68,7 +68,7 @@ class Batch:
         ready = self._on_a_device()
         for path, target in targets.items():
             try:
-                yield from ready._one(path, target)
+                yield from ready.predicted(path, target)
             except (UnetscopeError, OSError) as error:
                 if len(targets) == 1:
                     raise
@@ -78,14 +78,13 @@ class Batch:
 
     def _on_a_device(self) -> Batch:
         """The batch on a device that is there; what took its place is told once, not by images."""
-
         if (note := device_note(self.options.device)) is not None:
             messages().print(escape(note), soft_wrap=True)
         device = choose_device(self.options.device)
         return replace(self, options=replace(self.options, device=device))
 
-    def _one(self, path: Path, target: Path) -> Iterator[Path]:
-
+    def predicted(self, path: Path, target: Path) -> Iterator[Path]:
+        """Predict one image; the files written."""
         beside = target.with_name(target.name.replace("_labels.tif", "_probabilities.tif"))
         wanted = beside if self.options.probabilities else None
         goal = Target(target, wanted, self.inputs, self.overwrite)

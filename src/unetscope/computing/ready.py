@@ -122,14 +122,14 @@ def on_device(net: _Net, device: str) -> _Net:
     kind = device.split(":")[0]
     if isinstance(net, UNet) and kind in ("cpu", "cuda"):
         precision = _wishes.get(net, "fp32" if kind == "cpu" else "auto")
-        return cast(_Net, ready(net, device, Engine("torch", precision)))
+        return cast("_Net", ready(net, device, Engine("torch", precision)))
     if device == "cpu":
         return net
     with _lock:
         copies = _copies.setdefault(net, {})
         if device not in copies:
             copies[device] = copy.deepcopy(net).to(device)
-        return cast(_Net, copies[device])
+        return cast("_Net", copies[device])
 
 
 def with_precision(net: UNet, precision: str) -> UNet:

@@ -122,7 +122,7 @@ def _axes_told(
     own = _mappings(dataset.get("coordinateTransformations"))
     systems = _mappings(told.get("coordinateSystems"))
     if not systems:
-        whole = [one for one in _mappings(told.get("coordinateTransformations"))]
+        whole = list(_mappings(told.get("coordinateTransformations")))
         # with an output they lead on, into another system than the image's own
         return _axes(told.get("axes")), (*own, *(t for t in whole if not t.get("output")))
     outputs = [_system_name(one.get("output")) for one in own]

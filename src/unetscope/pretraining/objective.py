@@ -52,8 +52,10 @@ def _supported_rows(crops: Sequence[Levels], support: Tensor) -> tuple[Tensor, T
 def _asked_rows(
     crops: Sequence[Levels], episode: Episode, limit: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of every crop's (at most ``limit``) asked pixels, their classes, and which of them lie
-    on crops that carry strokes, from which the classes' shares are estimated."""
+    """Rows of every crop's (at most ``limit``) asked pixels, their classes, which are supported.
+
+    Those lie on crops that carry strokes, from which the classes' shares are estimated.
+    """
     rows, targets, supported = [], [], []
     for levels, query, painted in zip(crops, episode.query, episode.support, strict=True):
         y, x = torch.nonzero(query >= 0, as_tuple=True)

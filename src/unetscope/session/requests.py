@@ -245,8 +245,10 @@ class PropagateRequest:
 
 @dataclass(frozen=True, eq=False)
 class PlaneProposed:
-    """Labels (y, x) proposed for plane ``z``; whether it is so unlike the one before that a person
-    should look."""
+    """Labels (y, x) proposed for plane ``z``.
+
+    ``needs_review``: it is so unlike the one before that a person should look.
+    """
 
     z: int
     labels: np.ndarray = field(repr=False)

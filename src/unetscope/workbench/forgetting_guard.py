@@ -37,9 +37,9 @@ class GotWorse:
 
 
 class ForgettingGuard(Part):
-    """Compares the version a training began with to the one it gave; ``changed`` says that the
-    warning has.
+    """Compares the version a training began with to the one it gave.
 
+    ``changed`` says that the warning has.
     While a warning stands, the next training is compared with the same earlier version: it goes
     when the images are as good again. ``version_wanted(number)`` is to answer again, and
     ``image_wanted(key)`` or ``closed_image_wanted(image id)`` is to be worked on.

@@ -1,5 +1,8 @@
-"""What a project keeps of its window: what is learned and predicted is noted, labels and models are
-written one after the other, then project.json."""
+"""What a project keeps of its window.
+
+What is learned and predicted is noted; labels and models are written one after the other, then
+project.json.
+"""
 
 from __future__ import annotations
 

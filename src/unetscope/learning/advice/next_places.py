@@ -141,8 +141,10 @@ def _picked(
 def _wear(
     score: np.ndarray, cell: tuple[int, ...], spacing: Sequence[float], taken_px: float
 ) -> None:
-    """Take from ``score`` what a stroke at ``cell`` would make less fresh; nothing within
-    ``taken_px`` is left."""
+    """Take from ``score`` what a stroke at ``cell`` would make less fresh.
+
+    Nothing within ``taken_px`` is left.
+    """
     box = tuple(
         slice(max(0, i - reach), i + reach + 1)
         for i, reach in zip(cell, (int(np.ceil(4 * _AWAY_PX / s)) for s in spacing), strict=True)

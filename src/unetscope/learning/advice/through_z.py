@@ -18,8 +18,10 @@ _ALIKE = 0.8
 
 @dataclass(frozen=True)
 class PlaneStep:
-    """A plane to be proposed next: ``z`` from the plane ``source_z`` beside it, which is painted
-    or was proposed before; ``distance`` planes away from the nearest painted one."""
+    """A plane to be proposed next: ``z`` from the plane ``source_z`` beside it.
+
+    That one is painted or was proposed before; the nearest painted one is ``distance`` planes away.
+    """
 
     z: int
     source_z: int
@@ -28,8 +30,11 @@ class PlaneStep:
 
 @dataclass(frozen=True, eq=False)
 class Proposal:
-    """Labels proposed for a plane (0: nothing), how much it is like the plane it came from (Dice),
-    and whether a person should look before it is passed on."""
+    """Labels proposed for a plane (0: nothing).
+
+    ``alike`` is how much it is like the plane it came from (Dice), ``needs_review`` whether a
+    person should look before it is passed on.
+    """
 
     labels: np.ndarray
     alike: float

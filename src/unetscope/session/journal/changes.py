@@ -129,7 +129,7 @@ class Change:
 
     def equals(self, other: Change) -> bool:
         """Whether both change the same pixels from and to the same values."""
-        return all(map(np.array_equal, self._columns(), other._columns()))
+        return all(map(np.array_equal, self.columns(), other.columns()))
 
     def tiles(self) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64]]]:
         """(tile number, places in the tile, new values) tile by tile; both arrays ``(pixel,)``."""
@@ -188,7 +188,8 @@ class Change:
         band, column = np.divmod(numbers, tiling.columns)
         return tiling.holds(band, column, places, lengths)
 
-    def _columns(self) -> tuple[NDArray[np.int64], ...]:
+    def columns(self) -> tuple[NDArray[np.int64], ...]:
+        """Starts, lengths, old and new values of its runs."""
         return self.starts, self.lengths, self.old, self.new
 
 
@@ -208,7 +209,7 @@ def _unpacked(packed: bytes, most: int) -> bytes:
 
 def joined(parts: Iterable[Change]) -> Change:
     """One change out of changes of different tiles, given in the order of the tiles."""
-    columns = list(zip(*(part._columns() for part in parts), strict=True))
+    columns = list(zip(*(part.columns() for part in parts), strict=True))
     if not columns:
         return Change(*(np.zeros(0, np.int64) for _ in range(4)))
     return Change(*(np.concatenate(column) for column in columns))

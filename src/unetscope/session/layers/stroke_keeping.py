@@ -180,7 +180,7 @@ class StrokeKeeper:
         now = time.monotonic()
         if self._sweeping or now - self._swept_at > SWEEP_EVERY_S:
             self._swept_at = now
-            self._sweeping = not all([w.sweep(_SLICE_S) for w in self._watched()])
+            self._sweeping = not all(w.sweep(_SLICE_S) for w in self._watched())
             if not self._sweeping:
                 for kept in self._kept.values():
                     kept.journal.tidy()

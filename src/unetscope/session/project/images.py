@@ -165,8 +165,9 @@ def read_as(path: Path, entry: ImageEntry) -> Micrograph:
 
 
 def read_answered(path: Path, given: Answers, remembered: Answers) -> tuple[Micrograph, Answers]:
-    """An image, and the answers it was read with: those ``given``, and where it asks for more and
-    offers what is ``remembered``, that.
+    """An image, and the answers it was read with.
+
+    Those ``given``, and where it asks for more and offers what is ``remembered``, that.
 
     Raises
     ------

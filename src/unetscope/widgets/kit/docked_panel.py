@@ -132,7 +132,7 @@ class DockedPanel(QWidget):
         outside of a repaint that is the one in which Qt composes the window. Mesa's software
         renderer then loses the shader the canvas draws with, and the second repaint crashes.
         """
-        dock = self._dock()
+        dock = self.dock()
         window = dock.parentWidget() if dock is not None else self._watched
         centre = window.centralWidget() if isinstance(window, QMainWindow) else None
         for canvas in centre.findChildren(QOpenGLWidget) if centre is not None else ():
@@ -141,12 +141,12 @@ class DockedPanel(QWidget):
 
     def _settle(self) -> None:
         """Share one place with the other panel as tabs, and ask for the preferred width."""
-        dock, window = self._dock(), self.window()
+        dock, window = self.dock(), self.window()
         if dock is None or not isinstance(window, QMainWindow):
             return
         dock.setWindowTitle(dock.windowTitle().partition(" (")[0])  # tabs cut what is longer
         for other in window.findChildren(DockedPanel):
-            beside = other._dock()
+            beside = other.dock()
             if other is self or beside is None or beside.isHidden() or beside.isFloating():
                 continue
             if beside not in window.tabifiedDockWidgets(dock):
@@ -156,7 +156,8 @@ class DockedPanel(QWidget):
         if dock.width() < wanted:
             window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
 
-    def _dock(self) -> QDockWidget | None:
+    def dock(self) -> QDockWidget | None:
+        """The dock it is in; None for a panel that stands by itself."""
         dock: Any = self.parentWidget()
         while dock is not None and not isinstance(dock, QDockWidget):
             dock = dock.parentWidget()
