@@ -37,7 +37,7 @@ def take(folder: Path) -> None:
 
         panel.bench.project.images.go_to("0004")
         wait_until(lambda: session.image is not None and session.image.name == NAMES[3])
-        panel.projects.files.import_from(mask)
+        panel.bench.annotations.import_from(mask)
         labels = panel.part(AnnotationPanel)
         wait_until(labels.question.isVisible)
         wait_until(lambda: not session.answering)
