@@ -122,7 +122,7 @@ class Glass:
     @cached_property
     def table(self) -> Architecture:
         """A row a layer."""
-        return inspection.architecture(self.net, tuple(self.image.shape))
+        return inspection.architecture(self.trace, tuple(self.image.shape))
 
     @cached_property
     def skips(self) -> tuple[SkipConnection, ...]:

@@ -32,10 +32,10 @@ from unetscope.inspection.asking.ablation_parts import (
     parse_part,
 )
 from unetscope.inspection.asking.editing import kernel_of
-from unetscope.inspection.asking.steps import Step
+from unetscope.inspection.asking.steps import LongWork, Step
 from unetscope.inspection.following.sharing import with_same_weights
 from unetscope.inspection.following.snapshot import Skeleton, finite_batch, running
-from unetscope.inspection.following.trace import follow
+from unetscope.inspection.following.trace import Trace, follow, module_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class ChannelEffect:
 
 
 def ablate(
-    model: nn.Module,
+    model: nn.Module | Trace,
     image: Tensor | NDArray[np.generic],
     what: Part | str,
     mode: Mode = "mean",
@@ -121,10 +121,11 @@ def ablate(
     LabelError
         If the labels do not fit the answer.
     """
+    net = module_of(model)
     part = parse_part(what) if isinstance(what, str) else what
     check_mode(mode)
-    batch = finite_batch(model, image)
-    copy = Skeleton(model).with_weights()
+    batch = finite_batch(net, image)
+    copy = Skeleton(net).with_weights()
     with torch.no_grad(), running(batch.shape):
         before = _probabilities(copy(batch))
     after = _probabilities(answer_without(model, copy, batch, part, mode, seed))
@@ -142,12 +143,13 @@ def ablate(
         dice_between=_dice(masks[0], masks[1], len(before)),
         dice_before=None if dice is None else dice[0],
         dice_after=None if dice is None else dice[1],
-        note=_note(model, part, mode),
+        note=_note(net, part, mode),
     )
 
 
-def ablation_ranking_steps(
-    model: nn.Module,
+@LongWork
+def ablation_ranking(
+    model: nn.Module | Trace,
     image: Tensor | NDArray[np.generic],
     layer: str,
     mode: Mode = "mean",
@@ -160,9 +162,10 @@ def ablation_ranking_steps(
     Arguments as for :func:`ablate`; ``channels`` None for all. Every step carries the effects so
     far, the largest first.
     """
+    net = module_of(model)
     check_mode(mode)
-    batch = finite_batch(model, image)
-    copy = Skeleton(model).with_weights()
+    batch = finite_batch(net, image)
+    copy = Skeleton(net).with_weights()
     trace = follow(model, batch.shape)
     shape = trace.call(layer).output_shape or (1, 0)
     wanted = range(shape[1]) if channels is None else [int(channel) for channel in channels]
@@ -177,6 +180,9 @@ def ablation_ranking_steps(
         effects.append(ChannelEffect(channel, share, float(np.abs(after - before).mean())))
         effects.sort(key=lambda e: (e.changed_share, e.probability_change), reverse=True)
         yield Step(done, len(wanted), tuple(effects))
+
+
+ablation_ranking_steps = ablation_ranking.steps
 
 
 def _note(model: nn.Module, part: Part, mode: Mode) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from unetscope.errors import ModelError
 from unetscope.inspection.asking.editing import check_kernel, kernel_of
 from unetscope.inspection.following.joins import JoinWatcher, SkipConnection
-from unetscope.inspection.following.trace import Trace, follow
+from unetscope.inspection.following.trace import Trace, follow, module_of
 
 Mode = Literal["zero", "mean", "shuffled"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -86,7 +86,7 @@ def check_mode(mode: str) -> None:
 
 
 def answer_without(
-    model: nn.Module, copy: nn.Module, batch: Tensor, part: Part, mode: Mode, seed: int
+    model: nn.Module | Trace, copy: nn.Module, batch: Tensor, part: Part, mode: Mode, seed: int
 ) -> Tensor:
     """What ``copy`` of ``model`` answers with ``part`` replaced; a kernel stays so in the copy.
 
@@ -99,7 +99,7 @@ def answer_without(
         return _without_skip(copy, batch, part, mode, seed)
     if isinstance(part, Channel):
         return answer_without_channel(copy, batch, part, mode, seed, follow(model, batch.shape))
-    check_kernel(model, part.layer, part.out, part.inp)
+    check_kernel(module_of(model), part.layer, part.out, part.inp)
     kernel = kernel_of(copy, part.layer, part.out, part.inp)
     with torch.no_grad():
         kernel.copy_(_replaced(kernel[None], mode, seed)[0])

@@ -23,12 +23,12 @@ from unetscope.inspection.asking.attribution_pixels import (
     integrated_gradients,
     occlusion,
 )
-from unetscope.inspection.asking.attribution_region import Question, Region, question
-from unetscope.inspection.asking.steps import Step, finished
+from unetscope.inspection.asking.attribution_region import Region, RegionScore, question
+from unetscope.inspection.asking.steps import LongWork, Step
 from unetscope.inspection.following.reach import Kind, Reach
 from unetscope.inspection.following.sharing import is_within, repeated_parts
 from unetscope.inspection.following.snapshot import finite_batch
-from unetscope.inspection.following.trace import LayerCall, Trace, follow
+from unetscope.inspection.following.trace import LayerCall, Trace, follow, module_of
 from unetscope.inspection.showing.maps import Placement
 
 Method = Literal["seg_grad_cam", "occlusion", "input_gradients", "integrated_gradients"]
@@ -68,8 +68,9 @@ class Attribution:
     kind: Kind = Kind.EMPIRICAL
 
 
+@LongWork
 def attribution(
-    model: nn.Module,
+    model: nn.Module | Trace,
     image: Tensor | NDArray[np.generic],
     target: int,
     region: Region | None = None,
@@ -79,8 +80,11 @@ def attribution(
     window: int | None = None,
     stride: int | None = None,
     nodes: int = 32,
-) -> Attribution:
+) -> Iterator[Step[Attribution]]:
     """What in ``image`` speaks for class ``target`` in ``region``.
+
+    Occlusion and integrated gradients grow step by step; a growing occlusion has 0 where the
+    square has not been yet.
 
     Parameters
     ----------
@@ -107,37 +111,14 @@ def attribution(
     ImageError, LabelError
         If the region is no part of the image or holds no pixel.
     """
-    return finished(
-        attribution_steps(
-            model, image, target, region,
-            method=method, layer=layer, window=window, stride=stride, nodes=nodes,
-        )
-    )  # fmt: skip
-
-
-def attribution_steps(
-    model: nn.Module,
-    image: Tensor | NDArray[np.generic],
-    target: int,
-    region: Region | None = None,
-    *,
-    method: Method = "seg_grad_cam",
-    layer: str | None = None,
-    window: int | None = None,
-    stride: int | None = None,
-    nodes: int = 32,
-) -> Iterator[Step[Attribution]]:
-    """Arguments as for :func:`attribution`; occlusion and integrated gradients grow step by step.
-
-    A growing occlusion has 0 where the square has not been yet.
-    """
+    net = module_of(model)
     if method not in METHODS:
         raise ModelError(f"method is {method!r}; use {', '.join(METHODS)}.")
-    batch = finite_batch(model, image)
+    batch = finite_batch(net, image)
     trace = follow(model, batch.shape)
-    asked = question(model, batch, trace, int(target), region)
+    asked = question(net, batch, trace, int(target), region)
     if method == "seg_grad_cam":
-        chosen = layer or deepest_layer(trace, repeated_parts(model))
+        chosen = layer or deepest_layer(trace, repeated_parts(net))
         yield Step(1, 1, _seg_grad_cam(asked, int(target), chosen))
         return
     if method == "input_gradients":
@@ -164,6 +145,9 @@ def attribution_steps(
             note=note,
         )
         yield Step(done, total, result)
+
+
+attribution_steps = attribution.steps
 
 
 def deepest_layer(trace: Trace, without: Sequence[str] = ()) -> str:
@@ -201,7 +185,7 @@ def _has_map(call: LayerCall) -> bool:
     )
 
 
-def _seg_grad_cam(asked: Question, target: int, layer: str) -> Attribution:
+def _seg_grad_cam(asked: RegionScore, target: int, layer: str) -> Attribution:
     call, reach = asked.trace.spatial(layer)
     if not _has_map(call):
         raise ModelError(f"layer {layer!r} has shape {call.output_shape}: that is no map.")
@@ -227,7 +211,7 @@ def _seg_grad_cam(asked: Question, target: int, layer: str) -> Attribution:
 
 
 def _maps_and_gradient(
-    asked: Question, call: LayerCall
+    asked: RegionScore, call: LayerCall
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """(channel, [z,] y, x) maps A of a layer in the window and ∂y/∂A, and y itself."""
     leaves: list[Tensor] = []
@@ -258,7 +242,7 @@ def _maps_and_gradient(
 
 
 def _right_cells(
-    asked: Question, reach: Reach, sides: tuple[int, ...]
+    asked: RegionScore, reach: Reach, sides: tuple[int, ...]
 ) -> tuple[tuple[int, ...], tuple[slice, ...]]:
     """Cells whose field lies in the window: first one of the full map, and slices of the map."""
     first, kept = [], []

@@ -16,14 +16,14 @@ from scipy import ndimage
 from torch import Tensor
 
 from unetscope.errors import ImageError, ModelError
-from unetscope.inspection.asking.attribution_region import Question
+from unetscope.inspection.asking.attribution_region import RegionScore
 
 Grown = Iterator[tuple[int, int, NDArray[np.float64], str]]
 PLACES = 16  # squares along the longest side, unless a size is given
 SMALLEST = 4  # px, side of a square
 
 
-def input_gradients(asked: Question) -> Grown:
+def input_gradients(asked: RegionScore) -> Grown:
     """``|∂y/∂x|``, the largest over the channels (Simonyan et al. 2014, arXiv 1312.6034)."""
     from captum.attr import Saliency  # takes a second to import
 
@@ -36,7 +36,7 @@ def input_gradients(asked: Question) -> Grown:
     yield 1, 1, _array(slopes[0].amax(dim=0)), note
 
 
-def integrated_gradients(asked: Question, baseline: Tensor, nodes: int) -> Grown:
+def integrated_gradients(asked: RegionScore, baseline: Tensor, nodes: int) -> Grown:
     """Gradients along the way from ``baseline`` to the image, times the way.
 
     Sundararajan et al. 2017 (arXiv 1703.01365). The integral is taken at Gauss-Legendre nodes, one
@@ -65,7 +65,7 @@ def integrated_gradients(asked: Question, baseline: Tensor, nodes: int) -> Grown
         yield done, nodes, values, note
 
 
-def occlusion(asked: Question, side: int | None, stride: int | None) -> Grown:
+def occlusion(asked: RegionScore, side: int | None, stride: int | None) -> Grown:
     """How much y falls when a square is covered by the mean grey around it.
 
     Zeiler and Fergus 2014 (arXiv 1311.2901). Where squares overlap, their mean. The cover is the

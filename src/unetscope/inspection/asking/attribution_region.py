@@ -25,7 +25,7 @@ ANSWER = ""  # the name of the model itself in a trace
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class RegionScore:
     """One class, one region, and the part of the image that can matter to it.
 
     Attributes
@@ -58,7 +58,7 @@ class Question:
 
 def question(
     model: nn.Module, batch: Tensor, trace: Trace, target: int, region: Region | None
-) -> Question:
+) -> RegionScore:
     """What is asked about ``target`` in ``region``; see :func:`attribution` for both.
 
     Raises
@@ -79,7 +79,7 @@ def question(
     if len(shape) == 2:
         if region is not None:
             raise ImageError("this model gives one answer for the whole image: leave region out.")
-        return Question(copy, batch, trace, whole, lambda o: _of_class(o, target).sum(), 1)
+        return RegionScore(copy, batch, trace, whole, lambda o: _of_class(o, target).sum(), 1)
     if region is None:
         cells = _predicted(copy, batch, target)
     else:
@@ -87,7 +87,7 @@ def question(
     window, first = _window(model, trace, batch, cells)
     kept = tuple(torch.as_tensor(c - f) for c, f in zip(cells, first, strict=True))
     part = batch[(slice(None), slice(None), *window)]
-    return Question(
+    return RegionScore(
         copy, part, trace, window, lambda o: _of_class(o, target)[kept].sum(), len(cells[0])
     )
 

@@ -20,10 +20,10 @@ from torch.nn.modules.conv import _ConvNd
 from unetscope.errors import LabelError
 from unetscope.inspection.asking.dissection_sampling import cells_of, sampled_at
 from unetscope.inspection.asking.dissection_scores import Score, channel_scores
-from unetscope.inspection.asking.steps import Step, finished
+from unetscope.inspection.asking.steps import LongWork, Step
 from unetscope.inspection.following.reach import Kind, Reach
 from unetscope.inspection.following.snapshot import finite_batch
-from unetscope.inspection.following.trace import Trace, follow
+from unetscope.inspection.following.trace import Trace, follow, module_of
 from unetscope.inspection.showing.maps import FeatureMaps, feature_maps
 
 Column = Literal["iou", "precision", "recall", "auc"]
@@ -110,8 +110,9 @@ class Dissection:
         return f"{row.layer} #{row.channel} {verb} {row.class_name} (IoU {row.iou:.2f})"
 
 
+@LongWork
 def dissect(
-    model: nn.Module,
+    model: nn.Module | Trace,
     image: Tensor | NDArray[np.generic],
     labels: NDArray[np.integer[Any]],
     layers: Sequence[str] | str | None = None,
@@ -120,8 +121,10 @@ def dissect(
     names: Mapping[int, str] | None = None,
     max_pixels: int = 100_000,
     seed: int = 0,
-) -> Dissection:
+) -> Iterator[Step[Dissection]]:
     """Compare every channel of ``layers`` with every painted class.
+
+    A step a layer, each with the rows so far.
 
     Parameters
     ----------
@@ -144,45 +147,29 @@ def dissect(
     ModelError
         If a layer does not exist or has no places.
     """
-    return finished(
-        dissect_steps(
-            model, image, labels, layers,
-            quantile=quantile, names=names, max_pixels=max_pixels, seed=seed,
-        )
-    )  # fmt: skip
-
-
-def dissect_steps(
-    model: nn.Module,
-    image: Tensor | NDArray[np.generic],
-    labels: NDArray[np.integer[Any]],
-    layers: Sequence[str] | str | None = None,
-    *,
-    quantile: float | None = None,
-    names: Mapping[int, str] | None = None,
-    max_pixels: int = 100_000,
-    seed: int = 0,
-) -> Iterator[Step[Dissection]]:
-    """A step a layer, each with the rows so far; arguments as for :func:`dissect`."""
+    net = module_of(model)
     if quantile is not None and not 0 < quantile < 1:
         raise LabelError(f"quantile is {quantile!r}; give a number between 0 and 1, or None.")
-    batch = finite_batch(model, image)
+    batch = finite_batch(net, image)
     trace = follow(model, batch.shape)
     points, values = _labelled(labels, trace.image_shape, max_pixels, seed)
     asked = [layers] if isinstance(layers, str) else layers
-    wanted = list(dict.fromkeys(asked)) if asked is not None else dissected_layers(model, trace)
+    wanted = list(dict.fromkeys(asked)) if asked is not None else dissected_layers(net, trace)
     classes, counts = np.unique(values, return_counts=True)
     called = {int(c): (names or {}).get(int(c), f"class {c}") for c in classes}
     pixels = {int(c): int(n) for c, n in zip(classes, counts, strict=True)}
     rows: list[DissectionRow] = []
     done = 0
     for group in _groups(trace, wanted):
-        found = feature_maps(model, batch, group, region=_region(trace, group, points))
+        found = feature_maps(trace, batch, group, region=_region(trace, group, points))
         for layer in group:
             rows += _rows(found.pop(layer), points, values, quantile, called)
             done += 1
             so_far = Dissection(tuple(rows), tuple(wanted[:done]), quantile, pixels)
             yield Step(done, len(wanted), so_far)
+
+
+dissect_steps = dissect.steps
 
 
 def dissected_layers(model: nn.Module, trace: Trace) -> list[str]:

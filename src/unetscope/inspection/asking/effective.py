@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection.asking.effective_gradient import channels_in_turn, gradient_at, laid
 from unetscope.inspection.asking.effective_inputs import Inputs
-from unetscope.inspection.asking.steps import Step, finished
+from unetscope.inspection.asking.steps import LongWork, Step
 from unetscope.inspection.following.reach import Kind
 from unetscope.inspection.following.snapshot import (
     Skeleton,
@@ -142,6 +142,7 @@ class EffectiveField:
         return [line + corner for line in sorted(lines, key=len, reverse=True)]
 
 
+@LongWork
 def effective_receptive_field(
     model: nn.Module,
     images: Images,
@@ -151,8 +152,10 @@ def effective_receptive_field(
     channel: int | None = None,
     inputs: int = 32,
     seed: int = 0,
-) -> EffectiveField:
+) -> Iterator[Step[EffectiveField]]:
     """The effective receptive field of a cell of ``layer``, measured on ``images``.
+
+    Every step has the mean so far, and no result as long as no gradient has arrived.
 
     Parameters
     ----------
@@ -174,27 +177,6 @@ def effective_receptive_field(
         (dead rectifiers).
     ImageError
         If there is no image, one does not fit the model, or the point lies outside the map.
-    """
-    return finished(
-        effective_receptive_field_steps(
-            model, images, layer, point, channel=channel, inputs=inputs, seed=seed
-        )
-    )
-
-
-def effective_receptive_field_steps(
-    model: nn.Module,
-    images: Images,
-    layer: str,
-    point: Sequence[int] | None = None,
-    *,
-    channel: int | None = None,
-    inputs: int = 32,
-    seed: int = 0,
-) -> Iterator[Step[EffectiveField]]:
-    """As :func:`effective_receptive_field`, with the mean so far in every step.
-
-    A step carries no result as long as no gradient has arrived.
     """
     if inputs < 1:
         raise ImageError(f"inputs is {inputs}; average over at least 1 window.")
@@ -226,6 +208,9 @@ def effective_receptive_field_steps(
             f"no gradient arrived at the image from {layer!r} at {drawn.point} in {inputs} "
             "windows: its channels are dead there. Choose another channel or point."
         )
+
+
+effective_receptive_field_steps = effective_receptive_field.steps
 
 
 def _listed(model: nn.Module, images: Images) -> list[Tensor | NDArray[np.generic]]:

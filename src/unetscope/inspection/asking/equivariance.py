@@ -24,7 +24,7 @@ from unetscope.inspection.following.cut_axis import CutAxis
 from unetscope.inspection.following.follower import Follower
 from unetscope.inspection.following.reach import Kind, Reach
 from unetscope.inspection.following.snapshot import finite_batch, run_on_zeros
-from unetscope.inspection.following.trace import LayerCall, Trace, follow
+from unetscope.inspection.following.trace import LayerCall, Trace, follow, module_of
 from unetscope.inspection.showing.maps import FeatureMaps, feature_maps
 
 Span = tuple[int, int]
@@ -66,7 +66,7 @@ class Equivariance:
 
 
 def equivariance(
-    model: nn.Module,
+    model: nn.Module | Trace,
     image: Tensor | NDArray[np.generic],
     shift: int | Sequence[int],
     *,
@@ -92,16 +92,17 @@ def equivariance(
     ImageError
         If the shift does not fit, or the image is too small for anything to be left to compare.
     """
+    net = module_of(model)
     name = layer or ""
-    batch = finite_batch(model, image)
+    batch = finite_batch(net, image)
     axes = batch.ndim - 2
     moved = _moved(shift, axes)
     trace = follow(model, batch.shape)
     multiples = _multiples(trace, trace.spatial(name)[0], axes)
     first, second = _windows(trace, moved, multiples)
-    here, there = (_maps_of(model, batch, window, name) for window in (first, second))
+    here, there = (_maps_of(net, batch, window, name) for window in (first, second))
     shape = (*batch.shape[:2], *(part.stop - part.start for part in first))
-    reach, untouched = _untouched(model, shape, name, trace.aliases)
+    reach, untouched = _untouched(net, shape, name, trace.aliases)
     steps = [Fraction(m) / g.scale for m, g in zip(moved, reach.grids, strict=True)]
     spans = [_common(good, step, trace, name) for good, step in zip(untouched, steps, strict=True)]
     answer = there.values[(slice(None), *(slice(*span) for span in spans))].astype(np.float64)
@@ -199,7 +200,7 @@ def _untouched(
         return tuple(follower.calls)
 
     calls = run_on_zeros(model, shape, calls_of)
-    _, reach = Trace(sides, calls, (), aliases).spatial(layer)
+    _, reach = Trace(model, shape, calls, (), aliases).spatial(layer)
     good = []
     for axis in range(len(sides)):
         wrong = np.zeros(reach.shape[axis], dtype=bool)

@@ -23,7 +23,7 @@ from unetscope.inspection.following.joins import skip_connections
 from unetscope.inspection.following.reach import Kind, Lost, Reach
 from unetscope.inspection.following.sharing import weight_owners
 from unetscope.inspection.following.snapshot import Skeleton, as_batch, batch_shape
-from unetscope.inspection.following.trace import Trace, follow
+from unetscope.inspection.following.trace import Trace, follow, module_of
 
 Image = Tensor | NDArray[np.generic]
 Severity = Literal["good", "note", "warning"]
@@ -64,7 +64,7 @@ class Health:
 
 
 def health(
-    model: nn.Module,
+    model: nn.Module | Trace,
     images: Sequence[Image] | Image,
     *,
     labels: NDArray[np.integer[Any]] | None = None,
@@ -94,14 +94,15 @@ def health(
     LabelError
         If nothing is painted.
     """
+    net = module_of(model)
     several = [images] if isinstance(images, (Tensor, np.ndarray)) else list(images)
-    batches = [as_batch(model, image) for image in several]
+    batches = [as_batch(net, image) for image in several]
     if not batches and image_shape is None:
         raise ImageError("there is no image; give at least one, or image_shape.")
-    trace = follow(model, batch_shape(model, image_shape or batches[0].shape))
+    trace = follow(model, batch_shape(net, image_shape or batches[0].shape))
     axes = len(trace.image_shape)
     size = _pixel_size(pixel_size, axes)
-    layers = layer_health(Skeleton(model).with_weights(), batches)
+    layers = layer_health(Skeleton(net).with_weights(), batches)
     objects: tuple[ObjectSize, ...] = ()
     if labels is not None:
         if np.ndim(labels) != axes:
@@ -110,8 +111,8 @@ def health(
     field = _field(trace)
     findings = [
         *_about_activations(layers, len(batches)),
-        *_about_checkerboards(model, trace),
-        *_about_skips(model, trace),
+        *_about_checkerboards(net, trace),
+        *_about_skips(net, trace),
         *_about_the_field(trace, field, objects, size, unit),
     ]
     order = {"warning": 0, "note": 1, "good": 2}

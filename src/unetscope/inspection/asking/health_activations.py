@@ -6,7 +6,6 @@ Operations are watched, not modules, so that ``torch.relu`` in a ``forward`` cou
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from unetscope.inspection.following.hooks import hooked
+from unetscope.inspection.following.watching import Watcher
 
 BINS = 64
 FEWEST_VALUES = 16  # per channel; of fewer (a fully connected layer) nothing can be said
@@ -134,7 +132,7 @@ class _Noted:
         return np.zeros(len(self.low), dtype=bool)
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(Watcher):
     """Notes the output of every activation under the innermost module that is being run."""
 
     def __init__(self) -> None:
@@ -148,28 +146,28 @@ class _Watch(TorchDispatchMode):
         """Calls are counted anew."""
         self._calls, self._seen = {}, {}
 
-    def watching(self, model: nn.Module) -> AbstractContextManager[None]:
-        """Hooks on every module of the (copied) model while the body runs."""
-        return hooked(model, self._entering, lambda name: self._leaving)
+    def entering(self, name: str) -> Any:
+        """Its operations are this module's, in a call of its own."""
 
-    def _entering(self, name: str) -> Any:
         def hook(module: nn.Module, args: Any) -> None:
             self._calls[name] = self._calls.get(name, 0) + 1
             self._inside.append((name, self._calls[name]))
 
         return hook
 
-    def _leaving(self, module: nn.Module, args: Any, output: Any) -> None:
-        self._inside.pop()
+    def leaving(self, name: str) -> Any:
+        """Back to the module around it."""
 
-    def __torch_dispatch__(
-        self,
-        func: torch._ops.OpOverload,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            self._inside.pop()
+
+        return hook
+
+    def operation(
+        self, func: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
+        """Note what an activation gives."""
+        result = func(*args, **kwargs)
         name = func.overloadpacket.__name__
         name = name[:-1] if name.endswith("_") else name  # in place
         if name in _CUTTING or name in _LIMITS or name in _OTHERS:

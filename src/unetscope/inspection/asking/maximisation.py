@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from unetscope.errors import ModelError
-from unetscope.inspection.asking.steps import Step, finished
+from unetscope.inspection.asking.steps import LongWork, Step
 from unetscope.inspection.following.asked import checked_channel
 from unetscope.inspection.following.reach import Kind, Reach
 from unetscope.inspection.following.snapshot import Skeleton, batch_shape, check_model, spatial_axes
@@ -65,6 +65,7 @@ class Maximised:
         return self.history[-1] > self.history[0]
 
 
+@LongWork
 def maximise(
     model: nn.Module,
     layer: str,
@@ -74,8 +75,10 @@ def maximise(
     steps: int = 128,
     seed: int = 0,
     limits: tuple[float, float] = (0.0, 1.0),
-) -> Maximised:
+) -> Iterator[Step[Maximised]]:
     """Climb from grey noise to an image that ``channel`` of ``layer`` answers strongly to.
+
+    A step of the climb each, with the image so far.
 
     Parameters
     ----------
@@ -92,22 +95,6 @@ def maximise(
     ModelError
         If layer or channel do not exist, or the network takes no image of this size.
     """
-    return finished(
-        maximise_steps(model, layer, channel, size=size, steps=steps, seed=seed, limits=limits)
-    )
-
-
-def maximise_steps(
-    model: nn.Module,
-    layer: str,
-    channel: int,
-    *,
-    size: int | Sequence[int] | None = None,
-    steps: int = 128,
-    seed: int = 0,
-    limits: tuple[float, float] = (0.0, 1.0),
-) -> Iterator[Step[Maximised]]:
-    """A step of the climb each, with the image so far; arguments as for :func:`maximise`."""
     low, high = float(limits[0]), float(limits[1])
     if steps < 1 or not low < high:
         raise ModelError(
@@ -135,6 +122,9 @@ def maximise_steps(
                 history.append(float(_activation(copy, call, channel, image)))
         values = image[0].detach().float().cpu().numpy().copy()
         yield Step(done, steps, Maximised(layer, channel, values, tuple(history)))
+
+
+maximise_steps = maximise.steps
 
 
 def _stepped(image: Tensor, slope: Tensor, low: float, high: float, *, share: float) -> Tensor:

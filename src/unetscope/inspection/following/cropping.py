@@ -286,8 +286,9 @@ class _Noting(Follower):
         self.grids.append(reach.grids if isinstance(reach, Reach) else None)
         return reach
 
-    def _leaving(self, name: str) -> Any:
-        hook = super()._leaving(name)
+    def leaving(self, name: str) -> Any:
+        """Over once all wanted layers are found."""
+        hook = super().leaving(name)
 
         def noting(module: nn.Module, args: Any, output: Any) -> None:
             hook(module, args, output)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.padding import _CircularPadNd
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from unetscope.inspection.following.arguments import multiply_adds, named_arguments
-from unetscope.inspection.following.hooks import hooked
 from unetscope.inspection.following.operations import Operation, rule_for
 from unetscope.inspection.following.reach import GridMismatch, Lost, Reach, joined
+from unetscope.inspection.following.watching import Watcher
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +45,10 @@ class LayerCall:
     reads_image: bool = False
 
 
-class Follower(TorchDispatchMode):
+class Follower(Watcher):
     """Carries what each tensor sees past every operation."""
+
+    whole = True
 
     def __init__(self, image: Tensor, reach: Reach) -> None:
         super().__init__()
@@ -63,11 +63,9 @@ class Follower(TorchDispatchMode):
         self._work: list[int] = [0]
         self._counts: dict[str, int] = {}
 
-    def watching(self, model: nn.Module) -> AbstractContextManager[None]:
-        """Hooks on every module of the (copied) model while the body runs."""
-        return hooked(model, self._entering, self._leaving, whole=True)
+    def entering(self, name: str) -> Any:
+        """Its operations are this module's."""
 
-    def _entering(self, name: str) -> Any:
         def hook(module: nn.Module, args: Any) -> None:
             self._inside.append(name)
             self._modules.append(module)
@@ -75,7 +73,9 @@ class Follower(TorchDispatchMode):
 
         return hook
 
-    def _leaving(self, name: str) -> Any:
+    def leaving(self, name: str) -> Any:
+        """Note the call, with what its output sees."""
+
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             self._inside.pop()
             self._modules.pop()
@@ -100,17 +100,14 @@ class Follower(TorchDispatchMode):
 
         return hook
 
-    def __torch_dispatch__(
-        self,
-        func: torch._ops.OpOverload,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def operation(
+        self, func: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        arguments = named_arguments(func, args, kwargs or {})
+        """Carry what the arguments see to what comes out."""
+        arguments = named_arguments(func, args, kwargs)
         inputs = [leaf for leaf in tree_leaves(args) if isinstance(leaf, Tensor)]
         shapes = [tuple(tensor.shape) for tensor in inputs]
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         outputs = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
         if not outputs:
             return result

@@ -8,18 +8,16 @@ wrote it. Of the maps that are joined, the one that went through the fewest oper
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from unetscope.inspection.following.hooks import hooked
 from unetscope.inspection.following.snapshot import batch_shape, check_model, run_on_zeros
+from unetscope.inspection.following.watching import Watcher
 
 JoinKind = Literal["concatenation", "addition"]
 IMAGE = "image"
@@ -93,7 +91,7 @@ class _Origin:
 Replace = Callable[[SkipConnection, Tensor], Tensor | None]
 
 
-class JoinWatcher(TorchDispatchMode):
+class JoinWatcher(Watcher):
     """Follows which layer made which tensor, and notes every join in :attr:`found`.
 
     Parameters
@@ -112,17 +110,17 @@ class JoinWatcher(TorchDispatchMode):
         self._inside: list[tuple[str, int]] = [("", 0)]
         self._counts: dict[str, int] = {}
 
-    def watching(self, model: nn.Module) -> AbstractContextManager[None]:
-        """Hooks on every module of the (copied) model while the body runs."""
-        return hooked(model, self._entering, self._leaving)
+    def entering(self, name: str) -> Any:
+        """Note when the module begins."""
 
-    def _entering(self, name: str) -> Any:
         def hook(module: nn.Module, args: Any) -> None:
             self._inside.append((name, self._time))
 
         return hook
 
-    def _leaving(self, name: str) -> Any:
+    def leaving(self, name: str) -> Any:
+        """What was made since it began is the module's."""
+
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             _, entered = self._inside.pop()
             tensors = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
@@ -135,19 +133,16 @@ class JoinWatcher(TorchDispatchMode):
 
         return hook
 
-    def __torch_dispatch__(
-        self,
-        func: torch._ops.OpOverload,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def operation(
+        self, func: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        """Note which layer made what, and what is joined."""
         inputs = [leaf for leaf in tree_leaves(args) if isinstance(leaf, Tensor)]
         origins = [o for tensor in inputs if (o := self._origins.get(tensor)) is not None]
-        operands = self._joined(func, args, kwargs or {}) if len(origins) > 1 else []
+        operands = self._joined(func, args, kwargs) if len(origins) > 1 else []
         if operands:
             args = self._noted(func, args, operands)
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         if origins:
             self._time += 1
             deepest = max(origins, key=lambda origin: (origin.depth, origin.time))

@@ -10,7 +10,7 @@ from torch.nn.parameter import Parameter
 
 from unetscope.inspection.following.reach import GridMismatch, Kind, Reach
 from unetscope.inspection.following.sharing import weight_owners
-from unetscope.inspection.following.trace import LayerCall, follow
+from unetscope.inspection.following.trace import LayerCall, Trace, follow, module_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Architecture:
         return sum(row.memory_bytes for row in self.rows)
 
 
-def architecture(model: nn.Module, image_shape: Sequence[int]) -> Architecture:
+def architecture(model: nn.Module | Trace, image_shape: Sequence[int]) -> Architecture:
     """The table of ``model`` for images of ``image_shape`` ([z,] y, x).
 
     A row for every call of a layer without layers inside, and for containers that own parameters
@@ -94,10 +94,11 @@ def architecture(model: nn.Module, image_shape: Sequence[int]) -> Architecture:
     ModelError
         If the model is TorchScript or does not accept such an image.
     """
+    net = module_of(model)
     trace = follow(model, image_shape)
     repeated = {call.name for call in trace.calls if call.index > 1}
-    modules = dict(model.named_modules())
-    owners = weight_owners(model)
+    modules = dict(net.named_modules())
+    owners = weight_owners(net)
     counted: set[int] = set()
     rows = []
     for call in trace.calls:

@@ -31,18 +31,27 @@ from unetscope.inspection.following.snapshot import (
 class Trace:
     """Everything :func:`follow` noted.
 
+    Functions that take a network take its trace as well, and follow it only for other images.
+
     Attributes
     ----------
-    image_shape : ([z,] y, x) of the image that was followed.
+    model : the network that was followed, not a copy.
+    shape : (1, channel, [z,] y, x) of the image that was followed.
     calls : every call of every module, in the order in which they ended.
     mismatches : joined maps that do not lie on each other.
     aliases : second names of modules that are used under several.
     """
 
-    image_shape: tuple[int, ...]
+    model: nn.Module
+    shape: tuple[int, ...]
     calls: tuple[LayerCall, ...]
     mismatches: tuple[GridMismatch, ...]
     aliases: dict[str, str]
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """([z,] y, x) of the image that was followed."""
+        return self.shape[len(self.shape) - spatial_axes(self.model) :]
 
     def call(self, layer: str) -> LayerCall:
         """The call named ``layer``: ``"pool:2"`` is the second of ``pool``, ``"pool"`` its last.
@@ -83,12 +92,18 @@ class Trace:
         return call, call.reach
 
 
-def follow(model: nn.Module, image_shape: Sequence[int]) -> Trace:
+def module_of(model: nn.Module | Trace) -> nn.Module:
+    """The network itself, of a trace that which was followed."""
+    return model.model if isinstance(model, Trace) else model
+
+
+def follow(model: nn.Module | Trace, image_shape: Sequence[int]) -> Trace:
     """Trace ``model`` for an image of ``image_shape`` without touching the model.
 
     Parameters
     ----------
-    model : any module that takes one tensor (batch, channel, [z,] y, x).
+    model : any module that takes one tensor (batch, channel, [z,] y, x), or a trace of it, which is
+        given back where it is of such an image.
     image_shape : ([z,] y, x); with channels in front where the first convolution does not say
         how many the model takes.
 
@@ -97,17 +112,19 @@ def follow(model: nn.Module, image_shape: Sequence[int]) -> Trace:
     ModelError
         For TorchScript, or if the model does not accept such an image.
     """
-    check_model(model)
-    axes = spatial_axes(model)
-    shape = batch_shape(model, image_shape)
+    net = module_of(model)
+    check_model(net)
+    axes = spatial_axes(net)
+    shape = batch_shape(net, image_shape)
+    if isinstance(model, Trace) and model.shape == shape:
+        return model
     aliases = {}
-    first_names = {id(module): name for name, module in model.named_modules()}
-    for name, module in model.named_modules(remove_duplicate=False):
+    first_names = {id(module): name for name, module in net.named_modules()}
+    for name, module in net.named_modules(remove_duplicate=False):
         if first_names[id(module)] != name:
             aliases[name] = first_names[id(module)]
-    follower = run_on_zeros(model, shape, partial(_followed, axes))
-    spatial = shape[len(shape) - axes :]
-    return Trace(spatial, tuple(follower.calls), tuple(follower.mismatches), aliases)
+    follower = run_on_zeros(net, shape, partial(_followed, axes))
+    return Trace(net, shape, tuple(follower.calls), tuple(follower.mismatches), aliases)
 
 
 def _followed(axes: int, model: nn.Module, image: Tensor) -> Follower:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from unetscope.inspection.following.arguments import named_arguments
+from unetscope.inspection.following.watching import Watcher
 
 Values = NDArray[np.floating[Any]]
 
@@ -97,7 +97,7 @@ class _Done:
     statistics: dict[int, tuple[float, float]] = field(default_factory=dict)
 
 
-class Chain(TorchDispatchMode):
+class Chain(Watcher):
     """Watches what is done to one tensor after :meth:`start`, until it goes another way.
 
     Attributes
@@ -117,17 +117,14 @@ class Chain(TorchDispatchMode):
         self.output = self._held = array_of(output.detach().clone())
         self._tail = output
 
-    def __torch_dispatch__(
-        self,
-        func: torch._ops.OpOverload,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+    def operation(
+        self, func: torch._ops.OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        """Note what is done to the tensor that is followed."""
         if self._tail is None or not any(arg is self._tail for arg in args[:1]):
-            return func(*args, **(kwargs or {}))
+            return func(*args, **kwargs)
         shape = self._tail.shape
-        result = func(*args, **(kwargs or {}))
+        result = func(*args, **kwargs)
         out = result[0] if isinstance(result, tuple) else result
         name = func.overloadpacket.__name__
         if isinstance(out, Tensor) and name in _VIEWS and out.shape == shape:
@@ -136,9 +133,7 @@ class Chain(TorchDispatchMode):
             role = self._role(name)
             if role is None:
                 raise ChainOver
-            self._note(
-                role, _Done(name, named_arguments(func, args, kwargs or {}), *self._pair(out))
-            )
+            self._note(role, _Done(name, named_arguments(func, args, kwargs), *self._pair(out)))
             self._tail = out
         return result
 

@@ -15,7 +15,7 @@ from unetscope.errors import ModelError
 from unetscope.inspection.following.cropping import Crop, Region, crop_for
 from unetscope.inspection.following.reach import Reach
 from unetscope.inspection.following.snapshot import Skeleton
-from unetscope.inspection.following.trace import Trace, follow
+from unetscope.inspection.following.trace import Trace, follow, module_of
 from unetscope.inspection.showing.aftermath import Chain, ChainOver, Values, array_of
 
 MORE_CELLS = 8  # around the region, for the pooling windows that reach beyond it
@@ -45,7 +45,9 @@ class Captured:
     chain: Chain
 
 
-def capture(model: nn.Module, batch: Tensor, layer: str, region: Region | None = None) -> Captured:
+def capture(
+    model: nn.Module | Trace, batch: Tensor, layer: str, region: Region | None = None
+) -> Captured:
     """Run a copy of ``model`` as far as ``layer`` and what follows straight on from it.
 
     Parameters
@@ -61,13 +63,14 @@ def capture(model: nn.Module, batch: Tensor, layer: str, region: Region | None =
     ImageError
         If the region is no part of the image.
     """
+    net = module_of(model)
     trace = follow(model, batch.shape)
     crop, reach = None, trace.call(layer).reach
     if region is not None and isinstance(reach, Reach) and reach.dims:
-        crop = crop_for(model, trace, batch.shape, [layer], region, more_cells=MORE_CELLS)
-    found = _run(model, batch, layer, trace, crop)
+        crop = crop_for(net, trace, batch.shape, [layer], region, more_cells=MORE_CELLS)
+    found = _run(net, batch, layer, trace, crop)
     if crop is not None and not crop.whole and found.chain.needs_whole_map:
-        found = _run(model, batch, layer, trace, None)  # the convolution could be cropped, that not
+        found = _run(net, batch, layer, trace, None)  # the convolution could be cropped, that not
     return found
 
 

@@ -18,7 +18,7 @@ from unetscope.errors import ModelError
 from unetscope.inspection.following.cropping import Crop, Region, crop_for
 from unetscope.inspection.following.reach import GridMismatch, Reach
 from unetscope.inspection.following.snapshot import Skeleton, as_batch
-from unetscope.inspection.following.trace import Trace, follow
+from unetscope.inspection.following.trace import Trace, follow, module_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def placement(model: nn.Module | Trace, image_shape: Sequence[int]) -> Placement
 
 
 def feature_maps(
-    model: nn.Module,
+    model: nn.Module | Trace,
     image: Tensor | NDArray[np.generic],
     layers: Sequence[str] | str,
     channels: Sequence[int] | None = None,
@@ -121,14 +121,15 @@ def feature_maps(
     ImageError
         If the image does not fit the model, or the region is no part of it.
     """
+    net = module_of(model)
     names = [layers] if isinstance(layers, str) else list(layers)
-    batch = as_batch(model, image)
+    batch = as_batch(net, image)
     trace = follow(model, batch.shape)
     picked = {name: _channels_of(trace, name, channels) for name in names}
-    crop = None if region is None else crop_for(model, trace, batch.shape, names, region)
+    crop = None if region is None else crop_for(net, trace, batch.shape, names, region)
     _check_size(trace, picked, crop, max_bytes)
     window = batch if crop is None else crop.of(batch)
-    copy = Skeleton(model).with_weights()
+    copy = Skeleton(net).with_weights()
     if len(trace.image_shape) == 2:  # convolutions on the CPU are faster with the channels last
         order = torch.contiguous_format if same_rounding else torch.channels_last
         copy.to(memory_format=order)  # type: ignore[call-overload]

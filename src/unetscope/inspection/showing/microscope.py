@@ -13,6 +13,7 @@ from unetscope.errors import ImageError, ModelError
 from unetscope.inspection.following.asked import checked_cell, checked_channel
 from unetscope.inspection.following.cropping import Region
 from unetscope.inspection.following.snapshot import as_batch, check_model
+from unetscope.inspection.following.trace import Trace, module_of
 from unetscope.inspection.showing.capture import Captured, capture
 from unetscope.inspection.showing.convolving import Convolution, ConvolutionLens
 from unetscope.inspection.showing.moving import PADDINGS, SHUFFLES, MovingLens
@@ -72,7 +73,7 @@ class Microscope:
 
 
 def microscope(
-    model: nn.Module,
+    model: nn.Module | Trace,
     image: Tensor | NDArray[np.generic],
     layer: str,
     *,
@@ -97,8 +98,9 @@ def microscope(
     ImageError
         If the image does not fit the model, or the region is no part of it.
     """
-    check_model(model)
-    return Microscope(capture(model, as_batch(model, image), layer, region))
+    net = module_of(model)
+    check_model(net)
+    return Microscope(capture(model, as_batch(net, image), layer, region))
 
 
 def convolution_at(

@@ -23,7 +23,7 @@ from unetscope.inspection.following.fields import receptive_field
 from unetscope.inspection.following.joins import SkipConnection, skip_connections
 from unetscope.inspection.following.snapshot import as_batch
 from unetscope.inspection.following.table import Architecture, LayerRow, architecture
-from unetscope.inspection.following.trace import Trace, follow
+from unetscope.inspection.following.trace import Trace, follow, module_of
 from unetscope.inspection.showing.colours import field_colour
 from unetscope.inspection.writing.figures import data_uri, shown_image
 from unetscope.inspection.writing.network_drawing import network_svg, size_text
@@ -66,7 +66,7 @@ class ReportFacts(TypedDict, total=False):
 
 
 def report(
-    model: nn.Module,
+    model: nn.Module | Trace,
     image: NDArray[Any],
     *,
     name: str,
@@ -97,32 +97,33 @@ def report(
     ImageError
         If the image does not fit the model, or ``point`` lies outside of it.
     """
+    net = module_of(model)
     pixel_size, unit = facts.get("pixel_size"), facts.get("unit")
-    batch = as_batch(model, image)
+    batch = as_batch(net, image)
     trace = follow(model, batch.shape)
-    table = architecture(model, batch.shape)
+    table = architecture(trace, batch.shape)
     chosen = list(layers) if layers is not None else shown_layers(table)
     middle = _checked_point(trace.image_shape, facts.get("point"))
     view = _view(trace.image_shape, middle)
     part: Any = (0, slice(None), *view)
-    joins = skip_connections(model, batch.shape)
+    joins = skip_connections(net, batch.shape)
     checked = None
     if facts.get("health", True):
         given = (facts.get("labels"), pixel_size, unit, facts.get("names"))
-        checked = health_section(model, batch[part], *given)
+        checked = health_section(net, batch[part], *given)
     page: dict[str, Any] = {
         "name": name,
         "image_size": size_text(trace.image_shape),
         "pixel": _size_text(pixel_size, unit),
         "network": network_svg(diagram(table, joins)),
         "point": ", ".join(str(p) for p in middle),
-        "maps": map_tiles(model, batch, chosen, view, trace.image_shape),
-        "kernels": kernel_sheets(model, table),
+        "maps": map_tiles(trace, batch, chosen, view, trace.image_shape),
+        "kernels": kernel_sheets(net, table),
         "effective": [_effective(one) for one in facts.get("effective", ())],
         "sections": facts.get("sections", ()),
         "health": checked,
         "version": unetscope.__version__,
-        "weights": weights_sha256(model),
+        "weights": weights_sha256(net),
         **_said_of_layers(table, joins),
         **_fields(trace, batch[0].float().cpu().numpy(), chosen, middle, pixel_size, unit),
     }

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from unetscope.inspection.following.table import Architecture
+from unetscope.inspection.following.trace import Trace
 from unetscope.inspection.showing.colours import ColourRange, Values
 from unetscope.inspection.showing.maps import FeatureMaps, feature_maps
 from unetscope.inspection.showing.weights import Kernels, kernels
@@ -22,7 +23,7 @@ _OUTLIERS = 0.002
 
 
 def map_tiles(
-    model: nn.Module,
+    trace: Trace,
     batch: Tensor,
     names: Sequence[str],
     view: tuple[slice, ...],
@@ -39,7 +40,7 @@ def map_tiles(
         part.start == 0 and part.stop == n for part, n in zip(view, image_shape, strict=True)
     )
     region = None if whole else view
-    found = feature_maps(model, batch, names, region=region)
+    found = feature_maps(trace, batch, names, region=region)
     return [_tiles(found[name]) for name in names]
 
 

@@ -48,7 +48,7 @@ def _ablated(glass: Glass, given: Any, part: str) -> Any:
     if given.labels is not None:
         labels = in_view(glass, as_outputs(glass, given.labels.values))
     return inspection.ablate(
-        glass.net, cropped(glass), part, given.mode, labels=labels, seed=given.seed
+        glass.trace, cropped(glass), part, given.mode, labels=labels, seed=given.seed
     )
 
 
@@ -125,7 +125,7 @@ def said(part: Any) -> str:
 def _ranking(glass: Glass, given: Any) -> Answer:
     layer, mode = given.layer, given.mode
     steps = inspection.ablation_ranking_steps(
-        glass.net, cropped(glass), layer, mode, seed=given.seed
+        glass.trace, cropped(glass), layer, mode, seed=given.seed
     )
     ranking: Any = ()
     for step in steps:

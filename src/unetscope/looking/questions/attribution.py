@@ -50,7 +50,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
     layer = given.layer if given.method == "seg_grad_cam" else None
     options = {"method": given.method, "layer": layer}
     image = cropped(glass)
-    for step in inspection.attribution_steps(glass.net, image, target, region, **options):
+    for step in inspection.attribution_steps(glass.trace, image, target, region, **options):
         yield Working("Asking why", step.done, step.total)
         if step.result is not None:
             yield _shown(glass, step.result, Recipe(

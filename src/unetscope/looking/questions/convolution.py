@@ -31,7 +31,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
     region = tuple(slice(p, p + 1) for p in pixel)
     if channel is None:
         channel = _loudest(glass, layer, cell, region)
-    value = inspection.microscope(glass.net, glass.image, layer, region=region).at(channel, cell)
+    value = inspection.microscope(glass.trace, glass.image, layer, region=region).at(channel, cell)
     files: dict[str, Any] = {"convolution.json": {**_facts(value), "model": glass.subject.title}}
     table = None
     if isinstance(value, inspection.Convolution):
@@ -44,7 +44,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
 
 def _loudest(glass: Glass, layer: str, cell: tuple[int, ...], region: tuple[slice, ...]) -> int:
     """The channel with the largest magnitude at ``cell``."""
-    maps = inspection.feature_maps(glass.net, glass.image, [layer], region=region)[layer]
+    maps = inspection.feature_maps(glass.trace, glass.image, [layer], region=region)[layer]
     first = maps.first or (0,) * len(cell)
     inside = zip(cell, first, maps.values.shape[1:], strict=True)
     here: Any = (slice(None), *(min(max(u - f, 0), n - 1) for u, f, n in inside))

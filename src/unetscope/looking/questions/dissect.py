@@ -31,7 +31,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
         layers = stage_ends(glass)
     names = dict(given.labels.names) or None
     found: Any = None
-    for step in inspection.dissect_steps(glass.net, glass.image, painted, layers, names=names):
+    for step in inspection.dissect_steps(glass.trace, glass.image, painted, layers, names=names):
         yield Working("Comparing channels with the strokes", step.done, step.total)
         found = step.result if step.result is not None else found
     rows = found.sorted(by="iou")

@@ -31,7 +31,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
     found = []
     for number, shift in enumerate(shifts):
         yield Working("Moving the image", number, len(shifts))
-        found.append(inspection.equivariance(glass.net, image, shift, layer=layer))
+        found.append(inspection.equivariance(glass.trace, image, shift, layer=layer))
     worst = max(range(len(found)), key=lambda i: found[i].max_error)
     names = [_name(shift) for shift in shifts]
     table = Table(

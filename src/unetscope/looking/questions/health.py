@@ -20,7 +20,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
     yield Working("Checking its health")
     painted = given.labels
     found = inspection.health(
-        glass.net,
+        glass.trace,
         [cropped(glass) if painted is None else glass.image],
         labels=None if painted is None else in_input(glass, painted.values),
         pixel_size=glass.pixel_size,

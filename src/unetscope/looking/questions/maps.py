@@ -29,7 +29,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
     yield Working(f"Maps of {layer}")
     channels = None if given.channel is None else [given.channel]
     found = inspection.feature_maps(
-        *(glass.net, glass.image, [layer], channels),
+        *(glass.trace, glass.image, [layer], channels),
         region=glass.region,
         max_bytes=glass.max_bytes,
     )[layer]

@@ -17,7 +17,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
     yield Working(f"Colours of {layer}")
     part = {} if glass.region is None else {"region": glass.region}
     maps = inspection.feature_maps(
-        glass.net, glass.image, [layer], region=glass.region, max_bytes=glass.max_bytes
+        glass.trace, glass.image, [layer], region=glass.region, max_bytes=glass.max_bytes
     )
     mixed = inspection.pca_rgb(maps[layer], seed=given.seed)
     shares = [float(share) for share in mixed.explained]

@@ -44,7 +44,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
     if point is not None and glass.inside(tuple(point)):
         at = tuple(round(p) for p in glass.pixel(point))
     page = inspection.report(
-        glass.net,
+        glass.trace,
         glass.image.numpy(),
         name=glass.subject.title,
         layers=layers,

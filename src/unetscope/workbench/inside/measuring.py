@@ -103,4 +103,4 @@ class Measuring(QObject):
 def _arithmetic(glass: Glass, layer: str) -> Iterator[Any]:
     """What the arithmetic under the cursor needs, taken once."""
     yield Working(f"Reading {layer}")
-    yield inspection.microscope(glass.net, glass.image, layer, region=glass.region)
+    yield inspection.microscope(glass.trace, glass.image, layer, region=glass.region)
