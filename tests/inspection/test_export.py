@@ -24,7 +24,7 @@ from unetscope.inspection.showing.colours import ColourRange
 from unetscope.inspection.writing.export import (
     ExportedView,
     ModelSource,
-    Recipe,
+    NumbersRecipe,
     export_view,
     kernels_view,
     maps_view,
@@ -148,7 +148,7 @@ def test_kernels_are_exported_as_they_stand_and_made_again(tmp_path: Path) -> No
 
 def test_a_recipe_writes_arrays_slices_and_text_that_python_reads_back() -> None:
     mask = np.ones((2, 2), bool)
-    recipe = Recipe(
+    recipe = NumbersRecipe(
         "attribution",
         {"target": np.int64(1), "region": mask, "view": (slice(0, 4), slice(2, 6)), "t": 'a"\\'},
     )
@@ -199,8 +199,8 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(tmp_path: Path) 
     with pytest.raises(ImageError, match="axes 'yx'"):
         ExportedView("x", "maps", view.values, "yx", "enc1", view.model, view.recipe, view.image)
     with pytest.raises(ModelError, match="names of Python"):
-        Recipe("os.system('x')")
-    strange = Recipe("feature_maps", {"layers": object()})
+        NumbersRecipe("os.system('x')")
+    strange = NumbersRecipe("feature_maps", {"layers": object()})
     with pytest.raises(ModelError, match="object"):
         export_view(bundled_view(recipe=strange), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Numbers, Picture, Shown, Table, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.question import (
@@ -32,7 +32,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
         *(maps.scale, shifted(glass, maps.translate)),
     )
     arguments = {"layers": [layer], "channels": [channel]}
-    recipe = Recipe("feature_maps", arguments, (layer, ".values", 0))
+    recipe = NumbersRecipe("feature_maps", arguments, (layer, ".values", 0))
     place = {"scale": maps.scale, "translate": maps.translate, "folder": f"{layer} bright"}
     numbers = Numbers(f"{layer} bright", "brightness", values, glass.space, layer, recipe, **place)
     table = Table(("layer", "bright cells"), ((layer, count),))

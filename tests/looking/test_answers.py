@@ -17,7 +17,7 @@ from unetscope.images.target import Target
 from unetscope.looking import window
 from unetscope.looking.answers import Shown
 from unetscope.looking.glass import Glass, open_glass
-from unetscope.looking.question import Painted, last
+from unetscope.looking.question import PaintedLabels, last
 from unetscope.looking.questions import QUESTIONS
 from unetscope.session.inside.sources import OwnModel, sources, subject
 
@@ -141,7 +141,7 @@ def test_every_answer_says_in_words_what_it_is_and_how_far_it_goes(
 def test_dissection_uses_the_strokes_of_the_whole_image(large) -> None:
     labels = np.zeros((SIDE, SIDE), np.uint8)
     labels[10:60, 10:60], labels[800:860, 800:860] = 2, 5
-    painted = Painted(labels, {one.value: one.name for one in CLASSES})
+    painted = PaintedLabels(labels, {one.value: one.name for one in CLASSES})
     shown = answer(large, "dissect", labels=painted, layer="enc1.relu2")
     assert {row[1] for row in shown.table.rows} == {"two", "five"}
     assert shown.table.payloads[0].layer == "enc1.relu2"

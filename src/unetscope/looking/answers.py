@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 
 
 class Drawn(Enum):
@@ -125,7 +125,7 @@ class Numbers:
     values: np.ndarray
     axes: str
     layer: str
-    recipe: Recipe | None
+    recipe: NumbersRecipe | None
     scale: tuple[float, ...] = ()
     translate: tuple[float, ...] = ()
     channels: tuple[int, ...] = ()

@@ -19,14 +19,24 @@ from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.target import Target
 from unetscope.inspection.writing.recipe import ModelSource
+from unetscope.looking.lazily import Lazily
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
+    from unetscope.inspection.following import diagram as drawing
+    from unetscope.inspection.following import snapshot
     from unetscope.inspection.following.diagram import Diagram
     from unetscope.inspection.following.joins import SkipConnection
     from unetscope.inspection.following.table import Architecture
     from unetscope.inspection.following.trace import Trace
+    from unetscope.inspection.writing import report
+else:
+    torch = Lazily("torch")
+    drawing = Lazily("unetscope.inspection.following.diagram")
+    snapshot = Lazily("unetscope.inspection.following.snapshot")
+    report = Lazily("unetscope.inspection.writing.report")
 
 WHOLE_PX = 2**20  # up to here the whole image is looked at, whatever of it is on screen
 LARGEST_PX = 64 * 2**20  # of a plane or volume: 256 MiB a channel as float32
@@ -133,16 +143,12 @@ class Glass:
     @cached_property
     def diagram(self) -> Diagram:
         """The network as it is drawn: its stages and how they are connected."""
-        from unetscope.inspection.following.diagram import diagram
-
-        return diagram(self.table, self.skips)
+        return drawing.diagram(self.table, self.skips)
 
     @cached_property
     def stage_ends(self) -> list[str]:
         """The last layer with places of every stage, at most nine of them."""
-        from unetscope.inspection.writing.report import shown_layers
-
-        return shown_layers(self.table)
+        return report.shown_layers(self.table)
 
     def cell(self, layer: str, point: Sequence[float] | None) -> tuple[int, ...]:
         """The cell of ``layer`` nearest to image pixel ``point``; None: to the input's middle."""
@@ -181,13 +187,9 @@ def open_glass(subject: Subject, *, whole: bool = False) -> Glass:
     ImageError
         If the image is too large to be prepared at once.
     """
-    import torch
-
-    from unetscope.inspection.following.snapshot import spatial_axes
-
     net = subject.build()
     target = subject.target
-    axes = spatial_axes(net)
+    axes = snapshot.spatial_axes(net)
     _check_axes(axes, target.image, LARGEST_PX if not whole else None)
     if axes == 2 and not whole:  # convolutions on the CPU are faster with the channels last
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -21,10 +21,14 @@ from unetscope.images.writing import replacing
 from unetscope.inspection.writing.recipe import ModelSource
 from unetscope.looking.answers import Numbers, Shown, Table, Working
 from unetscope.looking.glass import Glass, without_rim
+from unetscope.looking.lazily import Lazily
 from unetscope.looking.window import cropped
 
 if TYPE_CHECKING:
     from unetscope.inspection import ExportedView
+    from unetscope.learning import persistence
+else:
+    persistence = Lazily("unetscope.learning.persistence")
 
 MODEL_FILE = "model.unetscope"
 
@@ -77,9 +81,7 @@ def source_of(glass: Glass, folder: Path) -> ModelSource:
         return subject.source
     if subject.model is None:
         return ModelSource("module", type(glass.net).__qualname__, channels)
-    from unetscope.learning.persistence import save_model
-
-    save_model(subject.model().for_channels(channels), folder / MODEL_FILE)
+    persistence.save_model(subject.model().for_channels(channels), folder / MODEL_FILE)
     return ModelSource("file", MODEL_FILE, channels, voice=str(subject.record["voice"]))
 
 

@@ -15,12 +15,23 @@ from unetscope.images.target import Target
 from unetscope.inspection.writing.recipe import ModelSource
 from unetscope.learning.samples import as_grey
 from unetscope.looking.glass import Subject
+from unetscope.looking.lazily import Lazily
 from unetscope.network.facts import BUNDLED_TITLES, MODEL_SUFFIX, bundled_model
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
+    from unetscope.learning import answering, persistence
     from unetscope.learning.pixel_model import PixelModel
+    from unetscope.network import teaching, unet, user_models
+else:
+    torch = Lazily("torch")
+    answering = Lazily("unetscope.learning.answering")
+    persistence = Lazily("unetscope.learning.persistence")
+    teaching = Lazily("unetscope.network.teaching")
+    unet = Lazily("unetscope.network.unet")
+    user_models = Lazily("unetscope.network.user_models")
 
 # As in learning.answering.Voice, which would import torch.
 NETWORK, INSTANT, BACKBONE = "fine-tuned network", "instant answer", "bundled network"
@@ -30,9 +41,7 @@ def bundled(name: str, target: Target, key: tuple[Any, ...] = ()) -> Subject:
     """A bundled network as it comes."""
 
     def model() -> PixelModel:
-        from unetscope.learning.persistence import start_model
-
-        return start_model(name, device="cpu")
+        return persistence.start_model(name, device="cpu")
 
     source = ModelSource("bundled", name, target.image.channels)
     return replace(of_model(name, model, BACKBONE, target, key), source=source)
@@ -43,9 +52,9 @@ def textbook(name: str, target: Target, key: tuple[Any, ...] = (), seed: int = 0
     channels = target.image.channels
 
     def build() -> nn.Module:
-        from unetscope.network.teaching import teaching_network
-
-        return _untrained(channels) if name == "unet" else teaching_network(name, channels, seed)
+        if name == "unet":
+            return _untrained(channels)
+        return teaching.teaching_network(name, channels, seed)
 
     source = None if name == "unet" else ModelSource("teaching", name, channels, seed)
     record = {"model": name, "seed": seed}
@@ -74,14 +83,11 @@ def of_model(
         return made.for_channels(image.channels), image
 
     def build() -> nn.Module:
-        from unetscope.learning.answering import Voice, answering_network
-
-        return answering_network(fitting(target)[0], Voice(voice) if voice else None)
+        speaks = answering.Voice(voice) if voice else None
+        return answering.answering_network(fitting(target)[0], speaks)
 
     def prepare(where: Target) -> Any:
-        from unetscope.learning.answering import network_input
-
-        return network_input(*fitting(where), where.z)
+        return answering.network_input(*fitting(where), where.z)
 
     record = {"model": title, "voice": voice or ""}
     return Subject(key, title, build, target, prepare, classes, record, model)
@@ -107,21 +113,21 @@ def named(name: str, target: Target, *, seed: int = 0, weights: Path | None = No
 
 
 def _named(name: str, target: Target, seed: int, weights: Path | None) -> Subject:
-    from unetscope.network.teaching import TEACHING
-    from unetscope.network.user_models import load_user_model
-
     if ":" in name and not name.endswith(MODEL_SUFFIX):
         source = ModelSource("factory", name)
-        return Subject((), name, lambda: load_user_model(name, weights), target, source=source)
+        return Subject(
+            (), name, lambda: user_models.load_user_model(name, weights), target, source=source
+        )
     if weights is not None:
         raise ModelError("--weights belong to a network of your own, package.module:function.")
     if name.endswith(MODEL_SUFFIX):
         return _of_file(Path(name), target)
     if name in BUNDLED_TITLES:
         return bundled(bundled_model(name).name, target)
-    if name not in TEACHING:
+    if name not in teaching.TEACHING:
+        known = ", ".join((*BUNDLED_TITLES, *teaching.TEACHING))
         raise ModelError(
-            f"there is no model {name!r}; give {', '.join((*BUNDLED_TITLES, *TEACHING))}, a "
+            f"there is no model {name!r}; give {known}, a "
             f"NAME{MODEL_SUFFIX} file, or package.module:function that builds your own."
         )
     return textbook(name, target, seed=seed)
@@ -129,12 +135,15 @@ def _named(name: str, target: Target, seed: int, weights: Path | None) -> Subjec
 
 def _of_file(path: Path, target: Target) -> Subject:
     """Its loudest voice; a script finds it where it lies."""
-    from unetscope.learning.persistence import load_model
-
-    model = load_model(path)
+    model = load(path)
     source = ModelSource("file", str(path.absolute()), model.channels)
     made = of_model(path.stem, lambda: model, None, target, classes=tuple(model.classes))
     return replace(made, source=source)
+
+
+def load(path: Path) -> PixelModel:
+    """The model of a file."""
+    return persistence.load_model(path)
 
 
 def before(earlier: nn.Module, later: nn.Module) -> nn.Module:
@@ -142,22 +151,17 @@ def before(earlier: nn.Module, later: nn.Module) -> nn.Module:
 
     That is the bundled network with the classifier of what came after.
     """
-    from unetscope.learning.answering import start_of
-    from unetscope.network.unet import UNet
-
-    if not (isinstance(earlier, UNet) and isinstance(later, UNet)):
+    if not (isinstance(earlier, unet.UNet) and isinstance(later, unet.UNet)):
         return earlier
     alike = replace(earlier.config, classes=later.config.classes) == later.config
-    return start_of(earlier, later) if alike and earlier.config != later.config else earlier
+    return (
+        answering.start_of(earlier, later) if alike and earlier.config != later.config else earlier
+    )
 
 
 def _untrained(channels: int) -> nn.Module:
-    import torch
-
-    from unetscope.network.unet import UNet, UNetConfig
-
     # PyTorch's own first weights, not ours: with them the effective field without skip connections
     # is seven times wider, which ours (He et al.) would hide.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return UNet(UNetConfig(in_channels=channels)).eval()
+        return unet.UNet(unet.UNetConfig(in_channels=channels)).eval()

@@ -24,7 +24,7 @@ class OptionKind(Enum):
     CONVOLUTION = "convolution"  # the same; in a window the convolution it belongs to
     CHANNEL = "channel"  # a number; in a window the one that is chosen
     POINT = "point"  # ([z,] y, x) in pixels of the image; in a window the one that is held
-    LABELS = "labels"  # a :class:`Painted`
+    LABELS = "labels"  # a :class:`PaintedLabels`
     POLYGON = "polygon"  # corners (y, x) in pixels of the image
     KERNEL = "kernel"  # a preset's name or rows of numbers
     SHIFT = "shift"  # whole pixels along each axis
@@ -59,7 +59,7 @@ class Option:
 
 
 @dataclass(frozen=True, eq=False)
-class Painted:
+class PaintedLabels:
     """Labels ([z,] y, x) of the whole image, 0 for unlabelled, and the names of their values."""
 
     values: np.ndarray

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from unetscope.looking.glass import Glass
+from unetscope.looking.lazily import Lazily
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = Lazily("torch")
 
 MIDDLE_PX = 156  # at least so much is left that is out of the borders' reach
 WIDEST_PX = 512  # fields beyond are those of global poolings, which no window is wide enough for
@@ -64,7 +70,7 @@ def in_view(glass: Glass, labels: np.ndarray) -> np.ndarray:
 
 
 def as_outputs(glass: Glass, labels: np.ndarray) -> np.ndarray:
-    """Painted values as numbers of the network's outputs from 1; 0 for other classes."""
+    """PaintedLabels values as numbers of the network's outputs from 1; 0 for other classes."""
     values = [one.value for one in glass.subject.classes]
     if not values:
         return labels
@@ -86,8 +92,6 @@ def answered(glass: Glass, net: Any = None) -> np.ndarray:
 
     ``net``: a changed copy of the network to ask instead.
     """
-    import torch
-
     with torch.inference_mode():
         found = (glass.net if net is None else net)(cropped(glass)[None])[0].float()
     if found.shape[0] == 1:

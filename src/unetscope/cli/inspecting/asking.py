@@ -26,7 +26,7 @@ from unetscope.looking.answers import Shown
 from unetscope.looking.glass import Glass, open_glass
 from unetscope.looking.keeping import write_answer
 from unetscope.looking.networks import before, named
-from unetscope.looking.question import Painted
+from unetscope.looking.question import PaintedLabels
 from unetscope.looking.questions import QUESTIONS
 
 _SHOWN_ROWS = 20
@@ -95,7 +95,7 @@ class Inspection:
             values["point"] = _inside(point, glass)
         if labels is not None:
             names = {one.value: one.name for one in glass.subject.classes}
-            values["labels"] = Painted(labels, names)
+            values["labels"] = PaintedLabels(labels, names)
         if "against" in values:
             other = named(values["against"], target, seed=seed)
             values["against"] = ((other.title, before(other.build(), glass.net)),)

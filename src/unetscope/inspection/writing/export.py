@@ -19,7 +19,7 @@ from unetscope.errors import OutputError
 from unetscope.images.claims import REPORT
 from unetscope.images.writing import replacing
 from unetscope.inspection.writing.figures import drawn
-from unetscope.inspection.writing.recipe import ModelSource, Recipe
+from unetscope.inspection.writing.recipe import ModelSource, NumbersRecipe
 from unetscope.inspection.writing.reproduction import (
     INPUT_FILE,
     SCRIPT_FILE,
@@ -32,7 +32,7 @@ from unetscope.inspection.writing.views import ExportedView, kernels_view, maps_
 __all__ = [
     "ExportedView",
     "ModelSource",
-    "Recipe",
+    "NumbersRecipe",
     "export_view",
     "kernels_view",
     "maps_view",

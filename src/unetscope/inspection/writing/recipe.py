@@ -41,7 +41,7 @@ class ModelSource:
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
+class NumbersRecipe:
     """The one call that made the exported numbers.
 
     Attributes

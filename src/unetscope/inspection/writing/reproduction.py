@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import unetscope
-from unetscope.inspection.writing.recipe import ModelSource, Recipe, literal
+from unetscope.inspection.writing.recipe import ModelSource, NumbersRecipe, literal
 from unetscope.network.unet import UNet
 
 INPUT_FILE, WEIGHTS_FILE, SCRIPT_FILE = "input.tif", "weights.safetensors", "reproduce.py"
@@ -38,7 +38,7 @@ def weights_sha256(model: nn.Module) -> str:
 def script(
     model: nn.Module,
     source: ModelSource,
-    recipe: Recipe,
+    recipe: NumbersRecipe,
     *,
     values_file: str,
     order: Sequence[int],

@@ -18,7 +18,7 @@ from unetscope.inspection.following.snapshot import spatial_axes
 from unetscope.inspection.showing.maps import FeatureMaps
 from unetscope.inspection.showing.weights import ContactSheet, Kernels, contact_sheet
 from unetscope.inspection.writing import figures as pictures
-from unetscope.inspection.writing.recipe import ModelSource, Recipe
+from unetscope.inspection.writing.recipe import ModelSource, NumbersRecipe
 
 AXES = ("yx", "zyx", "cyx", "czyx", "yxc", "zyxc", "oiyx", "oizyx")
 """The axes of exported values: o and i are the channels of kernels, a last c is colours."""
@@ -58,7 +58,7 @@ class ExportedView:
     axes: str
     layer: str
     model: nn.Module
-    recipe: Recipe | None
+    recipe: NumbersRecipe | None
     image: NDArray[Any]
     model_name: str = ""
     source: ModelSource = _UNKNOWN_SOURCE
@@ -100,7 +100,7 @@ def maps_view(
     given: dict[str, Any] = {
         "name": f"{maps.layer} maps",
         "what": "feature maps",
-        "recipe": Recipe("feature_maps", arguments, (maps.layer, ".values")),
+        "recipe": NumbersRecipe("feature_maps", arguments, (maps.layer, ".values")),
         "scale": maps.scale,
         "translate": maps.translate,
         "channels": maps.channels,
@@ -116,7 +116,7 @@ def kernels_view(
     bank: Kernels, model: nn.Module, image: NDArray[Any], **others: Any
 ) -> ExportedView:
     """The kernels of a layer as an :class:`ExportedView`; ``others`` are its further fields."""
-    recipe = Recipe("kernels", {"layer": bank.layer}, takes_image=False)
+    recipe = NumbersRecipe("kernels", {"layer": bank.layer}, takes_image=False)
     given: dict[str, Any] = {"name": f"{bank.layer} kernels", "what": "kernels", **others}
     axes = "oiyx" if bank.values.ndim == 4 else "oizyx"
     return ExportedView(

@@ -7,7 +7,7 @@ from typing import Any
 
 from unetscope import inspection
 from unetscope.errors import ModelError
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Numbers, Pick, Shown, Table, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.pictures import change_pictures
@@ -63,7 +63,7 @@ def _without(glass: Glass, given: Any) -> Answer:
         change,
         "c" + glass.space,
         part,
-        Recipe(
+        NumbersRecipe(
             "ablate", {"what": part, "mode": mode, "seed": given.seed}, (".probability_change",)
         ),
         (1.0,) * glass.axes,

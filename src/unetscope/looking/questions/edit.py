@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Drawn, Numbers, Picture, Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.pictures import change_pictures, map_limits
@@ -78,7 +78,7 @@ def _numbers(change: Any, maps: Any, name: str) -> Numbers:
         maps.values,
         "c" + "zyx"[-len(maps.scale) :],
         layer,
-        Recipe("feature_maps", {"layers": [layer], "channels": [out]}, (layer, ".values")),
+        NumbersRecipe("feature_maps", {"layers": [layer], "channels": [out]}, (layer, ".values")),
         maps.scale,
         maps.translate,
         maps.channels,

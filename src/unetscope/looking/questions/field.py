@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unetscope import inspection
 from unetscope.looking.answers import Shown
 from unetscope.looking.glass import Glass
+from unetscope.looking.lazily import Lazily
 from unetscope.looking.question import ONE_LAYER, POINT, Answer, HelpText, NetworkQuestion
+
+if TYPE_CHECKING:
+    from unetscope.inspection.writing import figures, report_drawing
+else:
+    figures = Lazily("unetscope.inspection.writing.figures")
+    report_drawing = Lazily("unetscope.inspection.writing.report_drawing")
 
 
 def _answer(glass: Glass, given: Any) -> Answer:
@@ -42,14 +49,11 @@ def _answer(glass: Glass, given: Any) -> Answer:
 
 def _drawings(glass: Glass, field: Any) -> dict[str, bytes]:
     """The box over the image."""
-    from unetscope.inspection.writing.figures import drawn, map_figure, shown_image
-    from unetscope.inspection.writing.report_drawing import neighbourhood
-
-    picture = shown_image(glass.image.numpy(), glass.axes)
+    picture = figures.shown_image(glass.image.numpy(), glass.axes)
     title = f"{glass.subject.title}: {field.layer}, cell {field.point}, {field.kind.value}"
-    frame = neighbourhood([] if field.is_empty else [field], picture.shape[:2])
-    figure = map_figure(picture / 255.0, title=title, fields=[field], frame=frame)
-    return {"field.png": drawn(figure, "png"), "field.svg": drawn(figure, "svg")}
+    frame = report_drawing.neighbourhood([] if field.is_empty else [field], picture.shape[:2])
+    figure = figures.map_figure(picture / 255.0, title=title, fields=[field], frame=frame)
+    return {"field.png": figures.drawn(figure, "png"), "field.svg": figures.drawn(figure, "svg")}
 
 
 QUESTION = NetworkQuestion(

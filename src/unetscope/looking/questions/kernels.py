@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Drawn, Numbers, Picture, Plot, Shown
 from unetscope.looking.glass import Glass
 from unetscope.looking.question import (
@@ -45,7 +45,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
         bank.values,
         "oiyx" if bank.values.ndim == 4 else "oizyx",
         layer,
-        Recipe("kernels", {"layer": layer}, takes_image=False),
+        NumbersRecipe("kernels", {"layer": layer}, takes_image=False),
         folder=f"{layer} kernels",
         signed=True,
     )

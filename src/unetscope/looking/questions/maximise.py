@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Drawn, Numbers, Picture, Plot, Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.question import (
@@ -29,14 +29,14 @@ def _answer(glass: Glass, given: Any) -> Answer:
     layer, channel = given.layer, given.channel or 0
     options = {"steps": given.steps, "seed": given.seed}
     call = {"layer": layer, "channel": channel, **options}
-    recipe = Recipe("maximise", call, (".image",), takes_image=False)
+    recipe = NumbersRecipe("maximise", call, (".image",), takes_image=False)
     for step in inspection.maximise_steps(glass.net, layer, channel, **options):
         yield Working(f"What {layer} #{channel} likes", step.done, step.total)
         if step.result is not None and (step.done == step.total or not step.done % _SHOWN_EVERY):
             yield _shown(layer, channel, step.result, recipe)
 
 
-def _shown(layer: str, channel: int, found: Any, recipe: Recipe) -> Shown:
+def _shown(layer: str, channel: int, found: Any, recipe: NumbersRecipe) -> Shown:
     image, history = np.asarray(found.image), np.asarray(found.history, dtype=float)
     coloured = len(image) == 3
     picture = Picture(

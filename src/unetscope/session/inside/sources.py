@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unetscope.errors import ModelError
 from unetscope.images.target import Target
 from unetscope.looking.glass import Subject
-from unetscope.looking.networks import INSTANT, NETWORK, bundled, of_model, textbook
+from unetscope.looking.networks import INSTANT, NETWORK, bundled, load, of_model, textbook
 from unetscope.network import facts
 from unetscope.session.inside.state import Source
 from unetscope.session.state import Session
@@ -20,7 +20,6 @@ from unetscope.session.values import ModelInUse
 if TYPE_CHECKING:
     from torch import nn
 
-    from unetscope.learning.pixel_model import PixelModel
 
 BUNDLED = tuple(
     Source(
@@ -129,13 +128,7 @@ def _of_model(
 def _handed_over(own: OwnModel, key: tuple[Any, ...], target: Target) -> Subject:
     module, path = own.module, own.path
     if path is not None:
-        return of_model(own.title, lambda: _from_file(path), None, target, key)
+        return of_model(own.title, lambda: load(path), None, target, key)
     assert module is not None
     record = {"model": own.title, "class": type(module).__qualname__}
     return Subject(key, own.title, lambda: deepcopy(module).eval(), target, record=record)
-
-
-def _from_file(path: Path) -> PixelModel:
-    from unetscope.learning.persistence import load_model
-
-    return load_model(path)

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from unetscope import inspection
-from unetscope.looking.questions.attribution import PREDICTED
+from unetscope.looking.questions.why_pixel import PREDICTED
 from unetscope.widgets.inside.ablation_panel import AblationPanel
 from unetscope.widgets.inside.kernel_editor import KernelEditor
 from unetscope.widgets.inside.question_buttons import QuestionButtons

@@ -42,8 +42,8 @@ class MicroscopePanel(QWidget):
         self._tints = tints
         self._value: Any = None
         self.title = quiet(QLabel())
-        self.sheet = Sheet(tints)
-        self.behind = Sheet(tints)  # the pooling the value goes into
+        self.sheet = StripsSheet(tints)
+        self.behind = StripsSheet(tints)  # the pooling the value goes into
         self.rest = quiet(QLabel())
         self.more = small_button("Show more", "Show more input channels.")
         self.more.clicked.connect(self._toggle_more)
@@ -120,7 +120,7 @@ class MicroscopePanel(QWidget):
             self.show_value(self._value)
 
 
-class Sheet(QFrame):
+class StripsSheet(QFrame):
     """The drawing: strips one below the other, as high as they need at the width there is."""
 
     def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:

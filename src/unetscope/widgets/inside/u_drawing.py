@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPe
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from unetscope.widgets.inside.u_arrows import Arrow, arrow_head
-from unetscope.widgets.inside.u_layout import Box, Layout, laid_out, neighbour
+from unetscope.widgets.inside.u_layout import Box, ULayout, laid_out, neighbour
 from unetscope.widgets.kit.looks import Tints, line_px
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class UDrawing(QWidget):
         super().__init__(parent)
         self._tints = tints
         self._diagram: Diagram | None = None
-        self._layout = Layout((), (), 0.0, 1.0)
+        self._layout = ULayout((), (), 0.0, 1.0)
         self._selected = -1
         self._hovered = -1
         self.setMouseTracking(True)

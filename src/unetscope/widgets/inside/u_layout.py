@@ -37,7 +37,7 @@ class Box:
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class ULayout:
     """Everything in place; ``font`` is the size of names as a share of the window's font."""
 
     boxes: tuple[Box, ...]
@@ -64,7 +64,7 @@ def short_label(name: str) -> str:
 
 def laid_out(
     diagram: Diagram | None, width: float, line: float, advance: Callable[[str], float]
-) -> Layout:
+) -> ULayout:
     """Place a diagram into ``width`` pixels.
 
     Parameters
@@ -73,7 +73,7 @@ def laid_out(
     advance : width of a text in the window's font.
     """
     if diagram is None or not diagram.stages:
-        return Layout((), (), 0.0, 1.0)
+        return ULayout((), (), 0.0, 1.0)
     stages = diagram.stages
     labels = [short_label(stage.name) for stage in stages]
     wants = [
@@ -101,7 +101,7 @@ def laid_out(
         Box(*found) for found in zip(stages, labels, rects, *zip(*strips, strict=True), strict=True)
     ]
     arrows = [arrow(link, by_name, stages, rects, line) for link in diagram.links]
-    return Layout(tuple(boxes), tuple(arrows), bottom, font)
+    return ULayout(tuple(boxes), tuple(arrows), bottom, font)
 
 
 def _columns(
@@ -211,7 +211,7 @@ def _strip(
     return strip, side
 
 
-def neighbour(layout: Layout, index: int, direction: str) -> int:
+def neighbour(layout: ULayout, index: int, direction: str) -> int:
     """The box that an arrow key leads to; the same one where there is none.
 
     ``left`` and ``right`` follow the data; ``up`` and ``down`` lead to the nearest box of the next

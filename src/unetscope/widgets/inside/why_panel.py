@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from unetscope.looking.questions.attribution import METHODS, PREDICTED, REGIONS
+from unetscope.looking.questions.why_pixel import METHODS, PREDICTED, REGIONS
 from unetscope.widgets.kit.looks import NarrowCombo
 
 

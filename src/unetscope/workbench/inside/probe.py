@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from unetscope import inspection
 from unetscope.errors import UnetscopeError
 from unetscope.looking.glass import Glass
 from unetscope.session.inside.state import Inside
@@ -148,12 +149,9 @@ class Probe(QObject):
 
 def _field(glass: Glass, layer: str, at: tuple[float, ...]) -> tuple[np.ndarray, tuple[float, ...]]:
     """Segments of the field of the cell nearest to image pixel ``at``, and the cell's centre."""
-    from unetscope.inspection.following.fields import receptive_field
-    from unetscope.inspection.showing.maps import Placement
-
-    field = receptive_field(glass.trace, glass.shape, layer, glass.cell(layer, at))
+    field = inspection.receptive_field(glass.trace, glass.shape, layer, glass.cell(layer, at))
     _, reach = glass.trace.spatial(layer)
-    place = Placement.of(reach)
+    place = inspection.Placement.of(reach)
     origin = np.asarray(glass.origin)
     centre = np.asarray(place.scale) * field.point + place.translate + origin
     segments = field_lines(
@@ -168,10 +166,8 @@ def _field(glass: Glass, layer: str, at: tuple[float, ...]) -> tuple[np.ndarray,
 
 
 def _centre_of(glass: Glass, layer: str, cell: tuple[int, ...]) -> tuple[float, ...]:
-    from unetscope.inspection.showing.maps import Placement
-
     _, reach = glass.trace.spatial(layer)
-    place = Placement.of(reach)
+    place = inspection.Placement.of(reach)
     return tuple(
         s * u + t + o
         for s, u, t, o in zip(place.scale, cell, place.translate, glass.origin, strict=True)

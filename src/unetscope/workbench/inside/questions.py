@@ -11,7 +11,7 @@ from unetscope.errors import LabelError
 from unetscope.looking.answers import Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.networks import before
-from unetscope.looking.question import NetworkQuestion, OptionKind, Painted
+from unetscope.looking.question import NetworkQuestion, OptionKind, PaintedLabels
 from unetscope.looking.questions import QUESTIONS
 from unetscope.looking.related import kernel_layer
 from unetscope.session.inside.state import Inside
@@ -21,7 +21,7 @@ from unetscope.workbench.inside.threads import with_threads
 from unetscope.workbench.job_runner import JobEnded, Lane
 
 
-class Asker(Protocol):
+class InspectorFace(Protocol):
     """What questions need of the inspector."""
 
     inside: Inside
@@ -40,7 +40,7 @@ class Questions(QObject):
 
     answered = Signal(object)
 
-    def __init__(self, asker: Asker, parent: QObject) -> None:
+    def __init__(self, asker: InspectorFace, parent: QObject) -> None:
         super().__init__(parent)
         self._asker = asker
         self.lane = Lane(self, niceness=3)
@@ -71,14 +71,14 @@ class Questions(QObject):
         """The convolution the chosen layer belongs to."""
         return kernel_layer(glass, self._asker.inside.layer)
 
-    def painted(self) -> Painted | None:
+    def painted(self) -> PaintedLabels | None:
         """The strokes on the image that is looked at, or None."""
         image, session = self._asker.inside.image, self._asker.networks.session
         values = None if image is None else self._asker.layers.painted_labels(image.key)
         classes = session.classes if session is not None else ()
         if values is None:
             return None
-        return Painted(values, {one.value: one.name for one in classes})
+        return PaintedLabels(values, {one.value: one.name for one in classes})
 
     # ---- inside
 

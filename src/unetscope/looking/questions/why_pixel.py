@@ -9,7 +9,7 @@ import numpy as np
 
 from unetscope import inspection
 from unetscope.errors import ImageError, LabelError, ModelError
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Drawn, Numbers, Picture, Shown, Working
 from unetscope.looking.glass import Glass, without_rim
 from unetscope.looking.question import (
@@ -53,12 +53,12 @@ def _answer(glass: Glass, given: Any) -> Answer:
     for step in inspection.attribution_steps(glass.trace, image, target, region, **options):
         yield Working("Asking why", step.done, step.total)
         if step.result is not None:
-            yield _shown(glass, step.result, Recipe(
+            yield _shown(glass, step.result, NumbersRecipe(
                 "attribution", {"target": target, "region": region, **options}
             ))  # fmt: skip
 
 
-def _shown(glass: Glass, found: Any, recipe: Recipe) -> Shown:
+def _shown(glass: Glass, found: Any, recipe: NumbersRecipe) -> Shown:
     values, name = np.asarray(found.values), glass.class_name(found.target)
     method = found.method.replace("_", " ")
     high = float(np.abs(values).max()) or 1.0

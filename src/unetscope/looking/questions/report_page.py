@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unetscope import inspection
 from unetscope.inspection.writing.recipe import ModelSource
 from unetscope.looking.answers import Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.keeping import exported
+from unetscope.looking.lazily import Lazily
 from unetscope.looking.question import (
     LABELS,
     LAYER,
@@ -21,6 +22,14 @@ from unetscope.looking.question import (
     OptionKind,
 )
 from unetscope.looking.window import in_input
+
+if TYPE_CHECKING:
+    from unetscope.inspection.writing import figures, views
+    from unetscope.inspection.writing import report as engine
+else:
+    figures = Lazily("unetscope.inspection.writing.figures")
+    views = Lazily("unetscope.inspection.writing.views")
+    engine = Lazily("unetscope.inspection.writing.report")
 
 _WINDOWS = 8  # that an effective field is averaged over
 
@@ -106,16 +115,12 @@ def _values(glass: Glass, question: NetworkQuestion, given: Any) -> dict[str, An
 
 
 def _section(glass: Glass, shown: Shown) -> Any:
-    from unetscope.inspection.writing.figures import data_uri, drawn
-    from unetscope.inspection.writing.report import ReportSection
-    from unetscope.inspection.writing.views import view_figure
-
-    views = [exported(glass, shown, one, ModelSource()) for one in shown.numbers]
-    return ReportSection(
+    made = [exported(glass, shown, one, ModelSource()) for one in shown.numbers]
+    return engine.ReportSection(
         shown.title,
         shown.text,
         shown.kind,
-        tuple(data_uri(drawn(view_figure(view), "png")) for view in views),
+        tuple(figures.data_uri(figures.drawn(views.view_figure(view), "png")) for view in made),
         shown.table.columns if shown.table is not None else (),
         shown.table.rows if shown.table is not None else (),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Drawn, Numbers, Picture, Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.question import (
@@ -40,10 +40,10 @@ def _answer(glass: Glass, given: Any) -> Answer:
         yield Working("Effective field", step.done, step.total)
         if step.result is not None and (step.done == step.total or step.done in _SHOWN_AT):
             call = {"layer": layer, "point": cell, **options, "inputs": step.done}
-            yield _shown(glass, step.result, Recipe("effective_receptive_field", call))
+            yield _shown(glass, step.result, NumbersRecipe("effective_receptive_field", call))
 
 
-def _shown(glass: Glass, field: Any, recipe: Recipe) -> Shown:
+def _shown(glass: Glass, field: Any, recipe: NumbersRecipe) -> Shown:
     place = tuple(float(n) for n in field.lo)
     picture = Picture(
         "effective heat",

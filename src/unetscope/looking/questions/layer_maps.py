@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Numbers, Picture, Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.pictures import drawn_as, map_limits
@@ -59,7 +59,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
         values,
         "c" + glass.space,
         layer,
-        Recipe(
+        NumbersRecipe(
             "feature_maps",
             {"layers": [layer], "channels": list(found.channels), **part},
             (layer, ".values"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import Recipe
+from unetscope.inspection.writing.recipe import NumbersRecipe
 from unetscope.looking.answers import Drawn, Numbers, Picture, Plot, Shown, Table, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.question import (
@@ -107,7 +107,7 @@ def _numbers(layer: str | None, shift: Sequence[int], name: str, found: Any) -> 
         found.values,
         "zyx"[-found.values.ndim :],
         layer or "answer",
-        Recipe("equivariance", {"shift": tuple(shift), "layer": layer}),
+        NumbersRecipe("equivariance", {"shift": tuple(shift), "layer": layer}),
         found.scale,
         found.translate,
         folder=f"shift {name}",
