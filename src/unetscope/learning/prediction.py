@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import repeat
 
@@ -127,8 +127,6 @@ def predict_probabilities(
     cache: FeatureCache | None = None,
 ) -> np.ndarray:
     """Class probabilities (class, y, x) or (class, z, y, x), float32, summing to one."""
-    from dataclasses import replace
-
     image = as_micrograph(image)
     wanted = replace(options or PredictOptions(), probabilities=True)
     out = np.zeros((len(model.classes), *image.spatial_shape), dtype=np.float32)

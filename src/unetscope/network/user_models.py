@@ -11,6 +11,8 @@ import os
 import sys
 from pathlib import Path
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from unetscope.errors import ModelError, ModelFileError
@@ -76,9 +78,6 @@ def _built(function: object, reference: str) -> nn.Module:
 
 
 def _load_weights(model: nn.Module, path: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     if path.suffix != ".safetensors":
         raise ModelFileError(
             f"{path} is not read: weights come from .safetensors files, which hold numbers only. "

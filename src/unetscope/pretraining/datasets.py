@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import skimage
 import tifffile
 from scipy import ndimage
 
@@ -166,6 +167,4 @@ def _mask_of(path: Path) -> Path:
 def _read(path: Path) -> np.ndarray:
     if path.suffix == ".tif":
         return np.asarray(tifffile.imread(path))
-    from skimage import io
-
-    return np.asarray(io.imread(path))
+    return np.asarray(skimage.io.imread(path))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor, nn
@@ -124,8 +125,6 @@ class EffectiveField:
         ImageError
             If ``mass`` is not between 0 and 1, or the field is not two-dimensional.
         """
-        from skimage.measure import find_contours  # slow to import, needed for this alone
-
         _check_mass(mass)
         if self.values.ndim != 2:
             raise ImageError("a contour is drawn in two dimensions; this field has three.")
@@ -137,7 +136,9 @@ class EffectiveField:
         level = ranked[int(np.searchsorted(weight, mass * weight[-1] * (1 - 1e-12)))]
         padded = np.pad(smooth, 1)  # so that every outline is closed
         # A little lower, for at the very value of a plateau there is no line.
-        lines = find_contours(padded, max(float(level) * (1 - 1e-6), float(np.finfo(float).tiny)))
+        lines = skimage.measure.find_contours(
+            padded, max(float(level) * (1 - 1e-6), float(np.finfo(float).tiny))
+        )
         corner = np.asarray(self.lo, dtype=float) - 1
         return [line + corner for line in sorted(lines, key=len, reverse=True)]
 

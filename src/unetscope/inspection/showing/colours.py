@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Values = NDArray[np.floating[Any]]
 Rgba = NDArray[np.uint8]
@@ -65,7 +66,6 @@ class ColourRange:
     def png(self, values: Values, *, enlarge: int = 1) -> bytes:
         """Values (y, x) as a small PNG with a palette; NaN is transparent."""
         import matplotlib
-        from PIL import Image
 
         steps = np.linspace(0, 1, 255)
         palette = matplotlib.colormaps[self.name](steps, bytes=True)[:, :3]

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import nn
 
 import unetscope
@@ -153,8 +155,6 @@ def _file_order(axes: str) -> tuple[int, ...]:
 
 
 def _write_values(view: ExportedView, path: Path) -> None:
-    import tifffile
-
     order = _file_order(view.axes)
     values = np.ascontiguousarray(view.values.transpose(order), dtype=np.float32)
     told: dict[str, Any] = {"axes": "".join(_IMAGEJ_NAMES[view.axes[i]] for i in order)}
@@ -170,8 +170,6 @@ def _write_values(view: ExportedView, path: Path) -> None:
 
 def _write_array(values: NDArray[Any], path: Path) -> None:
     """Shape and dtype are kept exactly; what TIFF has no type for is refused."""
-    import tifffile
-
     stored = values.view(np.uint8) if values.dtype == bool else values
     if stored.dtype.kind not in "uif":
         raise OutputError(f"an array of {values.dtype} cannot be written as TIFF; give numbers.")
@@ -179,8 +177,6 @@ def _write_array(values: NDArray[Any], path: Path) -> None:
 
 
 def _write_weights(model: nn.Module, path: Path) -> None:
-    from safetensors.torch import save_file
-
     # Cloned, so that tensors that share memory are stored one by one.
     state = {key: t.detach().cpu().contiguous().clone() for key, t in model.state_dict().items()}
     save_file(state, path)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from unetscope.errors import ImageError
 from unetscope.inspection.following.fields import ReceptiveField
@@ -57,8 +58,6 @@ def shown_image(image: NDArray[Any], axes: int = 2) -> Rgba:
 
 def png(pixels: Rgba, *, enlarge: int = 1) -> bytes:
     """A PNG of (y, x), (y, x, 3) or (y, x, 4) uint8; every pixel drawn ``enlarge`` times."""
-    from PIL import Image
-
     large = pixels.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
     kept = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(large)).save(kept, "PNG", optimize=True)

@@ -24,8 +24,8 @@ from unetscope.inspection.following.joins import SkipConnection, skip_connection
 from unetscope.inspection.following.snapshot import as_batch
 from unetscope.inspection.following.table import Architecture, LayerRow, architecture
 from unetscope.inspection.following.trace import Trace, follow, module_of
-from unetscope.inspection.showing.colours import field_colour
-from unetscope.inspection.writing.figures import data_uri, shown_image
+from unetscope.inspection.showing.colours import ColourRange, field_colour
+from unetscope.inspection.writing.figures import data_uri, plane_of, shown_image
 from unetscope.inspection.writing.network_drawing import network_svg, size_text
 from unetscope.inspection.writing.report_drawing import fields_svg
 from unetscope.inspection.writing.report_health import health_section
@@ -250,9 +250,6 @@ def _said_mismatches(table: Architecture, joins: Sequence[SkipConnection]) -> li
 
 
 def _effective(field: EffectiveField) -> dict[str, Any]:
-    from unetscope.inspection.showing.colours import ColourRange
-    from unetscope.inspection.writing.figures import plane_of
-
     values = plane_of(field.values)
     shown = np.log10(np.maximum(values / values.max(), 1e-4))  # four decades are drawn
     enlarge = max(1, 200 // max(values.shape))

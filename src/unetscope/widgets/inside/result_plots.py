@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from unetscope.images.classes import PALETTE
 from unetscope.widgets.kit.looks import Tints, line_px, quiet
+from unetscope.widgets.kit.plots import plotting
 
 LINE, POINTS, BARS = "line", "points", "bars"
 _LEAST_CONTRAST = 2.0  # of a line with the ground; fainter colours of the classes are left out
@@ -76,23 +77,19 @@ class ResultPlot(QWidget):
         return one.color or colors[place % len(colors)]
 
     def _build(self) -> None:
-        import pyqtgraph
-
-        self._graph = pyqtgraph.PlotWidget()
+        self._graph = plotting().PlotWidget()
         self._graph.setMenuEnabled(False)
         self._graph.hideButtons()
         self._graph.setMouseEnabled(x=False, y=False)
         self._layout.insertWidget(0, self._graph)
 
     def _dress(self, x_label: str, y_label: str) -> None:
-        import pyqtgraph
-
         tints, line = self._tints, line_px(self.legend)
         self._graph.setBackground(tints.background)
         words = {"color": tints.text, "font-size": f"{line * 0.75:.0f}px"}
         for side, text in (("left", y_label), ("bottom", x_label)):
             axis = self._graph.getAxis(side)
-            axis.setPen(pyqtgraph.mkPen(tints.faint))
+            axis.setPen(plotting().mkPen(tints.faint))
             axis.setTextPen(tints.text)
             axis.setStyle(tickFont=self.legend.font())
             axis.enableAutoSIPrefix(False)
@@ -101,19 +98,17 @@ class ResultPlot(QWidget):
         self._graph.getAxis("left").setWidth(line * 5)
 
     def _add(self, one: Series, color: str, log: bool) -> None:
-        import pyqtgraph
-
         x, y = np.asarray(one.x, float), np.asarray(one.y, float)
         kept = np.isfinite(x) & np.isfinite(y) & ((y > 0) | (not log))
         x, y = x[kept], y[kept]
         if one.kind == BARS and not log:  # bars have no foot on a logarithmic axis
             width = 0.85 * float(np.diff(np.sort(x)).min()) if len(x) > 1 else 0.85
             self._graph.addItem(
-                pyqtgraph.BarGraphItem(x=x, height=y, width=width, brush=color, pen=None)
+                plotting().BarGraphItem(x=x, height=y, width=width, brush=color, pen=None)
             )
             return
         dots = one.kind == POINTS or len(x) < 30
-        pen = None if one.kind == POINTS else pyqtgraph.mkPen(color, width=2)
+        pen = None if one.kind == POINTS else plotting().mkPen(color, width=2)
         dot = {"symbol": "o", "symbolSize": 6, "symbolBrush": color, "symbolPen": None}
         self._graph.plot(x, y, pen=pen, **(dot if dots else {}))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -127,8 +128,6 @@ class SubjectPanel(QWidget):
         )
 
     def _open_file(self) -> None:
-        from qtpy.QtWidgets import QFileDialog
-
         chosen, _ = QFileDialog.getOpenFileName(
             self, "Look into a model file", "", "Models (*.unetscope)"
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakSet
 
+from napari.settings import get_settings
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
@@ -112,8 +113,6 @@ class DockedPanel(QWidget):
 
     def _follow_font(self) -> None:
         """Give napari's font size to what its style leaves out: tables, drawings, tool buttons."""
-        from napari.settings import get_settings
-
         font, size = self.font(), int(get_settings().appearance.font_size)
         if font.pointSize() != size:
             font.setPointSize(size)

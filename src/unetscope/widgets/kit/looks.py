@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QAction, QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
@@ -63,8 +64,6 @@ class Tints:
 
 def theme_tints(name: str) -> Tints:
     """The colours of the napari theme ``name``."""
-    from napari.utils.theme import get_theme
-
     theme = get_theme(name)
     dark = QColor(str(theme.background.as_hex())).lightness() < 128
     return Tints(

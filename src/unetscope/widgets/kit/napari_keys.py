@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app_model.types import KeyCode
+from napari.settings import get_settings
 from napari.utils.key_bindings import coerce_keybinding
 
 HELP = "?"  # napari has no name for it, for it lies elsewhere on each keyboard
@@ -64,8 +65,6 @@ def as_written(key: str) -> str:
 
 def keys_on_labels() -> dict[str, str]:
     """Key of napari's, as it is set just now, to what it does while a labels layer is active."""
-    from napari.settings import get_settings
-
     found = {"Ctrl-Z": "undo on the layer", "Ctrl-Shift-Z": "redo on the layer"}
     for action, bindings in get_settings().shortcuts.shortcuts.items():
         words = _ON_LABELS.get(str(action).removeprefix("napari:"))

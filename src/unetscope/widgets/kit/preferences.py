@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from napari.settings import get_plugin_settings
+
 from unetscope.session.guidance import spoken_seconds
 from unetscope.session.values import BUDGETS, Budget, EngineSettings
 from unetscope.widgets.kit.keys import ACTIONS
@@ -74,8 +76,6 @@ class Preferences:
 
 def _plugin_settings() -> Any:
     try:
-        from napari.settings import get_plugin_settings
-
         return get_plugin_settings(PLUGIN)
     except (ImportError, KeyError, ValueError, AttributeError, OSError) as error:
         # not installed as a plugin (a notebook, a test), or an unreadable settings file

@@ -11,6 +11,7 @@ from unetscope.session.guidance import class_name
 from unetscope.session.values import Phase
 from unetscope.widgets.kit.looks import Tints, line_px, quiet
 from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.kit.plots import plotting
 from unetscope.workbench.workbench import Workbench
 
 
@@ -77,9 +78,7 @@ class PlotPanel(Panel):
         self._size(with_dice=bool(scored))
 
     def _build(self) -> None:
-        import pyqtgraph
-
-        self._graphs = pyqtgraph.GraphicsLayoutWidget()
+        self._graphs = plotting().GraphicsLayoutWidget()
         self._loss = self._graphs.addPlot(row=0, col=0)
         self._dice = self._graphs.addPlot(row=1, col=0)
         self._dice.setXLink(self._loss)
@@ -93,8 +92,6 @@ class PlotPanel(Panel):
         self._dress()
 
     def _dress(self) -> None:
-        import pyqtgraph
-
         self._graphs.setBackground(self._tints.background)
         width = line_px(self.legend) * 3.4
         words = {"color": self._tints.text, "font-size": f"{line_px(self.legend) * 0.75:.0f}px"}
@@ -103,7 +100,7 @@ class PlotPanel(Panel):
             plot.setLabel("left", name, **words)
             for side in ("left", "bottom"):
                 axis = plot.getAxis(side)
-                axis.setPen(pyqtgraph.mkPen(self._tints.faint))
+                axis.setPen(plotting().mkPen(self._tints.faint))
                 axis.setTextPen(self._tints.text)
                 axis.setStyle(tickFont=self.legend.font())
                 axis.enableAutoSIPrefix(False)
@@ -120,10 +117,8 @@ class PlotPanel(Panel):
         *,
         dashed: bool = False,
     ) -> None:
-        import pyqtgraph
-
         style = Qt.PenStyle.DashLine if dashed else Qt.PenStyle.SolidLine
-        pen = pyqtgraph.mkPen(color, width=1 if name == "step" else 2, style=style)
+        pen = plotting().mkPen(color, width=1 if name == "step" else 2, style=style)
         if name not in self._lines:
             self._lines[name] = plot.plot()
         self._lines[name].setPen(pen)
