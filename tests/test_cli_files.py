@@ -21,7 +21,7 @@ from unetscope import Segmenter
 from unetscope.cli import terminal
 from unetscope.cli.app import app
 from unetscope.cli.predict import images_of, prediction_targets
-from unetscope.cli.terminal import Asker
+from unetscope.cli.terminal import Interview
 from unetscope.computing import precision
 from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_labels, read_micrograph, write_labels
@@ -257,12 +257,12 @@ def test_an_error_names_eight_choices_and_counts_the_others() -> None:
 
 def test_where_nobody_can_be_asked_the_error_names_the_options() -> None:
     with pytest.raises(Undecided, match=r"--axes zyx: z; --axes cyx: c"):
-        Asker(Answers(), may_ask=False).read(needs_axes)
+        Interview(Answers(), may_ask=False).read(needs_axes)
 
 
 def test_a_person_is_asked_once_for_all_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("2\n"))
-    asker = Asker(Answers(), may_ask=True)
+    asker = Interview(Answers(), may_ask=True)
     assert [asker.read(needs_axes) for _ in range(3)] == ["cyx"] * 3
 
 
@@ -275,7 +275,7 @@ def test_an_answer_that_does_not_settle_it_is_not_asked_for_ever(
         raise Undecided(QUESTION)
 
     with pytest.raises(Undecided):
-        Asker(Answers(), may_ask=True).read(never)
+        Interview(Answers(), may_ask=True).read(never)
 
 
 def test_what_reading_noted_is_said_and_kept_with_the_result(model: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from benchmarks.machine import OtherPrograms, Quiet
 from benchmarks.rows import BUSY_CORES, Row
 from unetscope import inspection
 from unetscope.images.micrograph import as_micrograph
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 
 NETWORK = "general-fast"
 SIDE, BIG_SIDE = 512, 2048

@@ -71,7 +71,7 @@ def _measure(side: int, way: str) -> dict[str, Any]:
     from unetscope.images.micrograph import as_micrograph
     from unetscope.learning.prediction import PredictOptions
     from unetscope.scaling import predicting
-    from unetscope.scaling.predicting import Target, predict_to
+    from unetscope.scaling.predicting import AnswerFiles, predict_to
 
     model = replace(network_model("fast"), own_normalisation=True)
     if way == "plain":  # what predict_to does without asking is left out
@@ -89,7 +89,7 @@ def _measure(side: int, way: str) -> dict[str, Any]:
         peak.start()
         began = time.perf_counter()
         engine, options = Engine("torch", "auto"), PredictOptions(device="cpu")
-        for _ in predict_to(model, image, Target(path / "labels.tif"), options, engine=engine):
+        for _ in predict_to(model, image, AnswerFiles(path / "labels.tif"), options, engine=engine):
             pass
         seconds = time.perf_counter() - began
         return {

@@ -15,7 +15,7 @@ from unetscope.inspection.following.joins import skip_connections
 from unetscope.inspection.following.table import Architecture
 from unetscope.learning.answering import InstantNetwork, network_input
 from unetscope.learning.instant import fit_instant
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 
 U = ["enc1", "enc2", "enc3", "bottleneck", "dec3", "dec2", "dec1", "classifier"]
 """The stages of the bundled network."""

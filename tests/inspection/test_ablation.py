@@ -19,7 +19,7 @@ from unetscope.inspection.asking.ablation import (
 )
 from unetscope.inspection.asking.steps import finished
 from unetscope.inspection.following.joins import skip_connections
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining.datasets import dataset, scenes
 

@@ -291,7 +291,7 @@ def test_a_class_that_is_nowhere_is_refused() -> None:
 
 
 def test_on_a_micrograph_the_parts_add_up_to_the_score(shared_data) -> None:
-    from unetscope.network.catalogue import load_bundled
+    from unetscope.network.shipped import load_bundled
     from unetscope.pretraining.datasets import dataset, scenes
 
     scene = next(scenes(shared_data, dataset("nasa_superalloy"), limit=1))

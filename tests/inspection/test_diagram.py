@@ -12,7 +12,7 @@ from inspection.public_networks import PUBLIC
 from unetscope.inspection.following.diagram import Diagram, diagram
 from unetscope.inspection.following.stage_groups import FEWEST, MOST
 from unetscope.inspection.following.table import Architecture
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig
 

@@ -179,7 +179,7 @@ def test_bad_labels_and_layers_are_refused() -> None:
 
 
 def test_the_bundled_net_has_channels_for_the_precipitates_of_a_micrograph(shared_data) -> None:
-    from unetscope.network.catalogue import load_bundled
+    from unetscope.network.shipped import load_bundled
     from unetscope.pretraining.datasets import dataset, scenes
 
     picture = next(scenes(shared_data, dataset("nasa_superalloy"), limit=1))

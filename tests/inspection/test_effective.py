@@ -17,7 +17,7 @@ from unetscope.inspection.asking.effective import (
     effective_receptive_field_steps,
 )
 from unetscope.inspection.following.reach import Kind
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig
 from unetscope.pretraining.datasets import dataset, scenes
 

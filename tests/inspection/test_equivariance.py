@@ -10,7 +10,7 @@ from torch import nn
 
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection.asking.equivariance import equivariance, equivariance_profile
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining.datasets import dataset, scenes
 

@@ -31,7 +31,7 @@ from unetscope.inspection.writing.export import (
     weights_sha256,
 )
 from unetscope.inspection.writing.figures import reduced, shown_image
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 BUNDLED = ModelSource("bundled", "general-fast")

@@ -241,7 +241,7 @@ def test_bad_input_is_refused() -> None:
 
 
 def test_the_bundled_net_is_sound_on_a_micrograph_and_sees_its_precipitates(shared_data) -> None:
-    from unetscope.network.catalogue import load_bundled
+    from unetscope.network.shipped import load_bundled
     from unetscope.pretraining.datasets import dataset, scenes
 
     scene = next(scenes(shared_data, dataset("nasa_superalloy"), limit=1))

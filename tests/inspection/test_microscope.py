@@ -11,7 +11,7 @@ from torch import nn
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import convolution_at, feature_maps
 from unetscope.inspection.showing.microscope import microscope
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining.datasets import dataset, scenes
 

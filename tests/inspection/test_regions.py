@@ -18,7 +18,7 @@ from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import feature_maps, follow, placement
 from unetscope.inspection.following.cropping import Crop, crop_for
 from unetscope.inspection.following.reach import Reach
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 from unetscope.pretraining.datasets import dataset, scenes
 

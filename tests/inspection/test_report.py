@@ -23,7 +23,7 @@ from unetscope.inspection.following.joins import skip_connections
 from unetscope.inspection.writing.network_drawing import network_svg
 from unetscope.inspection.writing.report import report, shown_layers
 from unetscope.inspection.writing.reproduction import weights_sha256
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 _VOID = {"meta", "img", "br", "link", "input", "hr"}

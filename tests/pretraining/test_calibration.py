@@ -10,7 +10,7 @@ import pytest
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.features import Recipe
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.pretraining import calibration
 from unetscope.pretraining.calibration import (
     TEMPERATURES,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from unetscope.errors import ModelError
 from unetscope.learning.features import Recipe, feature_count
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.checkpoint import RunState
 from unetscope.pretraining.episodes import EpisodeOptions, EpisodeSource

@@ -23,7 +23,7 @@ from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.scaling import bands, predicting
-from unetscope.scaling.predicting import Target, predict_into, predict_to, write_probabilities
+from unetscope.scaling.predicting import AnswerFiles, predict_into, predict_to, write_probabilities
 
 SMALL = PredictOptions(tile_px=64)
 
@@ -56,7 +56,7 @@ def done(events: Any) -> list[TileDone]:
 def test_files_hold_what_the_engine_answers(model, tmp_path, kind, suffix) -> None:
     image = on_disk(tmp_path, blobs((150, 130), 3)[0], kind, "yx")
     image = replace(image, pixel_size=(0.5, 0.25), unit="µm", name="blobs")
-    target = Target(tmp_path / f"labels{suffix}", tmp_path / f"chances{suffix}")
+    target = AnswerFiles(tmp_path / f"labels{suffix}", tmp_path / f"chances{suffix}")
     events = done(predict_to(model, image, target, SMALL))
     assert [e.done for e in events] == list(range(1, 10)) and {e.total for e in events} == {9}
     labels = read_micrograph(target.labels)
@@ -158,7 +158,7 @@ def test_out_of_memory_in_a_band_is_survived(model, monkeypatch) -> None:
 
 
 def test_a_stopped_prediction_leaves_nothing(model, tmp_path) -> None:
-    image, target = as_micrograph(blobs((200, 130), 3)[0]), Target(tmp_path / "labels.tif")
+    image, target = as_micrograph(blobs((200, 130), 3)[0]), AnswerFiles(tmp_path / "labels.tif")
     target = replace(target, overwrite=True)
     target.labels.write_bytes(b"old")
     events = predict_to(model, image, target, SMALL)
@@ -177,18 +177,18 @@ def test_pixels_that_cannot_be_read_are_named(model, tmp_path) -> None:
 
     image = Micrograph(Torn(blobs((300, 80), 3)[0]), "yx", name="torn.tif")
     with pytest.raises(ImageError, match=r"torn\.tif"):
-        list(predict_to(fixed_range(model), image, Target(tmp_path / "labels.tif"), SMALL))
+        list(predict_to(fixed_range(model), image, AnswerFiles(tmp_path / "labels.tif"), SMALL))
     assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_is_refused(model, tmp_path) -> None:
     image = as_micrograph(blobs((64, 64), 3)[0])
     with pytest.raises(OutputError, match="two files"):
-        Target(tmp_path / "x.tif", tmp_path / "x.tif")
+        AnswerFiles(tmp_path / "x.tif", tmp_path / "x.tif")
     with pytest.raises(OutputError, match=r"labels\.tif"):
-        list(predict_to(model, image, Target(tmp_path / "nowhere" / "labels.tif"), SMALL))
+        list(predict_to(model, image, AnswerFiles(tmp_path / "nowhere" / "labels.tif"), SMALL))
     with pytest.raises(ModelError, match="paint"):
-        list(predict_to(small_model(), image, Target(tmp_path / "labels.tif"), SMALL))
+        list(predict_to(small_model(), image, AnswerFiles(tmp_path / "labels.tif"), SMALL))
 
 
 def test_large_labels_are_never_whole_in_memory(model, tmp_path, monkeypatch) -> None:
@@ -196,7 +196,7 @@ def test_large_labels_are_never_whole_in_memory(model, tmp_path, monkeypatch) ->
     written: list[Micrograph] = []
     monkeypatch.setattr(predicting, "write_micrograph", lambda image, *_: written.append(image))
     image = as_micrograph(blobs((200, 130), 3)[0])
-    list(predict_to(model, image, Target(tmp_path / "labels.tif"), SMALL))
+    list(predict_to(model, image, AnswerFiles(tmp_path / "labels.tif"), SMALL))
     assert isinstance(written[0].pixels, np.memmap)
 
 
@@ -205,7 +205,7 @@ def test_a_grey_model_writes_the_answer_to_colour_whose_channels_are_all_the_sam
 ) -> None:
     grey = np.round(20 * blobs((70, 90), 2)[0] + 100).astype(np.uint8)
     colour = as_micrograph(np.dstack([grey] * 3), name="b.png")
-    target = Target(tmp_path / "b.tif")
+    target = AnswerFiles(tmp_path / "b.tif")
     for _ in predict_to(model, colour, target, PredictOptions(tile_px=64)):
         pass
     written = tifffile.imread(tmp_path / "b.tif")
@@ -217,7 +217,7 @@ def test_a_gpu_that_is_not_there_is_told_once(model, tmp_path) -> None:
     image = as_micrograph(blobs((300, 70), 3)[0])
     options = PredictOptions(device="cuda", tile_px=64)
     into = predict_into(model, image, np.zeros((300, 70), np.uint8), options)
-    for events in (predict_to(model, image, Target(tmp_path / "b.tif"), options), into):
+    for events in (predict_to(model, image, AnswerFiles(tmp_path / "b.tif"), options), into):
         told = [event for event in events if isinstance(event, Notice)]
         assert len(told) == 1 and "--device" in told[0].text
 

@@ -18,7 +18,7 @@ from help_tiles import ORANGE, SIDE, grey, outlined, row, save, signed, tile
 from PIL import Image, ImageDraw
 from torch import nn
 
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 
 FOLDER = Path(__file__).parents[2] / "src/unetscope/widgets/inside/help"
 SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]) / np.sqrt(12)

@@ -19,7 +19,7 @@ from unetscope.inspection import architecture
 from unetscope.inspection.following.diagram import Diagram
 from unetscope.inspection.following.joins import skip_connections
 from unetscope.inspection.following.table import Architecture
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.teaching import teaching_network
 from unetscope.network.unet import UNet, UNetConfig
 from unetscope.widgets.inside.depth_slider import DepthSlider, runs

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from unetscope.cli.terminal import Asker
+from unetscope.cli.terminal import Interview
 from unetscope.images.questions import Answers
 from unetscope.network.facts import BUNDLED, BUNDLED_TITLES, DEFAULT_MODEL, MODEL_SUFFIX
 
@@ -60,9 +60,9 @@ class ImageReading:
     axes: Axes = None
     series: Series = None
 
-    def asker(self) -> Asker:
+    def asker(self) -> Interview:
         """Who is asked where a file leaves something open."""
-        return Asker(Answers(self.axes, self.series).checked())
+        return Interview(Answers(self.axes, self.series).checked())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,10 +73,10 @@ class LabelReading(ImageReading):
     values: Values = None
     zero: Zero = None
 
-    def asker(self) -> Asker:
+    def asker(self) -> Interview:
         """Who is asked where a file leaves something open."""
         told = (self.axes, self.series, self.label_image, self.values, self.zero)
-        return Asker(Answers(*told).checked())
+        return Interview(Answers(*told).checked())
 
 
 @dataclass(frozen=True, kw_only=True)

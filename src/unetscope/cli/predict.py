@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from unetscope.cli.forms import Predict
 from unetscope.cli.reading import image_at
-from unetscope.cli.terminal import Asker, messages, say_error, say_notes, watch_prediction
+from unetscope.cli.terminal import Interview, messages, say_error, say_notes, watch_prediction
 from unetscope.computing.precision import choose_device, device_note
 from unetscope.computing.ready import Engine
 from unetscope.errors import ImageError, OutputError, UnetscopeError
@@ -24,7 +24,7 @@ from unetscope.images.zarr_folder import PACKED, is_zarr, name_of, title_of
 from unetscope.learning.persistence import load_model
 from unetscope.learning.pixel_model import PixelModel, as_seen, made_ready
 from unetscope.learning.prediction import PredictOptions
-from unetscope.scaling.predicting import Target, predict_to
+from unetscope.scaling.predicting import AnswerFiles, predict_to
 
 _PASSED = ("passed over, as masks or results of other images; give one alone to predict it",)
 
@@ -59,7 +59,7 @@ class Batch:
     options: PredictOptions
     engine: Engine
     inputs: tuple[Path, ...]
-    asker: Asker
+    asker: Interview
     overwrite: bool = False
 
     def run(self, targets: Mapping[Path, Path]) -> Generator[Path, None, list[str]]:
@@ -87,7 +87,7 @@ class Batch:
         """Predict one image; the files written."""
         beside = target.with_name(target.name.replace("_labels.tif", "_probabilities.tif"))
         wanted = beside if self.options.probabilities else None
-        goal = Target(target, wanted, self.inputs, self.overwrite)
+        goal = AnswerFiles(target, wanted, self.inputs, self.overwrite)
         goal.check()  # refuse before a bar is drawn
         image = self.asker.read(partial(image_at, path))
         say_notes(name_of(path), image.notes)

@@ -16,7 +16,7 @@ from unetscope.images.questions import Answers
 
 
 def image_at(path: Path, answers: Answers) -> Micrograph:
-    """The image of a file, for :meth:`~unetscope.cli.terminal.Asker.read`."""
+    """The image of a file, for :meth:`~unetscope.cli.terminal.Interview.read`."""
     image = read_micrograph(path, answers=answers)
     return replace(image, notes=(*image.notes, CONSTANT)) if is_constant(image) else image
 
@@ -28,7 +28,7 @@ def labels_at(
     classes: Sequence[LabelClass],
     answers: Answers,
 ) -> Annotations:
-    """The labels of the image ``name`` in a file of any kind, for :meth:`Asker.read`."""
+    """The labels of the image ``name`` in a file of any kind, for :meth:`Interview.read`."""
     return read_annotations(
         source,
         image.spatial_shape,

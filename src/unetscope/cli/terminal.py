@@ -200,7 +200,7 @@ def messages() -> Console:
     return Console(stderr=True)
 
 
-class Asker:
+class Interview:
     """Asks once what files do not say, and remembers it for the other files of the command.
 
     ``answers`` begin with what the options say. Where nobody sits at the terminal nothing is asked:

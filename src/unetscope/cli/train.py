@@ -10,7 +10,7 @@ from pathlib import Path
 from unetscope.cli.forms import Demo, Train
 from unetscope.cli.reading import image_at, labels_at
 from unetscope.cli.terminal import (
-    Asker,
+    Interview,
     TrainingOutcome,
     messages,
     say_notes,
@@ -88,7 +88,7 @@ def checked_model_path(path: Path) -> None:
 
 
 def training_samples(
-    images: Sequence[Path], labels: Sequence[Path], asker: Asker
+    images: Sequence[Path], labels: Sequence[Path], asker: Interview
 ) -> tuple[list[Sample], tuple[LabelClass, ...]]:
     """Images and labels of files as what is learned from, and the classes that the labels name.
 

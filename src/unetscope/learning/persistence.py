@@ -25,9 +25,9 @@ from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.timm_backbone import PREFIX, TimmBackbone
-from unetscope.network.catalogue import load_bundled
 from unetscope.network.facts import bundled_model
 from unetscope.network.model_file import StoredTensor, load_model_file, save_model_file, shown
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 _KIND = "pixel model"

@@ -25,7 +25,7 @@ def export_weights(
 ) -> str:
     """Fold the averaged weights, write them as float16 with a card; return the SHA-256.
 
-    The hash belongs into ``network/catalogue.py``: weights are only loaded if it matches. Where
+    The hash belongs into ``network/facts.py``: weights are only loaded if it matches. Where
     ``data_root`` has real sets, the temperature of the answer is chosen on them.
     """
     learner = MetaLearner(config)

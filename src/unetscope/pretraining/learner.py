@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from unetscope.errors import ModelError
 from unetscope.learning.features import Layout, Recipe, gain_vector
 from unetscope.learning.head import Penalty
-from unetscope.network.catalogue import load_bundled
+from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 # Each decoder tap has an RMS near 0.7 after batch normalisation and ReLU; classical filters are

@@ -27,7 +27,7 @@ from unetscope.scaling.scratch import Scratch, scratch
 
 
 @dataclass(frozen=True)
-class Target:
+class AnswerFiles:
     """Where an answer goes: ``labels`` and, if wanted, ``probabilities``; .tif or .zarr.
 
     Attributes
@@ -69,7 +69,7 @@ class Target:
 def predict_to(
     model: PixelModel,
     image: Micrograph,
-    target: Target,
+    target: AnswerFiles,
     options: PredictOptions | None = None,
     *,
     engine: Engine | None = None,

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from unetscope.errors import UnetscopeError
 from unetscope.images.questions import Answers
 from unetscope.session.engine import projects
-from unetscope.session.engine.projects import ImageRow, OpenProject, scratch
+from unetscope.session.engine.projects import ListedImage, OpenProject, scratch
 from unetscope.session.project.folder import Project
 from unetscope.session.project.recent import remember_project
 from unetscope.session.values import Message
@@ -95,7 +95,7 @@ class ProjectDesk(Part):
         """The open project."""
         return self._project.opened
 
-    def rows(self) -> tuple[ImageRow, ...]:
+    def rows(self) -> tuple[ListedImage, ...]:
         """The list of images."""
         if self.opened is None:
             return ()

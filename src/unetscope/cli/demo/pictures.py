@@ -17,7 +17,7 @@ from unetscope.cli.demo.strokes import (
     painted_labels,
 )
 from unetscope.cli.reading import image_at, labels_at
-from unetscope.cli.terminal import Asker, say_notes
+from unetscope.cli.terminal import Interview, say_notes
 from unetscope.errors import ImageError, LabelError
 from unetscope.images.classes import PALETTE, LabelClass
 from unetscope.images.micrograph import Micrograph, as_micrograph
@@ -66,7 +66,9 @@ def synthetic(name: str, seed: int = 0) -> DemoPicture:
     return DemoPicture(made.image, simulate_strokes(truth, seed=seed), classes, truth)
 
 
-def own(image_path: Path, labels_path: Path | None, asker: Asker, *, guess: bool) -> DemoPicture:
+def own(
+    image_path: Path, labels_path: Path | None, asker: Interview, *, guess: bool
+) -> DemoPicture:
     """One's own image: with the labels of a file, else with guessed strokes or none.
 
     Raises

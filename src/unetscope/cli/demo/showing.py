@@ -14,7 +14,7 @@ from unetscope.cli.demo.headless import DemoResult, metrics_rows, write_demo
 from unetscope.cli.demo.pictures import DemoPicture
 from unetscope.cli.demo.window import open_window
 from unetscope.cli.forms import Demo
-from unetscope.cli.terminal import Asker, messages, say_outcome, say_table
+from unetscope.cli.terminal import Interview, messages, say_outcome, say_table
 from unetscope.cli.train import trained
 from unetscope.errors import LabelError
 from unetscope.images.questions import Answers
@@ -39,7 +39,7 @@ def _picture(form: Demo, *, with_screen: bool) -> DemoPicture:
     if form.labels is not None and form.image is None:
         raise LabelError("--labels belong to an image; give --image FILE, too.")
     if form.image is not None:
-        return pictures.own(form.image, form.labels, Asker(Answers()), guess=not with_screen)
+        return pictures.own(form.image, form.labels, Interview(Answers()), guess=not with_screen)
     if form.sample is not None:
         return pictures.synthetic(form.sample, form.seed)
     return pictures.immunohistochemistry()

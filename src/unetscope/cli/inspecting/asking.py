@@ -16,7 +16,7 @@ from unetscope import inspection
 from unetscope.cli.inspecting.options import as_values
 from unetscope.cli.inspecting.progress import watched
 from unetscope.cli.reading import image_at, labels_at
-from unetscope.cli.terminal import Asker, messages, say_notes
+from unetscope.cli.terminal import Interview, messages, say_notes
 from unetscope.errors import ImageError, ModelError
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
@@ -78,7 +78,7 @@ class Inspection:
 
     def _opened(self, values: dict[str, Any]) -> Glass:
         """The network and the image; what is read of files takes its place among ``values``."""
-        asker, seed = Asker(self.answers), values["seed"]
+        asker, seed = Interview(self.answers), values["seed"]
         image = asker.read(partial(image_at, self.image))
         say_notes(self.image.name, image.notes)
         labels = None

@@ -27,8 +27,8 @@ from unetscope.learning.sources.timm_backbone import (
     import_timm,
     read_backbone,
 )
-from unetscope.network.catalogue import load_bundled
 from unetscope.network.facts import BUNDLED
+from unetscope.network.shipped import load_bundled
 
 log = logging.getLogger(__name__)
 

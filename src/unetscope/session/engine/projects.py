@@ -40,7 +40,7 @@ STORED_BYTES = 1 * 2**30
 
 
 @dataclass(frozen=True)
-class ImageRow:
+class ListedImage:
     """One line of the list of images."""
 
     image_id: str
@@ -190,7 +190,7 @@ class OpenProject:
         """Why buttons that write cannot be pressed; "" where they can."""
         return f"The project is read-only: {self._why_not}." if self._why_not else ""
 
-    def rows(self, shown: str | None, painted: Collection[str]) -> tuple[ImageRow, ...]:
+    def rows(self, shown: str | None, painted: Collection[str]) -> tuple[ListedImage, ...]:
         """The list of images; ``shown`` is on screen, those ``painted`` on are open with strokes.
 
         Sizes and dates are looked at, no image is opened.
@@ -204,7 +204,7 @@ class OpenProject:
                 status = replace(status, painted_px=status.painted_px or 1)
             where = str(status.path or entry.last_seen)
             rows.append(
-                ImageRow(
+                ListedImage(
                     entry.id, entry.name, status.word, where, entry.reviewed, entry.id == shown
                 )
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from unetscope.images.claims import Role
 from unetscope.learning.events import PredictionEvent
-from unetscope.scaling.predicting import Target, predict_to, write_probabilities
+from unetscope.scaling.predicting import AnswerFiles, predict_to, write_probabilities
 from unetscope.session.engine.shared import Shared
 from unetscope.session.requests import WriteRequest
 
@@ -18,5 +18,5 @@ def write(shared: Shared, request: WriteRequest) -> Iterator[PredictionEvent]:
     if claim.role is Role.PROBABILITIES:
         yield from write_probabilities(model, image, path, claim, options)
     else:
-        target = Target(path, inputs=claim.inputs, overwrite=claim.overwrite)
+        target = AnswerFiles(path, inputs=claim.inputs, overwrite=claim.overwrite)
         yield from predict_to(model, image, target, options)

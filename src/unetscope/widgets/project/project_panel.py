@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 
 from unetscope.images.files import SUFFIXES
 from unetscope.images.questions import Asked
-from unetscope.session.engine.projects import ImageRow
+from unetscope.session.engine.projects import ListedImage
 from unetscope.session.project.folder import is_project
 from unetscope.session.project.recent import recent_projects
 from unetscope.session.project.records import SUFFIX
@@ -49,7 +49,7 @@ class ProjectPanel(Panel):
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
         self._desk, self._project = work.project, ""
-        self._rows: tuple[ImageRow, ...] = ()
+        self._rows: tuple[ListedImage, ...] = ()
         self._why_not = ""
         self.fold = Fold("Project")
         self.fold.toggled.connect(self._fit)
@@ -121,7 +121,9 @@ class ProjectPanel(Panel):
             name = opened.project.record.name
             self._show(name, self._desk.rows(), opened.banner, opened.cannot_write)
 
-    def _show(self, name: str, rows: tuple[ImageRow, ...], banner: str, cannot_write: str) -> None:
+    def _show(
+        self, name: str, rows: tuple[ListedImage, ...], banner: str, cannot_write: str
+    ) -> None:
         """Show a project's images; ``cannot_write`` is why it cannot be changed, "" if it can."""
         arrived = bool(name) and name != self._project
         self._project, self._why_not = name, cannot_write
@@ -190,7 +192,7 @@ class ProjectPanel(Panel):
         self.list.setFixedHeight(rows * height + 2 * self.list.frameWidth() + 2)
         self.fold.fit()
 
-    def _missing(self) -> ImageRow | None:
+    def _missing(self) -> ListedImage | None:
         """The missing image that is selected, or the first one."""
         missing = [row for row in self._rows if row.missing]
         item = self.list.currentItem()

@@ -9,8 +9,8 @@ import torch
 
 from unetscope.errors import ModelError, ModelFileError
 from unetscope.network import facts
-from unetscope.network.catalogue import load_bundled
 from unetscope.network.facts import BUNDLED, bundled_model
+from unetscope.network.shipped import load_bundled
 
 WIDTHS = {"general-fast": (16, 32, 64, 128), "general-large": (32, 64, 128, 256)}
 
