@@ -12,7 +12,7 @@ from unetscope.pretraining.stroke_paths import (
     EIGHT,
     GAP_PX,
     TRIES,
-    Sheet,
+    StrokeSheet,
     box_dilation,
     box_erosion,
     checked_brush,
@@ -82,7 +82,7 @@ def corrective_strokes(
         state = error.astype(np.uint8)
         state[box_erosion(mask, brush.radius + CLEAR_PX) & error] = CORE
         path = longest_walk([int(start)] * TRIES, state, brush, rng)
-        paint_path(path, value, mask & ~blocked, Sheet(painted, blocked, brush))
+        paint_path(path, value, mask & ~blocked, StrokeSheet(painted, blocked, brush))
         wrong &= ~blocked
         worth[error] *= _SEEN_AGAIN
     return without_margin(painted, brush)

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.rows import Row
 from unetscope.session.journal.changes import Change, Tiling
-from unetscope.session.journal.history import Kind
+from unetscope.session.journal.history import EditKind
 from unetscope.session.journal.identity import ImageIdentity
 from unetscope.session.journal.image_journal import ImageJournal
 from unetscope.session.journal.mirror import Mirror
@@ -55,7 +55,7 @@ def journal_row(count: int, folder: Path) -> Row:
     with open(folder / "bare", "ab", buffering=0) as file:
         for change in strokes(count):
             start = time.perf_counter()
-            journal.record(Kind.PAINT, change)
+            journal.record(EditKind.PAINT, change)
             commits.append((time.perf_counter() - start) * 1000)
             packed = change.encode()
             start = time.perf_counter()

@@ -102,7 +102,7 @@ def test_the_real_sample_needs_no_download() -> None:
 
 STRIPES = """
 import numpy as np
-from unetscope.images.synthetic.scene import Exposure, Painted, SceneOptions, expose, scene
+from unetscope.images.synthetic.scene import Exposure, DrawnScene, SceneOptions, expose, scene
 
 
 @scene(SceneOptions, stream=1000, pixel_size=2.0, unit="nm")
@@ -110,7 +110,7 @@ def stripes(shape, chosen, rng):
     \"\"\"Bright and dark rows.\"\"\"
     bright = np.indices(shape)[0] // 4 % 2
     grey = expose((0.3 + 0.4 * bright).astype(np.float32), rng, chosen, Exposure())
-    return Painted(grey, bright + 1, bright, ("dark", "bright"))
+    return DrawnScene(grey, bright + 1, bright, ("dark", "bright"))
 """
 
 

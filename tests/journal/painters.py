@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.session.journal.changes import TILE_PX
-from unetscope.session.journal.history import Kind
+from unetscope.session.journal.history import EditKind
 from unetscope.session.journal.identity import ImageIdentity
 from unetscope.session.journal.image_journal import ImageJournal
 from unetscope.session.journal.replaying import replay
@@ -97,11 +97,11 @@ class Journalled:
             self.labels[stroke.box] = stroke.value
             change = mirror.to(self.labels, mirror.tiling.touched(stroke.box))
             if change.pixels:
-                self.journal.record(Kind.PAINT, change)
+                self.journal.record(EditKind.PAINT, change)
             return
         step = self.journal.step(back=stroke.does == "undo")
         if step is not None:
-            kind = Kind.UNDO if stroke.does == "undo" else Kind.REDO
+            kind = EditKind.UNDO if stroke.does == "undo" else EditKind.REDO
             self.journal.record(kind, step[1], step[0].sequence)
             self.labels = mirror.labels(np.uint8)
 

@@ -195,9 +195,9 @@ def test_other_images_of_a_damaged_journal_keep_theirs(tmp_path: Path) -> None:
     path = written(tmp_path, 10, 20)
     other = ImageJournal(path, type(IMAGE)("other", SHAPE))
     change = other.mirror.whole_change(painted(50))
-    from unetscope.session.journal.history import Kind
+    from unetscope.session.journal.history import EditKind
 
-    other.record(Kind.PAINT, change)
+    other.record(EditKind.PAINT, change)
     other.close()
     changed(path, "UPDATE edits SET kind = 'x' WHERE image = 1 AND sequence = 1")
     first = Journalled(tmp_path)

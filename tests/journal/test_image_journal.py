@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from journal.painters import IMAGE, Journalled, box, painted
 from unetscope.session.journal.changes import TILE_PX, Change, Tiling, tile_change
 from unetscope.session.journal.faults import JournalError
-from unetscope.session.journal.history import Kind
+from unetscope.session.journal.history import EditKind
 from unetscope.session.journal.identity import content_hash
 from unetscope.session.journal.image_journal import ImageJournal
 from unetscope.session.journal.mirror import Mirror
@@ -68,7 +68,7 @@ def test_tries_come_at_growing_distances(tmp_path: Path) -> None:
     connected = journal._connected
     journal._connected = lambda: (tries.append(clock.now), connected())[1]
     change = journal.mirror.whole_change(painted(10))
-    journal.record(Kind.PAINT, change)
+    journal.record(EditKind.PAINT, change)
     for _ in range(1000):
         clock.now += 0.1
         journal.retry()
@@ -106,7 +106,7 @@ def test_a_commit_that_said_it_failed_and_did_not_is_kept_once(
     canvas.close()
     assert np.array_equal(Journalled.read(tmp_path), painted(10, 20, 30))
     journal = JournalFile(tmp_path / "strokes.sqlite3", read_only=True)
-    assert [e.kind for e in journal.entries(1)] == [Kind.PAINT] * 3
+    assert [e.kind for e in journal.entries(1)] == [EditKind.PAINT] * 3
     journal.close()
 
 

@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 
 from journal.keepers import PIXELS, fresh_viewer, killed, on_disk
 from unetscope.images.classes import LabelClass
-from unetscope.session.journal.history import Kind
+from unetscope.session.journal.history import EditKind
 from unetscope.session.journal.status import Keeping, RestoreOffer
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.open_layers import OpenLayers
@@ -40,7 +40,7 @@ class Window:
         return self.keeper.status(self.key)
 
     @property
-    def kinds(self) -> list[Kind]:
+    def kinds(self) -> list[EditKind]:
         return [e.kind for e in self.keeper._kept[self.key].journal.history.undoable]
 
     def paint(self, value: int, place: tuple[int, ...], size: int = 5) -> None:
@@ -83,7 +83,7 @@ def test_a_deleted_layer_is_offered_and_comes_back(window: Window, tmp_path: Pat
     window.layers.paint_with(window.key, 1, STARTING_CLASSES)
     window.keeper.restore(window.key)
     assert np.array_equal(window.strokes.data, painted)
-    assert window.kinds == [Kind.PAINT], "bringing back what is in the journal is no edit"
+    assert window.kinds == [EditKind.PAINT], "bringing back what is in the journal is no edit"
 
 
 def test_undo_reaches_two_hundred_steps_back_past_a_restart(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_the_tool_that_made_an_edit_is_noted(window: Window) -> None:
     layer.data[200:210, 200:210] = 1
     layer.refresh()
     window.keeper.commit()
-    assert window.kinds == [Kind.PAINT, Kind.FILL, Kind.POLYGON, Kind.CONSOLE]
+    assert window.kinds == [EditKind.PAINT, EditKind.FILL, EditKind.POLYGON, EditKind.CONSOLE]
 
 
 def test_two_strokes_in_one_turn_of_the_event_loop_are_two_edits(window: Window) -> None:
@@ -138,7 +138,7 @@ def test_napari_s_own_undo_is_known_as_one(window: Window) -> None:
     painted = window.strokes.data.copy()
     window.strokes.undo()
     window.keeper.commit()
-    assert window.kinds == [Kind.PAINT]
+    assert window.kinds == [EditKind.PAINT]
     window.keeper.redo(window.key)
     assert np.array_equal(window.strokes.data, painted)
 

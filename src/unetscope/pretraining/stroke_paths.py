@@ -196,7 +196,7 @@ def _next_pixel(
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class StrokeSheet:
     """What is painted on with a pen; both arrays (y, x) change.
 
     Attributes
@@ -213,7 +213,7 @@ class Sheet:
 
 
 def paint_path(
-    path: list[int], value: int, paintable: np.ndarray, sheet: Sheet
+    path: list[int], value: int, paintable: np.ndarray, sheet: StrokeSheet
 ) -> tuple[slice, slice]:
     """Paint the brush along ``path``, clipped to ``paintable``, and block what surrounds it.
 

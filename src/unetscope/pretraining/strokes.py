@@ -15,7 +15,7 @@ from unetscope.pretraining.stroke_paths import (
     FORBIDDEN,
     TRIES,
     Pen,
-    Sheet,
+    StrokeSheet,
     box_erosion,
     checked_brush,
     class_values,
@@ -64,7 +64,7 @@ def simulate_strokes(
     """
     brush = checked_brush(length_px, width_px)
     padded = padded_truth(truth, brush)
-    sheet = Sheet(np.zeros_like(padded), np.zeros(padded.shape, dtype=bool), brush)
+    sheet = StrokeSheet(np.zeros_like(padded), np.zeros(padded.shape, dtype=bool), brush)
     rng = np.random.default_rng(seed)
     for value in class_values(padded):
         mask = padded == value
@@ -83,7 +83,7 @@ def _paint_class(
     value: int,
     count: int,
     room: tuple[np.ndarray, np.ndarray],
-    sheet: Sheet,
+    sheet: StrokeSheet,
     rng: np.random.Generator,
 ) -> None:
     """Paint up to ``count`` strokes of one class, whose mask and state ``room`` has.

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from unetscope.images.synthetic.marks import add_pits, add_scratches
 from unetscope.images.synthetic.random_fields import rough_field, smooth_field
-from unetscope.images.synthetic.scene import Exposure, Painted, SceneOptions, draw, expose, scene
+from unetscope.images.synthetic.scene import DrawnScene, Exposure, SceneOptions, draw, expose, scene
 from unetscope.images.synthetic.surfaces import KINDS, surface
 
 
@@ -35,7 +35,7 @@ class CrackOptions(SceneOptions):
 
 
 @scene(CrackOptions, stream=7, pixel_size=0.5, unit="µm")
-def cracks(shape: tuple[int, int], chosen: CrackOptions, rng: np.random.Generator) -> Painted:
+def cracks(shape: tuple[int, int], chosen: CrackOptions, rng: np.random.Generator) -> DrawnScene:
     """A cracked surface; classes background and crack, one instance per crack with its branches."""
     drawn = int(rng.integers(1, 5))
     count = drawn if chosen.count is None else max(1, int(chosen.count))
@@ -58,7 +58,7 @@ def cracks(shape: tuple[int, int], chosen: CrackOptions, rng: np.random.Generato
     crack = widths > 0.5
     labels = np.where(crack, 2, 1)
     instances = np.where(crack, instances, 0)
-    return Painted(pixels, labels, instances, ("background", "crack"))
+    return DrawnScene(pixels, labels, instances, ("background", "crack"))
 
 
 def _crack_widths(

@@ -15,9 +15,9 @@ from unetscope.images.synthetic.random_fields import (
     spectral_texture,
 )
 from unetscope.images.synthetic.scene import (
+    DrawnScene,
     Exposure,
     FloatImage,
-    Painted,
     SceneOptions,
     draw,
     draw_log,
@@ -49,7 +49,7 @@ class FibreOptions(SceneOptions):
 
 
 @scene(FibreOptions, stream=5, pixel_size=0.05, unit="µm")
-def fibres(shape: tuple[int, int], chosen: FibreOptions, rng: np.random.Generator) -> Painted:
+def fibres(shape: tuple[int, int], chosen: FibreOptions, rng: np.random.Generator) -> DrawnScene:
     """Curved fibres over and under each other; classes background and fibre."""
     fibre_px = draw_log(rng, chosen.fibre_px, (4, 16)) * chosen.scale
     scene = _ground(shape, chosen.scale, rng)
@@ -73,7 +73,7 @@ def fibres(shape: tuple[int, int], chosen: FibreOptions, rng: np.random.Generato
     scene += np.float32(rng.uniform(0.0, 0.03)) * rough_field(shape, 5 * chosen.scale, rng)
     pixels = expose(scene, rng, chosen, Exposure(noise=(0.015, 0.09), blur_px=(0.6, 1.4)))
     labels = np.where(instances > 0, 2, 1)
-    return Painted(pixels, labels, instances, ("background", "fibre"))
+    return DrawnScene(pixels, labels, instances, ("background", "fibre"))
 
 
 def _ground(shape: tuple[int, int], scale: float, rng: np.random.Generator) -> FloatImage:

@@ -10,9 +10,9 @@ from unetscope.images.synthetic.cells import Cells, divide_into_cells, scattered
 from unetscope.images.synthetic.marks import add_pits, add_scratches
 from unetscope.images.synthetic.random_fields import rough_field, smooth_field, warped_grid
 from unetscope.images.synthetic.scene import (
+    DrawnScene,
     Exposure,
     FloatImage,
-    Painted,
     SceneOptions,
     draw,
     draw_log,
@@ -50,7 +50,7 @@ class GrainOptions(SceneOptions):
 
 
 @scene(GrainOptions, stream=1, pixel_size=0.1, unit="µm")
-def grains(shape: tuple[int, int], chosen: GrainOptions, rng: np.random.Generator) -> Painted:
+def grains(shape: tuple[int, int], chosen: GrainOptions, rng: np.random.Generator) -> DrawnScene:
     """A polycrystal; classes grain and boundary, one instance per grain."""
     grain_px = draw_log(rng, chosen.grain_px, (18, 70)) * chosen.scale
     boundary_px = draw(rng, chosen.boundary_px, (2.0, 4.5))
@@ -68,7 +68,7 @@ def grains(shape: tuple[int, int], chosen: GrainOptions, rng: np.random.Generato
     boundary = cells.border_px <= boundary_px / 2
     labels = np.where(boundary, 2, 1)
     instances = np.where(boundary, 0, cells.cell + 1)
-    return Painted(pixels, labels, instances, ("grain", "boundary"))
+    return DrawnScene(pixels, labels, instances, ("grain", "boundary"))
 
 
 def _crystal(

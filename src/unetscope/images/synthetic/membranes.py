@@ -17,9 +17,9 @@ from unetscope.images.synthetic.cells import (
 )
 from unetscope.images.synthetic.random_fields import Spectrum, smooth_field, spectral_texture
 from unetscope.images.synthetic.scene import (
+    DrawnScene,
     Exposure,
     FloatImage,
-    Painted,
     SceneOptions,
     draw,
     draw_log,
@@ -51,7 +51,9 @@ class MembraneOptions(SceneOptions):
 
 
 @scene(MembraneOptions, stream=2, pixel_size=4.0, unit="nm")
-def membranes(shape: tuple[int, int], chosen: MembraneOptions, rng: np.random.Generator) -> Painted:
+def membranes(
+    shape: tuple[int, int], chosen: MembraneOptions, rng: np.random.Generator
+) -> DrawnScene:
     """Neural tissue; classes cytoplasm, membrane, mitochondrion; one instance a mitochondrion."""
     cell_px = draw_log(rng, chosen.cell_px, (34, 80)) * chosen.scale
     membrane_px = draw(rng, chosen.membrane_px, (3.0, 5.5)) * chosen.scale
@@ -70,7 +72,7 @@ def membranes(shape: tuple[int, int], chosen: MembraneOptions, rng: np.random.Ge
     membrane = (cells.border_px <= membrane_px / 2) & (organelles.instances == 0)
     labels = np.where(organelles.instances > 0, 3, np.where(membrane, 2, 1))
     names = ("cytoplasm", "membrane", "mitochondrion")
-    return Painted(pixels, labels, organelles.instances, names)
+    return DrawnScene(pixels, labels, organelles.instances, names)
 
 
 def _profiles(shape: tuple[int, int], cell_px: float, rng: np.random.Generator) -> Cells:

@@ -15,9 +15,9 @@ from unetscope.images.synthetic.random_fields import (
     spectral_texture,
 )
 from unetscope.images.synthetic.scene import (
+    DrawnScene,
     Exposure,
     FloatImage,
-    Painted,
     SceneOptions,
     draw,
     draw_log,
@@ -51,7 +51,7 @@ class NanoparticleOptions(SceneOptions):
 @scene(NanoparticleOptions, stream=3, pixel_size=0.4, unit="nm")
 def nanoparticles(
     shape: tuple[int, int], chosen: NanoparticleOptions, rng: np.random.Generator
-) -> Painted:
+) -> DrawnScene:
     """Faceted particles on a speckled support; classes support and particle."""
     particle_px = draw_log(rng, chosen.particle_px, (12, 42)) * chosen.scale
     dark_field = draw(rng, chosen.dark_field, (0, 1)) > 0.75
@@ -71,7 +71,7 @@ def nanoparticles(
         Exposure(noise=noise, blur_px=(0.4, 1.0), scan_lines=0.012 if dark_field else 0.0),
     )
     labels = np.where(instances > 0, 2, 1)
-    return Painted(pixels, labels, instances, ("support", "particle"))
+    return DrawnScene(pixels, labels, instances, ("support", "particle"))
 
 
 def _support(

@@ -16,8 +16,8 @@ from unetscope.images.synthetic.random_fields import (
     spectral_texture,
 )
 from unetscope.images.synthetic.scene import (
+    DrawnScene,
     FloatImage,
-    Painted,
     SceneOptions,
     draw,
     draw_log,
@@ -52,14 +52,14 @@ class NucleusOptions(SceneOptions):
 
 
 @scene(NucleusOptions, stream=4, pixel_size=0.4, unit="µm")
-def nuclei(shape: tuple[int, int], chosen: NucleusOptions, rng: np.random.Generator) -> Painted:
+def nuclei(shape: tuple[int, int], chosen: NucleusOptions, rng: np.random.Generator) -> DrawnScene:
     """Fluorescent nuclei; classes background and nucleus, one instance each."""
     nucleus_px = draw_log(rng, chosen.nucleus_px, (15, 46)) * chosen.scale
     depth_px, instances = _outlines(shape, nucleus_px, chosen, rng)
     scene = _stain(depth_px, instances, nucleus_px, chosen, rng)
     pixels = _camera(scene, nucleus_px, chosen, rng)
     labels = np.where(instances > 0, 2, 1)
-    return Painted(pixels, labels, instances, ("background", "nucleus"))
+    return DrawnScene(pixels, labels, instances, ("background", "nucleus"))
 
 
 def _outlines(

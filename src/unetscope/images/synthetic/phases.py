@@ -16,9 +16,9 @@ from unetscope.images.synthetic.random_fields import (
     spectral_texture,
 )
 from unetscope.images.synthetic.scene import (
+    DrawnScene,
     Exposure,
     FloatImage,
-    Painted,
     SceneOptions,
     draw_log,
     expose,
@@ -44,7 +44,7 @@ class PhaseOptions(SceneOptions):
 
 
 @scene(PhaseOptions, stream=6, pixel_size=0.2, unit="µm")
-def phases(shape: tuple[int, int], chosen: PhaseOptions, rng: np.random.Generator) -> Painted:
+def phases(shape: tuple[int, int], chosen: PhaseOptions, rng: np.random.Generator) -> DrawnScene:
     """A multi-phase material; classes "phase 1" ...; instances are domains of all but phase 1."""
     drawn = int(rng.choice((2, 3, 4), p=(0.5, 0.35, 0.15)))
     count = int(np.clip(chosen.classes or drawn, 2, 4))
@@ -59,7 +59,7 @@ def phases(shape: tuple[int, int], chosen: PhaseOptions, rng: np.random.Generato
     pixels = expose(scene, rng, chosen, Exposure())
     instances, _ = ndimage.label(regions > 0)
     names = tuple(f"phase {value}" for value in range(1, count + 1))
-    return Painted(pixels, regions + 1, instances, names)
+    return DrawnScene(pixels, regions + 1, instances, names)
 
 
 def _domains(

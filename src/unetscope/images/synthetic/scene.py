@@ -92,7 +92,7 @@ class Exposure:
     scan_lines: float = 0.01
 
 
-class Painted(NamedTuple):
+class DrawnScene(NamedTuple):
     """What a scene draws, all (y, x): grey values, labels and instances from 1; and the classes."""
 
     pixels: NDArray[Any]
@@ -109,7 +109,7 @@ _SCENES: dict[int, tuple[str, Scene]] = {}  # by stream
 
 def scene(
     kind: type[_Options], *, stream: int, pixel_size: float, unit: str
-) -> Callable[[Callable[[tuple[int, int], _Options, np.random.Generator], Painted]], Scene]:
+) -> Callable[[Callable[[tuple[int, int], _Options, np.random.Generator], DrawnScene]], Scene]:
     """Make a kind of scene of a function that draws one, and name it after the function.
 
     Parameters
@@ -122,7 +122,9 @@ def scene(
         Edge of a pixel at scale 1.
     """
 
-    def made(paint: Callable[[tuple[int, int], _Options, np.random.Generator], Painted]) -> Scene:
+    def made(
+        paint: Callable[[tuple[int, int], _Options, np.random.Generator], DrawnScene],
+    ) -> Scene:
         name = paint.__name__
 
         @wraps(paint)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from unetscope.images.synthetic.cells import divide_into_cells, scattered_points
 from unetscope.images.synthetic.random_fields import smooth_field, warped_grid
 from unetscope.images.synthetic.scene import (
+    DrawnScene,
     Exposure,
-    Painted,
     SceneOptions,
     draw_log,
     expose,
@@ -40,7 +40,9 @@ class TextureOptions(SceneOptions):
 
 
 @scene(TextureOptions, stream=8, pixel_size=0.2, unit="µm")
-def textures(shape: tuple[int, int], chosen: TextureOptions, rng: np.random.Generator) -> Painted:
+def textures(
+    shape: tuple[int, int], chosen: TextureOptions, rng: np.random.Generator
+) -> DrawnScene:
     """Regions of different texture; classes "texture 1" ..., one instance per region."""
     drawn = int(rng.choice((2, 3, 4), p=(0.45, 0.35, 0.2)))
     count = int(np.clip(chosen.classes or drawn, 2, 4))
@@ -50,7 +52,7 @@ def textures(shape: tuple[int, int], chosen: TextureOptions, rng: np.random.Gene
     scene = filled_regions(regions, chosen.scale, rng, same_grey=alike)
     pixels = expose(scene, rng, chosen, Exposure(blur_px=(0.3, 0.9), noise=(0.01, 0.05)))
     names = tuple(f"texture {value}" for value in range(1, count + 1))
-    return Painted(pixels, regions + 1, instances, names)
+    return DrawnScene(pixels, regions + 1, instances, names)
 
 
 def _regions(

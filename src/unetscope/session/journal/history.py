@@ -8,7 +8,7 @@ from enum import Enum
 _BEGINNINGS = 20  # so many beginnings anew are offered again; what is older stays in the file
 
 
-class Kind(Enum):
+class EditKind(Enum):
     """What made an edit."""
 
     PAINT = "paint"
@@ -25,7 +25,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Entry:
+class EditEntry:
     """One edit without its pixels; ``of`` is the edit that an undo or redo is about.
 
     Of labels brought back it is the edit that they were the labels after; of those from another
@@ -33,7 +33,7 @@ class Entry:
     """
 
     sequence: int
-    kind: Kind
+    kind: EditKind
     made_at: float  # seconds since 1970
     pixels: int
     of: int | None = None
@@ -43,39 +43,39 @@ class Entry:
 class History:
     """Two stacks of edits; each edit that is not itself an undo or redo empties the second."""
 
-    undoable: list[Entry] = field(default_factory=list)
-    redoable: list[Entry] = field(default_factory=list)
+    undoable: list[EditEntry] = field(default_factory=list)
+    redoable: list[EditEntry] = field(default_factory=list)
 
-    def enter(self, entry: Entry) -> None:
+    def enter(self, entry: EditEntry) -> None:
         """Take the next edit into account."""
-        if entry.kind is Kind.UNDO:
+        if entry.kind is EditKind.UNDO:
             self._move(entry.of, self.undoable, self.redoable)
-        elif entry.kind is Kind.REDO:
+        elif entry.kind is EditKind.REDO:
             self._move(entry.of, self.redoable, self.undoable)
         else:
             self.undoable.append(entry)
             self.redoable.clear()
 
-    def standing(self) -> list[Entry]:
+    def standing(self) -> list[EditEntry]:
         """The edits that made the present labels: since the last begin, without undone ones."""
-        begun = [i for i, entry in enumerate(self.undoable) if entry.kind is Kind.BEGIN]
+        begun = [i for i, entry in enumerate(self.undoable) if entry.kind is EditKind.BEGIN]
         return self.undoable[begun[-1] + 1 if begun else 0 :]
 
-    def left_behind(self) -> list[Entry]:
+    def left_behind(self) -> list[EditEntry]:
         """The beginnings anew whose earlier labels were not brought back since.
 
         Earlier versions did not note which labels were brought back: then none are looked for.
         """
-        found: list[Entry] = []
+        found: list[EditEntry] = []
         for entry in self.undoable:
-            if entry.kind is Kind.BEGIN:
+            if entry.kind is EditKind.BEGIN:
                 found.append(entry)
-            elif entry.kind is Kind.RESTORE:
+            elif entry.kind is EditKind.RESTORE:
                 left = (one for one in found if one.sequence - 1 != entry.of)
                 found = [] if entry.of is None else list(left)
         return found[-_BEGINNINGS:]
 
     @staticmethod
-    def _move(of: int | None, source: list[Entry], target: list[Entry]) -> None:
+    def _move(of: int | None, source: list[EditEntry], target: list[EditEntry]) -> None:
         if source and source[-1].sequence == of:
             target.append(source.pop())

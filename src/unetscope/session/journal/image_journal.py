@@ -13,12 +13,12 @@ from unetscope.images.classes import LabelClass
 from unetscope.session.axes import choice_in_words
 from unetscope.session.journal.changes import Change
 from unetscope.session.journal.faults import DamagedJournal, JournalError
-from unetscope.session.journal.history import Entry, History, Kind
+from unetscope.session.journal.history import EditEntry, EditKind, History
 from unetscope.session.journal.identity import ImageIdentity
 from unetscope.session.journal.mirror import Mirror
 from unetscope.session.journal.places import JournalFiles
 from unetscope.session.journal.replaying import replayed
-from unetscope.session.journal.rows import Edit
+from unetscope.session.journal.rows import StoredEdit
 from unetscope.session.journal.status import JournalStatus, Keeping, RestoreOffer
 from unetscope.session.journal.storage import JournalFile
 
@@ -69,8 +69,8 @@ class ImageJournal:
         self.mirror = replayed(image.shape, ())
         self.history = History()
         self._newest = 0  # sequence number of the last edit, kept or waiting
-        self._last_kept: Entry | None = None
-        self._waiting: list[Edit] = []
+        self._last_kept: EditEntry | None = None
+        self._waiting: list[StoredEdit] = []
         self._recent: dict[int, bytes] = {}
         self._classes: tuple[LabelClass, ...] | None = None  # what is still to be kept
         self._file: JournalFile | None = None
@@ -214,7 +214,7 @@ class ImageJournal:
         read = " and ".join(choice_in_words(axes) for axes in ways)
         return f"Strokes painted on this image read as {read} are kept with that reading."
 
-    def step(self, *, back: bool) -> tuple[Entry, Change] | None:
+    def step(self, *, back: bool) -> tuple[EditEntry, Change] | None:
         """The next edit to undo (or redo) and the change that does it; None without any.
 
         Raises
@@ -234,14 +234,14 @@ class ImageJournal:
 
     # ---- edits
 
-    def record(self, kind: Kind, change: Change, of: int | None = None) -> None:
+    def record(self, kind: EditKind, change: Change, of: int | None = None) -> None:
         """Take an edit in and commit it, with what waited before it.
 
         When this returns the edit is on the disk, or :attr:`status` says that it waits and why.
         """
         self._newest += 1
-        entry = Entry(self._newest, kind, time.time(), change.pixels, of)
-        edit = Edit(entry, change.encode())
+        entry = EditEntry(self._newest, kind, time.time(), change.pixels, of)
+        edit = StoredEdit(entry, change.encode())
         self.mirror.apply(change)
         self.history.enter(entry)
         self._remember(edit)
@@ -403,21 +403,21 @@ class ImageJournal:
         self._take_history(entries)
         self._last_kept = last
         self._newest += 1
-        entry = Entry(self._newest, Kind.REPAIR, time.time(), change.pixels)
-        self._waiting = [Edit(entry, change.encode())]
+        entry = EditEntry(self._newest, EditKind.REPAIR, time.time(), change.pixels)
+        self._waiting = [StoredEdit(entry, change.encode())]
         self._remember(self._waiting[0])
         self.history.enter(entry)
 
-    def _follow(self, on_disk: Mirror, entries: list[Entry]) -> None:
+    def _follow(self, on_disk: Mirror, entries: list[EditEntry]) -> None:
         """The file could not be read before painting began: that comes after what is in it."""
         waiting, self._last_kept = self._waiting, entries[-1]
         self._take_history(entries)
         self.late_offer = _offered(on_disk, self.history, self._newest)
         self._waiting = []
         empty = on_disk.to_mirror(Mirror(on_disk.tiling))
-        begin = Entry(self._newest + 1, Kind.BEGIN, time.time(), empty.pixels)
+        begin = EditEntry(self._newest + 1, EditKind.BEGIN, time.time(), empty.pixels)
         behind = begin.sequence
-        moved = [Edit(begin, empty.encode())]
+        moved = [StoredEdit(begin, empty.encode())]
         moved += [_moved(edit, behind) for edit in waiting]
         for edit in moved:
             self._newest = edit.entry.sequence
@@ -425,27 +425,27 @@ class ImageJournal:
             self._waiting.append(edit)
             self.history.enter(edit.entry)
 
-    def _load(self, file: JournalFile, row: int, entries: list[Entry]) -> None:
+    def _load(self, file: JournalFile, row: int, entries: list[EditEntry]) -> None:
         self.mirror = replayed(self.image.shape, file.changes(row))
         self._take_history(entries)
         self._last_kept = entries[-1] if entries else None
 
-    def _take_history(self, entries: list[Entry]) -> None:
+    def _take_history(self, entries: list[EditEntry]) -> None:
         self.history, self._recent = History(), {}
         for entry in entries:
             self.history.enter(entry)
         self._newest = entries[-1].sequence if entries else 0
 
-    def _remember(self, edit: Edit) -> None:
+    def _remember(self, edit: StoredEdit) -> None:
         self._recent[edit.entry.sequence] = edit.runs
         if len(self._recent) > max(_IN_MEMORY, len(self._waiting)) and not self._read_only:
             del self._recent[next(iter(self._recent))]
 
-    def _edits(self) -> list[Edit]:
+    def _edits(self) -> list[StoredEdit]:
         """Every edit, kept or waiting."""
         file, row = self._file, self._row
         kept = [] if file is None or row is None else file.entries(row)
-        on_disk = [Edit(entry, self._runs_on_disk(entry.sequence)) for entry in kept]
+        on_disk = [StoredEdit(entry, self._runs_on_disk(entry.sequence)) for entry in kept]
         return [*on_disk, *self._waiting]
 
     def _runs_on_disk(self, sequence: int) -> bytes:
@@ -454,19 +454,22 @@ class ImageJournal:
         return self._file.runs(self._row, sequence)
 
 
-def _moved(edit: Edit, by: int) -> Edit:
+def _moved(edit: StoredEdit, by: int) -> StoredEdit:
     """An edit whose place in the sequence is another one."""
     entry, of = edit.entry, edit.entry.of
     of = None if of is None else of + by
-    return Edit(replace(entry, sequence=entry.sequence + by, of=of), edit.runs)
+    return StoredEdit(replace(entry, sequence=entry.sequence + by, of=of), edit.runs)
 
 
-def _since(edits: Sequence[Edit], begin: int, shape: tuple[int, ...]) -> list[Edit]:
+def _since(edits: Sequence[StoredEdit], begin: int, shape: tuple[int, ...]) -> list[StoredEdit]:
     """The edits from a beginning anew on, which takes the place of nothing then."""
     begun = replayed(shape, (edit.change for edit in edits[:begin]))
     change = Mirror(begun.tiling).to_mirror(begun)
     entry = replace(edits[begin - 1].entry, sequence=1, pixels=change.pixels)
-    return [Edit(entry, change.encode()), *(_moved(edit, 1 - begin) for edit in edits[begin:])]
+    return [
+        StoredEdit(entry, change.encode()),
+        *(_moved(edit, 1 - begin) for edit in edits[begin:]),
+    ]
 
 
 def _offered(labels: Mirror, history: History, sequence: int) -> RestoreOffer | None:

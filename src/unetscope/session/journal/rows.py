@@ -14,7 +14,7 @@ from typing import Any
 from unetscope.images.classes import LabelClass
 from unetscope.session.journal.changes import Change
 from unetscope.session.journal.faults import DamagedJournal
-from unetscope.session.journal.history import Entry, Kind
+from unetscope.session.journal.history import EditEntry, EditKind
 from unetscope.session.journal.identity import ImageIdentity
 
 _MOST_AXES = 8
@@ -24,7 +24,7 @@ _DIGESTED = struct.Struct("<qqqd")
 
 
 @dataclass(frozen=True)
-class ImageRow:
+class JournalImage:
     """An image of a journal.
 
     ``taken_into`` is the row that took its strokes over, ``edits`` how many there are, None where
@@ -54,10 +54,10 @@ class ImageRow:
 
 
 @dataclass(frozen=True)
-class Edit:
+class StoredEdit:
     """One edit as it is stored: what is known of it, and its runs, packed."""
 
-    entry: Entry
+    entry: EditEntry
     runs: bytes
 
     @property
@@ -76,14 +76,14 @@ class Edit:
         return told.digest()
 
 
-def image_of(row: Sequence[Any]) -> ImageRow:
+def image_of(row: Sequence[Any]) -> JournalImage:
     """An image from its columns id, content, path, name, shape, axes, taken_into, edits, digest."""
     number, content, path, name, shape, axes, taken, edits, digest = row
     texts = all(isinstance(text, str) for text in (content, path, name, shape, axes))
     counted = isinstance(taken, int | None) and isinstance(edits, int | None)
     if not texts or not isinstance(number, int) or not counted:
         raise DamagedJournal("an image in the journal has values of the wrong kind.")
-    image = ImageRow(number, content, path, name, _shape_of(shape), axes, taken, edits)
+    image = JournalImage(number, content, path, name, _shape_of(shape), axes, taken, edits)
     if digest is not None and digest != image.digest:
         raise DamagedJournal("an image in the journal was changed.")
     return image
@@ -100,18 +100,18 @@ def _shape_of(text: str) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def entry_of(row: Sequence[Any]) -> Entry:
+def entry_of(row: Sequence[Any]) -> EditEntry:
     """An edit without pixels from its columns sequence, kind, made_at, pixels, of."""
     sequence, kind, made_at, pixels, of = row
     numbers = type(sequence) is int and type(pixels) is int and type(of) in (int, type(None))
     if not numbers or not isinstance(made_at, int | float) or not math.isfinite(made_at):
         raise DamagedJournal("an edit in the journal has values of the wrong kind.")
-    if sequence < 1 or pixels < 0 or kind not in {known.value for known in Kind}:
+    if sequence < 1 or pixels < 0 or kind not in {known.value for known in EditKind}:
         raise DamagedJournal(f"an edit in the journal is of the unknown kind {str(kind)[:40]!r}.")
-    return Entry(sequence, Kind(kind), float(made_at), pixels, of)
+    return EditEntry(sequence, EditKind(kind), float(made_at), pixels, of)
 
 
-def edit_of(row: Sequence[Any], shape: tuple[int, ...]) -> Edit:
+def edit_of(row: Sequence[Any], shape: tuple[int, ...]) -> StoredEdit:
     """An edit of labels of ``shape`` from the columns of :func:`entry_of` and runs."""
     *known, runs = row
     entry = entry_of(known)
@@ -119,7 +119,7 @@ def edit_of(row: Sequence[Any], shape: tuple[int, ...]) -> Edit:
         raise DamagedJournal("an edit in the journal has no runs.")
     if Change.decode(runs, shape).pixels != entry.pixels:
         raise DamagedJournal(f"edit {entry.sequence} in the journal has other pixels than told.")
-    return Edit(entry, runs)
+    return StoredEdit(entry, runs)
 
 
 def class_of(row: Sequence[Any]) -> LabelClass:

@@ -16,8 +16,8 @@ from typing import Any
 
 from unetscope.images.classes import LabelClass
 from unetscope.session.journal.faults import DamagedJournal
-from unetscope.session.journal.history import Kind
-from unetscope.session.journal.rows import Edit, ImageRow, class_of, edit_of, image_of
+from unetscope.session.journal.history import EditKind
+from unetscope.session.journal.rows import JournalImage, StoredEdit, class_of, edit_of, image_of
 from unetscope.session.journal.schema import connected, timed
 
 _SALVAGE_S = 5.0
@@ -32,8 +32,8 @@ _COLUMNS = {
 class Salvaged:
     """What could be read of a damaged journal; ``lost`` edits could not."""
 
-    images: tuple[ImageRow, ...] = ()
-    edits: tuple[tuple[int, Edit], ...] = ()  # row of the image, edit
+    images: tuple[JournalImage, ...] = ()
+    edits: tuple[tuple[int, StoredEdit], ...] = ()  # row of the image, edit
     classes: tuple[LabelClass, ...] = ()
     lost: int = 0
 
@@ -81,13 +81,13 @@ def _tidy(path: Path) -> None:
 
 def _read(connection: sqlite3.Connection) -> Salvaged:
     tables = {name for name in _COLUMNS if _is_plain(connection, name)}
-    images: dict[int, ImageRow] = {}
+    images: dict[int, JournalImage] = {}
     if "images" in tables:
         for row in _image_rows(connection):
             with suppress(DamagedJournal):
                 image = image_of(row)
                 images[image.id] = image
-    edits: dict[int, list[Edit]] = {number: [] for number in images}
+    edits: dict[int, list[StoredEdit]] = {number: [] for number in images}
     lost = 0
     if "edits" in tables:
         order, lost = _in_order(connection, set(images))
@@ -141,7 +141,7 @@ def _in_order(connection: sqlite3.Connection, known: set[int]) -> tuple[list[tup
     return [(image, rowid) for image, _, rowid in sorted(found)], lost
 
 
-def _edit(connection: sqlite3.Connection, rowid: int, shape: tuple[int, ...]) -> Edit:
+def _edit(connection: sqlite3.Connection, rowid: int, shape: tuple[int, ...]) -> StoredEdit:
     digest = "digest" if "digest" in _columns(connection, "edits") else "NULL"
     row = connection.execute(
         f"SELECT sequence, kind, made_at, pixels, of, runs, {digest} FROM edits NOT INDEXED "
@@ -156,15 +156,15 @@ def _edit(connection: sqlite3.Connection, rowid: int, shape: tuple[int, ...]) ->
     return edit
 
 
-def _numbered(edits: list[Edit]) -> Iterator[Edit]:
+def _numbered(edits: list[StoredEdit]) -> Iterator[StoredEdit]:
     """The edits from 1 on; an undo or redo of an edit that is lost is an edit of its own."""
     numbers: dict[int, int] = {}
     for number, edit in enumerate(edits, 1):
         entry = edit.entry
         numbers[entry.sequence] = number
         of = numbers.get(entry.of) if entry.of is not None else None
-        kind = Kind.CONSOLE if of is None and entry.of is not None else entry.kind
-        yield Edit(replace(entry, sequence=number, of=of, kind=kind), edit.runs)
+        kind = EditKind.CONSOLE if of is None and entry.of is not None else entry.kind
+        yield StoredEdit(replace(entry, sequence=number, of=of, kind=kind), edit.runs)
 
 
 def _classes(connection: sqlite3.Connection) -> tuple[LabelClass, ...]:

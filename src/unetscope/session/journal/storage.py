@@ -24,12 +24,12 @@ from typing import Any
 from unetscope.images.classes import LabelClass
 from unetscope.session.journal.changes import Change
 from unetscope.session.journal.faults import DamagedJournal, JournalError
-from unetscope.session.journal.history import Entry
+from unetscope.session.journal.history import EditEntry
 from unetscope.session.journal.identity import ImageIdentity
 from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.rows import (
-    Edit,
-    ImageRow,
+    JournalImage,
+    StoredEdit,
     class_of,
     edit_of,
     entry_of,
@@ -43,7 +43,7 @@ from unetscope.session.journal.schema import (
     timed,
 )
 
-__all__ = ["Edit", "JournalFile", "lock_path"]
+__all__ = ["JournalFile", "StoredEdit", "lock_path"]
 
 _CHECKPOINT_PAGES = 4000  # 16 MB; sooner when there is time (JournalFile.tidy)
 _NO_LOCKS = "unix-none"  # SQLite's way of opening files where the system has no locks
@@ -122,11 +122,11 @@ class JournalFile:
 
     # ---- images and classes
 
-    def images(self, content: str) -> list[ImageRow]:
+    def images(self, content: str) -> list[JournalImage]:
         """The images of these pixels, in any reading, in the order they came."""
         return [image for image in self._images() if image.content == content]
 
-    def _images(self, row: int | None = None) -> list[ImageRow]:
+    def _images(self, row: int | None = None) -> list[JournalImage]:
         """All images, or the one of this row."""
         own = "axes, taken_into, edits, digest" if self._version >= 2 else "'', NULL, NULL, NULL"
         with self._asking():
@@ -175,7 +175,7 @@ class JournalFile:
         shape, size = json.dumps(image.shape), json.dumps(image.pixel_size)
         with self._asking(), self._transaction():
             number = self._connection.execute("SELECT max(id) FROM images").fetchone()[0]
-            row = ImageRow(
+            row = JournalImage(
                 int(number or 0) + 1,
                 image.content,
                 image.path,
@@ -205,12 +205,12 @@ class JournalFile:
         known = self._image(other)
         self._renew_row(replace(known, taken_into=row), known)
 
-    def _renew_row(self, row: ImageRow, known: ImageRow) -> None:
+    def _renew_row(self, row: JournalImage, known: JournalImage) -> None:
         if row != known:
             with self._asking():
                 self._update(row)
 
-    def _update(self, row: ImageRow) -> None:
+    def _update(self, row: JournalImage) -> None:
         self._connection.execute(
             "UPDATE images SET path = ?, name = ?, axes = ?, taken_into = ?, edits = ?, digest = ? "
             "WHERE id = ?",
@@ -234,7 +234,7 @@ class JournalFile:
 
     # ---- edits
 
-    def append(self, image: int, edits: Sequence[Edit]) -> None:
+    def append(self, image: int, edits: Sequence[StoredEdit]) -> None:
         """Commit edits, all or none; when this returns they are on the disk, as they were given.
 
         Raises
@@ -259,7 +259,7 @@ class JournalFile:
                 last = edits[-1].entry.sequence
                 self._update(replace(self._image(image), edits=last))
 
-    def entries(self, image: int) -> list[Entry]:
+    def entries(self, image: int) -> list[EditEntry]:
         """Every edit of an image, in order, without pixels."""
         with self._asking():
             rows = self._connection.execute(
@@ -312,7 +312,7 @@ class JournalFile:
 
     # ---- inside
 
-    def _image(self, row: int) -> ImageRow:
+    def _image(self, row: int) -> JournalImage:
         found = self._images(row)
         if not found:
             raise DamagedJournal(f"{self.path}: this journal is damaged: an image is missing.")
@@ -325,7 +325,7 @@ class JournalFile:
             checked_version(self._connection, self.path)
             self._tables_at = now
 
-    def _check_written(self, image: int, edits: Sequence[Edit]) -> None:
+    def _check_written(self, image: int, edits: Sequence[StoredEdit]) -> None:
         found = self._connection.execute(
             "SELECT runs FROM edits WHERE image = ? AND sequence >= ? ORDER BY sequence",
             (image, edits[0].entry.sequence),

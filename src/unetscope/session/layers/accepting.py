@@ -22,7 +22,7 @@ from unetscope.learning.advice.accepting import (
     superpixel_at,
 )
 from unetscope.session.journal.changes import TILE_PX, Tiling
-from unetscope.session.journal.history import Kind
+from unetscope.session.journal.history import EditKind
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
@@ -48,19 +48,19 @@ class Accepting:
         before = self._painted(key, region.box)
         predicted = np.asarray(self._prediction(key)[region.box])
         return self.write(
-            key, region.box, accept_region(predicted, before, region.mask), Kind.ACCEPT
+            key, region.box, accept_region(predicted, before, region.mask), EditKind.ACCEPT
         )
 
     def fill(self, key: str, region: GrownRegion, value: int) -> int:
         """Paint a region with one class."""
         before = self._painted(key, region.box)
-        return self.write(key, region.box, fill_region(before, region.mask, value), Kind.FILL)
+        return self.write(key, region.box, fill_region(before, region.mask, value), EditKind.FILL)
 
     def replace(self, key: str, region: GrownRegion, value: int) -> int:
         """Paint a region with one class over whatever is there; 0 erases."""
         before = self._painted(key, region.box)
         after = fill_region(before, region.mask, value, overwrite=True)
-        return self.write(key, region.box, after, Kind.FILL if value else Kind.ERASE)
+        return self.write(key, region.box, after, EditKind.FILL if value else EditKind.ERASE)
 
     def is_painted(self, key: str, region: GrownRegion, value: int) -> bool:
         """Whether a region is a whole stroke of the class ``value``, no more and no less."""
@@ -90,7 +90,7 @@ class Accepting:
         plane: Any = _Plane(self._layers.micrograph(key), z)
         return on_plane(superpixel_at(plane, point[-2:], size_px=size_px), point)
 
-    def write(self, key: str, box: Box, after: np.ndarray, kind: Kind) -> int:
+    def write(self, key: str, box: Box, after: np.ndarray, kind: EditKind) -> int:
         """Bring the labels in ``box`` to ``after``."""
         changed = self._painted(key, box) != after
         if not changed.any():

@@ -16,7 +16,7 @@ import numpy as np
 from psygnal import Signal
 
 from unetscope.session.journal.changes import Change
-from unetscope.session.journal.history import Kind
+from unetscope.session.journal.history import EditKind
 from unetscope.session.journal.image_journal import ImageJournal
 from unetscope.session.journal.mirror import Mirror
 from unetscope.session.layers.connections import Connections
@@ -24,10 +24,10 @@ from unetscope.session.layers.connections import Connections
 Written = tuple[int, np.ndarray, np.ndarray]  # tile, places in it, values
 
 _KINDS = {
-    "paint": Kind.PAINT,
-    "erase": Kind.ERASE,
-    "fill": Kind.FILL,
-    "polygon": Kind.POLYGON,
+    "paint": EditKind.PAINT,
+    "erase": EditKind.ERASE,
+    "fill": EditKind.FILL,
+    "polygon": EditKind.POLYGON,
 }
 
 
@@ -47,7 +47,7 @@ class WatchedLabels:
         self._seen = Mirror(tiling)
         self._seen.apply(self._seen.whole_change(layer.data))
         self._dirty: set[int] = set()
-        self._kind = Kind.CONSOLE
+        self._kind = EditKind.CONSOLE
         self._suspect = False  # something may have changed that no event told of
         self._band = 0  # where the sweep goes on
         self._own_edit = False
@@ -109,7 +109,7 @@ class WatchedLabels:
         self._band, self._suspect = 0, False
         return True
 
-    def write(self, kind: Kind, values: Iterable[Written], of: int | None = None) -> None:
+    def write(self, kind: EditKind, values: Iterable[Written], of: int | None = None) -> None:
         """Write label values into the layer as one edit of ``kind`` (and one step of napari's)."""
         self.commit()
         tiles, tiling = set(), self._seen.tiling
@@ -151,7 +151,7 @@ class WatchedLabels:
             if places.size:
                 pieces.append((number, places, tile.ravel()[places].astype(np.int64)))
         if self._joined:
-            self.write(Kind.RESTORE, pieces, after)
+            self.write(EditKind.RESTORE, pieces, after)
             return
         for number, places, values in pieces:  # nothing painted yet: the layer becomes the journal
             part = tiling.read(layer.data, number)
@@ -178,13 +178,13 @@ class WatchedLabels:
         if change.pixels:
             goes_on = len(self.journal.mirror) > 0 and not change.old.any()
             self.began_anew = bool(change.old.any())
-            self.journal.record(Kind.CONSOLE if goes_on else Kind.BEGIN, change)
+            self.journal.record(EditKind.CONSOLE if goes_on else EditKind.BEGIN, change)
         self._seen = self.journal.mirror
         if change.pixels:
             self.recorded.emit()
 
     def _record(
-        self, kind: Kind, change: Change, of: int | None = None, *, even_if_empty: bool = False
+        self, kind: EditKind, change: Change, of: int | None = None, *, even_if_empty: bool = False
     ) -> None:
         if not change.pixels and not even_if_empty:
             return
@@ -195,12 +195,12 @@ class WatchedLabels:
     def _found(self, change: Change) -> None:
         """A change no event told of: napari's undo and redo are known by what they do."""
         self._dirty.clear()
-        for back, kind in ((True, Kind.UNDO), (False, Kind.REDO)):
+        for back, kind in ((True, EditKind.UNDO), (False, EditKind.REDO)):
             step = self.journal.step(back=back) if self._joined else None
             if step is not None and step[1].equals(change):
                 self._record(kind, change, step[0].sequence)
                 return
-        self._record(Kind.CONSOLE, change)
+        self._record(EditKind.CONSOLE, change)
 
     def _step(self, *, back: bool) -> bool:
         self.commit()
@@ -208,7 +208,7 @@ class WatchedLabels:
         if step is None or not self._joined:
             return False
         entry, change = step
-        self.write(Kind.UNDO if back else Kind.REDO, change.tiles(), entry.sequence)
+        self.write(EditKind.UNDO if back else EditKind.REDO, change.tiles(), entry.sequence)
         return True
 
     def _cast(self, values: np.ndarray) -> np.ndarray:
@@ -232,7 +232,7 @@ class WatchedLabels:
             self.commit()
         tiling = self._seen.tiling
         self._dirty = {n for box in boxes if box is not None for n in tiling.touched(box)}
-        self._kind = _KINDS.get(str(self.layer.mode), Kind.CONSOLE)
+        self._kind = _KINDS.get(str(self.layer.mode), EditKind.CONSOLE)
         change = self._seen.to(self.layer.data, self._dirty)
         if change.pixels:
             self._dirty = set()

@@ -10,7 +10,7 @@ import numpy as np
 from unetscope.errors import LabelError
 from unetscope.images.classes import LabelClass
 from unetscope.learning.advice.through_z import copy_to_next, interpolate_slices
-from unetscope.session.journal.history import Kind
+from unetscope.session.journal.history import EditKind
 from unetscope.session.layers.accepting import Accepting, Box
 from unetscope.session.layers.layer_facts import ROLE, class_colormap, layer_key, read_only
 from unetscope.session.layers.open_layers import OpenLayers
@@ -47,7 +47,7 @@ class ThroughZ:
         box = _bounds(np.stack([labels[first], labels[last]]), first, last)
         filled = interpolate_slices(np.asarray(labels[box]), 0, last - first)
         inner = (slice(first + 1, last), *box[1:])
-        return self._accepting.write(key, inner, filled, Kind.FILL), first, last
+        return self._accepting.write(key, inner, filled, EditKind.FILL), first, last
 
     def copy(self, key: str, z: int, step: int) -> int:
         """Copy plane ``z`` to ``z + step`` and turn to it; return how many pixels were painted."""
@@ -59,7 +59,7 @@ class ThroughZ:
             raise LabelError(f"nothing is painted on plane {z}; paint it, then copy it on.")
         pair = np.stack([labels[z], labels[there]])
         box = (slice(there, there + 1), *(slice(0, n) for n in labels.shape[1:]))
-        written = self._accepting.write(key, box, copy_to_next(pair, 0)[None], Kind.FILL)
+        written = self._accepting.write(key, box, copy_to_next(pair, 0)[None], EditKind.FILL)
         self.turn_to(key, there)
         return written
 
@@ -108,7 +108,7 @@ class ThroughZ:
             box = _bounds(layer.data[planes], planes[0], planes[-1])
             painted = np.asarray(self._labels(key)[box])
             after = np.where(painted > 0, painted, layer.data[box]).astype(painted.dtype)
-            written = self._accepting.write(key, box, after, Kind.ACCEPT)
+            written = self._accepting.write(key, box, after, EditKind.ACCEPT)
         self.discard()
         return written
 
