@@ -52,14 +52,15 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     from unetscope.computing.ready import settled
     from unetscope.learning import persistence
     from unetscope.learning.features import Recipe
-    from unetscope.learning.pixel_model import PixelModel
+    from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
     from unetscope.network.folding import fold_batch_norm
     from unetscope.network.unet import UNet, UNetConfig
 
     def start(name: str | None = "general", **_: Any) -> PixelModel:
         torch.manual_seed(0)
         net = UNet(UNetConfig(in_channels=1, classes=2, widths=(4, 8, 16, 32)))
-        return PixelModel("small", settled(fold_batch_norm(net.eval())), Recipe())
+        features = ModelFeatures(settled(fold_batch_norm(net.eval())), Recipe())
+        return PixelModel(features, Provenance("small"))
 
     monkeypatch.setattr(persistence, "start_model", start)
 

@@ -317,7 +317,6 @@ def test_a_trained_model_answers_by_the_names_of_its_classes(scene) -> None:
 
 
 def test_a_trained_model_sees_the_image_as_it_does_when_it_predicts(scene) -> None:
-    from dataclasses import replace
 
     from unetscope import Segmenter
     from unetscope.learning.answering import network_input
@@ -326,7 +325,7 @@ def test_a_trained_model_sees_the_image_as_it_does_when_it_predicts(scene) -> No
     segmenter = Segmenter("general-fast", device="cpu")
     segmenter.fit_instant(tifffile.imread(scene.image), scene.painted)
     path = scene.folder / "trained.unetscope"
-    save_model(replace(segmenter.model_, own_normalisation=False), path)
+    save_model(segmenter.model_.with_features(own_normalisation=False), path)
     # Darker than what it learned from: by its own percentiles it would look the same.
     dark = scene.folder / "dark.tif"
     tifffile.imwrite(dark, tifffile.imread(scene.image) // 2)

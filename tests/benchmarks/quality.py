@@ -52,7 +52,7 @@ class OurTask:
         self, examiner: Examiner, system: str, model: PixelModel, spent: Spent
     ) -> tuple[Row, Answer]:
         """The row of what ``model`` shows, and its answer to image A."""
-        share = model.network_weight if model.network_speaks else 0.0
+        share = model.speaking.weight if model.speaking else 0.0
         a, b = (self._asked(model, image) for image in (self.task.image_a, self.task.image_b))
         return examiner.score(system, a, b, replace(spent, network_weight=share)), a
 
@@ -91,7 +91,7 @@ def training_rows(
     for seconds in due:
         yield ours.shown_row(examiner, TUNED, shown, Spent(seconds, steps=steps))[0]
     if shown.network is not None:
-        alone = replace(shown, network_weight=1.0)
+        alone = replace(shown, network=replace(shown.network, weight=1.0))
         spent = Spent(max(checkpoints_s), steps=steps)
         yield ours.shown_row(examiner, ALONE, alone, spent)[0]
 

@@ -34,8 +34,9 @@ def sliding_rows(repeats: int) -> list[Row]:
 
     Labels are compared with those of one float32 pass over the whole image.
     """
-    net = network_model("fast").network
-    assert net is not None
+    network = network_model("fast").network
+    assert network is not None
+    net = network.net
     picture = torch.from_numpy(np.asarray(labelled_scene(BIG_SIDE).image.pixels, np.float32))
     picture = (picture - picture.mean()) / picture.std()
     picture = picture[None, None].contiguous(memory_format=torch.channels_last)
@@ -112,25 +113,16 @@ def unfolded(net: UNet) -> UNet:
 def network_model(name: str) -> PixelModel:
     """A bundled model whose network, with a head of two classes, answers alone."""
     model = start_model(f"general-{name}")
-    net = settled(with_classes(model.backbone, 2))
+    net = settled(with_classes(model.features.backbone, 2))
     sample = labelled_scene(256)
     fitted = fit_instant(model, [sample], with_forest=False)
-    assert fitted.head is not None
+    assert fitted.instant.head is not None
     with torch.no_grad():  # the head's own weights for dec1: labels as a trained network has them
         taps = net.config.widths[0]
-        net.classifier.weight.copy_(fitted.head.weight[:taps].t()[:2, :, None, None])
-        net.classifier.bias.copy_(fitted.head.bias[:2])
-    classes = fitted.classes[:2]
-    values = tuple(c.value for c in classes)
-    return replace(
-        fitted,
-        classes=classes,
-        head=None,
-        prior=(),
-        network=net,
-        network_classes=values,
-        network_weight=1.0,
-    )
+        net.classifier.weight.copy_(fitted.instant.head.weight[:taps].t()[:2, :, None, None])
+        net.classifier.bias.copy_(fitted.instant.head.bias[:2])
+    told = fitted.with_instant(classes=fitted.classes[:2], head=None, prior=())
+    return told.with_network(net, 1.0)
 
 
 def interleaved(

@@ -61,7 +61,6 @@ def anonymous_mb() -> float:
 
 
 def _measure(side: int, way: str) -> dict[str, Any]:
-    from dataclasses import replace
 
     import numpy as np
 
@@ -73,7 +72,7 @@ def _measure(side: int, way: str) -> dict[str, Any]:
     from unetscope.scaling import predicting
     from unetscope.scaling.predicting import AnswerFiles, predict_to
 
-    model = replace(network_model("fast"), own_normalisation=True)
+    model = network_model("fast").with_features(own_normalisation=True)
     if way == "plain":  # what predict_to does without asking is left out
         predicting.keep_freed_memory = lambda: False  # type: ignore[assignment]
     else:

@@ -27,7 +27,7 @@ from unetscope.learning.instant import fit_instant
 from unetscope.learning.optimiser_steps import OptimiserSteps
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.persistence import start_model
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
@@ -80,7 +80,7 @@ def _parts(case: Case, model: PixelModel) -> Iterator[tuple[str, Callable[[], ob
     steps = OptimiserSteps(
         TrainOptions(batch_size=case.batch_size, patch_px=case.patch_px, device="cpu")
     )
-    steps.start_from(with_classes(model.backbone, len(values)))
+    steps.start_from(with_classes(model.features.backbone, len(values)))
     images, targets = patches.draw(case.batch_size, case.patch_px)
     slope = torch.randn(len(images), len(values), *images.shape[2:]) / images[:, 0].numel()
     yield "network, autograd", _by_autograd(steps, images, slope)
@@ -164,4 +164,4 @@ def _model(name: str) -> PixelModel:
     if name == "fast":
         return fast
     net = initialise(UNet(UNetConfig(widths=throughput.WIDTHS[name], norm="none")), 0)
-    return PixelModel("random", settled(net), fast.recipe)
+    return PixelModel(ModelFeatures(settled(net), fast.features.recipe), Provenance("random"))

@@ -72,7 +72,7 @@ def test_running_out_of_memory_is_told_from_other_errors(error, is_memory) -> No
 
 
 def test_the_cpu_works_on_what_is_made_ready_for_it() -> None:
-    net = small_model().backbone
+    net = small_model().features.backbone
     there = on_device(net, "cpu")
     assert there is on_device(net, "cpu") is not net
     assert on_device(there, "cpu") is there  # it is ready already

@@ -22,7 +22,7 @@ from unetscope.computing.ready import Engine, forget_ready, fused_copy, on_devic
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.pixel_model import made_ready
+from unetscope.learning.pixel_model import TunedNetwork, made_ready
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet, UNetConfig, initialise
@@ -144,8 +144,8 @@ def test_unknown_engines_and_places_are_refused() -> None:
 
 def test_a_model_made_ready_says_what_the_model_says() -> None:
     model = fit_instant(small_model(), [sample()], with_forest=False)
-    net = settled(initialise(with_classes(model.backbone, 2), 7))
-    model = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
+    net = settled(initialise(with_classes(model.features.backbone, 2), 7))
+    model = replace(model, network=TunedNetwork(net, (1, 2), 0.5))
     image, cut = as_micrograph(blobs((90, 70), 3)[0]), PredictOptions(tile_px=64, device="cpu")
     expected = predict_probabilities(model, image, cut)
     exact = predict_probabilities(made_ready(model, "cpu", Engine()), image, cut)
@@ -328,19 +328,20 @@ def test_a_gpu_answers_with_networks_made_ready(made) -> None:
 
 def test_a_gpu_answers_in_the_precision_that_was_asked_for(made) -> None:
     model = fit_instant(small_model(), [sample()], with_forest=False)
-    net = settled(with_classes(model.backbone, 2))
-    model = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
+    net = settled(with_classes(model.features.backbone, 2))
+    model = replace(model, network=TunedNetwork(net, (1, 2), 0.5))
     made.clear()  # of what the head was solved on
     asked = made_ready(model, "cuda", Engine("torch", "fp32"))
-    assert asked.backbone is made_ready(model, "cuda", Engine("torch", "fp32")).backbone
-    assert asked.network is not None and asked.network is not net
-    for each in (asked.backbone, asked.network, model.backbone):
+    again = made_ready(model, "cuda", Engine("torch", "fp32"))
+    assert asked.features.backbone is again.features.backbone
+    assert asked.network is not None and asked.network.net is not net
+    for each in (asked.features.backbone, asked.network.net, model.features.backbone):
         on_device(each, "cuda")
     assert made == [("cuda", "fp32"), ("cuda", "fp32"), ("cuda", "auto")]
     # It is on the CPU, on the same weights, so that an answer can go on there.
     image = picture(48, 48)
-    assert torch.equal(asked.network(image), net(image))
-    assert next(asked.network.parameters()) is next(net.parameters())
+    assert torch.equal(asked.network.net(image), net(image))
+    assert next(asked.network.net.parameters()) is next(net.parameters())
     assert made_ready(model, "mps", Engine()) is model
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 
@@ -57,7 +56,8 @@ class OnDisk:
 def model() -> PixelModel:
     torch.set_num_threads(1)
     fitted = fit_instant(small_model(widths=(2, 3, 4, 4)), [sample()], with_forest=False)
-    return replace(fitted, own_normalisation=False, normalisation=Normalisation((0.5,), (2.5,)))
+    scale = Normalisation((0.5,), (2.5,))
+    return fitted.with_features(own_normalisation=False, normalisation=scale)
 
 
 # ---- reading ahead

@@ -8,7 +8,7 @@ from scipy import ndimage
 from unetscope.computing.ready import settled
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.learning.features import Recipe
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
 from unetscope.learning.samples import Sample
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
@@ -59,7 +59,8 @@ def small_model(
 ) -> PixelModel:
     """A model on a random net that is much smaller than the bundled ones."""
     net = initialise(UNet(UNetConfig(widths=widths, norm="none", **config)), seed)  # type: ignore[arg-type]
-    return PixelModel("random", settled(net), recipe, seed=seed).for_channels(channels)
+    known = Provenance("random", seed=seed)
+    return PixelModel(ModelFeatures(settled(net), recipe), known).for_channels(channels)
 
 
 def stack(image: np.ndarray, planes: int) -> Micrograph:

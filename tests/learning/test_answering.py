@@ -19,6 +19,7 @@ from unetscope.learning.answering import (
 )
 from unetscope.learning.features import Recipe
 from unetscope.learning.instant import fit_instant
+from unetscope.learning.pixel_model import TunedNetwork
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.network.unet import UNet
 
@@ -42,18 +43,18 @@ def test_both_looks_share_their_weights() -> None:
     model = fit_instant(small_model(recipe=CONTEXT_RECIPE), [sample()], with_forest=False)
     net = answering_network(model, Voice.INSTANT)
     assert net.context.enc2.conv1.weight is net.enc2.conv1.weight
-    own = sum(p.numel() for p in small_model().backbone.parameters())
-    head = model.head.weight.numel() + model.head.bias.numel()
-    unused = sum(p.numel() for p in small_model().backbone.classifier.parameters())
+    own = sum(p.numel() for p in small_model().features.backbone.parameters())
+    head = model.instant.head.weight.numel() + model.instant.head.bias.numel()
+    unused = sum(p.numel() for p in small_model().features.backbone.classifier.parameters())
     assert sum(p.numel() for p in net.parameters()) == own - unused + head
 
 
 def test_the_network_is_a_copy_of_the_fine_tuned_one() -> None:
     model = fit_instant(small_model(), [sample((72, 88))], with_forest=False)
-    tuned = UNet(replace(model.backbone.config, classes=2)).eval()
-    model = replace(model, network=tuned, network_classes=(1, 2), network_weight=0.7)
+    tuned = UNet(replace(model.features.backbone.config, classes=2)).eval()
+    model = replace(model, network=TunedNetwork(tuned, (1, 2), 0.7))
     assert voices(model) == (Voice.NETWORK, Voice.INSTANT, Voice.BACKBONE)
-    assert voices(replace(model, network_weight=0.2))[0] is Voice.INSTANT
+    assert voices(model.with_network(tuned, 0.2))[0] is Voice.INSTANT
     net = answering_network(model)
     image = torch.rand(1, 1, 32, 32)
     with torch.no_grad():
@@ -76,7 +77,7 @@ def test_sides_are_rounded_up_by_repeating_the_rim() -> None:
 
 
 def test_what_training_began_with_has_the_classifier_of_what_came_after() -> None:
-    backbone = small_model().backbone
+    backbone = small_model().features.backbone
     tuned = UNet(replace(backbone.config, classes=5)).eval()
     start = start_of(backbone, tuned)
     assert torch.equal(start.enc1.conv1.weight, backbone.enc1.conv1.weight)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -59,7 +57,8 @@ def test_other_images_planes_ranges_and_networks_are_other_entries(monkeypatch) 
     model, cache = small_model(), FeatureCache()
     volume = stack(picture(), 2)
     (tile,) = grid(model, volume)
-    fixed = replace(model, own_normalisation=False, normalisation=Normalisation((0.0,), (9.0,)))
+    scale = Normalisation((0.0,), (9.0,))
+    fixed = model.with_features(own_normalisation=False, normalisation=scale)
     answers = [
         cache.levels(model, volume, 0, tile, "cpu"),
         cache.levels(model, volume, 1, tile, "cpu"),
@@ -112,7 +111,7 @@ def test_tiles_reach_as_far_as_network_and_filters_do() -> None:
         model, image = small_model(widths=widths), as_micrograph(picture(shape=(400, 16)))
         middle = grid(model, image, 64)[3]
         assert middle.grown[0].start - middle.window[0].start >= max(
-            model.backbone.config.reach_px, reach_px(max(STRIDES))
+            model.features.backbone.config.reach_px, reach_px(max(STRIDES))
         )
 
 
@@ -129,7 +128,8 @@ def test_a_cache_has_one_precision_for_strokes_and_answers() -> None:
         assert rounded[stride].dtype == torch.float32 and error < 0.05
     assert not torch.equal(rounded[1], exact[1])
     cache = FeatureCache(precision="bf16")
-    assert cache.asked(model).backbone is cache.asked(model).backbone is not model.backbone
+    one, two = (cache.asked(model).features.backbone for _ in range(2))
+    assert one is two is not model.features.backbone
 
 
 def test_pixels_changed_in_place_are_looked_at_anew() -> None:

@@ -29,7 +29,7 @@ SHAPE = (32, 48)
 
 
 def levels_of(channels: int = 1, widths: tuple[int, ...] = (4, 6, 8, 10)) -> tuple[UNet, Levels]:
-    net = small_model(channels=channels, widths=widths).backbone
+    net = small_model(channels=channels, widths=widths).features.backbone
     with torch.inference_mode():
         found = feature_levels(net, torch.rand(1, channels, *SHAPE))
     return net, {stride: maps[0] for stride, maps in found.items()}
@@ -88,7 +88,7 @@ def test_any_depth_of_the_net_gives_its_finest_taps(widths) -> None:
 
 
 def test_the_second_look_is_the_same_network_on_the_images_quarter() -> None:
-    net, layout = small_model().backbone, CONTEXT_RECIPE.layout
+    net, layout = small_model().features.backbone, CONTEXT_RECIPE.layout
     image = torch.rand(2, 1, 96, 64)
     with torch.inference_mode():
         found = feature_levels(net, image, layout=layout)
@@ -107,7 +107,7 @@ def test_the_second_look_is_the_same_network_on_the_images_quarter() -> None:
 
 
 def test_a_core_with_context_is_that_of_the_whole() -> None:
-    net, layout = small_model().backbone, CONTEXT_RECIPE.layout
+    net, layout = small_model().features.backbone, CONTEXT_RECIPE.layout
     image, core = torch.rand(1, 1, 640, 576), (slice(288, 352), slice(256, 320))
     with torch.inference_mode():
         whole = feature_levels(net, image, layout=layout)

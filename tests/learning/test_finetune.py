@@ -32,7 +32,7 @@ from unetscope.learning.losses import IGNORE
 from unetscope.learning.optimiser_steps import OptimiserSteps
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.persistence import load_model, save_model
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.learning.samples import Sample
 from unetscope.learning.training_run import TrainingRun
@@ -99,7 +99,7 @@ def test_the_story_is_told_in_order() -> None:
     assert isinstance(started, Started) and isinstance(finished, Finished)
     assert 0 < sum(started.training_pixels.values()) < np.count_nonzero(sample().labels)
     assert finished.reason == "steps" and finished.model.can_answer
-    assert json.loads(json.dumps(dict(finished.model.record)))["steps"] == 6
+    assert json.loads(json.dumps(dict(finished.model.provenance.record)))["steps"] == 6
 
 
 def test_one_seed_gives_bitwise_the_same_weights(last_average) -> None:
@@ -113,26 +113,27 @@ def test_one_seed_gives_bitwise_the_same_weights(last_average) -> None:
 
 def test_the_given_model_is_never_changed() -> None:
     model = fit_instant(small_model(), [sample()])
-    net = settled(initialise(with_classes(model.backbone, 2), 3))
-    model = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
+    net = settled(initialise(with_classes(model.features.backbone, 2), 3))
+    model = replace(model, network=TunedNetwork(net, (1, 2), 0.5))
     before = dict(vars(model).items())
-    prints = [network_fingerprint(n) for n in (model.backbone, net)]
-    head = model.head.weight.clone()
+    prints = [network_fingerprint(n) for n in (model.features.backbone, net)]
+    head = model.instant.head.weight.clone()
     models = [e.model for e in events_of(model, [sample()]) if hasattr(e, "model")]
-    assert prints == [network_fingerprint(n) for n in (model.backbone, net)]
-    assert torch.equal(head, model.head.weight)
+    assert prints == [network_fingerprint(n) for n in (model.features.backbone, net)]
+    assert torch.equal(head, model.instant.head.weight)
     assert all(before[k] is v for k, v in vars(model).items())
     assert not any(p.requires_grad for p in net.parameters())
-    assert all(m is not model and m.network is not net for m in models[1:])
+    assert all(m is not model and m.network.net is not net for m in models[1:])
 
 
 def test_a_second_training_goes_on_from_the_weights_of_the_first(last_average) -> None:
     model = fit_instant(small_model(), [sample()])
-    net = settled(initialise(with_classes(model.backbone, 2), 3))
-    known = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
-    assert same(trained(known, [sample()], replace(QUICK, max_epochs=0)).model.network, net)
+    net = settled(initialise(with_classes(model.features.backbone, 2), 3))
+    known = replace(model, network=TunedNetwork(net, (1, 2), 0.5))
+    assert same(trained(known, [sample()], replace(QUICK, max_epochs=0)).model.network.net, net)
     trained(known, [sample()], replace(QUICK, learning_rate=1e-6))
-    other = replace(known, network_classes=(1, 3))  # it knows other classes: of no use here
+    # It knows other classes: of no use here.
+    other = replace(known, network=TunedNetwork(net, (1, 3), 0.5))
     trained(other, [sample()], replace(QUICK, learning_rate=1e-6))
     gaps = [
         (steps.net.enc1.conv1.weight - net.enc1.conv1.weight).abs().max() for steps in last_average
@@ -143,8 +144,8 @@ def test_a_second_training_goes_on_from_the_weights_of_the_first(last_average) -
 def test_what_was_held_back_first_stays_held_back_in_the_second_training() -> None:
     first = trained(small_model(), [sample()]).model
     second = trained(first, [sample()]).model
-    assert first.partition is not None and second.partition is not None
-    for one, two in zip(first.partition.held, second.partition.held, strict=True):
+    parts = [one.provenance.partition for one in (first, second)]
+    for one, two in zip(*(part.held for part in parts), strict=True):
         assert np.array_equal(one, two)
 
 
@@ -193,7 +194,7 @@ def test_pixels_no_patch_can_see_change_nothing(last_average) -> None:
     wild[:, 280:] = wild[:, 280:][:, ::-1]  # the same grey values, far from every stroke
     model = small_model()
     # The prior looks at all pixels around the strokes, so it is left out.
-    model = replace(model, recipe=replace(model.recipe, prior_strength=0.0))
+    model = model.with_features(recipe=replace(model.features.recipe, prior_strength=0.0))
     for pixels in (image, wild):
         events_of(model, [Sample(as_micrograph(pixels), painted)], replace(QUICK, guide_weight=0))
     first, second = last_average
@@ -213,7 +214,7 @@ def test_strokes_sent_at_any_moment_are_learned_from(at) -> None:
     both = [s.labels for s in (first, second)]
     assert fitted[0].pixels == {k: sum(int((p == k).sum()) for p in both) for k in (1, 2)}
     assert isinstance(later[-1], Finished)
-    assert set(later[-1].model.partition.keys) == {"blobs", "more"}
+    assert set(later[-1].model.provenance.partition.keys) == {"blobs", "more"}
 
 
 def test_a_class_that_is_sent_later_becomes_an_answer() -> None:
@@ -226,8 +227,8 @@ def test_a_class_that_is_sent_later_becomes_an_answer() -> None:
         pass
     later = [run.send([Sample(picture, painted, "a")]), *run]
     model = later[-1].model
-    assert model.class_values == model.network_classes == (1, 2, 3)
-    assert model.network.config.classes == 3
+    assert model.class_values == model.network.classes == (1, 2, 3)
+    assert model.network.net.config.classes == 3
 
 
 @pytest.mark.parametrize(
@@ -242,7 +243,7 @@ def test_training_says_why_it_ends(change, reason) -> None:
     events = events_of(small_model(), [sample()], replace(QUICK, **change))
     finished = events[-1]
     assert isinstance(finished, Finished) and finished.reason == reason
-    assert finished.model.record["reason"] == reason
+    assert finished.model.provenance.record["reason"] == reason
     if reason == "plateau":
         assert len(of_kind(events, EpochDone)) == 2
 
@@ -362,7 +363,7 @@ def test_other_errors_are_not_swallowed(monkeypatch) -> None:
 def test_the_cpu_takes_over_from_a_full_gpu() -> None:
     model = small_model()
     steps = OptimiserSteps(replace(QUICK, batch_size=1, guide_weight=0.0))
-    steps.start_from(with_classes(model.backbone, 2))
+    steps.start_from(with_classes(model.features.backbone, 2))
     steps.device = "cuda"  # as if; its tensors are here
     assert "cuda" in steps.use_less_memory()
     assert steps.device == "cpu"
@@ -432,15 +433,15 @@ def test_stacks_and_colour_are_fine_tuned() -> None:
     assert predict_labels(model, volume).shape == (2, 48, 56)
     colour = as_micrograph(np.stack([image] * 3, -1).clip(0, 3).astype(np.float32), axes="yxc")
     model = trained(small_model(), [Sample(colour, strokes(labels))], once).model
-    assert model.channels == 3 and model.network.config.in_channels == 3
+    assert model.channels == 3 and model.network.net.config.in_channels == 3
 
 
 def test_a_trained_model_survives_its_file(tmp_path) -> None:
     model = trained(small_model(), [sample()]).model
-    model = replace(model, network_weight=max(model.network_weight, 0.25))
+    model = model.with_network(model.network.net, max(model.network_weight, 0.25))
     save_model(model, tmp_path / "m.unetscope")
     loaded = load_model(tmp_path / "m.unetscope")
     answers = [predict_probabilities(m, sample().image) for m in (model, loaded)]
     assert np.array_equal(*answers)
     again = trained(loaded, [sample()], replace(QUICK, max_epochs=0))
-    assert same(again.model.network, model.network)
+    assert same(again.model.network.net, model.network.net)

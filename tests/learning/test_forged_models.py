@@ -7,7 +7,6 @@ import json
 import os
 import random
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,18 +105,12 @@ def put(manifest: Any, at: Path_, value: Any) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    net = initialise(with_classes(small_model(seed=3).backbone, 2), 7)
+    net = initialise(with_classes(small_model(seed=3).features.backbone, 2), 7)
     model = fit_instant(small_model(seed=3), [sample()])
-    model = replace(
-        model,
-        network=net.eval(),
-        network_classes=(1, 2),
-        network_weight=0.5,
-        pixel_size=(2.0, 2.0),
-        unit="nm",
-        normalisation=Normalisation((0.1,), (3.0,)),
-        record={"epochs": 3, "validation": {"dice": {"1": 0.9}}},
-    )
+    model = model.with_network(net.eval(), 0.5)
+    model = model.with_features(normalisation=Normalisation((0.1,), (3.0,)))
+    record = {"epochs": 3, "validation": {"dice": {"1": 0.9}}}
+    model = model.with_provenance(pixel_size=(2.0, 2.0), unit="nm", record=record)
     path = tmp_path_factory.mktemp("models") / "m.unetscope"
     save_model(model, path)
     return load_model_file(path)

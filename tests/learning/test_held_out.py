@@ -15,7 +15,7 @@ from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.held_out import SHARES, HeldOut
 from unetscope.learning.partition import Partition
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.learning.samples import Sample
 from unetscope.learning.stroke_map import stroke_map
@@ -77,8 +77,8 @@ class _Echo(torch.nn.Module):
 
 def test_a_useless_network_gets_no_share() -> None:
     judge, model, *_ = judged_by()
-    random = settled(initialise(with_classes(model.backbone, 2), 5))
-    silent = settled(with_classes(model.backbone, 2))
+    random = settled(initialise(with_classes(model.features.backbone, 2), 5))
+    silent = settled(with_classes(model.features.backbone, 2))
     for net in (random, silent, Oracle(judge, 8.0, right=False)):
         verdict = judge.judge(net, "fp32")
         assert verdict.share == 0
@@ -106,7 +106,7 @@ def test_where_few_pixels_judge_a_network_is_granted_more_as_it_matures() -> Non
 @pytest.mark.parametrize("seed", range(6))
 def test_the_mixture_is_never_clearly_worse_than_the_instant_answer(seed) -> None:
     judge, model, *_ = judged_by()
-    net = settled(initialise(with_classes(model.backbone, 2), seed))
+    net = settled(initialise(with_classes(model.features.backbone, 2), seed))
     own = judge._network_answer(net, "fp32")
     verdict = judge.judge(net, "fp32")
     mixed = (1 - verdict.share) * judge._instant + verdict.share * own
@@ -116,7 +116,7 @@ def test_the_mixture_is_never_clearly_worse_than_the_instant_answer(seed) -> Non
 
 def test_without_held_pixels_the_network_stays_silent() -> None:
     judge, model, *_ = judged_by(held_rows=slice(0, 0))
-    net = settled(with_classes(model.backbone, 2))
+    net = settled(with_classes(model.features.backbone, 2))
     assert len(judge) == 0 and judge.told is None
     verdict = judge.judge(net, "fp32")
     assert verdict.share == 0 and verdict.validation is None
@@ -151,9 +151,9 @@ def test_the_instant_voice_that_is_compared_has_not_seen_the_held_pixels() -> No
 
 def test_networks_are_judged_by_what_a_prediction_would_show() -> None:
     judge, model, _, sample = judged_by()
-    net: UNet = settled(initialise(with_classes(model.backbone, 2), 4))
+    net: UNet = settled(initialise(with_classes(model.features.backbone, 2), 4))
     assert judge.told is not None
-    alone = replace(judge.told, network=net, network_classes=(1, 2), network_weight=1.0)
+    alone = replace(judge.told, network=TunedNetwork(net, (1, 2), 1.0))
     shown = predict_probabilities(alone, sample.image)
     y, x = np.nonzero(sample.labels[80:])
     assert np.allclose(judge._network_answer(net, "fp32"), shown[:, y + 80, x].T, atol=1e-5)

@@ -25,7 +25,7 @@ from unetscope.learning.instant import (
     prepared,
 )
 from unetscope.learning.metrics import mean_dice
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.learning.samples import Sample
 
@@ -39,7 +39,7 @@ def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes(
     ranges = FeatureCache().normalisation(model, painted.image)
     window = read_window(painted.image, 0, (slice(0, 40), slice(0, 56)), ranges)
     with torch.inference_mode():
-        levels = {s: m[0] for s, m in feature_levels(model.backbone, window).items()}
+        levels = {s: m[0] for s, m in feature_levels(model.features.backbone, window).items()}
         y, x = (torch.from_numpy(i) for i in np.nonzero(painted.labels))
         rows = rows_at(levels, y, x)
         targets = torch.from_numpy(painted.labels[painted.labels > 0].astype(np.int64) - 1)
@@ -47,9 +47,9 @@ def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes(
         y, x = torch.meshgrid(torch.arange(4, 40, 8), torch.arange(4, 56, 8), indexing="ij")
         scatter = torch.cov(rows_at(levels, y.flatten(), x.flatten()).t(), correction=0)
         head = solve_head(rows, targets, 2, penalty_of(model), scatter)
-    assert fitted.head is not None
-    assert torch.allclose(fitted.head.weight.double(), head.weight, atol=1e-5)
-    assert torch.allclose(fitted.head.bias.double(), head.bias, atol=1e-5)
+    assert fitted.instant.head is not None
+    assert torch.allclose(fitted.instant.head.weight.double(), head.weight, atol=1e-5)
+    assert torch.allclose(fitted.instant.head.bias.double(), head.bias, atol=1e-5)
 
 
 def test_only_what_is_sure_is_learned_from_and_no_class_gets_more_than_its_share() -> None:
@@ -67,16 +67,16 @@ def test_what_the_first_answer_is_sure_of_changes_the_second(monkeypatch) -> Non
     with_more = fit_instant(model, [painted])
     monkeypatch.setattr(instant, "SURE_ROWS", 0)
     strokes_alone = fit_instant(model, [painted])
-    assert with_more.forest is not None and strokes_alone.forest is not None
-    assert len(strokes_alone.forest.targets) == np.count_nonzero(painted.labels)
-    assert len(with_more.forest.targets) > len(strokes_alone.forest.targets)
+    assert with_more.instant.forest is not None and strokes_alone.instant.forest is not None
+    assert len(strokes_alone.instant.forest.targets) == np.count_nonzero(painted.labels)
+    assert len(with_more.instant.forest.targets) > len(strokes_alone.instant.forest.targets)
 
 
 @pytest.mark.parametrize("with_forest", [False, True])
 def test_strokes_are_answered_as_they_were_painted(with_forest) -> None:
     painted = sample((72, 88))
     fitted = fit_instant(small_model(), [painted], with_forest=with_forest)
-    assert (fitted.forest is not None) is with_forest
+    assert (fitted.instant.forest is not None) is with_forest
     answer = predict_labels(fitted, painted.image)
     assert (answer == painted.labels)[painted.labels > 0].mean() > 0.9
 
@@ -159,8 +159,8 @@ def test_the_prior_sums_to_one_and_follows_the_image_not_the_strokes() -> None:
     labels[42:46, 10:60] = 2
     image += np.random.default_rng(0).normal(0, 0.05, image.shape).astype(np.float32)
     fitted = fit_instant(small_model(), [Sample(as_micrograph(image), labels)])
-    assert sum(fitted.prior) == pytest.approx(1)
-    assert fitted.prior[0] > 2 * fitted.prior[1] > 0
+    assert sum(fitted.instant.prior) == pytest.approx(1)
+    assert fitted.instant.prior[0] > 2 * fitted.instant.prior[1] > 0
     chance = predict_probabilities(fitted, as_micrograph(image))
     assert np.allclose(chance.sum(axis=0), 1, atol=1e-5)
 
@@ -174,17 +174,21 @@ def test_strokes_on_the_errors_of_one_class_do_not_make_it_more_frequent() -> No
     assert (labels == 1).sum() > 3 * (labels == 2).sum() > 0
 
     def frequency(model: PixelModel) -> np.ndarray:
-        return predict_probabilities(replace(model, prior=()), as_micrograph(image)).mean((1, 2))
+        return predict_probabilities(model.with_instant(prior=()), as_micrograph(image)).mean(
+            (1, 2)
+        )
 
-    head = frequency(replace(fitted, forest=None))
-    only_forest = replace(fitted.recipe, forest_share=1.0)
-    assert np.allclose(frequency(replace(fitted, recipe=only_forest)), head, atol=0.03)
-    assert fitted.forest is not None
-    plain = PixelForest(fitted.forest.rows, fitted.forest.targets, fitted.forest.seed)
-    without = frequency(replace(fitted, recipe=only_forest, forest=plain))
+    head = frequency(fitted.with_instant(forest=None))
+    only_forest = replace(fitted.features.recipe, forest_share=1.0)
+    assert np.allclose(frequency(fitted.with_features(recipe=only_forest)), head, atol=0.03)
+    assert fitted.instant.forest is not None
+    grown = fitted.instant.forest
+    plain = PixelForest(grown.rows, grown.targets, grown.seed)
+    unweighted = fitted.with_features(recipe=only_forest).with_instant(forest=plain)
+    without = frequency(unweighted)
     assert without[0] > head[0] + 0.05
     quick = fit_instant(small_model(), [Sample(as_micrograph(image), labels)], with_forest=False)
-    assert quick.prior == pytest.approx(fitted.prior, abs=0.05)
+    assert quick.instant.prior == pytest.approx(fitted.instant.prior, abs=0.05)
 
 
 def test_a_stack_is_learned_plane_by_plane() -> None:
@@ -213,7 +217,7 @@ def test_colour_and_channel_stacks_are_learned(shape, axes) -> None:
     micrograph = as_micrograph(pixels.clip(0, 255).astype(np.uint8), axes=axes)
     fitted = fit_instant(small_model(), [Sample(micrograph, strokes(labels))])
     assert fitted.channels == micrograph.channels
-    assert fitted.backbone.config.in_channels == micrograph.channels
+    assert fitted.features.backbone.config.in_channels == micrograph.channels
     assert mean_dice(labels, predict_labels(fitted, micrograph)) > 0.7
 
 
@@ -237,7 +241,7 @@ def test_a_trained_model_starts_anew_on_other_channels_but_a_network_refuses() -
     colour = [Sample(as_micrograph(np.stack([image] * 3), axes="cyx"), strokes(labels))]
     assert prepared(grey, colour, FeatureCache()).channels == 3
     assert fit_instant(grey, colour).channels == 3
-    tuned = replace(grey, network=grey.backbone, network_classes=(1, 2), network_weight=0.5)
+    tuned = replace(grey, network=TunedNetwork(grey.features.backbone, (1, 2), 0.5))
     with pytest.raises(ModelError, match="3"):
         fit_instant(tuned, colour)
 
@@ -259,10 +263,10 @@ def test_one_range_for_all_images_is_the_mean_of_theirs() -> None:
     dark, bright = (as_micrograph(np.linspace(a, a + 1, 64).reshape(8, 8)) for a in (0.0, 4.0))
     labels = np.tile(np.array([[1, 2]]), (8, 4))
     both = [Sample(dark, labels), Sample(bright, labels)]
-    model = prepared(replace(small_model(), own_normalisation=False), both, FeatureCache())
-    assert model.normalisation is not None
-    assert 1.9 < model.normalisation.low[0] < 2.2
-    assert 2.8 < model.normalisation.high[0] < 3.1
+    model = prepared(small_model().with_features(own_normalisation=False), both, FeatureCache())
+    assert model.features.normalisation is not None
+    assert 1.9 < model.features.normalisation.low[0] < 2.2
+    assert 2.8 < model.features.normalisation.high[0] < 3.1
 
 
 @pytest.mark.parametrize("value", [0, 1])

@@ -22,7 +22,7 @@ from unetscope.learning.features import Recipe
 from unetscope.learning.head import Head
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.network.channels import with_classes
 from unetscope.network.facts import BUNDLED
@@ -38,11 +38,9 @@ def trained(
     start = small_model(seed=3, recipe=recipe)
     model = fit_instant(start, [sample()], with_forest=forest, classes=named)
     if network:
-        net = settled(initialise(with_classes(model.backbone, 2), 7))
-        model = replace(model, network=net, network_classes=(1, 2), network_weight=0.5)
-    return replace(
-        model,
-        normalisation=Normalisation((0.1,), (3.0,)),
+        net = settled(initialise(with_classes(model.features.backbone, 2), 7))
+        model = replace(model, network=TunedNetwork(net, (1, 2), 0.5))
+    return model.with_features(normalisation=Normalisation((0.1,), (3.0,))).with_provenance(
         pixel_size=(2.0, 2.0),
         unit="nm",
         version=4,
@@ -71,15 +69,19 @@ def test_a_loaded_model_predicts_bitwise_the_same(tmp_path, forest, network, rec
 def test_everything_a_model_is_comes_back(model, tmp_path) -> None:
     digest = save_model(model, tmp_path / "m.unetscope")
     loaded = load_model(tmp_path / "m.unetscope")
-    assert loaded.parent == digest
-    kept = (
-        "name recipe channels classes prior network_classes network_weight own_normalisation "
-        "normalisation pixel_size unit seed version record"
-    )
-    for name in kept.split():
-        assert getattr(loaded, name) == getattr(model, name), name
-    assert network_fingerprint(loaded.backbone) == network_fingerprint(model.backbone)
-    assert not loaded.backbone.training
+    assert loaded.provenance.parent == digest
+    kept = {
+        "features": "recipe channels alone own_normalisation normalisation",
+        "instant": "classes prior",
+        "network": "classes weight",
+        "provenance": "name pixel_size unit seed version record",
+    }
+    for part, names in kept.items():
+        for name in names.split():
+            read, saved = (getattr(getattr(one, part), name) for one in (loaded, model))
+            assert read == saved, name
+    own, read = model.features.backbone, loaded.features.backbone
+    assert network_fingerprint(own) == network_fingerprint(read) and not read.training
 
 
 def test_a_loaded_model_learns_on(model, tmp_path) -> None:
@@ -189,18 +191,18 @@ def test_a_file_of_an_earlier_release_knows_no_sources(model, tmp_path) -> None:
     manifest = {k: v for k, v in whole.manifest.items() if k not in ("sources", "alone")}
     save_model_file(path, manifest, whole.tensors)
     loaded = load_model(path)
-    assert loaded.sources == () and not loaded.alone
+    assert loaded.features.sources == () and not loaded.features.alone
 
 
 def test_a_file_of_an_earlier_release_has_a_forest_of_equal_votes(tmp_path) -> None:
     earlier = trained()
-    assert earlier.forest is not None and earlier.forest.weights is not None
-    earlier.forest.weights = None
+    assert earlier.instant.forest is not None and earlier.instant.forest.weights is not None
+    earlier.instant.forest.weights = None
     save_model(earlier, tmp_path / "m.unetscope")
     tensors = load_model_file(tmp_path / "m.unetscope").tensors
     assert "forest.rows" in tensors and "forest.weights" not in tensors
     loaded = load_model(tmp_path / "m.unetscope")
-    assert loaded.forest is not None and loaded.forest.weights is None
+    assert loaded.instant.forest is not None and loaded.instant.forest.weights is None
 
 
 def test_an_image_of_other_channels_is_refused_after_loading(model, tmp_path) -> None:
@@ -217,10 +219,10 @@ def test_an_image_of_other_channels_is_refused_after_loading(model, tmp_path) ->
 def test_starting_models_are_bundled_or_random() -> None:
     fast = start_model("general")
     assert fast.name == "general-fast" and not fast.can_answer
-    assert start_model("general", channels=3).backbone.config.in_channels == 3
-    first, again, other = (start_model(None, seed=s) for s in (1, 1, 2))
-    assert network_fingerprint(first.backbone) == network_fingerprint(again.backbone)
-    assert network_fingerprint(first.backbone) != network_fingerprint(other.backbone)
+    assert start_model("general", channels=3).features.backbone.config.in_channels == 3
+    nets = (start_model(None, seed=s).features.backbone for s in (1, 1, 2))
+    first, again, other = (network_fingerprint(net) for net in nets)
+    assert first == again != other
     with pytest.raises(ModelError, match="nonsense"):
         start_model("nonsense")
 
@@ -230,22 +232,27 @@ def test_a_fingerprint_is_of_what_answers_and_comes_back_from_a_file(model, tmp_
     loaded = load_model(tmp_path / "m.unetscope")
     assert loaded.fingerprint == model.fingerprint and len(model.fingerprint) == 16
     assert model.identity == f"random v4 {model.fingerprint}"
-    assert model.head is not None and model.network is not None and model.forest is not None
+    head = model.instant.head
+    assert head is not None and model.network is not None
     renamed = (LabelClass(1, "other", "#000000"), model.classes[1])
-    same = [replace(model, version=9), replace(model, classes=renamed), replace(model, record={})]
+    same = [
+        model.with_provenance(version=9),
+        model.with_instant(classes=renamed),
+        model.with_provenance(record={}),
+    ]
     assert {one.fingerprint for one in same} == {model.fingerprint}
     assert all(one.same_network(model) for one in same)
-    net = settled(initialise(with_classes(model.backbone, 2), 8))
+    net = settled(initialise(with_classes(model.features.backbone, 2), 8))
     others = [
-        replace(model, network_weight=0.4),
-        replace(model, network=net),
-        replace(model, prior=(0.5, 0.5)),
-        replace(model, forest=None),
-        replace(model, head=Head(model.head.weight * 1.001, model.head.bias)),
-        replace(model, own_normalisation=False),
-        replace(model, recipe=replace(model.recipe, temperature=1.5)),
+        model.with_network(model.network.net, 0.4),
+        model.with_network(net, 0.5),
+        model.with_instant(prior=(0.5, 0.5)),
+        model.with_instant(forest=None),
+        model.with_instant(head=Head(head.weight * 1.001, head.bias)),
+        model.with_features(own_normalisation=False),
+        model.with_features(recipe=replace(model.features.recipe, temperature=1.5)),
     ]
     assert len({model.fingerprint, *(one.fingerprint for one in others)}) == 8
     assert [one.same_network(model) for one in others] == [False] * 2 + [True] * 5
-    silent = replace(model, network_weight=0.0)
-    assert silent.same_network(replace(silent, network=net)) and not silent.same_network(model)
+    silent = model.with_network(model.network.net, 0.0)
+    assert silent.same_network(model.with_network(net, 0.0)) and not silent.same_network(model)

@@ -21,7 +21,7 @@ from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.features import feature_levels
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.pixel_model import PixelModel, instant_probabilities
+from unetscope.learning.pixel_model import PixelModel, TunedNetwork, instant_probabilities
 from unetscope.learning.prediction import (
     PredictOptions,
     label_dtype,
@@ -40,8 +40,8 @@ WHOLE, TILED = PredictOptions(tile_px=4096), PredictOptions(tile_px=32)
 def fitted(*, forest: bool = False, network: float = 0.0, **config: object) -> PixelModel:
     model = fit_instant(small_model(**config), [sample()], with_forest=forest)  # type: ignore[arg-type]
     if network:
-        net = settled(initialise(with_classes(model.backbone, 2), 7))
-        model = replace(model, network=net, network_classes=(1, 2), network_weight=network)
+        net = settled(initialise(with_classes(model.features.backbone, 2), 7))
+        model = replace(model, network=TunedNetwork(net, (1, 2), network))
     return model
 
 
@@ -98,31 +98,29 @@ def test_too_narrow_a_halo_would_be_noticed(voices, monkeypatch) -> None:
 
 def test_the_answer_is_that_of_the_formulas_on_the_whole_image(voices) -> None:
     model = voices["head and network"]
-    assert model.head is not None and model.network is not None
+    assert model.instant.head is not None and model.network is not None
     pixels = blobs((48, 64), 5)[0]
     image = as_micrograph(pixels)
     grey = torch.from_numpy(FeatureCache().normalisation(model, image).apply(pixels[None]))[None]
     with torch.inference_mode():
-        levels = feature_levels(model.backbone, grey)
+        levels = feature_levels(model.features.backbone, grey)
         full = [
             functional.interpolate(levels[s], scale_factor=s, mode="bilinear") for s in (1, 2, 4, 8)
         ]
-        score = torch.cat(full, 1)[0].permute(1, 2, 0) @ model.head.weight + model.head.bias
-        head = (score.permute(2, 0, 1) * model.recipe.sharpness).softmax(0)
-        head = head * torch.tensor(model.prior)[:, None, None]
+        solved = model.instant.head
+        score = torch.cat(full, 1)[0].permute(1, 2, 0) @ solved.weight + solved.bias
+        head = (score.permute(2, 0, 1) * model.features.recipe.sharpness).softmax(0)
+        head = head * torch.tensor(model.instant.prior)[:, None, None]
         head = head / head.sum(0)
-        expected = (head + model.network(grey)[0].softmax(0)) / 2
+        expected = (head + model.network.net(grey)[0].softmax(0)) / 2
     assert np.allclose(predict_probabilities(model, image), expected.numpy(), atol=1e-4)
 
 
 def test_a_stack_is_answered_slice_by_slice(voices) -> None:
     pixels = blobs((40, 56), 6)[0]
     volume = stack(pixels, 3)
-    model = replace(
-        voices["head and network"],
-        own_normalisation=False,
-        normalisation=Normalisation((0.5,), (2.5,)),
-    )
+    scale = Normalisation((0.5,), (2.5,))
+    model = voices["head and network"].with_features(own_normalisation=False, normalisation=scale)
     answer = predict_probabilities(model, volume, TILED)
     assert answer.shape == (2, 3, 40, 56)
     for z in range(3):
@@ -165,7 +163,7 @@ def test_labels_without_probabilities_are_those_with_them(voices) -> None:
 
 @pytest.mark.parametrize("prior", [(), (0.9, 0.1), (1.0, 0.0)])
 def test_the_heads_logits_are_its_probabilities(voices, prior) -> None:
-    model = replace(voices["head"], prior=prior)
+    model = voices["head"].with_instant(prior=prior)
     image, cache = as_micrograph(blobs((48, 64), 5)[0]), FeatureCache()
     (tile,) = prediction.grid(model, image)
     with torch.inference_mode():
@@ -328,9 +326,8 @@ class Reading:
 
 def test_only_windows_are_read(voices) -> None:
     lazy = Reading(blobs((700, 90), 3)[0])
-    model = replace(
-        voices["head"], own_normalisation=False, normalisation=Normalisation((0.5,), (2.5,))
-    )
+    scale = Normalisation((0.5,), (2.5,))
+    model = voices["head"].with_features(own_normalisation=False, normalisation=scale)
     image = Micrograph(lazy, "yx")
     for _ in predict_tiles(model, image, PredictOptions(tile_px=64)):
         pass
@@ -372,8 +369,8 @@ def test_a_temperature_makes_answers_less_sure_and_changes_no_label() -> None:
     painted = sample((72, 88))
     for with_forest in (False, True):
         cold = fit_instant(small_model(), [painted], with_forest=with_forest)
-        cold = replace(cold, recipe=replace(cold.recipe, temperature=1.0))
-        warm = replace(cold, recipe=replace(cold.recipe, temperature=2.0))
+        cold = cold.with_features(recipe=replace(cold.features.recipe, temperature=1.0))
+        warm = cold.with_features(recipe=replace(cold.features.recipe, temperature=2.0))
         before = predict_probabilities(cold, painted.image)
         after = predict_probabilities(warm, painted.image)
         expected = np.sqrt(before) / np.sqrt(before).sum(axis=0)

@@ -148,7 +148,7 @@ def test_where_nothing_helps_the_last_good_model_is_kept(monkeypatch, stage) -> 
     finished, notice = events[-1], events[-2]
     assert isinstance(finished, Finished) and finished.reason == "memory"
     assert "close other programs" in notice.text and "kept" in notice.text
-    assert finished.model.record["reason"] == "memory"
+    assert finished.model.provenance.record["reason"] == "memory"
     image = painted()[0].image
     assert np.array_equal(predict_labels(kept, image), predict_labels(finished.model, image))
 

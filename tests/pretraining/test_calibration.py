@@ -9,7 +9,7 @@ import pytest
 
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.features import Recipe
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
 from unetscope.network.shipped import load_bundled
 from unetscope.pretraining import calibration
 from unetscope.pretraining.calibration import (
@@ -55,7 +55,7 @@ def test_only_sets_that_may_be_trained_on_choose(tmp_path, monkeypatch) -> None:
     task = Task("squares", True, 2, image, truth, image, truth)
     monkeypatch.setattr(calibration, "make_tasks", lambda *_, **__: [task])
     assert choose_temperature(net, Recipe(), tmp_path) in TEMPERATURES
-    answers = list(_answers(PixelModel("new", net, Recipe()), task))
+    answers = list(_answers(PixelModel(ModelFeatures(net, Recipe()), Provenance("new")), task))
     assert [chance.shape[1] for chance, _ in answers] == [2, 2]
     assert len(answers[0][1]) < len(answers[1][1]) == truth.size  # strokes judge nothing
     assert all((chance.argmax(axis=1) == column).mean() > 0.9 for chance, column in answers)

@@ -111,7 +111,8 @@ class Watched:
 def fixed_range(model: PixelModel) -> PixelModel:
     from unetscope.images.normalisation import Normalisation
 
-    return replace(model, own_normalisation=False, normalisation=Normalisation((0.5,), (2.5,)))
+    scale = Normalisation((0.5,), (2.5,))
+    return model.with_features(own_normalisation=False, normalisation=scale)
 
 
 def test_the_next_rows_are_read_while_these_are_computed(model) -> None:

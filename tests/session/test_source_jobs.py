@@ -41,7 +41,7 @@ def test_a_backbone_is_opened_beside_the_bundled_model(hub, jobs) -> None:
     keep_vit(hub)
     event = next(jobs.do(REQUEST))
     assert isinstance(event, ModelOpened) and event.title == REQUEST.title
-    assert [source.name for source in event.model.sources] == [REQUEST.spec]
+    assert [source.name for source in event.model.features.sources] == [REQUEST.spec]
 
 
 def test_without_the_weights_the_error_names_the_cache(hub, jobs) -> None:

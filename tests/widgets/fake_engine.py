@@ -49,7 +49,7 @@ TILE_PX = 128
 
 @dataclass(frozen=True, eq=False)
 class FakeModel:
-    """As much of a PixelModel as the window looks at."""
+    """As much of a PixelModel as the window looks at; it is its own features and instant voice."""
 
     name: str = "fake"
     channels: int = 1
@@ -60,6 +60,20 @@ class FakeModel:
     version: int = 0
     sources: tuple[Any, ...] = ()
     alone: bool = False
+
+    @property
+    def features(self) -> FakeModel:
+        return self
+
+    instant = features
+
+    def with_features(self, **changes: Any) -> FakeModel:
+        return replace(self, **changes)
+
+    with_provenance = with_features
+
+    def network_of(self, values: Sequence[int]) -> Any:
+        return self.network
 
     @property
     def can_answer(self) -> bool:

@@ -266,25 +266,23 @@ def test_training_is_followed_epoch_by_epoch(look) -> None:
     try:
         session = painting.session
         model = start_model("general-fast", device="cpu")
-        from dataclasses import replace
 
         from unetscope.images.classes import LabelClass
 
-        model = replace(
-            model, classes=(LabelClass(1, "a", "#111111"), LabelClass(2, "b", "#222222"))
-        )
+        named = (LabelClass(1, "a", "#111111"), LabelClass(2, "b", "#222222"))
+        model = model.with_instant(classes=named)
         session.use_model(model, "mine")
         from unetscope.session.values import Phase
 
         session.training = TrainingStatus(phase=Phase.RUNNING)
         for epoch, factor in ((1, 1.0), (2, 1.5)):
-            net = replace_weights(model.backbone, factor)
+            net = replace_weights(model.features.backbone, factor)
             session.apply(EpochDone(epoch, 1.0, 0.5, None, 0.0, False, model, net))
         here.inspector.networks.choose("model:fine-tuned network")
         here.settle()
         assert here.inside.glass.subject.title.endswith("epoch 2")
         assert [name for name, _ in here.inspector.networks.epochs] == ["epoch 1", "epoch 2"]
-        net = replace_weights(model.backbone, 2.0)
+        net = replace_weights(model.features.backbone, 2.0)
         session.apply(EpochDone(3, 1.0, 0.5, None, 0.0, False, model, net))
         here.settle()
         assert here.inside.glass.subject.title.endswith("epoch 3")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -59,8 +58,8 @@ def trained(
     if outcome.model is None:
         raise UnetscopeError("stopped before anything was learned; nothing was saved.")
     if outcome.model.fingerprint == start.fingerprint:  # nothing was learned
-        return replace(outcome.model, version=start.version), outcome
-    return replace(outcome.model, version=start.version + 1), outcome
+        return outcome.model.with_provenance(version=start.version), outcome
+    return outcome.model.with_provenance(version=start.version + 1), outcome
 
 
 def _start(form: Train | Demo) -> PixelModel:
@@ -68,7 +67,7 @@ def _start(form: Train | Demo) -> PixelModel:
     fetch = isinstance(form, Train) and form.allow_download
     if form.model.endswith(MODEL_SUFFIX):
         loaded = persistence.load_model(Path(form.model), allow_download=fetch)
-        return replace(loaded, seed=form.seed)
+        return loaded.with_provenance(seed=form.seed)
     return persistence.start_model(
         None if form.model == "none" else form.model,
         device=choose_device(form.device),

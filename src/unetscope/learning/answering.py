@@ -37,11 +37,12 @@ class Voice(StrEnum):
 def voices(model: PixelModel) -> tuple[Voice, ...]:
     """The voices ``model`` has, the one that speaks loudest first."""
     found = []
-    if model.network is not None and model.network_classes == model.class_values:
+    network = model.network_of(model.class_values)
+    if network is not None:
         found.append(Voice.NETWORK)
-    if model.head is not None and not model.sources:  # those are networks of their own
+    if model.instant.head is not None and not model.features.sources:  # networks of their own
         found.append(Voice.INSTANT)
-    if found == [Voice.NETWORK, Voice.INSTANT] and model.network_weight < 0.5:
+    if network is not None and network.weight < 0.5:
         found.reverse()
     return (*found, Voice.BACKBONE)
 
@@ -52,8 +53,8 @@ def answering_network(model: PixelModel, voice: Voice | None = None) -> nn.Modul
     Parameters
     ----------
     voice : which one; None for the one that speaks loudest. Sides of an image must be multiples of
-        ``side_multiple(model.backbone, model.recipe.layout)``. The backbone's own two outputs are
-        those of pretraining, not the model's classes.
+        ``side_multiple(backbone, recipe.layout)`` of its features. The backbone's own two outputs
+        are those of pretraining, not the model's classes.
 
     Raises
     ------
@@ -65,10 +66,10 @@ def answering_network(model: PixelModel, voice: Voice | None = None) -> nn.Modul
         raise ModelError(f"this model has no {wanted}; it has: {', '.join(voices(model))}.")
     if wanted is Voice.NETWORK:
         assert model.network is not None
-        return deepcopy(model.network).eval().requires_grad_(False)
+        return deepcopy(model.network.net).eval().requires_grad_(False)
     if wanted is Voice.INSTANT:
         return InstantNetwork(model).eval().requires_grad_(False)
-    return deepcopy(model.backbone).eval().requires_grad_(False)
+    return deepcopy(model.features.backbone).eval().requires_grad_(False)
 
 
 def start_of(backbone: UNet, network: UNet) -> UNet:
@@ -97,9 +98,10 @@ def network_input(
     Sides are rounded up to the network's multiple by repeating the rim, as prediction does.
     """
     scale = normalisation
-    if scale is None and not model.own_normalisation:
-        scale = model.normalisation
-    multiple = side_multiple(model.backbone, model.recipe.layout)
+    features = model.features
+    if scale is None and not features.own_normalisation:
+        scale = features.normalisation
+    multiple = side_multiple(features.backbone, features.recipe.layout)
     height, width = padded_shape(image.spatial_shape[-2:], multiple)
     window = (slice(0, height), slice(0, width))
     return read_window(image, z, window, scale or fit_normalisation(image))[0].contiguous()
@@ -113,9 +115,9 @@ class InstantNetwork(UNet):
     """
 
     def __init__(self, model: PixelModel) -> None:
-        super().__init__(model.backbone.config)
-        self.load_state_dict(model.backbone.state_dict())
-        layout = model.recipe.layout
+        super().__init__(model.features.backbone.config)
+        self.load_state_dict(model.features.backbone.state_dict())
+        layout = model.features.recipe.layout
         self.context = SecondLook(self) if layout.context else None
         self.filters = ClassicalFilters(layout.strides)
         self.classifier: nn.Module = LinearHead(model)
@@ -170,8 +172,9 @@ class LinearHead(nn.Module):
 
     def __init__(self, model: PixelModel) -> None:
         super().__init__()
-        assert model.head is not None
-        head = model.head.stored().as_logits(model.recipe, model.prior, model.recipe.temperature)
+        instant, recipe = model.instant, model.features.recipe
+        assert instant.head is not None
+        head = instant.head.stored().as_logits(recipe, instant.prior, recipe.temperature)
         self.weight, self.bias = nn.Parameter(head.weight), nn.Parameter(head.bias)
 
     def forward(self, taps: Levels, filtered: Levels) -> Tensor:

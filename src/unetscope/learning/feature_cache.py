@@ -26,6 +26,7 @@ from unetscope.learning.sources.source import levels_of, tile_needs
 from unetscope.learning.tiling import Box, Tile, plan_tiles
 from unetscope.network.cropping import Region, coarser, cut, relative
 from unetscope.network.fingerprint import network_fingerprint
+from unetscope.network.unet import UNet
 
 GRID_PX = 512
 _LATTICE_PX = 8
@@ -109,8 +110,8 @@ class FeatureCache:
 
     def normalisation(self, model: PixelModel, image: Micrograph) -> Normalisation:
         """The grey range ``image`` is seen in: its own, or the one stored in the model."""
-        if not model.own_normalisation and model.normalisation is not None:
-            return model.normalisation
+        if (scale := model.features.scale) is not None:
+            return scale
         seen = self._known(image)
         if seen.range is None:
             seen = replace(seen, range=fit_normalisation(image))
@@ -186,13 +187,13 @@ def _checksum(image: Micrograph) -> int:
 
 def features_key(model: PixelModel) -> str:
     """Tells apart models whose features differ (weights, sources or grey range)."""
-    own = "own" if model.own_normalisation else repr(model.normalisation)
-    layout = repr(model.recipe.layout)
-    return ":".join([_fingerprint(model), layout, own, *(s.fingerprint for s in model.sources)])
+    features = model.features
+    own = "own" if features.own_normalisation else repr(features.normalisation)
+    parts = [_fingerprint(features.backbone), repr(features.recipe.layout), own]
+    return ":".join([*parts, *(source.fingerprint for source in features.sources)])
 
 
-def _fingerprint(model: PixelModel) -> str:
-    net = model.backbone
+def _fingerprint(net: UNet) -> str:
     known = net.__dict__.get("_unetscope_fingerprint")
     if known is None:  # a settled network never changes, so its hash is taken once
         known = network_fingerprint(net)
@@ -206,7 +207,7 @@ def grid(model: PixelModel, image: Micrograph, tile_px: int = GRID_PX) -> list[T
     ``tile_px`` is a wish: where what a source says depends on its tile, tiles are ``GRID_PX``.
     """
     needs = tile_needs(model.feature_sources, model.channels)
-    network = (model.network or model.backbone).config
+    network = (model.network.net if model.network else model.features.backbone).config
     return plan_tiles(
         image.spatial_shape[-2:],
         core_px=tile_px if needs.exact else GRID_PX,
@@ -233,9 +234,9 @@ def levels_of_window(model: PixelModel, tile: Tile, window: Tensor, device: str)
     window = window.to(device)
     with torch.inference_mode():
         core = relative(tile.grown, tile.window)
-        backbone = on_device(model.backbone, device)
-        levels = feature_levels(backbone, window, core, model.recipe.layout)
-        if model.sources:
+        backbone = on_device(model.features.backbone, device)
+        levels = feature_levels(backbone, window, core, model.features.recipe.layout)
+        if model.features.sources:
             levels = _with_others(model, levels, window, core)
         return {stride: maps[0].contiguous() for stride, maps in levels.items()}
 
@@ -248,7 +249,7 @@ def _with_others(model: PixelModel, levels: Levels, window: Tensor, core: Region
     whole = tuple(slice(0, side) for side in window.shape[2:])
     others = {
         stride: cut(maps, coarser(core, stride), coarser(whole, stride))
-        for stride, maps in levels_of(model.sources, window).items()
+        for stride, maps in levels_of(model.features.sources, window).items()
     }
     parts = {s: [part[s] for part in (others, levels) if s in part] for s in {*others, *levels}}
     return {stride: torch.cat(parts[stride], dim=1) for stride in sorted(parts)}

@@ -12,7 +12,7 @@ votes, weighs the classes by how frequent they are (the prior), and tempers how 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -20,7 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unetscope.images.classes import LabelClass
 from unetscope.learning.features import Levels, scores
+from unetscope.learning.forest import PixelForest
 
 # The penalty is stated for this many labelled pixels a class.
 REFERENCE_PIXELS = 200.0
@@ -108,6 +110,39 @@ class Head:
         """The same in float32, as it is kept and answers."""
         # Clones, made outside of inference mode: fine-tuning starts from them.
         return Head(self.weight.float().clone(), self.bias.float().clone())
+
+
+@dataclass(frozen=True, eq=False)
+class InstantVoice:
+    """What answers at once: the head, averaged with the forest where that is ready.
+
+    Attributes
+    ----------
+    classes : what the answers mean, in the order of their columns; empty before the first strokes.
+    prior : weight of every class. Strokes say nothing about how frequent a class is (everybody
+        paints as much crack as steel); the shares on the labelled images do.
+    """
+
+    classes: tuple[LabelClass, ...] = ()
+    head: Head | None = None
+    prior: tuple[float, ...] = ()
+    forest: PixelForest | None = None
+
+    def answer(self, said: Tensor, columns: Callable[[], Tensor], settings: HeadSettings) -> Tensor:
+        """Probabilities (class, …) from the head's scores (class, …).
+
+        ``columns`` gives the forest's features (pixel, feature) where there is one.
+        """
+        votes = None
+        if self.forest is not None:
+            rows = columns().cpu().contiguous().numpy()
+            told = self.forest.probabilities(rows, threads=torch.get_num_threads())
+            grown = torch.from_numpy(np.ascontiguousarray(told.T))
+            votes = grown.reshape(said.shape).to(said.device)
+        return voiced(said, settings, self.prior, votes)
+
+
+SILENT = InstantVoice()
 
 
 def solve_head(

@@ -92,7 +92,7 @@ class HeldOut:
         self.class_pixels: dict[int, int] = {}
         self._windows: list[_Window] = []
         self.told: PixelModel | None = None
-        held = _limited(samples, parts.held, model.seed)
+        held = _limited(samples, parts.held, model.provenance.seed)
         if not any(sample.labels.any() for sample in held):
             return
         rows = labelled_rows(model, held, values, cache=cache, device=device, limit=_MAX_PIXELS)
@@ -234,7 +234,7 @@ def _windows(
     model: PixelModel, held: Sequence[Sample], places: np.ndarray, cache: FeatureCache
 ) -> list[_Window]:
     """Windows, one a grid cell, wide enough that their pixels see what a whole image shows."""
-    config = model.backbone.config
+    config = model.features.backbone.config
     keys = np.concatenate([places[:, :2], places[:, 2:] // _CELL_PX], axis=1)
     windows = []
     for key in np.unique(keys, axis=0):

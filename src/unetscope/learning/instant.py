@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from unetscope.images.normalisation import Normalisation
 from unetscope.learning.feature_cache import FeatureCache, grid
 from unetscope.learning.features import gain_vector, rows_at
 from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned
-from unetscope.learning.head import Penalty, class_prior, scatter_of, solve_head, voiced
+from unetscope.learning.head import Penalty, class_prior, scatter_of, solve_head
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import Sample, check_samples, row_bands
 from unetscope.learning.sources.classical import ClassicalFilters
@@ -71,14 +72,15 @@ def fit_instant(
     values = tuple(counts)
     if rows is None:
         rows = labelled_rows(model, samples, values, cache=cache, device=device)
-    model = replace(model, classes=named_classes(values, classes or model.classes))
+    named = named_classes(values, classes or model.classes)
+    model = model.with_instant(classes=named)
     lattice = _lattice_rows(model, samples, cache=cache, device=device)
     trees = _FIRST_TREES if with_forest else 0
     scatter = scatter_of(lattice)
     model = _solved(model, rows.features, rows.targets, scatter, trees)
     model = _in_proportion(model, lattice)
     # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
-    sure, believed = sure_rows(instant_rows(model, lattice), seed=model.seed)
+    sure, believed = sure_rows(instant_rows(model, lattice), seed=model.provenance.seed)
     model = _solved(
         model,
         torch.cat([rows.features, lattice[torch.from_numpy(sure)]]),
@@ -95,13 +97,13 @@ def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:
     The head alone says how frequent: strokes that correct errors are many of one class and none of
     another, which a forest takes for their frequency however its rows are balanced.
     """
-    head = replace(model, forest=None, prior=())
+    head = model.with_instant(forest=None, prior=())
     share = instant_rows(head, lattice).mean(axis=0)
-    forest = model.forest
+    forest = model.instant.forest
     if forest is not None:
-        forest = forest.matched(_forest_rows(model, lattice), share)
-    prior = tuple(class_prior(share, model.recipe).tolist())
-    return replace(model, forest=forest, prior=prior)
+        forest = forest.matched(_forest_columns(model, lattice).numpy(), share)
+    prior = tuple(class_prior(share, model.features.recipe).tolist())
+    return model.with_instant(forest=forest, prior=prior)
 
 
 def _solved(
@@ -120,15 +122,16 @@ def _solved(
         head = solve_head(features, classes, len(model.classes), penalty_of(model), scatter)
     forest = None
     if trees:
-        kept = thinned(targets, MAX_ROWS, model.seed)
-        columns = _forest_rows(model, features[torch.from_numpy(kept)])
-        forest = PixelForest(columns, targets[kept], model.seed, trees=trees).grow()
-    return replace(model, head=head.stored(), forest=forest, prior=())
+        seed = model.provenance.seed
+        kept = thinned(targets, MAX_ROWS, seed)
+        columns = _forest_columns(model, features[torch.from_numpy(kept)]).numpy()
+        forest = PixelForest(columns, targets[kept], seed, trees=trees).grow()
+    return model.with_instant(head=head.stored(), forest=forest, prior=())
 
 
 def penalty_of(model: PixelModel) -> Penalty:
     """What the weights of this model's head cost."""
-    return Penalty(recipe_gains(model), model.recipe.ridge)
+    return Penalty(recipe_gains(model), model.features.recipe.ridge)
 
 
 def recipe_gains(model: PixelModel) -> torch.Tensor:
@@ -137,20 +140,21 @@ def recipe_gains(model: PixelModel) -> torch.Tensor:
     Maps of other backbones are scaled like the U-Net's, so theirs is one. Where these shall be
     alone the rest has none, and so no weight in the head.
     """
+    recipe = model.features.recipe
     own = gain_vector(
-        model.backbone,
+        model.features.backbone,
         model.channels,
-        torch.tensor(model.recipe.tap_gain),
-        torch.tensor(model.recipe.classical_gain),
-        torch.tensor(model.recipe.context_gain),
+        torch.tensor(recipe.tap_gain),
+        torch.tensor(recipe.classical_gain),
+        torch.tensor(recipe.context_gain),
     )
-    if not model.sources:
+    if not model.features.sources:
         return own
-    others = {source.name for source in model.sources}
+    others = {source.name for source in model.features.sources}
     columns = feature_columns(model.feature_sources, model.channels)
     ours = torch.tensor([column.source not in others for column in columns])
     gains = torch.ones(len(columns))
-    gains[ours] = torch.zeros_like(own) if model.alone else own
+    gains[ours] = torch.zeros_like(own) if model.features.alone else own
     return gains
 
 
@@ -163,12 +167,15 @@ def prepared(model: PixelModel, samples: Sequence[Sample], cache: FeatureCache) 
         cache.look(sample.image)
     first = samples[0].image
     if model.channels != first.channels and model.network is None:
-        model = replace(model, head=None, forest=None)
+        model = model.with_instant(head=None, forest=None)
     model = model.for_channels(first.channels)
-    if model.normalisation is None or len(model.normalisation.low) != first.channels:
-        model = replace(model, normalisation=_joint_range(samples, cache, model))
-    if model.pixel_size is None and first.pixel_size is not None:
-        model = replace(model, pixel_size=tuple(first.pixel_size), unit=first.unit)
+    scale = model.features.normalisation
+    if scale is None or len(scale.low) != first.channels:
+        scale = _joint_range(samples, cache, model)
+        model = model.with_features(normalisation=scale)
+    if model.provenance.pixel_size is None and first.pixel_size is not None:
+        size = tuple(first.pixel_size)
+        model = model.with_provenance(pixel_size=size, unit=first.unit)
     return model
 
 
@@ -195,7 +202,7 @@ def labelled_rows(
         raise LabelError("nothing is painted yet; paint a few strokes of at least two classes.")
     painted = np.concatenate([labels for *_, labels in places])
     targets = np.searchsorted(np.asarray(values), painted).astype(np.int64)
-    kept = thinned(targets, limit, model.seed)
+    kept = thinned(targets, limit, model.provenance.seed)
     features, order, where = [], [], []
     start = 0
     for index, z, y, x, labels in places:
@@ -218,21 +225,20 @@ def labelled_rows(
 
 def instant_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
     """What the instant voice of ``model`` says about rows: (n, class) probabilities."""
-    if model.head is None:
+    instant = model.instant
+    if instant.head is None:
         raise ModelError("this model has no head yet; solve it with fit_instant first.")
     with torch.inference_mode():
-        votes = None
-        if model.forest is not None:
-            told = model.forest.probabilities(_forest_rows(model, features))
-            votes = torch.from_numpy(told).t()
-        said = model.head.row_scores(features)
-        return voiced(said, model.recipe, model.prior, votes).t().numpy()
+        said = instant.head.row_scores(features)
+        columns = partial(_forest_columns, model, features)
+        return instant.answer(said, columns, model.features.recipe).t().numpy()
 
 
-def _forest_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
+def _forest_columns(model: PixelModel, features: torch.Tensor) -> torch.Tensor:
+    """Those of rows (n, feature) that the forest looks at."""
     columns = feature_columns(model.feature_sources, model.channels)
     classical = [i for i, column in enumerate(columns) if column.source == ClassicalFilters.name]
-    return features[:, torch.tensor(classical)].contiguous().numpy()
+    return features[:, torch.tensor(classical)].contiguous()
 
 
 def sure_rows(chance: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -313,7 +319,8 @@ def _plane_rows(
 def _joint_range(
     samples: Sequence[Sample], cache: FeatureCache, model: PixelModel
 ) -> Normalisation:
-    ranges = [cache.normalisation(replace(model, own_normalisation=True), s.image) for s in samples]
+    own = model.with_features(own_normalisation=True)
+    ranges = [cache.normalisation(own, sample.image) for sample in samples]
     low = np.mean([r.low for r in ranges], axis=0)
     high = np.mean([r.high for r in ranges], axis=0)
     return replace(ranges[0], low=tuple(float(v) for v in low), high=tuple(float(v) for v in high))

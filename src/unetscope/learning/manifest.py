@@ -1,68 +1,93 @@
-"""What the manifest of a model file may say: types and ranges, and the tensors that belong to it.
+"""The values in the manifest of a model file: how each is written and read is told in one place.
 
-Asked before any tensor is read and before a network is built, so that a forged file costs neither
-memory nor time: what it would allocate is counted from what it says, and compared with what it
-holds.
+Reading refuses what no saved model says. All are read before any tensor is, and before a network is
+built, so that a forged file costs neither memory nor time. A new value is a field of one of the
+model's four values, and an entry of :data:`FIELDS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
-
 from unetscope.errors import ModelFileError
-from unetscope.images.classes import MOST_CLASSES
+from unetscope.images.classes import MOST_CLASSES, LabelClass, harmless, harmless_class
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.classical import FILTERS
-from unetscope.learning.features import Recipe, classical_count, feature_count, tap_names
+from unetscope.learning.features import Recipe
+from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import MAX_LABEL
-from unetscope.learning.sources.timm_backbone import PREFIX, BackboneOptions
-from unetscope.network.model_file import StoredTensor, shown
-from unetscope.network.unet import UNet, UNetConfig
+from unetscope.network.model_file import shown
 
-CHECK_PX = 64  # side of the picture that every file answers
 MAX_CHANNELS = 256
-MAX_PARAMETERS = 100_000_000  # three times those of the U-Net of 2015
 MAX_SEED = 2**32 - 1  # of scikit-learn's forests, which share it
 _MOST_STRIDES, _FEWEST_STRIDES = 8, 4
-_MOST_FOREST_ROWS = 200_000
-_MOST_PASSES, _MOST_COMPONENTS, _COARSEST_PX = 8, 4096, 256
 _MOST_LETTERS = 10_000
 _LARGE = 1e6  # no gain, prior or penalty is anywhere near it
-_FLOATS = ("F32", "F16")
+_NEEDED = object()
 
-Stored = Mapping[str, StoredTensor]
+Manifest = Mapping[str, Any]
 
 
-def check_manifest(manifest: Mapping[str, Any], stored: Stored) -> None:
-    """Refuse what no saved model says, or what its tensors (by name) do not go with.
+@dataclass(frozen=True)
+class ManifestField:
+    """One value of the manifest, and which of the model's values it is a part of.
+
+    Attributes
+    ----------
+    name : in the manifest.
+    part : of :class:`PixelModel`.
+    read : from a JSON value, and the manifest; a :class:`ModelFileError` if no saved model says so.
+    written : to a JSON value.
+    attribute : of the part, where it is called otherwise than ``name``.
+    absent : what files of earlier releases mean, which do not have it.
+    nothing : what is written where the model does not have the part.
+    """
+
+    name: str
+    part: str
+    read: Callable[[Any, Manifest], Any]
+    written: Callable[[Any], Any] = lambda value: value
+    attribute: str = ""
+    absent: Any = _NEEDED
+    nothing: Any = None
+
+    @property
+    def argument(self) -> str:
+        """What it is called as a field of the part."""
+        return self.attribute or self.name
+
+    def of(self, model: PixelModel) -> Any:
+        """The value as it is written."""
+        part = getattr(model, self.part)
+        return self.nothing if part is None else self.written(getattr(part, self.argument))
+
+    def value(self, manifest: Manifest) -> Any:
+        """The value as it is read."""
+        must_be = self.absent is _NEEDED
+        stored = needed(manifest, self.name) if must_be else manifest.get(self.name, self.absent)
+        return self.read(stored, manifest)
+
+
+def manifest_of(model: PixelModel) -> dict[str, Any]:
+    """All values of ``model`` that stand in the manifest."""
+    return {field.name: field.of(model) for field in FIELDS}
+
+
+def values_of(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Part of the model → the arguments that the manifest has for it.
 
     Raises
     ------
     ModelFileError
         With the value and what it must be.
     """
-    channels = whole(_of(manifest, "channels"), 1, MAX_CHANNELS, "channels")
-    values = _classes(_of(manifest, "classes"))
-    recipe = _of(manifest, "recipe")
-    _check_small_values(manifest, channels, len(values))
-    architecture = _mapping(_of(manifest, "architecture"), "the architecture")
-    backbone = _network(architecture, "backbone", channels, stored)
-    if _of(architecture, "network") is not None:
-        network = _network(architecture, "network", channels, stored)
-        learned = whole_numbers(
-            _of(manifest, "network_classes"), 1, MAX_LABEL, "classes of the network"
-        )
-        if len(set(learned)) != len(learned) or network.config.classes != len(learned):
-            raise ModelFileError(f"the network does not answer the classes {shown(learned)}.")
-    elif manifest["network_classes"] != []:
-        raise ModelFileError("classes of a network are named, but there is no network.")
-    sources = manifest.get("sources", [])  # earlier releases know none
-    _check_sources(sources)
-    made = _recipe(recipe, len(tap_names(backbone)))
-    _check_tensors(stored, len(values), channels, made, backbone, has_sources=bool(sources))
+    values: dict[str, dict[str, Any]] = defaultdict(dict)
+    for field in FIELDS:
+        values[field.part][field.argument] = field.value(manifest)
+    return values
 
 
 def whole(value: object, low: int, high: int, what: str) -> int:
@@ -81,203 +106,155 @@ def number(value: object, low: float, high: float, what: str) -> float:
 
 def whole_numbers(value: object, low: int, high: int, what: str) -> list[int]:
     """``value`` where it is a list of such whole numbers."""
-    return [whole(one, low, high, what) for one in _list(value, what)]
+    return [whole(one, low, high, what) for one in listed(value, what)]
 
 
 def numbers(value: object, low: float, high: float, what: str) -> list[float]:
     """``value`` where it is a list of such numbers."""
-    return [number(one, low, high, what) for one in _list(value, what)]
+    return [number(one, low, high, what) for one in listed(value, what)]
 
 
-def network_shapes(config: UNetConfig) -> tuple[UNet, dict[str, tuple[int, ...]]]:
-    """A network without memory, and the shapes of its tensors by name."""
-    with torch.device("meta"):
-        net = UNet(config)
-    return net, {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
-
-
-def _check_small_values(manifest: Mapping[str, Any], channels: int, count: int) -> None:
-    _text(_of(manifest, "name"), "the name", _MOST_LETTERS)
-    prior = numbers(_of(manifest, "prior"), 1e-6, _LARGE, "prior")
-    if len(prior) not in (0, count):
-        raise ModelFileError(f"the prior has {len(prior)} values for {count} classes.")
-    number(_of(manifest, "network_weight"), 0, 1, "the network's share")
-    _flag(_of(manifest, "own_normalisation"), "own_normalisation")
-    _flag(manifest.get("alone", False), "alone")
-    whole(_of(manifest, "seed"), 0, MAX_SEED, "seed")
-    if _of(manifest, "forest_seed") is not None:
-        whole(manifest["forest_seed"], 0, MAX_SEED, "seed of the forest")
-    whole(_of(manifest, "version"), 0, 10**9, "version")
-    _mapping(_of(manifest, "record"), "the record")
-    _check_scale(_of(manifest, "pixel_size"), _of(manifest, "unit"))
-    _check_range(_of(manifest, "normalisation"), channels)
-
-
-def _check_scale(sizes: object, unit: object) -> None:
-    if sizes is not None and len(numbers(sizes, 1e-300, 1e300, "pixel size")) not in (2, 3):
-        raise ModelFileError(f"the pixel size {shown(sizes)} is not that of two or three axes.")
-    if unit is not None:
-        _text(unit, "the unit", 32)
-
-
-def _check_range(stored: object, channels: int) -> None:
-    if stored is None:
-        return
-    record = _mapping(stored, "the grey range")
-    low = numbers(_of(record, "low"), -1.8e308, 1.8e308, "grey range")
-    high = numbers(_of(record, "high"), -1.8e308, 1.8e308, "grey range")
-    if len(low) != channels or len(high) != channels:
-        raise ModelFileError(f"the grey range is not one of {channels} channel(s).")
-    Normalisation.from_dict(record)
-
-
-def _classes(stored: object) -> list[int]:
-    values: list[int] = []
-    for entry in _list(stored, "classes"):
-        one = _mapping(entry, "a class")
-        values.append(whole(_of(one, "value"), 1, MAX_LABEL, "value of a class"))
-        _text(_of(one, "name"), "name of a class", _MOST_LETTERS, least=0)
-        _text(_of(one, "color"), "colour of a class", _MOST_LETTERS, least=0)
-    if not 1 <= len(values) <= MOST_CLASSES or len(set(values)) != len(values):
-        raise ModelFileError(
-            f"{shown(values)} are not the values of 1 to {MOST_CLASSES} different classes."
-        )
-    return values
-
-
-def _recipe(stored: object, taps: int) -> Recipe:
-    values = _mapping(stored, "the head's recipe")
-    rows = _list(_of(values, "classical_gain"), "gains of the filters")
-    if not _FEWEST_STRIDES <= len(rows) <= _MOST_STRIDES:
-        raise ModelFileError(f"the recipe has gains for {len(rows)} strides; 4 to 8 are known.")
-    for row in rows:
-        if len(numbers(row, -_LARGE, _LARGE, "gains of the filters")) != len(FILTERS):
-            raise ModelFileError(f"{shown(row)} are not the gains of {len(FILTERS)} filters.")
-    for name, wanted in (("tap_gain", (taps,)), ("context_gain", (0, taps))):
-        gains = values.get("context_gain", []) if name == "context_gain" else _of(values, name)
-        if len(numbers(gains, -_LARGE, _LARGE, name)) not in wanted:
-            raise ModelFileError(f"{name} {shown(gains)} does not go with {taps} taps.")
-    number(_of(values, "ridge"), 1e-9, _LARGE, "ridge")
-    number(_of(values, "sharpness"), 1e-3, _LARGE, "sharpness")
-    number(_of(values, "prior_strength"), 0, 10, "prior_strength")
-    number(values.get("forest_share", 0.5), 0, 1, "forest_share")
-    number(values.get("temperature", 1.0), 0.01, 100, "temperature")
-    return Recipe.from_dict(values)
-
-
-def _network(architecture: Mapping[str, Any], part: str, channels: int, stored: Stored) -> UNet:
-    """The network without memory; its tensors must be those of the file."""
-    config = _mapping(_of(architecture, part), f"the {part}")
-    widths = whole_numbers(_of(config, "widths"), 1, 4096, f"widths of the {part}")
-    for name in ("ndim", "in_channels", "classes"):
-        whole(_of(config, name), 1, 4096, f"{name} of the {part}")
-    for name in ("upsampling", "norm"):
-        _text(_of(config, name), f"{name} of the {part}", 32)
-    made = UNetConfig.from_dict({**config, "widths": widths})
-    if (made.ndim, made.in_channels) != (2, channels):
-        raise ModelFileError(f"the {part} is not for {channels} channel(s) in 2D.")
-    net, expected = network_shapes(made)
-    parameters = sum(parameter.numel() for parameter in net.parameters())
-    if parameters > MAX_PARAMETERS:
-        raise ModelFileError(
-            f"the {part} has {parameters:,} parameters; at most {MAX_PARAMETERS:,} are read."
-        )
-    own = {name[len(part) + 1 :] for name in stored if name.startswith(f"{part}.")}
-    if own != set(expected):
-        missing, extra = sorted(set(expected) - own), sorted(own - set(expected))
-        raise ModelFileError(
-            f"the {part} lacks {shown(missing[:3])} and has foreign {shown(extra[:3])}."
-        )
-    for name, shape in expected.items():
-        # Folded networks have floats only; counters of batch normalisation are whole.
-        dtypes = _FLOATS if net.state_dict()[name].is_floating_point() else ("I64",)
-        _check_tensor(stored, f"{part}.{name}", shape, dtypes)
-    return net
-
-
-def _check_sources(sources: object) -> None:
-    for entry in _list(sources, "sources"):
-        one = _mapping(entry, "a source")
-        if not _text(_of(one, "spec"), "a source", 200).startswith(PREFIX):
-            raise ModelFileError(f"the source {shown(one['spec'])} is not known.")
-        _text(_of(one, "fingerprint"), "fingerprint of a source", 200)
-        options = _mapping(_of(one, "options"), "options of a source")
-        if set(options) != set(BackboneOptions.__dataclass_fields__):
-            raise ModelFileError(f"a source has the options {shown(sorted(options))}.")
-        whole(options["passes"], 1, _MOST_PASSES, "passes of a source")
-        whole(options["components"], 1, _MOST_COMPONENTS, "components of a source")
-        whole(options["coarsest_px"], 1, _COARSEST_PX, "coarsest_px of a source")
-
-
-def _check_tensors(
-    stored: Stored,
-    count: int,
-    channels: int,
-    recipe: Recipe,
-    backbone: UNet,
-    *,
-    has_sources: bool,
-) -> None:
-    """The tensors beside the networks: those of head, forest and check."""
-    if "head.weight" in stored or "head.bias" in stored:
-        features = feature_count(backbone, channels, recipe.layout)
-        if has_sources and len(stored_shape(stored, "head.weight")) == 2:
-            features = max(features, stored_shape(stored, "head.weight")[0])
-        _check_tensor(stored, "head.weight", (features, count))
-        _check_tensor(stored, "head.bias", (count,))
-    if "forest.rows" in stored or "forest.targets" in stored:
-        rows = (*stored_shape(stored, "forest.targets"), 0)[0]
-        whole(rows, 1, _MOST_FOREST_ROWS, "rows of the forest")
-        columns = classical_count(channels, recipe.layout)
-        _check_tensor(stored, "forest.rows", (rows, columns))
-        _check_tensor(stored, "forest.targets", (rows,), ("I64",))
-    if "forest.weights" in stored:
-        _check_tensor(stored, "forest.weights", (count,))
-    _check_tensor(stored, "check.image", (channels, CHECK_PX, CHECK_PX))
-    _check_tensor(stored, "check.answer", (count, CHECK_PX, CHECK_PX))
-
-
-def stored_shape(stored: Stored, name: str) -> tuple[int, ...]:
-    """The shape of a tensor that must be there."""
-    if name not in stored:
-        raise ModelFileError(f"the file lacks {name}.")
-    return stored[name].shape
-
-
-def _check_tensor(
-    stored: Stored, name: str, shape: Sequence[int], dtypes: Sequence[str] = ("F32",)
-) -> None:
-    have = stored_shape(stored, name)
-    if have != tuple(shape):
-        raise ModelFileError(f"{name} has shape {have}, expected {tuple(shape)}.")
-    if stored[name].dtype not in dtypes:
-        raise ModelFileError(f"{name} is {stored[name].dtype}, expected {' or '.join(dtypes)}.")
-
-
-def _of(values: Mapping[str, Any], name: str) -> Any:
+def needed(values: Mapping[str, Any], name: str) -> Any:
+    """The value of this name, which must be there."""
     if name not in values:
         raise ModelFileError(f"{name} is missing.")
     return values[name]
 
 
-def _mapping(value: object, what: str) -> Mapping[str, Any]:
+def mapping(value: object, what: str) -> Mapping[str, Any]:
+    """``value`` where it is a set of named values."""
     if not isinstance(value, dict):
         raise ModelFileError(f"{what}: {shown(value)} is not a set of named values.")
     return value
 
 
-def _list(value: object, what: str) -> list[Any]:
+def listed(value: object, what: str) -> list[Any]:
+    """``value`` where it is a list."""
     if not isinstance(value, list):
         raise ModelFileError(f"{what}: {shown(value)} is not a list.")
     return value
 
 
-def _text(value: object, what: str, most: int, *, least: int = 1) -> str:
+def text(value: object, what: str, most: int, *, least: int = 1) -> str:
+    """``value`` where it is a text of ``least`` to ``most`` letters."""
     if not isinstance(value, str) or not least <= len(value) <= most:
         raise ModelFileError(f"{what}: {shown(value)} is no text of {least} to {most} letters.")
     return value
 
 
-def _flag(value: object, what: str) -> None:
+def flag(value: object, what: str) -> bool:
+    """``value`` where it is true or false."""
     if not isinstance(value, bool):
         raise ModelFileError(f"{what}: {shown(value)} is neither true nor false.")
+    return value
+
+
+def _classes(stored: object, _: Manifest) -> tuple[LabelClass, ...]:
+    classes = []
+    for entry in listed(stored, "classes"):
+        one = mapping(entry, "a class")
+        value = whole(needed(one, "value"), 1, MAX_LABEL, "value of a class")
+        name = text(needed(one, "name"), "name of a class", _MOST_LETTERS, least=0)
+        color = text(needed(one, "color"), "colour of a class", _MOST_LETTERS, least=0)
+        classes.append(harmless_class(value, name, color))
+    values = [one.value for one in classes]
+    if not 1 <= len(values) <= MOST_CLASSES or len(set(values)) != len(values):
+        raise ModelFileError(
+            f"{shown(values)} are not the values of 1 to {MOST_CLASSES} different classes."
+        )
+    return tuple(classes)
+
+
+def _recipe(stored: object, _: Manifest) -> Recipe:
+    values = mapping(stored, "the head's recipe")
+    rows = listed(needed(values, "classical_gain"), "gains of the filters")
+    if not _FEWEST_STRIDES <= len(rows) <= _MOST_STRIDES:
+        raise ModelFileError(f"the recipe has gains for {len(rows)} strides; 4 to 8 are known.")
+    for row in rows:
+        if len(numbers(row, -_LARGE, _LARGE, "gains of the filters")) != len(FILTERS):
+            raise ModelFileError(f"{shown(row)} are not the gains of {len(FILTERS)} filters.")
+    numbers(needed(values, "tap_gain"), -_LARGE, _LARGE, "tap_gain")
+    numbers(values.get("context_gain", []), -_LARGE, _LARGE, "context_gain")
+    number(needed(values, "ridge"), 1e-9, _LARGE, "ridge")
+    number(needed(values, "sharpness"), 1e-3, _LARGE, "sharpness")
+    number(needed(values, "prior_strength"), 0, 10, "prior_strength")
+    number(values.get("forest_share", 0.5), 0, 1, "forest_share")
+    number(values.get("temperature", 1.0), 0.01, 100, "temperature")
+    return Recipe.from_dict(values)
+
+
+def _prior(stored: object, manifest: Manifest) -> tuple[float, ...]:
+    prior, count = numbers(stored, 1e-6, _LARGE, "prior"), len(manifest["classes"])
+    if len(prior) not in (0, count):
+        raise ModelFileError(f"the prior has {len(prior)} values for {count} classes.")
+    return tuple(prior)
+
+
+def _network_classes(stored: object, _: Manifest) -> tuple[int, ...]:
+    values = whole_numbers(stored, 1, MAX_LABEL, "classes of the network")
+    if len(set(values)) != len(values):
+        raise ModelFileError(f"the network does not answer the classes {shown(values)}.")
+    return tuple(values)
+
+
+def _grey_range(stored: object, manifest: Manifest) -> Normalisation | None:
+    if stored is None:
+        return None
+    record, channels = mapping(stored, "the grey range"), manifest["channels"]
+    for end in ("low", "high"):
+        if len(numbers(needed(record, end), -1.8e308, 1.8e308, "grey range")) != channels:
+            raise ModelFileError(f"the grey range is not one of {channels} channel(s).")
+    return Normalisation.from_dict(record)
+
+
+def _pixel_size(stored: object, _: Manifest) -> tuple[float, ...] | None:
+    if stored is None:
+        return None
+    sizes = numbers(stored, 1e-300, 1e300, "pixel size")
+    if len(sizes) not in (2, 3):
+        raise ModelFileError(f"the pixel size {shown(sizes)} is not that of two or three axes.")
+    return tuple(sizes)
+
+
+def _unit(stored: object, _: Manifest) -> str | None:
+    return None if stored is None else harmless(text(stored, "the unit", 32))
+
+
+def _share(stored: object, _: Manifest) -> float:
+    return number(stored, 0, 1, "the network's share")
+
+
+def _as(check: Callable[..., Any], *bounds: Any) -> Callable[[Any, Manifest], Any]:
+    """To read by a check alone, which needs nothing else of the manifest."""
+    return lambda value, _: check(value, *bounds)
+
+
+# What a value is compared with in the manifest stands before it.
+FIELDS = (
+    ManifestField("channels", "features", _as(whole, 1, MAX_CHANNELS, "channels")),
+    ManifestField("classes", "instant", _classes, lambda classes: [asdict(one) for one in classes]),
+    ManifestField("name", "provenance", lambda v, _: harmless(text(v, "the name", _MOST_LETTERS))),
+    ManifestField("prior", "instant", _prior, list),
+    ManifestField("network_classes", "network", _network_classes, list, "classes", nothing=[]),
+    ManifestField(
+        "network_weight",
+        "network",
+        _as(number, 0, 1, "the network's share"),
+        float,
+        "weight",
+        nothing=0.0,
+    ),
+    ManifestField("own_normalisation", "features", _as(flag, "own_normalisation")),
+    ManifestField("alone", "features", _as(flag, "alone"), absent=False),
+    ManifestField("seed", "provenance", _as(whole, 0, MAX_SEED, "seed")),
+    ManifestField("version", "provenance", _as(whole, 0, 10**9, "version")),
+    ManifestField("record", "provenance", _as(mapping, "the record"), dict),
+    ManifestField("pixel_size", "provenance", _pixel_size, lambda v: list(v) if v else None),
+    ManifestField(
+        "unit",
+        "provenance",
+        lambda v, _: harmless(text(v, "the unit", 32)) if v is not None else None,
+    ),
+    ManifestField("normalisation", "features", _grey_range, lambda v: v.to_dict() if v else None),
+    ManifestField("recipe", "features", _recipe, Recipe.to_dict),
+)

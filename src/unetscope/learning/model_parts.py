@@ -1,10 +1,14 @@
-"""A model from the parts of its file: each is checked, and that they belong together."""
+"""The parts of a model file that have tensors: networks, sources, head and forest.
+
+What a part would allocate is counted from what the manifest says, and compared with what the file
+holds, before any tensor is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,80 +16,185 @@ from torch import Tensor
 
 from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError
-from unetscope.images.classes import harmless, harmless_class
-from unetscope.images.normalisation import Normalisation
-from unetscope.learning.features import Recipe, classical_count
+from unetscope.learning.features import Recipe, classical_count, feature_count, tap_names
 from unetscope.learning.forest import PixelForest
-from unetscope.learning.head import Head
-from unetscope.learning.manifest import CHECK_PX
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.head import Head, InstantVoice
+from unetscope.learning.manifest import (
+    MAX_SEED,
+    Manifest,
+    listed,
+    mapping,
+    needed,
+    text,
+    values_of,
+    whole,
+    whole_numbers,
+)
+from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance, TunedNetwork
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.source import feature_columns
-from unetscope.learning.sources.timm_backbone import BackboneOptions, TimmBackbone
+from unetscope.learning.sources.timm_backbone import PREFIX, BackboneOptions, TimmBackbone
+from unetscope.network.model_file import StoredTensor, shown
 from unetscope.network.unet import UNet, UNetConfig
+
+CHECK_PX = 64  # side of the picture that every file answers
+MAX_PARAMETERS = 100_000_000  # three times those of the U-Net of 2015
+_MOST_FOREST_ROWS = 200_000
+_MOST_PASSES, _MOST_COMPONENTS, _COARSEST_PX = 8, 4096, 256
+_FLOATS = ("F32", "F16")
+_SINGLE = {"head.weight", "head.bias", "forest.rows", "forest.targets", "forest.weights"}
+_SINGLE |= {"check.image", "check.answer"}
+
+Stored = Mapping[str, StoredTensor]
+_Tensor = TypeVar("_Tensor", StoredTensor, Tensor)
+
+
+def parts_of(model: PixelModel) -> dict[str, Any]:
+    """What the manifest says of the parts."""
+    forest, network = model.instant.forest, model.network
+    return {
+        "architecture": {
+            "backbone": model.features.backbone.config.to_dict(),
+            "network": network.net.config.to_dict() if network else None,
+        },
+        "sources": [
+            {
+                "spec": source.name,
+                "options": asdict(source.options),
+                "fingerprint": source.fingerprint,
+                "licence": source.licence_note,
+            }
+            for source in model.features.sources
+        ],
+        "forest_seed": forest.seed if forest else None,
+    }
+
+
+def tensors_of(model: PixelModel) -> dict[str, Tensor]:
+    """The tensors of the parts, by name; an added backbone's own weights stay where they are."""
+    states = {"backbone": model.features.backbone.state_dict()}
+    states |= {f"source.{i}": source.state() for i, source in enumerate(model.features.sources)}
+    if model.network is not None:
+        states["network"] = model.network.net.state_dict()
+    tensors = {f"{part}.{name}": t for part, state in states.items() for name, t in state.items()}
+    head, forest = model.instant.head, model.instant.forest
+    if head is not None:
+        tensors |= {"head.weight": head.weight, "head.bias": head.bias}
+    if forest is not None:
+        tensors["forest.rows"] = torch.from_numpy(np.ascontiguousarray(forest.rows))
+        tensors["forest.targets"] = torch.from_numpy(forest.targets.astype(np.int64))
+        if forest.weights is not None:
+            tensors["forest.weights"] = torch.from_numpy(forest.weights)
+    return tensors
+
+
+def check_parts(manifest: Manifest, stored: Stored) -> None:
+    """Refuse values and parts that no saved model has.
+
+    Raises
+    ------
+    ModelFileError
+        With the value and what it must be.
+    """
+    values_of(manifest)
+    architecture = mapping(needed(manifest, "architecture"), "the architecture")
+    backbone = _checked_network(architecture, "backbone", manifest["channels"], stored)
+    learned, network = manifest["network_classes"], None
+    if needed(architecture, "network") is not None:
+        network = _checked_network(architecture, "network", manifest["channels"], stored)
+        if network.config.classes != len(learned):
+            raise ModelFileError(f"the network does not answer the classes {shown(learned)}.")
+    elif learned:
+        raise ModelFileError("classes of a network are named, but there is no network.")
+    sources = listed(manifest.get("sources", []), "sources")  # earlier releases know none
+    for entry in sources:
+        _check_source(mapping(entry, "a source"))
+    if needed(manifest, "forest_seed") is not None or "forest.rows" in stored:
+        whole(manifest["forest_seed"], 0, MAX_SEED, "seed of the forest")
+    _check_gains(manifest["recipe"], len(tap_names(backbone)))
+    _check_names(stored, has_network=network is not None, sources=len(sources))
+    _check_shapes(manifest, stored, backbone)
 
 
 def model_of(
-    manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], *, allow_download: bool
+    manifest: Manifest, tensors: Mapping[str, Tensor], *, allow_download: bool
 ) -> PixelModel:
-    """What manifest and tensors describe, once ``check_manifest`` has let them pass."""
-    architecture = manifest["architecture"]
-    backbone = _network_of("backbone", architecture["backbone"], tensors)
+    """What manifest and tensors describe, once they have been checked.
+
+    Raises
+    ------
+    ModelFileError
+        Where parts are whole each but do not belong together.
+    """
+    values, architecture = values_of(manifest), manifest["architecture"]
     network = None
     if architecture["network"] is not None:
-        network = _network_of("network", architecture["network"], tensors)
-    classes = tuple(harmless_class(c["value"], c["name"], c["color"]) for c in manifest["classes"])
-    channels = int(manifest["channels"])
-    stored_sources = manifest.get("sources", [])  # earlier releases know none
-    _check_keys(tensors, has_network=network is not None, sources=len(stored_sources))
-    forest = None
-    if "forest.rows" in tensors:
-        forest = PixelForest(
-            tensors["forest.rows"].numpy(),
-            tensors["forest.targets"].numpy(),
-            int(manifest["forest_seed"]),
-            weights=_weights_of(tensors),
-        )
-    stored = manifest["normalisation"]
-    model = PixelModel(
-        name=harmless(manifest["name"]),
-        backbone=backbone,
-        recipe=Recipe.from_dict(manifest["recipe"]),
-        channels=channels,
-        sources=tuple(
-            _source_of(entry, _part(tensors, f"source.{index}"), allow_download=allow_download)
-            for index, entry in enumerate(stored_sources)
-        ),
-        alone=bool(manifest.get("alone", False)),
-        classes=classes,
-        prior=tuple(float(w) for w in manifest["prior"]),
-        forest=forest,
-        network=network,
-        network_classes=tuple(int(v) for v in manifest["network_classes"]),
-        network_weight=float(manifest["network_weight"]),
-        own_normalisation=bool(manifest["own_normalisation"]),
-        normalisation=Normalisation.from_dict(stored) if stored else None,
-        pixel_size=tuple(manifest["pixel_size"]) if manifest["pixel_size"] else None,
-        unit=harmless(manifest["unit"]) if manifest["unit"] else None,
-        seed=int(manifest["seed"]),
-        version=int(manifest["version"]),
-        record=dict(manifest["record"]),
+        net = _network_of("network", architecture["network"], tensors)
+        network = TunedNetwork(net, **values["network"])
+    sources = tuple(
+        _source_of(entry, _part(tensors, f"source.{index}"), allow_download=allow_download)
+        for index, entry in enumerate(manifest.get("sources", []))
     )
-    return replace(model, head=_head_of(model, tensors))
+    backbone = _network_of("backbone", architecture["backbone"], tensors)
+    features = ModelFeatures(backbone, sources=sources, **values["features"])
+    instant = InstantVoice(**values["instant"], forest=_forest_of(manifest, tensors))
+    provenance = Provenance(**values["provenance"])
+    model = PixelModel(features, provenance, instant, network)
+    model = model.with_instant(head=_head_of(model, tensors))
+    if not model.can_answer:
+        raise ModelFileError(f"nothing in the file answers the classes {model.class_values}.")
+    return model
 
 
-def _weights_of(tensors: Mapping[str, Tensor]) -> np.ndarray | None:
-    """Those of the forest's votes; files of earlier releases have none."""
-    weights = tensors.get("forest.weights")
-    return None if weights is None else weights.numpy()
+def _checked_network(
+    architecture: Mapping[str, Any], part: str, channels: int, stored: Stored
+) -> UNet:
+    """The network without memory; its tensors must be those of the file."""
+    config = mapping(needed(architecture, part), f"the {part}")
+    widths = whole_numbers(needed(config, "widths"), 1, 4096, f"widths of the {part}")
+    for name in ("ndim", "in_channels", "classes"):
+        whole(needed(config, name), 1, 4096, f"{name} of the {part}")
+    for name in ("upsampling", "norm"):
+        text(needed(config, name), f"{name} of the {part}", 32)
+    made = UNetConfig.from_dict({**config, "widths": widths})
+    if (made.ndim, made.in_channels) != (2, channels):
+        raise ModelFileError(f"the {part} is not for {channels} channel(s) in 2D.")
+    with torch.device("meta"):
+        net = UNet(made)
+    parameters = sum(parameter.numel() for parameter in net.parameters())
+    if parameters > MAX_PARAMETERS:
+        raise ModelFileError(
+            f"the {part} has {parameters:,} parameters; at most {MAX_PARAMETERS:,} are read."
+        )
+    expected, own = net.state_dict(), set(_part(stored, part))
+    if own != set(expected):
+        missing, extra = sorted(set(expected) - own), sorted(own - set(expected))
+        raise ModelFileError(
+            f"the {part} lacks {shown(missing[:3])} and has foreign {shown(extra[:3])}."
+        )
+    for name, tensor in expected.items():
+        # Folded networks have floats only; counters of batch normalisation are whole.
+        dtypes = _FLOATS if tensor.is_floating_point() else ("I64",)
+        _check_tensor(stored, f"{part}.{name}", tuple(tensor.shape), dtypes)
+    return net
 
 
-def _head_of(model: PixelModel, tensors: Mapping[str, Tensor]) -> Head | None:
-    if "head.weight" not in tensors:
-        return None
-    features = len(feature_columns(model.feature_sources, model.channels))
-    shape = (features, len(model.classes))
-    return Head(shaped(tensors, "head.weight", shape), shaped(tensors, "head.bias", shape[1:]))
+def _network_of(part: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> UNet:
+    net = UNet(UNetConfig.from_dict(dict(config)))
+    net.load_state_dict({k: v.to(torch.float32) for k, v in _part(tensors, part).items()})
+    return settled(net)
+
+
+def _check_source(entry: Mapping[str, Any]) -> None:
+    if not text(needed(entry, "spec"), "a source", 200).startswith(PREFIX):
+        raise ModelFileError(f"the source {shown(entry['spec'])} is not known.")
+    text(needed(entry, "fingerprint"), "fingerprint of a source", 200)
+    options = mapping(needed(entry, "options"), "options of a source")
+    if set(options) != set(BackboneOptions.__dataclass_fields__):
+        raise ModelFileError(f"a source has the options {shown(sorted(options))}.")
+    whole(options["passes"], 1, _MOST_PASSES, "passes of a source")
+    whole(options["components"], 1, _MOST_COMPONENTS, "components of a source")
+    whole(options["coarsest_px"], 1, _COARSEST_PX, "coarsest_px of a source")
 
 
 def _source_of(
@@ -107,69 +216,83 @@ def _source_of(
     return source
 
 
-def _part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+def _head_of(model: PixelModel, tensors: Mapping[str, Tensor]) -> Head | None:
+    if "head.weight" not in tensors:
+        return None
+    head = Head(tensors["head.weight"], tensors["head.bias"])
+    features = len(feature_columns(model.feature_sources, model.channels))
+    if len(head.weight) != features:  # what a source gives is only known once it is open
+        raise ModelFileError(f"the head is for {len(head.weight)} features, not for {features}.")
+    return head
+
+
+def _forest_of(manifest: Manifest, tensors: Mapping[str, Tensor]) -> PixelForest | None:
+    if "forest.rows" not in tensors:
+        return None
+    targets, weights = tensors["forest.targets"].numpy(), tensors.get("forest.weights")
+    if not np.array_equal(np.unique(targets), np.arange(len(manifest["classes"]))):
+        raise ModelFileError("the forest was not grown for these classes.")
+    if weights is not None and not (weights.isfinite() & (weights > 0)).all():
+        raise ModelFileError(f"votes of the forest cannot weigh {weights.tolist()}.")
+    votes = None if weights is None else weights.numpy()  # earlier releases have none
+    seed = manifest["forest_seed"]
+    return PixelForest(tensors["forest.rows"].numpy(), targets, seed, weights=votes)
+
+
+def _check_gains(recipe: Mapping[str, Any], taps: int) -> None:
+    for name, wanted in (("tap_gain", (taps,)), ("context_gain", (0, taps))):
+        gains = recipe.get(name, [])
+        if len(gains) not in wanted:
+            raise ModelFileError(f"{name} {shown(gains)} does not go with {taps} taps.")
+
+
+def _check_names(stored: Stored, *, has_network: bool, sources: int) -> None:
+    parts = ("backbone.", *(f"source.{index}." for index in range(sources)))
+    parts += ("network.",) if has_network else ()
+    foreign = [name for name in stored if name not in _SINGLE and not name.startswith(parts)]
+    if foreign:
+        raise ModelFileError(f"the file holds foreign tensors {shown(foreign[:3])}.")
+
+
+def _check_shapes(manifest: Manifest, stored: Stored, backbone: UNet) -> None:
+    """The tensors beside the networks: those of head, forest and check."""
+    count, channels = len(manifest["classes"]), manifest["channels"]
+    layout = Recipe.from_dict(manifest["recipe"]).layout
+    if "head.weight" in stored or "head.bias" in stored:
+        features, shape = feature_count(backbone, channels, layout), _shape(stored, "head.weight")
+        if manifest.get("sources") and len(shape) == 2:
+            features = max(features, shape[0])
+        _check_tensor(stored, "head.weight", (features, count))
+        _check_tensor(stored, "head.bias", (count,))
+    if "forest.rows" in stored or "forest.targets" in stored:
+        rows = (*_shape(stored, "forest.targets"), 0)[0]
+        whole(rows, 1, _MOST_FOREST_ROWS, "rows of the forest")
+        _check_tensor(stored, "forest.rows", (rows, classical_count(channels, layout)))
+        _check_tensor(stored, "forest.targets", (rows,), ("I64",))
+    if "forest.weights" in stored:
+        _check_tensor(stored, "forest.weights", (count,))
+    _check_tensor(stored, "check.image", (channels, CHECK_PX, CHECK_PX))
+    _check_tensor(stored, "check.answer", (count, CHECK_PX, CHECK_PX))
+
+
+def _shape(stored: Stored, name: str) -> tuple[int, ...]:
+    """The shape of a tensor that must be there."""
+    if name not in stored:
+        raise ModelFileError(f"the file lacks {name}.")
+    return stored[name].shape
+
+
+def _check_tensor(
+    stored: Stored, name: str, shape: Sequence[int], dtypes: Sequence[str] = ("F32",)
+) -> None:
+    have = _shape(stored, name)
+    if have != tuple(shape):
+        raise ModelFileError(f"{name} has shape {have}, expected {tuple(shape)}.")
+    if stored[name].dtype not in dtypes:
+        raise ModelFileError(f"{name} is {stored[name].dtype}, expected {' or '.join(dtypes)}.")
+
+
+def _part(tensors: Mapping[str, _Tensor], name: str) -> dict[str, _Tensor]:
     """The tensors whose names begin with ``name`` and a dot, by the rest of their names."""
     prefix = f"{name}."
     return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _network_of(part: str, config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> UNet:
-    net = UNet(UNetConfig.from_dict(dict(config)))
-    own = _part(tensors, part)
-    expected = net.state_dict()
-    if set(own) != set(expected):
-        missing, extra = sorted(set(expected) - set(own)), sorted(set(own) - set(expected))
-        raise ModelFileError(f"the {part} lacks {missing[:3]} and has foreign {extra[:3]}.")
-    for key, tensor in own.items():
-        if tensor.shape != expected[key].shape:
-            have, want = tuple(tensor.shape), tuple(expected[key].shape)
-            raise ModelFileError(f"{part}.{key} has shape {have}, expected {want}.")
-    net.load_state_dict({k: v.to(torch.float32) for k, v in own.items()}, strict=True)
-    return settled(net)
-
-
-def _check_keys(tensors: Mapping[str, Tensor], *, has_network: bool, sources: int) -> None:
-    known = {"head.weight", "head.bias", "forest.rows", "forest.targets", "forest.weights"}
-    known |= {"check.image", "check.answer"}
-    parts = ("backbone.", *(f"source.{index}." for index in range(sources)))
-    parts += ("network.",) if has_network else ()
-    foreign = [k for k in tensors if k not in known and not k.startswith(parts)]
-    if foreign:
-        raise ModelFileError(f"the file holds foreign tensors {foreign[:3]}.")
-    missing = {"check.image", "check.answer"} - set(tensors)
-    if missing:
-        raise ModelFileError(f"the file lacks {sorted(missing)}.")
-
-
-def check_fit(model: PixelModel, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse parts that are whole each but do not belong together."""
-    count, values = len(model.classes), model.class_values
-    for part, net in (("backbone", model.backbone), ("network", model.network)):
-        if net is not None and (net.config.ndim, net.config.in_channels) != (2, model.channels):
-            raise ModelFileError(f"the {part} is not for {model.channels} channel(s) in 2D.")
-    if model.network is not None and model.network.config.classes != len(model.network_classes):
-        raise ModelFileError(f"the network does not answer the classes {model.network_classes}.")
-    if len(set(values)) != count or not model.can_answer:
-        raise ModelFileError(f"nothing in the file answers the classes {values}.")
-    if len(model.prior) not in (0, count) or not 0 <= model.network_weight <= 1:
-        raise ModelFileError(f"prior {model.prior} or share {model.network_weight} is impossible.")
-    if model.forest is not None:
-        rows, targets = model.forest.rows, model.forest.targets
-        columns = classical_count(model.channels, model.recipe.layout)
-        shaped(tensors, "forest.rows", (len(targets), columns))
-        if not np.array_equal(np.unique(targets), np.arange(count)) or rows.dtype != np.float32:
-            raise ModelFileError("the forest was not grown for these classes.")
-        if model.forest.weights is not None:
-            weights = shaped(tensors, "forest.weights", (count,))
-            if not (weights.isfinite() & (weights > 0)).all():
-                raise ModelFileError(f"votes of the forest cannot weigh {weights.tolist()}.")
-    shaped(tensors, "check.image", (model.channels, CHECK_PX, CHECK_PX))
-    shaped(tensors, "check.answer", (count, CHECK_PX, CHECK_PX))
-
-
-def shaped(tensors: Mapping[str, Tensor], key: str, shape: tuple[int, ...]) -> Tensor:
-    """The tensor called ``key``, which must have this shape."""
-    tensor = tensors[key]
-    if tuple(tensor.shape) != tuple(shape):
-        raise ModelFileError(f"{key} has shape {tuple(tensor.shape)}, expected {tuple(shape)}.")
-    return tensor

@@ -55,7 +55,7 @@ class PatchSource:
     ) -> None:
         self._guide, self._classes = guide, len(values)
         self._rng = np.random.default_rng(seed)
-        self._multiple = model.backbone.config.multiple
+        self._multiple = model.features.backbone.config.multiple
         self._index_of = np.full(max(values) + 1, IGNORE, dtype=np.int16)
         self._index_of[list(values)] = np.arange(len(values))
         self._planes: list[_Plane] = []

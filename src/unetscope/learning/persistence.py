@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,9 +17,9 @@ from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.claims import MODEL, Claim
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.features import Recipe
-from unetscope.learning.manifest import CHECK_PX, MAX_SEED, check_manifest
-from unetscope.learning.model_parts import check_fit, model_of
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.manifest import MAX_SEED, manifest_of
+from unetscope.learning.model_parts import CHECK_PX, check_parts, model_of, parts_of, tensors_of
+from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
 from unetscope.learning.sources.catalogue import open_backbone
 from unetscope.learning.sources.timm_backbone import PREFIX, TimmBackbone
@@ -61,16 +59,19 @@ def start_model(
         raise ModelError(f"the seed is {seed}; give a whole number from 0 to {MAX_SEED}.")
     if name is None:
         net = initialise(UNet(UNetConfig(norm="none")), seed)
-        model = PixelModel("random", settled(net), Recipe(), seed=seed)
-        return model.for_channels(channels)
+        return _untaught("random", ModelFeatures(settled(net), Recipe()), channels, seed)
     sources: tuple[TimmBackbone, ...] = ()
     if name.startswith(PREFIX):
         sources, name = (open_backbone(name, allow_download=allow_download),), "general"
     resolved = bundled_model(name).name
     bundled, manifest = load_bundled(resolved)
     recipe = Recipe.from_dict(manifest["recipe"])
-    model = PixelModel(resolved, settled(bundled), recipe, sources=sources, seed=seed)
-    return model.for_channels(channels)
+    features = ModelFeatures(settled(bundled), recipe, sources=sources)
+    return _untaught(resolved, features, channels, seed)
+
+
+def _untaught(name: str, features: ModelFeatures, channels: int, seed: int) -> PixelModel:
+    return PixelModel(features, Provenance(name, seed=seed)).for_channels(channels)
 
 
 def save_model(model: PixelModel, path: str | Path, claim: Claim = MODEL) -> str:
@@ -90,7 +91,7 @@ def save_model(model: PixelModel, path: str | Path, claim: Claim = MODEL) -> str
     claim.check(path)
     if not model.can_answer:
         raise ModelError("this model has learned no classes yet; train it before saving it.")
-    tensors = _tensors_of(model)
+    tensors = tensors_of(model)
     tensors["check.image"] = _check_image(model)
     tensors["check.answer"] = _answer_to(model, tensors["check.image"])
     return save_model_file(path, _manifest_of(model), tensors)
@@ -112,18 +113,17 @@ def load_model(path: str | Path, *, allow_download: bool = False) -> PixelModel:
                 "choose a file that was saved with Save model."
             )
         with _refusing(name, "does not fit together"):
-            check_manifest(manifest, stored)
+            check_parts(manifest, stored)
 
     loaded = load_model_file(path, check)
     manifest, tensors = loaded.manifest, loaded.tensors
     with _refusing(name, "does not fit together"):
         model = model_of(manifest, tensors, allow_download=allow_download)
-        check_fit(model, tensors)
-    model = replace(model, parent=loaded.sha256)
+    model = model.with_provenance(parent=loaded.sha256)
     with _refusing(name, "cannot answer its test image"):
         answer = _answer_to(model, tensors["check.image"])
     gap = float((answer - tensors["check.answer"]).abs().max())
-    if not gap <= (_CHECK_TOLERANCE_OTHERS if model.sources else _CHECK_TOLERANCE):
+    if not gap <= (_CHECK_TOLERANCE_OTHERS if model.features.sources else _CHECK_TOLERANCE):
         raise ModelFileError(
             f"{name} answers its test image differently here (by {gap:.2g}); it was "
             f"saved with {shown(manifest.get('versions'))}."
@@ -138,7 +138,7 @@ def _refusing(name: str, what: str) -> Iterator[None]:
         yield
     except ModelFileError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
         raise ModelFileError(f"{name} {what}: {error}") from error
     except (RuntimeError, MemoryError) as error:
         reason = "there is not enough memory for it" if is_out_of_memory(error) else str(error)
@@ -146,60 +146,14 @@ def _refusing(name: str, what: str) -> Iterator[None]:
 
 
 def _manifest_of(model: PixelModel) -> dict[str, Any]:
-    return {
-        "kind": _KIND,
-        "name": model.name,
-        "architecture": {
-            "backbone": model.backbone.config.to_dict(),
-            "network": model.network.config.to_dict() if model.network else None,
-        },
-        "sources": [
-            {
-                "spec": source.name,
-                "options": asdict(source.options),
-                "fingerprint": source.fingerprint,
-                "licence": source.licence_note,
-            }
-            for source in model.sources
-        ],
-        "alone": model.alone,
-        "recipe": model.recipe.to_dict(),
-        "channels": model.channels,
-        "classes": [{"value": c.value, "name": c.name, "color": c.color} for c in model.classes],
-        "prior": list(model.prior),
-        "network_classes": list(model.network_classes),
-        "network_weight": model.network_weight,
-        "own_normalisation": model.own_normalisation,
-        "normalisation": model.normalisation.to_dict() if model.normalisation else None,
-        "pixel_size": list(model.pixel_size) if model.pixel_size else None,
-        "unit": model.unit,
-        "seed": model.seed,
-        "forest_seed": model.forest.seed if model.forest else None,
-        "version": model.version,
-        "parent": model.parent,
-        "record": dict(model.record),
-        "versions": {"unetscope": unetscope.__version__, "torch": str(torch.__version__)},
-    }
-
-
-def _tensors_of(model: PixelModel) -> dict[str, Tensor]:
-    tensors = {f"backbone.{k}": v for k, v in model.backbone.state_dict().items()}
-    for index, source in enumerate(model.sources):  # its own weights stay where they are
-        tensors |= {f"source.{index}.{k}": v for k, v in source.state().items()}
-    if model.network is not None:
-        tensors |= {f"network.{k}": v for k, v in model.network.state_dict().items()}
-    if model.head is not None:
-        tensors |= {"head.weight": model.head.weight, "head.bias": model.head.bias}
-    if model.forest is not None:
-        tensors["forest.rows"] = torch.from_numpy(np.ascontiguousarray(model.forest.rows))
-        tensors["forest.targets"] = torch.from_numpy(model.forest.targets.astype(np.int64))
-        if model.forest.weights is not None:
-            tensors["forest.weights"] = torch.from_numpy(model.forest.weights)
-    return tensors
+    versions = {"unetscope": unetscope.__version__, "torch": str(torch.__version__)}
+    parent = model.provenance.parent
+    told = {"kind": _KIND, "parent": parent, "versions": versions}
+    return told | manifest_of(model) | parts_of(model)
 
 
 def _check_image(model: PixelModel) -> Tensor:
-    generator = torch.Generator().manual_seed(model.seed)
+    generator = torch.Generator().manual_seed(model.provenance.seed)
     return torch.rand((model.channels, CHECK_PX, CHECK_PX), generator=generator)
 
 

@@ -1,20 +1,19 @@
 """The model that answers: an unchanging snapshot of everything a prediction needs.
 
 Two voices can speak for every pixel. The *instant* one is the ridge head on frozen features,
-averaged with the forest where that is ready. The *network* is the fine-tuned U-Net; its share
-(``network_weight``) is what held-back strokes say it deserves, zero before training.
+averaged with the forest where that is ready. The *network* is the fine-tuned U-Net; its share is
+what held-back strokes say it deserves, zero before training.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,8 +23,7 @@ from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.features import Levels, Recipe, classical_image
-from unetscope.learning.forest import PixelForest
-from unetscope.learning.head import Head, tempered, voiced
+from unetscope.learning.head import SILENT, InstantVoice, tempered
 from unetscope.learning.partition import Partition
 from unetscope.learning.samples import as_grey
 from unetscope.learning.sources.bundled import UNetTaps
@@ -40,41 +38,56 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class PixelModel:
-    """A model as it is at one moment; training makes new ones.
+class ModelFeatures:
+    """What the head stands on: the frozen maps of an image, and how its grey values are read.
 
     Attributes
     ----------
-    name : of the weights it started from, e.g. ``"general-fast"``.
-    backbone : the folded U-Net whose frozen maps feed the head, for ``channels`` channels.
-    recipe : gains and penalties that belong to the backbone.
+    backbone : the folded U-Net, for ``channels`` channels.
+    recipe : gains and penalties that belong to it.
     sources : backbones of others whose maps feed the head as well.
     alone : the head stands on ``sources`` only; the forest keeps its classical filters.
-    prior : weight of every class in the instant voice. Strokes say nothing about how frequent a
-        class is (everybody paints as much crack as steel); the shares on the labelled images do.
-    classes : what the answers mean, in the order of their columns; empty before the first strokes.
-    network : the fine-tuned U-Net, one output per class of ``network_classes``.
     own_normalisation : each image by its own percentiles (the default), or all by
-        ``normalisation``, the range of the images it learned from.
-    partition : what the network learned from and what was held back; not written to files.
-    record : what training wrote down (JSON values), for the model file.
+        ``normalisation``, the range of the images the model learned from.
     """
 
-    name: str
     backbone: UNet
     recipe: Recipe
     channels: int = 1
     sources: tuple[TimmBackbone, ...] = ()
     alone: bool = False
-    classes: tuple[LabelClass, ...] = ()
-    head: Head | None = None
-    prior: tuple[float, ...] = ()
-    forest: PixelForest | None = None
-    network: UNet | None = None
-    network_classes: tuple[int, ...] = ()
-    network_weight: float = 0.0
     own_normalisation: bool = True
     normalisation: Normalisation | None = None
+
+    @property
+    def scale(self) -> Normalisation | None:
+        """The grey range all images are seen in; None: each in its own."""
+        return None if self.own_normalisation else self.normalisation
+
+
+@dataclass(frozen=True, eq=False)
+class TunedNetwork:
+    """The fine-tuned U-Net, an output per class value, and its ``weight`` in the answer."""
+
+    net: UNet
+    classes: tuple[int, ...]
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Provenance:
+    """Where a model comes from; nothing of it decides an answer.
+
+    Attributes
+    ----------
+    name : of the weights it started from, e.g. ``"general-fast"``.
+    pixel_size, unit : of the first image it learned from.
+    parent : SHA-256 of the file it was read from.
+    partition : what the network learned from and what was held back; not written to files.
+    record : what training wrote down (JSON values), for the model file.
+    """
+
+    name: str
     pixel_size: tuple[float, ...] | None = None
     unit: str | None = None
     seed: int = 0
@@ -83,12 +96,48 @@ class PixelModel:
     partition: Partition | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
+
+@dataclass(frozen=True, eq=False)
+class PixelModel:
+    """A model as it is at one moment; training makes new ones."""
+
+    features: ModelFeatures
+    provenance: Provenance
+    instant: InstantVoice = SILENT
+    network: TunedNetwork | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the weights it started from."""
+        return self.provenance.name
+
+    @property
+    def backbone(self) -> UNet:
+        """The folded U-Net itself, as scripts that *Look inside* wrote ask for it."""
+        return self.features.backbone
+
+    @property
+    def version(self) -> int:
+        """Counted by whoever trains: the window, the command line, ``Segmenter``."""
+        return self.provenance.version
+
+    @property
+    def channels(self) -> int:
+        """How many channels an image must have."""
+        return self.features.channels
+
+    @property
+    def classes(self) -> tuple[LabelClass, ...]:
+        """What the answers mean, in the order of their columns; empty before the first strokes."""
+        return self.instant.classes
+
     @property
     def feature_sources(self) -> tuple[FeatureSource, ...]:
         """Where the head's features come from; the classical filters last in every level."""
-        layout = self.recipe.layout
-        own = UNetTaps(self.name, self.backbone, context=layout.context)
-        return (*self.sources, own, ClassicalFilters(layout.strides))
+        features = self.features
+        layout = features.recipe.layout
+        own = UNetTaps(self.name, features.backbone, context=layout.context)
+        return (*features.sources, own, ClassicalFilters(layout.strides))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -96,45 +145,43 @@ class PixelModel:
 
         Names and colours of classes, the version and the record do not count.
         """
+        features, instant, network = self.features, self.instant, self.speaking
         said = {
-            "recipe": self.recipe.to_dict(),
-            "channels": self.channels,
-            "sources": [source.fingerprint for source in self.sources],
-            "alone": self.alone,
+            "recipe": features.recipe.to_dict(),
+            "channels": features.channels,
+            "sources": [source.fingerprint for source in features.sources],
+            "alone": features.alone,
             "classes": self.class_values,
-            "prior": self.prior,
-            "network": [self.network_classes, self.network_weight] if self.network_speaks else [],
-            "own range": self.own_normalisation or self.normalisation is None,
-            "range": self.normalisation.to_dict() if self.normalisation else None,
+            "prior": instant.prior,
+            "network": [network.classes, network.weight] if network else [],
+            "own range": features.scale is None,
         }
-        if said["own range"]:
-            del said["range"]
+        if features.scale is not None:
+            said["range"] = features.scale.to_dict()
         hasher = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-        hasher.update(network_fingerprint(self.backbone).encode())
-        if self.network is not None and self.network_speaks:
-            hasher.update(network_fingerprint(self.network).encode())
-        if self.head is not None:
-            for tensor in (self.head.weight, self.head.bias):
+        hasher.update(network_fingerprint(features.backbone).encode())
+        if network is not None:
+            hasher.update(network_fingerprint(network.net).encode())
+        if instant.head is not None:
+            for tensor in (instant.head.weight, instant.head.bias):
                 hasher.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        if self.forest is not None:
-            hasher.update(self.forest.grown_from())
+        if instant.forest is not None:
+            hasher.update(instant.forest.grown_from())
         return hasher.hexdigest()[:16]
 
     @property
     def identity(self) -> str:
         """What a result can be traced back to: name, version and :attr:`fingerprint`."""
-        return f"{self.name} v{self.version} {self.fingerprint}"
+        return f"{self.name} v{self.provenance.version} {self.fingerprint}"
 
     def same_network(self, other: PixelModel) -> bool:
         """Whether the fine-tuned network says the same in both, or is silent in both."""
-        speaking = (self.network_speaks, other.network_speaks)
-        if self.network is None or other.network is None or speaking != (True, True):
-            return not any(speaking)
-        if self.network_weight != other.network_weight:
+        one, two = self.speaking, other.speaking
+        if one is None or two is None:
+            return one is two
+        if one.weight != two.weight:
             return False
-        return self.network is other.network or (
-            network_fingerprint(self.network) == network_fingerprint(other.network)
-        )
+        return one.net is two.net or network_fingerprint(one.net) == network_fingerprint(two.net)
 
     @property
     def class_values(self) -> tuple[int, ...]:
@@ -144,55 +191,63 @@ class PixelModel:
     @property
     def can_answer(self) -> bool:
         """Whether any voice is there."""
-        return bool(self.classes) and (self.head is not None or self.network_speaks)
+        return bool(self.classes) and (self.instant.head is not None or self.speaking is not None)
+
+    def network_of(self, values: Sequence[int]) -> TunedNetwork | None:
+        """The fine-tuned network where it answers exactly these classes."""
+        network = self.network
+        return network if network is not None and network.classes == tuple(values) else None
 
     @property
-    def network_speaks(self) -> bool:
-        """Whether the fine-tuned network has a share for exactly these classes."""
-        return (
-            self.network is not None
-            and self.network_weight > 0
-            and self.network_classes == self.class_values
-        )
+    def speaking(self) -> TunedNetwork | None:
+        """The fine-tuned network where it has a share for exactly the model's classes."""
+        network = self.network_of(self.class_values)
+        return network if network is not None and network.weight > 0 else None
+
+    @property
+    def network_weight(self) -> float:
+        """The fine-tuned network's part in the answer; 0 where there is none."""
+        return self.network.weight if self.network is not None else 0.0
 
     def for_channels(self, channels: int) -> PixelModel:
         """This model for ``channels`` channels, where nothing learned stands against it."""
         if channels == self.channels:
             return self
-        if self.head is not None or self.network is not None:
+        if self.instant.head is not None or self.network is not None:
             raise ModelError(
                 f"this model was trained on images of {self.channels} channel(s) and the image has "
                 f"{channels}; start from a bundled model, or use images of the same kind."
             )
-        return replace(
-            self, channels=channels, backbone=adapt_input_channels(self.backbone, channels)
-        )
+        backbone = adapt_input_channels(self.features.backbone, channels)
+        return self.with_features(channels=channels, backbone=backbone)
 
     def with_head_of(self, other: PixelModel) -> PixelModel:
-        """This model's network with ``other``'s instant voice (head, forest and classes)."""
-        return replace(
-            self,
-            classes=other.classes,
-            head=other.head,
-            prior=other.prior,
-            forest=other.forest,
-            channels=other.channels,
-            backbone=other.backbone,
-            sources=other.sources,
-            alone=other.alone,
-            normalisation=other.normalisation or self.normalisation,
-        )
+        """This model's network with ``other``'s instant voice and what that stands on."""
+        scale = other.features.normalisation or self.features.normalisation
+        joined = other.with_features(normalisation=scale)
+        return replace(self, features=joined.features, instant=joined.instant)
 
     def with_network_of(self, other: PixelModel) -> PixelModel:
         """This model's instant voice with ``other``'s fine-tuned network and its share."""
-        return replace(
-            self,
-            network=other.network,
-            network_classes=other.network_classes,
-            network_weight=other.network_weight,
-            partition=other.partition,
-            record=other.record,
-        )
+        parts, record = other.provenance.partition, other.provenance.record
+        joined = self.with_provenance(partition=parts, record=record)
+        return replace(joined, network=other.network)
+
+    def with_network(self, net: UNet, weight: float) -> PixelModel:
+        """This model with a fine-tuned network of its classes, of so much weight."""
+        return replace(self, network=TunedNetwork(net, self.class_values, weight))
+
+    def with_features(self, **changes: Any) -> PixelModel:
+        """This model with these fields of its features."""
+        return replace(self, features=replace(self.features, **changes))
+
+    def with_instant(self, **changes: Any) -> PixelModel:
+        """This model with these fields of its instant voice."""
+        return replace(self, instant=replace(self.instant, **changes))
+
+    def with_provenance(self, **changes: Any) -> PixelModel:
+        """This model with these fields of its provenance."""
+        return replace(self, provenance=replace(self.provenance, **changes))
 
     def check_image(self, image: Micrograph) -> None:
         """Refuse an image this model cannot answer, naming what differs."""
@@ -231,7 +286,7 @@ def probabilities(model: PixelModel, levels: Levels, logits: Tensor | None) -> T
     """
     parts: list[tuple[float, Tensor]] = []
     share = model.network_weight if logits is not None else 0.0
-    if share < 1.0 and model.head is not None:
+    if share < 1.0 and model.instant.head is not None:
         parts.append((1.0 - share, instant_probabilities(model, levels)))
     if logits is not None:
         parts.append((share if parts else 1.0, logits.softmax(dim=0)))
@@ -239,19 +294,18 @@ def probabilities(model: PixelModel, levels: Levels, logits: Tensor | None) -> T
         raise ModelError("this model has neither a head nor a network that can answer.")
     nothing = torch.zeros((), device=parts[0][1].device)
     mixed = sum((weight * part for weight, part in parts), nothing)
-    return tempered(mixed, model.recipe.temperature)
+    return tempered(mixed, model.features.recipe.temperature)
 
 
 def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:
     """What head and forest say together: (class, y, x)."""
-    assert model.head is not None
-    said, votes = model.head.scores(levels), None
-    if model.forest is not None:
-        columns = classical_image(levels, model.channels, model.recipe.layout)  # (feature, y, x)
-        rows = columns.flatten(1).t().cpu().contiguous().numpy()
-        told = model.forest.probabilities(rows, threads=torch.get_num_threads())
-        votes = torch.from_numpy(np.ascontiguousarray(told.T)).reshape(said.shape).to(said.device)
-    return voiced(said, model.recipe, model.prior, votes)
+    assert model.instant.head is not None
+    recipe = model.features.recipe
+
+    def columns() -> Tensor:
+        return classical_image(levels, model.channels, recipe.layout).flatten(1).t()
+
+    return model.instant.answer(model.instant.head.scores(levels), columns, recipe)
 
 
 def made_ready(model: PixelModel, device: str, engine: Engine) -> PixelModel:
@@ -271,19 +325,17 @@ def made_ready(model: PixelModel, device: str, engine: Engine) -> PixelModel:
         return in_precision(model, engine.precision)
     if device != "cpu":
         return model
-    network = model.network if model.network_speaks else None
-    return replace(
-        model,
-        backbone=ready(model.backbone, device, engine),
-        network=ready(network, device, engine) if network is not None else model.network,
-    )
+    return _with_networks(model, lambda net: ready(net, device, engine))
 
 
 def in_precision(model: PixelModel, precision: str) -> PixelModel:
     """``model`` with the same networks, whose copies on any device answer in ``precision``."""
-    network = model.network if model.network_speaks else None
-    return replace(
-        model,
-        backbone=asked_in(model.backbone, precision),
-        network=asked_in(network, precision) if network is not None else model.network,
-    )
+    return _with_networks(model, lambda net: asked_in(net, precision))
+
+
+def _with_networks(model: PixelModel, changed: Callable[[UNet], UNet]) -> PixelModel:
+    """``model`` with its backbone and the network that speaks as ``changed`` makes them."""
+    speaking = model.speaking
+    network = replace(speaking, net=changed(speaking.net)) if speaking else model.network
+    backbone = changed(model.features.backbone)
+    return replace(model.with_features(backbone=backbone), network=network)

@@ -121,7 +121,7 @@ class Segmenter:
         """Read a file that :meth:`save`, the window or the command line wrote."""
         loaded = load_model(path)
         name = loaded.name if loaded.name in [bundled.name for bundled in BUNDLED] else None
-        segmenter = cls(model=name, device=device, seed=loaded.seed)
+        segmenter = cls(model=name, device=device, seed=loaded.provenance.seed)
         segmenter.model_ = loaded
         return segmenter
 
@@ -129,7 +129,7 @@ class Segmenter:
     def network_(self) -> UNet:
         """The fine-tuned network, or the one it starts from."""
         model = self._fitted()
-        return model.network if model.network is not None else model.backbone
+        return model.network.net if model.network is not None else model.features.backbone
 
     @property
     def classes_(self) -> tuple[LabelClass, ...]:
@@ -150,4 +150,4 @@ class Segmenter:
 def _next_version(start: PixelModel, learned: PixelModel) -> PixelModel:
     """``learned`` as a new version, where it answers otherwise than ``start``."""
     changed = learned.fingerprint != start.fingerprint
-    return replace(learned, version=start.version + changed)
+    return learned.with_provenance(version=start.version + changed)

@@ -45,24 +45,25 @@ def answer_tile(
     """
     frame = tile.grown
     logits: Tensor | None = None
-    if model.network_speaks and model.network is not None:
+    network, head = model.speaking, model.instant.head
+    if network is not None:
         shown = window
         if shown is None:
             shown = read_window(image, z, tile.window, cache.normalisation(model, image))
-        logits = _network_logits(model.network, shown, relative(frame, tile.window), device)
-    if model.head is None or (logits is not None and model.network_weight >= 1.0):
+        logits = _network_logits(network.net, shown, relative(frame, tile.window), device)
+    if head is None or (network is not None and network.weight >= 1.0):
         levels = {}
     elif window is None:
         levels = cache.levels(model, image, z, tile, device)
     else:
         levels = levels_of_window(model, tile, window, device)
-    only_head = logits is None and model.forest is None
+    only_head = logits is None and model.instant.forest is None
     said = head_logits(model, levels) if only_head else probabilities(model, levels, logits)
     said = said[(slice(None), *relative(tile.inside(image.spatial_shape[-2:]), frame))]
     index = fetched(likeliest(said))
     if not chances:
         return TileAnswer(index, None)
-    chance = tempered_logits(said, model.recipe.temperature) if only_head else said
+    chance = tempered_logits(said, model.features.recipe.temperature) if only_head else said
     return TileAnswer(index, fetched(chance.float()))
 
 
@@ -82,8 +83,9 @@ def head_logits(model: PixelModel, levels: Levels) -> Tensor:
     weights already, so that labels need neither a softmax nor another pass over the pixels. The
     temperature is left out, as it changes no label.
     """
-    assert model.head is not None
-    return model.head.as_logits(model.recipe, model.prior).scores(levels)
+    instant = model.instant
+    assert instant.head is not None
+    return instant.head.as_logits(model.features.recipe, instant.prior).scores(levels)
 
 
 def likeliest(said: Tensor) -> Tensor:

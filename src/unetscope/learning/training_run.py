@@ -31,7 +31,7 @@ from unetscope.learning.instant import fit_instant, labelled_rows, prepared
 from unetscope.learning.optimiser_steps import NO_MEMORY, OptimiserSteps
 from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.samples import Sample, check_samples
 from unetscope.learning.train_options import TrainOptions
 from unetscope.network.channels import with_classes
@@ -74,7 +74,7 @@ class TrainingRun:
         yield from self._heard(HeadFitted(fitted, seconds, counts, with_forest=True))
         parts = yield from self._recovering(partial(self._set_up, fitted, samples, values))
         self.values = values
-        self.model = replace(self.model, partition=parts)
+        self.model = self.model.with_provenance(partition=parts)
         self.best_loss, self.best_validation, self.idle_epochs = float("inf"), None, 0
         yield from self._recovering(lambda: self._judge(self._snapshot()))
         if self.learner.steps:  # the budget begins with the first step
@@ -102,7 +102,7 @@ class TrainingRun:
         device = self.learner.device
         self.held = HeldOut(self.model, samples, parts, values, cache=self.cache, device=device)
         told = self.held.told or self.model
-        self.prior = told.prior
+        self.prior = told.instant.prior
         self.patches = PatchSource(
             self.model,
             samples,
@@ -166,8 +166,9 @@ class TrainingRun:
 
     def _parts(self, samples: Sequence[Sample], values: tuple[int, ...]) -> tuple[Partition, bool]:
         """What is held back now, and whether the running network may go on with it."""
-        guard_px = 2 * self.model.backbone.config.reach_px
-        before = self.model.partition if self.model.network_classes == values else None
+        guard_px = 2 * self.model.features.backbone.config.reach_px
+        known = self.model.network_of(values)
+        before = self.model.provenance.partition if known is not None else None
         parts = before.extended(samples, guard_px) if before is not None else None
         if parts is not None:
             return parts, self.values == values
@@ -182,8 +183,8 @@ class TrainingRun:
             return replace(parts, earlier=(*before.earlier, *before.keys)), self.values == values
         if before is not None:
             # The present network may have seen what is held back now: begin with a fresh one.
-            self.model = replace(self.model, network=None, network_classes=(), network_weight=0.0)
-        elif self.model.network is not None and self.model.network_classes == values:
+            self.model = replace(self.model, network=None)
+        elif known is not None:
             note = "If this model learned from these images before, its scores are too good."
             parts = replace(parts, note=f"{parts.note} {note}")
         return parts, False
@@ -192,21 +193,20 @@ class TrainingRun:
         self, samples: Sequence[Sample], parts: Partition, values: tuple[int, ...]
     ) -> UNet:
         """The model's own network where it knows these classes, else the backbone with a head."""
-        if self.model.network is not None and self.model.network_classes == values:
-            return self.model.network
-        return self._network_from_head(samples, parts, values)
+        known = self.model.network_of(values)
+        return known.net if known is not None else self._network_from_head(samples, parts, values)
 
     def _network_from_head(
         self, samples: Sequence[Sample], parts: Partition, values: tuple[int, ...]
     ) -> UNet:
         """The backbone with a 1×1 classifier solved in closed form on its last map."""
-        net = with_classes(self.model.backbone, len(values))
+        net = with_classes(self.model.features.backbone, len(values))
         shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
         rows = labelled_rows(
             self.model, shown, values, cache=self.cache, device=self.learner.device
         )
         width = net.config.widths[0]
-        recipe = self.model.recipe
+        recipe = self.model.features.recipe
         penalty = Penalty(torch.tensor([recipe.tap_gain[0]] * width).double(), recipe.ridge)
         shown_as = torch.from_numpy(rows.targets)
         solved = solve_head(rows.features[:, :width], shown_as, len(values), penalty)
@@ -254,7 +254,9 @@ class TrainingRun:
             return (yield notice)
         self.losses.append(loss)
         if self.learner.is_unstable:
-            return (yield Notice(self.learner.go_back(self.model.network)))
+            network = self.model.network
+            best = network.net if network is not None else None
+            return (yield Notice(self.learner.go_back(best)))
         return (yield StepDone(self.learner.steps, loss, self.seconds))
 
     def epoch_is_over(self) -> bool:
@@ -311,12 +313,8 @@ class TrainingRun:
         if taken:
             self.best_epoch = self.epoch
             self.best_validation = verdict.validation
-            self.model = replace(
-                self.model,
-                network=newest,
-                network_classes=self.values,
-                network_weight=verdict.share,
-            )
+            shown = TunedNetwork(newest, self.values, verdict.share)
+            self.model = replace(self.model, network=shown)
         return verdict, taken, best
 
     def finish(self, reason: str) -> Finished:
@@ -344,7 +342,7 @@ class TrainingRun:
                 "strokes": {str(v): n for v, n in figure.strokes.items()},
                 "dice": {str(v): round(d, 4) for v, d in figure.told.items()},
             }
-        self.model = replace(self.model, record=record)
+        self.model = self.model.with_provenance(record=record)
         return Finished(reason, self.model, self.best_epoch, self.seconds, self.best_validation)
 
     def release(self) -> None:

@@ -18,7 +18,7 @@ from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.features import Recipe
 from unetscope.learning.head import tempered
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.learning.samples import Sample
 from unetscope.network.unet import UNet
@@ -40,7 +40,8 @@ def choose_temperature(net: UNet, recipe: Recipe, root: Path) -> float:
     root : the folder of the real sets; 1 is returned where it has none that may be trained on.
     """
     tasks = [t for t in make_tasks(root, pairs=2, crop_px=_CROP_PX) if t.may_train]
-    model = PixelModel("new", settled(net), replace(recipe, temperature=1.0))
+    features = ModelFeatures(settled(net), replace(recipe, temperature=1.0))
+    model = PixelModel(features, Provenance("new"))
     errors = [_errors(*answer) for task in tasks for answer in _answers(model, task)]
     if not errors:
         return 1.0

@@ -167,8 +167,9 @@ def predict_into(
     image = as_seen(model, image)
     options = yield from _on_a_device(options or PredictOptions())
     options = replace(options, probabilities=probabilities is not None, planes=None)
-    if model.own_normalisation or model.normalisation is None:  # once for the image, not by rows
-        model = replace(model, own_normalisation=False, normalisation=fit_normalisation(image))
+    if model.features.scale is None:  # once for the image, not by rows
+        scale = fit_normalisation(image)
+        model = model.with_features(own_normalisation=False, normalisation=scale)
     bands, tiles_a_band = _bands(model, image, options.tile_px)
     total = tiles_a_band * len(bands)
     stacked = "z" in image.spatial_axes

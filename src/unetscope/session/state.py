@@ -180,7 +180,7 @@ class Session:
     def _with_network(self, trained: PixelModel) -> PixelModel:
         """The newest network joined to the instant head, which knows the strokes of just now."""
         known = self.model.model if self.model else None
-        if known is None or known.head is None or not self.live:
+        if known is None or known.instant.head is None or not self.live:
             return trained
         return known.with_network_of(trained)
 
@@ -248,7 +248,7 @@ class Session:
         if self.model is not None:
             now = datetime.now().astimezone().isoformat(timespec="seconds")
             number = self.versions.last_number + 1
-            kept = replace(self.model.model, version=number)
+            kept = self.model.model.with_provenance(version=number)
             self.model = replace(self.model, model=kept)
             self.versions = self.versions.added(
                 kept, note, now, self.model.title, saved=self.model.saved

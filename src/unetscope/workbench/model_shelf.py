@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,9 +58,9 @@ class ModelShelf(Part):
     def use_alone(self, alone: bool) -> None:
         """Let the head stand on the added backbone alone, or on the U-Net as well."""
         session = self._session
-        if session.model is None or session.model.model.alone == alone:
+        if session.model is None or session.model.model.features.alone == alone:
             return
-        session.use_model(replace(session.model.model, alone=alone))
+        session.use_model(session.model.model.with_features(alone=alone))
         session.keep_version("the added backbone alone" if alone else "with the U-Net again")
         self.replaced.emit()
 

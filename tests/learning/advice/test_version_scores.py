@@ -59,13 +59,7 @@ def taught(samples: list[Sample], parts: Partition, index: int) -> PixelModel:
     own = replace(samples[index], labels=parts.training[index])
     *_, epoch, last = fine_tune(small_model(widths=(8, 8, 8, 8)), [own], OPTIONS)
     assert isinstance(epoch, EpochDone) and isinstance(last, Finished)
-    return replace(
-        last.model,
-        network=epoch.newest,
-        network_classes=(1, 2),
-        network_weight=1.0,
-        partition=parts,
-    )
+    return last.model.with_network(epoch.newest, 1.0).with_provenance(partition=parts)
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +101,9 @@ def test_only_what_neither_version_learned_from_may_judge(versions, samples, par
 
     seen = [labels.copy() for labels in parts.training]
     seen[0][half] = parts.held[0][half]
-    knowing = replace(first, partition=replace(parts, training=seen))
+    knowing = first.with_provenance(partition=replace(parts, training=seen))
     assert np.array_equal(judging_labels(knowing, second, sample), changed)
-    blocks = replace(second, partition=replace(parts, kind="block"))
+    blocks = second.with_provenance(partition=replace(parts, kind="block"))
     assert not judging_labels(first, blocks, sample).any(), "the guard is wider than the image"
 
 
@@ -119,12 +113,12 @@ def test_where_nothing_is_held_back_or_known_nothing_is_judged(
 ) -> None:
     first, second = versions
     if memory == "file":
-        first = replace(first, partition=None)
+        first = first.with_provenance(partition=None)
     elif memory == "closed":
         only = {"keys": ("two",), "training": parts.training[1:], "held": parts.held[1:]}
-        first = replace(first, partition=replace(parts, earlier=("one",), **only))
+        first = first.with_provenance(partition=replace(parts, earlier=("one",), **only))
     else:
-        second = replace(second, partition=replace(parts, keys=("other", "two")))
+        second = second.with_provenance(partition=replace(parts, keys=("other", "two")))
     score = scored(first, second, samples)["one"]
     assert (score.pixels, score.before, score.after) == (0, None, None)
 
@@ -132,7 +126,7 @@ def test_where_nothing_is_held_back_or_known_nothing_is_judged(
 def test_few_pixels_or_one_class_cannot_tell(versions, samples, parts) -> None:
     first, second = versions
     lone = np.where(parts.held[0] == 1, parts.held[0], 0)
-    second = replace(second, partition=replace(parts, held=[lone, parts.held[1]]))
+    second = second.with_provenance(partition=replace(parts, held=[lone, parts.held[1]]))
     scores = scored(first, second, samples)
     assert scores["one"].before is None and scores["two"].before is not None
 
@@ -143,7 +137,7 @@ def test_what_newer_strokes_do_to_an_older_image_is_seen_without_any_network(
     bare = small_model(widths=(8, 8, 8, 8))
     alone = replace(parts, keys=("one",), training=parts.training[:1], held=parts.held[:1])
     both = replace(parts, held=[parts.held[0], np.zeros_like(parts.held[1])])
-    before, after = (replace(bare, partition=known) for known in (alone, both))
+    before, after = (bare.with_provenance(partition=known) for known in (alone, both))
     scores = scored(before, after, samples)
     assert scores["one"].before - scores["one"].after > 0.1
     assert scores["two"].before is None, "it holds nothing back"
@@ -166,7 +160,7 @@ def test_a_plane_of_a_stack_is_judged_by_its_own_strokes(versions, samples, part
         training=[planes(labels) for labels in parts.training],
         held=[planes(labels) for labels in parts.held],
     )
-    first, second = (replace(version, partition=deep) for version in versions)
+    first, second = (version.with_provenance(partition=deep) for version in versions)
     scores = scored(first, second, stacks)
     assert scores["one"].before - scores["one"].after > 0.1
     assert scores["two"].after - scores["two"].before > 0.1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from unetscope.learning.features import (
     rows_at,
     side_multiple,
 )
-from unetscope.learning.instant import _forest_rows, fit_instant, recipe_gains
+from unetscope.learning.instant import _forest_columns, fit_instant, recipe_gains
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
@@ -50,7 +49,7 @@ def backbone(tmp_path_factory) -> TimmBackbone:
 
 @pytest.fixture
 def start(backbone) -> PixelModel:
-    return replace(small_model(), sources=(backbone,))
+    return small_model().with_features(sources=(backbone,))
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def small_tiles(monkeypatch) -> None:
 
 def test_without_other_sources_everything_is_as_it_was() -> None:
     model, image = small_model(channels=2), as_micrograph(np.zeros((2, 90, 150), np.float32))
-    net = model.backbone
+    net = model.features.backbone
     assert grid(model, image, 64) == plan_tiles(
         (90, 150),
         core_px=64,
@@ -82,12 +81,13 @@ def test_without_other_sources_everything_is_as_it_was() -> None:
         margin_px=8,
         multiple=side_multiple(net),
     )
-    recipe = torch.tensor(model.recipe.tap_gain), torch.tensor(model.recipe.classical_gain)
-    assert torch.equal(recipe_gains(model), gain_vector(net, 2, *recipe))
+    recipe = model.features.recipe
+    gains = torch.tensor(recipe.tap_gain), torch.tensor(recipe.classical_gain)
+    assert torch.equal(recipe_gains(model), gain_vector(net, 2, *gains))
     with torch.inference_mode():
         levels = {s: m[0] for s, m in feature_levels(net, torch.rand(1, 2, 32, 32)).items()}
     rows = rows_at(levels, torch.arange(32), torch.arange(32))
-    assert np.array_equal(_forest_rows(model, rows), rows[:, classical_columns(net, 2)].numpy())
+    assert torch.equal(_forest_columns(model, rows), rows[:, classical_columns(net, 2)])
 
 
 def test_a_tile_holds_the_maps_of_all_sources(start, small_tiles) -> None:
@@ -103,8 +103,8 @@ def test_a_tile_holds_the_maps_of_all_sources(start, small_tiles) -> None:
         y, x = (slice(s.start // stride, s.stop // stride) for s in core)
         assert torch.allclose(maps, whole[stride][0, :, y, x], atol=1e-5)
     columns = feature_columns(start.feature_sources, 1)
-    assert len(columns) == feature_count(start.backbone, 1) + 6
-    assert features_key(start) != features_key(replace(start, sources=()))
+    assert len(columns) == feature_count(start.features.backbone, 1) + 6
+    assert features_key(start) != features_key(start.with_features(sources=()))
 
 
 def test_the_view_and_the_whole_are_answered_alike_whatever_the_tiles(start, small_tiles) -> None:
@@ -133,25 +133,25 @@ def test_what_a_transformer_says_depends_on_its_tile(start, monkeypatch) -> None
 def test_alone_the_backbone_has_all_the_weight(start) -> None:
     ours = [c.source != SPEC for c in feature_columns(start.feature_sources, 1)]
     beside, alone = (
-        fit_instant(replace(start, alone=alone), [sample()], with_forest=False)
+        fit_instant(start.with_features(alone=alone), [sample()], with_forest=False)
         for alone in (False, True)
     )
-    assert beside.head.weight[torch.tensor(ours)].abs().sum() > 0
-    assert alone.head.weight[torch.tensor(ours)].abs().sum() == 0
-    assert alone.head.weight.abs().sum() > 0
-    assert replace(start, sources=()).with_head_of(alone).alone
+    assert beside.instant.head.weight[torch.tensor(ours)].abs().sum() > 0
+    assert alone.instant.head.weight[torch.tensor(ours)].abs().sum() == 0
+    assert alone.instant.head.weight.abs().sum() > 0
+    assert start.with_features(sources=()).with_head_of(alone).features.alone
 
 
 def test_it_learns_the_picture(start) -> None:
     picture, labels = blobs((72, 88))
-    model = fit_instant(replace(start, alone=True), [sample()])
+    model = fit_instant(start.with_features(alone=True), [sample()])
     assert (predict_labels(model, as_micrograph(picture)) == labels).mean() > 0.8
 
 
 def test_the_instant_answer_is_no_single_network(start) -> None:
     model = fit_instant(start, [sample()], with_forest=False)
     assert voices(model) == (Voice.BACKBONE,)
-    assert voices(replace(model, sources=()))[0] is Voice.INSTANT
+    assert voices(model.with_features(sources=()))[0] is Voice.INSTANT
 
 
 def test_tiles_that_are_not_exact_are_not_halved() -> None:
@@ -163,13 +163,13 @@ def test_tiles_that_are_not_exact_are_not_halved() -> None:
 
 
 def test_a_saved_model_finds_its_backbone_again(start, hub, tmp_path) -> None:
-    model = fit_instant(replace(start, alone=True), [sample()])
+    model = fit_instant(start.with_features(alone=True), [sample()])
     path, image = tmp_path / "m.unetscope", as_micrograph(blobs((60, 75), 11)[0])
     save_model(model, path)
     own = [key for key in load_model_file(path).tensors if key.startswith("source.")]
     assert sorted(own) == ["source.0.tokens.bias", "source.0.tokens.weight"]
     loaded = load_model(path)
-    assert loaded.alone and loaded.sources[0].options == OPTIONS
+    assert loaded.features.alone and loaded.features.sources[0].options == OPTIONS
     assert features_key(loaded) == features_key(model)
     first, second = (predict_probabilities(m, image) for m in (model, loaded))
     assert np.array_equal(first, second)
@@ -184,10 +184,10 @@ def test_a_saved_model_finds_its_backbone_again(start, hub, tmp_path) -> None:
 def test_a_backbone_is_named_like_a_bundled_model(hub) -> None:
     model = start_model(SPEC, channels=2)
     assert model.name == "general-fast" and model.channels == 2
-    assert [source.name for source in model.sources] == [SPEC]
+    assert [source.name for source in model.features.sources] == [SPEC]
     painted = sample()
     segmenter = Segmenter(model=SPEC).fit_instant(painted.image.pixels, painted.labels)
-    assert segmenter.model_.sources[0].name == SPEC
+    assert segmenter.model_.features.sources[0].name == SPEC
     assert segmenter.predict(painted.image.pixels).shape == painted.labels.shape
 
 

@@ -65,7 +65,7 @@ def test_a_single_cell_is_held_everywhere() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_bundled_and_classical_sources_give_the_numbers_of_the_instant_head(channels) -> None:
-    net = small_model(channels=channels).backbone
+    net = small_model(channels=channels).features.backbone
     image = torch.rand(2, channels, *SHAPE)
     sources = (UNetTaps("small", net), ClassicalFilters())
     with torch.inference_mode():
@@ -88,7 +88,7 @@ def test_columns_stand_in_the_order_of_the_rows() -> None:
 
 
 def test_tiles_of_exact_sources_are_the_whole() -> None:
-    sources = (UNetTaps("small", small_model().backbone), ClassicalFilters())
+    sources = (UNetTaps("small", small_model().features.backbone), ClassicalFilters())
     needs = tile_needs(sources, 1)
     assert needs.exact and needs.side_multiple == 8 and needs.margin_px == 8
     image = torch.rand(1, 1, 200, 136)

@@ -43,7 +43,8 @@ def test_maps_have_few_channels_of_like_size(vit) -> None:
 
 
 def test_columns_are_what_the_levels_hold(vit) -> None:
-    sources = (UNetTaps("small", small_model(channels=2).backbone), vit, ClassicalFilters())
+    net = small_model(channels=2).features.backbone
+    sources = (UNetTaps("small", net), vit, ClassicalFilters())
     levels = levels_of(sources, torch.rand(1, 2, 48, 64))
     columns = feature_columns(sources, 2)
     assert [c.level for c in columns] == [s for s in levels for _ in range(levels[s].shape[1])]
@@ -108,7 +109,7 @@ def test_a_silent_channel_is_left_out() -> None:
 
 
 def test_a_head_is_solved_on_all_sources_together(vit) -> None:
-    sources = (UNetTaps("small", small_model().backbone), vit, ClassicalFilters())
+    sources = (UNetTaps("small", small_model().features.backbone), vit, ClassicalFilters())
     image = torch.rand(1, 1, 48, 48)
     image[..., 24:] *= 0.2
     with torch.inference_mode():

@@ -85,7 +85,7 @@ def label_errors(
     for position, stroke in enumerate(present):
         if not sums.can_leave_out(position):
             continue
-        chance = voiced(sums.scores_without(position), model.recipe).t().numpy()
+        chance = voiced(sums.scores_without(position), model.features.recipe).t().numpy()
         painted, believed = int(sums.targets[position]), int(chance.mean(axis=0).argmax())
         sureness = float(chance[:, believed].mean())
         if believed == painted or sureness < least_sure:

@@ -78,7 +78,8 @@ def version_scores(
     from is not among them.
     """
     cache, device = cache or FeatureCache(), choose_device(device)
-    is_figure = after.partition is not None and after.partition.kind != "strokes"
+    parts = after.provenance.partition
+    is_figure = parts is not None and parts.kind != "strokes"
     taught = [_learned_from(model, samples) for model in (before, after)]
     versions: list[PixelModel] = []
     judging: list[list[_Place]] = [[] for _ in samples]
@@ -109,7 +110,7 @@ def judging_labels(before: PixelModel, after: PixelModel, sample: Sample) -> np.
     what ``before`` learned from (it came from a file, or the image was closed) none are left.
     """
     nothing = np.zeros_like(sample.labels)
-    parts, earlier = after.partition, before.partition
+    parts, earlier = after.provenance.partition, before.provenance.partition
     if parts is None or earlier is None or sample.key not in parts.keys:
         return nothing
     held = parts.held[parts.keys.index(sample.key)]
@@ -122,13 +123,13 @@ def judging_labels(before: PixelModel, after: PixelModel, sample: Sample) -> np.
     if seen.shape != left.shape:
         return nothing
     left = np.where(seen > 0, 0, left)
-    guard_px = 2 * after.backbone.config.reach_px
+    guard_px = 2 * after.features.backbone.config.reach_px
     return left if parts.kind == "strokes" else beyond_guard(left, seen, guard_px)
 
 
 def _learned_from(model: PixelModel, samples: Sequence[Sample]) -> list[Sample]:
     """The samples with the labels that ``model`` learned from; none where one of them is gone."""
-    parts, known = model.partition, {sample.key: sample for sample in samples}
+    parts, known = model.provenance.partition, {sample.key: sample for sample in samples}
     learned = []
     for key, labels in zip(parts.keys, parts.training, strict=True) if parts is not None else ():
         if not labels.any():

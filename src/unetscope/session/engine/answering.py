@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -64,7 +63,7 @@ def predict(shared: Shared, request: PredictRequest) -> Iterator[TileShown | Not
     """Predict images, one after the other, to the same labels as the command line."""
     # What is kept for strokes may be in half precision: then files' features are made anew.
     device = shared.device()
-    fit_for_files = inference_precision(request.model.backbone, device) == "fp32"
+    fit_for_files = inference_precision(request.model.features.backbone, device) == "fp32"
     yield from _tiles(shared, request, device, shared.features if fit_for_files else None)
 
 
@@ -74,8 +73,8 @@ def _answer(shared: Shared, request: AnswerRequest) -> Iterator[Answered]:
         fitted = _fitted(shared, request, device)
         yield fitted
         model = fitted.model
-    if request.quick_first and model.forest is not None and model.head is not None:
-        quick = _shown_request(request, replace(model, forest=None), [target])
+    if request.quick_first and model.instant.forest and model.instant.head:
+        quick = _shown_request(request, model.with_instant(forest=None), [target])
         yield from _tiles(shared, quick, device, shared.features)
     wanted = [target] if target.view is not None or not request.whole_image else []
     wanted += [Target(target.key, target.image, target.z)] if request.whole_image else []

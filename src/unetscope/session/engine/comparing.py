@@ -31,7 +31,7 @@ def compare_versions(shared: Shared, request: CompareRequest) -> Iterator[Versio
         if score is not None:
             scores.append(score)
         yield None
-    yield compared(scores, from_file=request.after.parent is not None)
+    yield compared(scores, from_file=request.after.provenance.parent is not None)
 
 
 def compared(scores: Sequence[ImageScore], *, from_file: bool) -> VersionsCompared:

@@ -77,7 +77,7 @@ def _get_ready(model: PixelModel, device: str) -> None:
     imports: kornia, and sympy by torch's optimisers.
     """
     room("training")
-    inference_precision(model.backbone, device)
+    inference_precision(model.features.backbone, device)
     weight = torch.nn.Parameter(torch.zeros(1))
     weight.grad = torch.zeros(1)
     torch.optim.AdamW([weight]).step()

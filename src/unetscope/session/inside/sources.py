@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,11 +84,11 @@ def _of_session(session: Session | None) -> tuple[Source, ...]:
     model = session.model.model
     title = _version_title(session)
     found = []
-    trained = model.network is not None and model.network_classes == model.class_values
+    trained = model.network_of(model.class_values) is not None
     if trained or session.newest is not None:
         tip = f"{100 * model.network_weight:.0f} % of the answer"
         found.append(Source(f"model:{NETWORK}", f"{title}: {NETWORK}", tip))
-    if model.head is not None and not model.sources:
+    if model.instant.head is not None and not model.features.sources:
         tip = "bundled features and the head that your strokes solved"
         found.append(Source(f"model:{INSTANT}", f"{title}: {INSTANT}", tip))
     if len(found) == 2 and model.network_weight < 0.5:
@@ -113,11 +113,7 @@ def _of_model(
     newest = session.newest if voice == NETWORK else None
     if newest is not None and (session.training.busy or model.network is None):
         title = f"{title}, epoch {newest.epoch}"
-        weight = max(model.network_weight, 1e-3)
-        classes = model.class_values
-        model = replace(
-            model, network=newest.network, network_classes=classes, network_weight=weight
-        )
+        model = model.with_network(newest.network, max(model.network_weight, 1e-3))
     whole_key = (*key, using.serial, title)
     made = of_model(title, lambda: model, voice, target, whole_key, tuple(model.classes))
     version = session.versions.current

@@ -116,9 +116,9 @@ class ModelPanel(Panel):
         self.load_action.setEnabled(can.change_model)
         self.save_action.setEnabled(can.save)
         model: Any = session.model.model if session.model else None
-        self.alone_action.setVisible(bool(model and model.sources))
+        self.alone_action.setVisible(bool(model and model.features.sources))
         self.alone_action.setEnabled(can.change_model)
-        self.alone_action.setChecked(bool(model and model.alone))
+        self.alone_action.setChecked(bool(model and model.features.alone))
         for button in (self.back, self.forward):
             button.setVisible(len(session.versions.kept) > 1)
         self.back.setEnabled(can.go_back)
