@@ -37,7 +37,7 @@ STAGES: dict[str, tuple[Any, str]] = {
     "features": (feature_cache, "compute_levels"),
     "grey range": (feature_cache, "fit_normalisation"),
     "rows of the strokes": (instant, "rows_at"),
-    "lattice": (feature_cache, "_lattice_rows"),
+    "lattice": (feature_cache, "lattice_rows"),
     "solving the head": (instant, "solve_head"),
     "growing the forest": (PixelForest, "_fitted"),
     "held-back rows": (held_out, "labelled_rows"),

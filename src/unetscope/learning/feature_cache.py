@@ -6,7 +6,6 @@ import math
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,7 +18,7 @@ from unetscope.images.normalisation import Normalisation, fit_normalisation
 from unetscope.learning.features import (
     Levels,
     feature_levels,
-    rows_at,
+    lattice_rows,
 )
 from unetscope.learning.pixel_model import PixelModel, in_precision
 from unetscope.learning.sources.source import levels_of, tile_needs
@@ -29,7 +28,6 @@ from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet
 
 GRID_PX = 512
-_LATTICE_PX = 8
 _SMALLEST_TILE_PX = 128
 _SEEN_IMAGES = 256
 _CHECKED_PX = 1024**2  # images up to this size are checked as a whole, in less than 1 ms
@@ -92,7 +90,10 @@ class FeatureCache:
                 return self._kept[key]
         scale = self.normalisation(model, image)
         levels = compute_levels(self.asked(model), image, z, tile, device, scale)
-        lattice = _lattice_rows(levels, tile, image.spatial_shape[-2:])
+        core = relative(tile.inside(image.spatial_shape[-2:]), tile.grown)
+        with torch.inference_mode():
+            # Whole rows, as strokes join and choose from them.
+            lattice = lattice_rows(levels, core).cpu().contiguous()
         size = sum(t.numel() * t.element_size() for t in (*levels.values(), lattice))
         kept = _Kept(image, levels, lattice, size)
         with self._lock:
@@ -269,15 +270,3 @@ def read_window(image: Micrograph, z: int, window: Box, normalisation: Normalisa
         plane = np.pad(plane, [(0, 0), (0, down), (0, right)], mode="edge")
     tensor = torch.from_numpy(np.ascontiguousarray(plane))[None]
     return tensor.contiguous(memory_format=torch.channels_last)
-
-
-def _lattice_rows(levels: Levels, tile: Tile, image_shape: Sequence[int]) -> Tensor:
-    spots = []
-    for side, grown in zip(tile.inside(image_shape), tile.grown, strict=True):
-        first = min(side.start + _LATTICE_PX // 2, side.stop - 1)
-        spots.append(torch.arange(first, side.stop, _LATTICE_PX) - grown.start)
-    device = levels[1].device
-    y, x = torch.meshgrid(*spots, indexing="ij")
-    with torch.inference_mode():
-        found = rows_at(levels, y.flatten().to(device), x.flatten().to(device))
-        return found.cpu().contiguous()  # whole rows, as strokes join and choose from them

@@ -27,6 +27,7 @@ Levels = dict[int, Tensor]
 """stride → (channel, y / stride, x / stride) of one image, or with a leading batch axis."""
 
 CONTEXT = 4  # how many times smaller the image is in the second look
+LATTICE_PX = 8  # a pixel in so many, both ways, shows how features scatter
 _STRIP_ROWS = 48
 
 
@@ -212,6 +213,16 @@ def rows_at(levels: Levels, y: Tensor, x: Tensor) -> Tensor:
     """
     columns = [_interpolated(levels[s], s, y, x) for s in sorted(levels)]  # (channel, n) each
     return torch.cat(columns, dim=0).t()
+
+
+def lattice_rows(levels: Levels, core: Region) -> Tensor:
+    """Features (n, feature) of every eighth pixel of ``core``, both ways, in the levels' frame."""
+    spots = []
+    for side in core:
+        first = min(side.start + LATTICE_PX // 2, side.stop - 1)
+        spots.append(torch.arange(first, side.stop, LATTICE_PX, device=levels[1].device))
+    y, x = torch.meshgrid(*spots, indexing="ij")
+    return rows_at(levels, y.flatten(), x.flatten())
 
 
 def classical_columns(backbone: UNet, channels: int, layout: Layout = Layout()) -> Tensor:

@@ -14,8 +14,14 @@ import torch
 
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import fit_normalisation
-from unetscope.learning.features import feature_levels, rows_at, side_multiple
-from unetscope.learning.head import solve_head
+from unetscope.learning.features import (
+    Levels,
+    feature_levels,
+    lattice_rows,
+    rows_at,
+    side_multiple,
+)
+from unetscope.learning.head import Head, scatter_of, solve_head
 from unetscope.learning.metrics import mean_dice
 from unetscope.pretraining.datasets import DATASETS, DataSet, Scene, scenes
 from unetscope.pretraining.learner import MetaLearner
@@ -109,6 +115,16 @@ def _crop(
     return np.ascontiguousarray(image[best[1]]), np.ascontiguousarray(labels[best[1]])
 
 
+def solved_on(learner: MetaLearner, levels: Levels, strokes: np.ndarray) -> Head:
+    """The head that a user's strokes (y, x) on the image of ``levels`` would have."""
+    y, x = (torch.from_numpy(places) for places in np.nonzero(strokes))
+    values, targets = np.unique(strokes[strokes > 0], return_inverse=True)
+    core = (slice(0, strokes.shape[0]), slice(0, strokes.shape[1]))
+    scatter = scatter_of(lattice_rows(levels, core))
+    rows, classes = rows_at(levels, y, x), torch.from_numpy(targets)
+    return solve_head(rows, classes, len(values), learner.penalty, scatter).stored()
+
+
 class HeldOutJudge:
     """Mean class Dice of the instant head alone on small tasks from sets never trained on."""
 
@@ -123,25 +139,20 @@ class HeldOutJudge:
         other: list[float] = []
         for task in self.tasks:
             strokes = task.strokes(seed=0)
+            values = np.unique(strokes[strokes > 0])
             levels_a = self._levels(learner, task.image_a)
-            y, x = (torch.from_numpy(i) for i in np.nonzero(strokes))
-            values = sorted({int(v) for v in np.unique(strokes) if v})
-            index_of = np.zeros(256, np.int64)
-            index_of[values] = np.arange(len(values))
-            target = torch.from_numpy(index_of[strokes[strokes > 0]])
-            rows = rows_at(levels_a, y, x)
-            head = solve_head(rows, target, len(values), learner.penalty).stored()
+            head = solved_on(learner, levels_a, strokes)
             for levels, truth, into, hidden in (
                 (levels_a, task.truth_a, same, strokes > 0),
                 (self._levels(learner, task.image_b), task.truth_b, other, None),
             ):
                 answer = head.scores(levels).argmax(dim=0).numpy()
-                answer = np.asarray(values)[answer][: truth.shape[0], : truth.shape[1]]
+                answer = values[answer][: truth.shape[0], : truth.shape[1]]
                 shown = truth if hidden is None else np.where(hidden, 0, truth)
                 into.append(mean_dice(shown, answer))
         return {"same": float(np.mean(same)), "other": float(np.mean(other))}
 
-    def _levels(self, learner: MetaLearner, image: Micrograph) -> dict[int, torch.Tensor]:
+    def _levels(self, learner: MetaLearner, image: Micrograph) -> Levels:
         plane = fit_normalisation(image).apply(image.plane()).mean(axis=0, keepdims=True)
         multiple = side_multiple(learner.net, learner.layout)
         down, right = (-side % multiple for side in plane.shape[1:])

@@ -1,7 +1,7 @@
 """Strokes that may be painted in the wrong class: what the other strokes say about each.
 
-Every stroke is left out in turn and judged by the ridge head solved on all the others: a wrong
-stroke cannot then vouch for itself.
+Every stroke is left out in turn and judged by the head solved on all the others: a wrong stroke
+cannot then vouch for itself.
 """
 
 from __future__ import annotations
