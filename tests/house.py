@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("images", "network"),
     ("computing",),
-    ("learning", "inspection"),
+    ("learning", "inspection", "measuring"),
     ("scaling", "looking"),
     ("pretraining",),
     ("session",),

@@ -58,9 +58,13 @@ def test_images_bring_no_torch_no_napari_no_qt() -> None:
     assert brought_along(modules_of("images"), ("torch", "napari", *QT)) == set()
 
 
+def test_measuring_brings_no_torch_no_napari_no_qt_no_pandas() -> None:
+    assert brought_along(modules_of("measuring"), ("torch", "napari", "pandas", *QT)) == set()
+
+
 def test_the_engine_brings_neither_qt_nor_napari() -> None:
     engine = modules_of(
-        *("images", "network", "computing", "learning", "inspection", "looking"),
+        *("images", "network", "computing", "learning", "inspection", "measuring", "looking"),
         *("pretraining", "scaling"),
     )
     others = ("timm", "torchvision")  # extras, and slow to import

@@ -46,6 +46,10 @@ class ProjectError(UnetscopeError):
     """A project folder cannot be opened, changed or saved as it is."""
 
 
+class MeasurementError(UnetscopeError):
+    """What is to be measured, or how, cannot be used as it is."""
+
+
 def capital(text: str) -> str:
     """``text`` with a capital at the start."""
     return text[:1].upper() + text[1:]
