@@ -15,7 +15,7 @@ from unetscope.images.annotations.values import (
     as_annotations,
 )
 from unetscope.images.classes import LabelClass
-from unetscope.images.synthetic import nuclei
+from unetscope.images.synthetic.nuclei import nuclei
 
 TARGETS = ("nuclei_rois.zip", "nuclei.geojson", "nuclei.json", "nuclei_labels.zarr")
 

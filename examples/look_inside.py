@@ -13,7 +13,7 @@ import numpy as np
 from unetscope import Segmenter, inspection
 from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.synthetic import membranes
+from unetscope.images.synthetic.membranes import membranes
 from unetscope.learning.train_options import TrainOptions
 
 OPTIONS = TrainOptions(max_epochs=3)  # seconds; real work takes the defaults and max_seconds

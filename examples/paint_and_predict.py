@@ -10,7 +10,7 @@ import numpy as np
 
 from unetscope import Segmenter
 from unetscope.images.files import write_labels, write_micrograph
-from unetscope.images.synthetic import nuclei
+from unetscope.images.synthetic.nuclei import nuclei
 
 
 def main(folder: Path) -> None:

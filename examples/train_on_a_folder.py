@@ -13,7 +13,7 @@ import numpy as np
 from unetscope import Segmenter
 from unetscope.images.claims import Claim, Role
 from unetscope.images.files import read_labels, read_micrograph, write_labels, write_micrograph
-from unetscope.images.synthetic import grains
+from unetscope.images.synthetic.grains import grains
 from unetscope.learning.events import EpochDone, LearningEvent
 from unetscope.learning.train_options import TrainOptions
 

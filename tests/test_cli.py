@@ -51,8 +51,8 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from unetscope.computing.ready import settled
     from unetscope.learning import persistence
-    from unetscope.learning.features import Recipe
     from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
+    from unetscope.learning.recipe import Recipe
     from unetscope.network.folding import fold_batch_norm
     from unetscope.network.unet import UNet, UNetConfig
 

@@ -66,12 +66,20 @@ def converted(folder: Path, said: str) -> None:
     assert set(np.unique(read_labels(folder / "nuclei_mask.tif"))) == {0, 2}
 
 
+def with_a_source(folder: Path, said: str) -> None:
+    assert (folder / "own.unetscope").is_file()
+    assert "with ['contrast']: equal pixels True" in said
+    agreement = float(said.split("agreement with the truth: ")[1].split("%")[0])
+    assert agreement > 80
+
+
 CHECKS: dict[str, Callable[[Path, str], None]] = {
     "paint_and_predict": painted,
     "train_on_a_folder": trained,
     "read_odd_files": odd,
     "look_inside": looked_inside,
     "convert_labels": converted,
+    "own_source": with_a_source,
 }
 
 

@@ -7,8 +7,8 @@ from scipy import ndimage
 
 from unetscope.computing.ready import settled
 from unetscope.images.micrograph import Micrograph, as_micrograph
-from unetscope.learning.features import Recipe
 from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
+from unetscope.learning.recipe import Recipe
 from unetscope.learning.samples import Sample
 from unetscope.network.unet import UNet, UNetConfig, initialise
 

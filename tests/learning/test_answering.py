@@ -17,10 +17,10 @@ from unetscope.learning.answering import (
     start_of,
     voices,
 )
-from unetscope.learning.features import Recipe
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import TunedNetwork
 from unetscope.learning.prediction import predict_probabilities
+from unetscope.learning.recipe import Recipe
 from unetscope.network.unet import UNet
 
 

@@ -10,9 +10,9 @@ from learning.small_scenes import CONTEXT_RECIPE, blobs, small_model, stack
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning import feature_cache
-from unetscope.learning.classical import STRIDES, reach_px
 from unetscope.learning.feature_cache import FeatureCache, grid, read_window
 from unetscope.learning.features import rows_at
+from unetscope.learning.sources.classical import STRIDES, reach_px
 
 
 def picture(seed: int = 0, shape: tuple[int, int] = (40, 56)) -> np.ndarray:

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 import unetscope
-from unetscope.learning.features import Recipe
 from unetscope.learning.head import (
     IMAGE_SHARE,
     REFERENCE_PIXELS,
@@ -23,6 +22,7 @@ from unetscope.learning.head import (
     voiced,
     with_prior,
 )
+from unetscope.learning.recipe import Recipe
 
 PENALTY = Penalty(torch.ones(6), 0.05)  # every feature at its size
 

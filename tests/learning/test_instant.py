@@ -14,20 +14,20 @@ from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import instant
 from unetscope.learning.feature_cache import FeatureCache, read_window
-from unetscope.learning.features import feature_levels, rows_at
+from unetscope.learning.features import rows_at
 from unetscope.learning.forest import TREES, PixelForest
-from unetscope.learning.head import solve_head
+from unetscope.learning.head import Penalty, solve_head
 from unetscope.learning.instant import (
     fit_instant,
     instant_rows,
     labelled_rows,
-    penalty_of,
     prepared,
 )
 from unetscope.learning.metrics import mean_dice
 from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.prediction import predict_labels, predict_probabilities
 from unetscope.learning.samples import Sample
+from unetscope.learning.sources.source import Look, feature_gains, levels_of
 
 
 def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes(
@@ -39,14 +39,15 @@ def test_the_head_is_the_weighted_ridge_solution_on_the_features_of_the_strokes(
     ranges = FeatureCache().normalisation(model, painted.image)
     window = read_window(painted.image, 0, (slice(0, 40), slice(0, 56)), ranges)
     with torch.inference_mode():
-        levels = {s: m[0] for s, m in feature_levels(model.features.backbone, window).items()}
+        levels = {s: m[0] for s, m in levels_of(model.feature_sources, Look(window)).items()}
         y, x = (torch.from_numpy(i) for i in np.nonzero(painted.labels))
         rows = rows_at(levels, y, x)
         targets = torch.from_numpy(painted.labels[painted.labels > 0].astype(np.int64) - 1)
         # How features scatter is seen on every eighth pixel.
         y, x = torch.meshgrid(torch.arange(4, 40, 8), torch.arange(4, 56, 8), indexing="ij")
         scatter = torch.cov(rows_at(levels, y.flatten(), x.flatten()).t(), correction=0)
-        head = solve_head(rows, targets, 2, penalty_of(model), scatter)
+        penalty = Penalty(feature_gains(model.feature_sources, 1), model.features.recipe.ridge)
+        head = solve_head(rows, targets, 2, penalty, scatter)
     assert fitted.instant.head is not None
     assert torch.allclose(fitted.instant.head.weight.double(), head.weight, atol=1e-5)
     assert torch.allclose(fitted.instant.head.bias.double(), head.bias, atol=1e-5)

@@ -18,12 +18,12 @@ from unetscope.errors import ModelError, ModelFileError, OutputError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.features import Recipe
 from unetscope.learning.head import Head
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.prediction import predict_labels, predict_probabilities
+from unetscope.learning.recipe import Recipe
 from unetscope.network.channels import with_classes
 from unetscope.network.facts import BUNDLED
 from unetscope.network.fingerprint import network_fingerprint

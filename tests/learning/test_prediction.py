@@ -19,7 +19,6 @@ from unetscope.images.normalisation import Normalisation
 from unetscope.learning import prediction
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import FeatureCache
-from unetscope.learning.features import feature_levels
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel, TunedNetwork, instant_probabilities
 from unetscope.learning.prediction import (
@@ -30,6 +29,7 @@ from unetscope.learning.prediction import (
     predict_tiles,
     uncertainty,
 )
+from unetscope.learning.sources.source import Look, levels_of
 from unetscope.learning.tile_answer import head_logits, likeliest
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import initialise
@@ -103,7 +103,7 @@ def test_the_answer_is_that_of_the_formulas_on_the_whole_image(voices) -> None:
     image = as_micrograph(pixels)
     grey = torch.from_numpy(FeatureCache().normalisation(model, image).apply(pixels[None]))[None]
     with torch.inference_mode():
-        levels = feature_levels(model.features.backbone, grey)
+        levels = levels_of(model.feature_sources, Look(grey))
         full = [
             functional.interpolate(levels[s], scale_factor=s, mode="bilinear") for s in (1, 2, 4, 8)
         ]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning.features import Recipe
 from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
+from unetscope.learning.recipe import Recipe
 from unetscope.network.shipped import load_bundled
 from unetscope.pretraining import calibration
 from unetscope.pretraining.calibration import (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from unetscope.learning.features import Recipe
+from unetscope.learning.recipe import Recipe
 from unetscope.network.model_file import load_model_file
 from unetscope.network.unet import UNet, UNetConfig
 from unetscope.pretraining.bundling import export_weights

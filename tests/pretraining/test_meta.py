@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file
 
 from unetscope.errors import ModelError
-from unetscope.learning.features import Recipe, feature_count
+from unetscope.learning.recipe import Recipe
+from unetscope.learning.sources.source import feature_columns
 from unetscope.network.shipped import load_bundled
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.checkpoint import RunState
@@ -80,7 +81,7 @@ def test_a_second_look_joins_after_its_time_and_leaves_the_statistics_alone(tiny
     records = list(meta_train(config, tmp_path))
     assert records[-1]["seconds"] >= 1.8
     learner = MetaLearner(config)
-    assert learner.gains().shape == (feature_count(learner.net, 1, learner.layout),)
+    assert learner.gains().shape == (len(feature_columns(learner.sources, 1)),)
     before = learner.log_context_gain.detach().clone()
     statistics = []
     for joins in (False, True):  # of the same episode
@@ -157,7 +158,7 @@ def test_the_recipe_holds_what_was_learned(tiny) -> None:
     recipe = learner.recipe()
     assert isinstance(recipe, Recipe)
     assert recipe.ridge == pytest.approx(0.03) and recipe.tap_gain == (1.0, 1.0)
-    assert learner.gains().shape == (feature_count(learner.net, 1),)
+    assert learner.gains().shape == (len(feature_columns(learner.sources, 1)),)
     assert learner.gains()[: tiny.widths[0]].tolist() == [1.0] * tiny.widths[0]
 
 

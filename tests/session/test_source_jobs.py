@@ -20,7 +20,7 @@ REQUEST = SourceRequest(f"timm:{VIT}", "General + a small one")
 def hub(tmp_path, monkeypatch) -> Path:
     torchvision_models()
     pytest.importorskip("timm")
-    monkeypatch.setattr("unetscope.learning.sources.catalogue.user_hub", lambda: tmp_path)
+    monkeypatch.setattr("unetscope.learning.sources.timm_hub.user_hub", lambda: tmp_path)
     return tmp_path
 
 

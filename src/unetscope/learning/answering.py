@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
-from unetscope.learning.classical import FILTERS, classical_maps
 from unetscope.learning.feature_cache import read_window
-from unetscope.learning.features import CONTEXT, Levels, scores, side_multiple, tap_names
+from unetscope.learning.features import Levels, scores
 from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.sources.bundled import CONTEXT, own_sources, tap_names
+from unetscope.learning.sources.classical import FILTERS, classical_maps
+from unetscope.learning.sources.source import tile_needs
 from unetscope.learning.tiling import padded_shape
 from unetscope.network.cropping import Region
 from unetscope.network.unet import UNet
@@ -53,8 +55,8 @@ def answering_network(model: PixelModel, voice: Voice | None = None) -> nn.Modul
     Parameters
     ----------
     voice : which one; None for the one that speaks loudest. Sides of an image must be multiples of
-        ``side_multiple(backbone, recipe.layout)`` of its features. The backbone's own two outputs
-        are those of pretraining, not the model's classes.
+        :func:`input_multiple`. The backbone's own two outputs are those of pretraining, not the
+        model's classes.
 
     Raises
     ------
@@ -87,6 +89,12 @@ def start_of(backbone: UNet, network: UNet) -> UNet:
     return start
 
 
+def input_multiple(model: PixelModel) -> int:
+    """Sides of an image given to one of its networks must be multiples of this."""
+    own = own_sources(model.name, model.features.backbone, model.features.recipe)
+    return tile_needs(own, model.channels).side_multiple
+
+
 def network_input(
     model: PixelModel,
     image: Micrograph,
@@ -101,8 +109,7 @@ def network_input(
     features = model.features
     if scale is None and not features.own_normalisation:
         scale = features.normalisation
-    multiple = side_multiple(features.backbone, features.recipe.layout)
-    height, width = padded_shape(image.spatial_shape[-2:], multiple)
+    height, width = padded_shape(image.spatial_shape[-2:], input_multiple(model))
     window = (slice(0, height), slice(0, width))
     return read_window(image, z, window, scale or fit_normalisation(image))[0].contiguous()
 
@@ -117,9 +124,9 @@ class InstantNetwork(UNet):
     def __init__(self, model: PixelModel) -> None:
         super().__init__(model.features.backbone.config)
         self.load_state_dict(model.features.backbone.state_dict())
-        layout = model.features.recipe.layout
-        self.context = SecondLook(self) if layout.context else None
-        self.filters = ClassicalFilters(layout.strides)
+        recipe = model.features.recipe
+        self.context = SecondLook(self) if recipe.context_gain else None
+        self.filters = FilterBank(recipe.strides)
         self.classifier: nn.Module = LinearHead(model)
 
     def forward(self, image: Tensor, core: Region | None = None) -> Tensor:
@@ -151,7 +158,7 @@ class SecondLook(UNet):
         return {CONTEXT * 2**index: taps[name] for index, name in enumerate(tap_names(self))}
 
 
-class ClassicalFilters(nn.Module):
+class FilterBank(nn.Module):
     """The hand-set kernels beside the learned ones; nothing in here is learned."""
 
     def __init__(self, strides: Sequence[int]) -> None:

@@ -15,15 +15,11 @@ from torch import Tensor
 from unetscope.computing.ready import on_device
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
-from unetscope.learning.features import (
-    Levels,
-    feature_levels,
-    lattice_rows,
-)
+from unetscope.learning.features import Levels, lattice_rows
 from unetscope.learning.pixel_model import PixelModel, in_precision
-from unetscope.learning.sources.source import levels_of, tile_needs
+from unetscope.learning.sources.source import Look, levels_of, tile_needs
 from unetscope.learning.tiling import Box, Tile, plan_tiles
-from unetscope.network.cropping import Region, coarser, cut, relative
+from unetscope.network.cropping import relative
 from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet
 
@@ -190,7 +186,8 @@ def features_key(model: PixelModel) -> str:
     """Tells apart models whose features differ (weights, sources or grey range)."""
     features = model.features
     own = "own" if features.own_normalisation else repr(features.normalisation)
-    parts = [_fingerprint(features.backbone), repr(features.recipe.layout), own]
+    looks = repr((features.recipe.strides, len(features.recipe.context_gain)))
+    parts = [_fingerprint(features.backbone), looks, own]
     return ":".join([*parts, *(source.fingerprint for source in features.sources)])
 
 
@@ -232,28 +229,14 @@ def compute_levels(
 
 def levels_of_window(model: PixelModel, tile: Tile, window: Tensor, device: str) -> Levels:
     """As :func:`compute_levels`, of ``tile.window`` as :func:`read_window` reads it."""
-    window = window.to(device)
+    look = Look(
+        window.to(device),
+        relative(tile.grown, tile.window),
+        net_here=lambda net: on_device(net, device),
+    )
     with torch.inference_mode():
-        core = relative(tile.grown, tile.window)
-        backbone = on_device(model.features.backbone, device)
-        levels = feature_levels(backbone, window, core, model.features.recipe.layout)
-        if model.features.sources:
-            levels = _with_others(model, levels, window, core)
-        return {stride: maps[0].contiguous() for stride, maps in levels.items()}
-
-
-def _with_others(model: PixelModel, levels: Levels, window: Tensor, core: Region) -> Levels:
-    """``levels`` behind those of the model's other sources: ``levels_of`` of all, cut to ``core``.
-
-    The decoder has computed no more than the core needs; the others see the whole window.
-    """
-    whole = tuple(slice(0, side) for side in window.shape[2:])
-    others = {
-        stride: cut(maps, coarser(core, stride), coarser(whole, stride))
-        for stride, maps in levels_of(model.features.sources, window).items()
-    }
-    parts = {s: [part[s] for part in (others, levels) if s in part] for s in {*others, *levels}}
-    return {stride: torch.cat(parts[stride], dim=1) for stride in sorted(parts)}
+        found = levels_of(model.feature_sources, look)
+        return {level: maps[0].contiguous() for level, maps in found.items()}
 
 
 def read_window(image: Micrograph, z: int, window: Box, normalisation: Normalisation) -> Tensor:

@@ -6,9 +6,9 @@ linear system (as wide as a pixel has features, 121 for the bundled networks tha
 new stroke is answered in milliseconds; and it is differentiable, so the features can be
 meta-trained for it (R2-D2: Bertinetto et al. 2019, arXiv 1805.08136).
 
-The instant answer and the judge of pretraining also know how features scatter all over the labelled
-images (:func:`scatter_of`). Who solves without does so for a reason (docs/benchmarks.md, *What was
-tried*), and solves the same head otherwise:
+The instant answer, the evidence for added sources and the judge of pretraining also know how
+features scatter all over the labelled images (:func:`scatter_of`). Who solves without does so for
+a reason (docs/benchmarks.md, *What was tried*), and solves the same head otherwise:
 
 - *doubtful strokes* are judged on strokes alone: of 120 wrong ones 115 are listed, 114 with it;
 - the network's *starting classifier* is only where learning begins: with it + .002 and + .001 Dice

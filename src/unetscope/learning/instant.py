@@ -15,13 +15,15 @@ from unetscope.images.classes import LabelClass, default_classes
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.feature_cache import FeatureCache, grid
-from unetscope.learning.features import gain_vector, rows_at
+from unetscope.learning.features import rows_at
 from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned
 from unetscope.learning.head import Penalty, class_prior, scatter_of, solve_head
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import Sample, check_samples, row_bands
 from unetscope.learning.sources.classical import ClassicalFilters
-from unetscope.learning.sources.source import feature_columns
+from unetscope.learning.sources.loudness import Evidence, as_loud, heard
+from unetscope.learning.sources.source import columns_of, feature_gains
+from unetscope.learning.stroke_map import stroke_map, strokes_at
 from unetscope.learning.tiling import tiles_touching
 
 # More labelled pixels than this (dense masks) are thinned, equally over the classes.
@@ -77,7 +79,8 @@ def fit_instant(
     lattice = _lattice_rows(model, samples, cache=cache, device=device)
     trees = _FIRST_TREES if with_forest else 0
     scatter = scatter_of(lattice)
-    model = _solved(model, rows.features, rows.targets, scatter, trees)
+    penalty = _penalty(model, samples, rows, scatter)
+    model = _solved(model, rows.features, rows.targets, _Terms(penalty, scatter, trees))
     model = _in_proportion(model, lattice)
     # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
     sure, believed = sure_rows(instant_rows(model, lattice), seed=model.provenance.seed)
@@ -85,8 +88,7 @@ def fit_instant(
         model,
         torch.cat([rows.features, lattice[torch.from_numpy(sure)]]),
         np.concatenate([rows.targets, believed]),
-        scatter,
-        TREES if with_forest else 0,
+        _Terms(penalty, scatter, TREES if with_forest else 0),
     )
     return _in_proportion(model, lattice)
 
@@ -106,56 +108,75 @@ def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:
     return model.with_instant(forest=forest, prior=prior)
 
 
-def _solved(
-    model: PixelModel,
-    features: torch.Tensor,
-    targets: np.ndarray,
-    scatter: torch.Tensor,
-    trees: int,
-) -> PixelModel:
-    """``model`` with head and forest for these rows (n, feature), all classes equally frequent.
+@dataclass(frozen=True, eq=False)
+class _Terms:
+    """What a solution costs, how features scatter on the labelled images, and how many trees."""
 
-    ``scatter`` (feature, feature) is the features' covariance all over the labelled images.
-    """
+    penalty: Penalty
+    scatter: torch.Tensor
+    trees: int
+
+
+def _solved(
+    model: PixelModel, features: torch.Tensor, targets: np.ndarray, terms: _Terms
+) -> PixelModel:
+    """``model`` with head and forest for these rows (n, feature), all classes equally frequent."""
     with torch.inference_mode():
         classes = torch.from_numpy(targets)
-        head = solve_head(features, classes, len(model.classes), penalty_of(model), scatter)
+        head = solve_head(features, classes, len(model.classes), terms.penalty, terms.scatter)
     forest = None
-    if trees:
+    if terms.trees:
         seed = model.provenance.seed
         kept = thinned(targets, MAX_ROWS, seed)
         columns = _forest_columns(model, features[torch.from_numpy(kept)]).numpy()
-        forest = PixelForest(columns, targets[kept], seed, trees=trees).grow()
+        forest = PixelForest(columns, targets[kept], seed, trees=terms.trees).grow()
     return model.with_instant(head=head.stored(), forest=forest, prior=())
 
 
 def penalty_of(model: PixelModel) -> Penalty:
-    """What the weights of this model's head cost."""
-    return Penalty(recipe_gains(model), model.features.recipe.ridge)
+    """What the weights of this model's head cost as long as no strokes say how loud sources are."""
+    gains = feature_gains(model.feature_sources, model.channels)
+    return Penalty(gains, model.features.recipe.ridge)
 
 
-def recipe_gains(model: PixelModel) -> torch.Tensor:
-    """The gain of every feature of this model, (feature,).
+def heard_penalty(
+    model: PixelModel,
+    samples: Sequence[Sample],
+    rows: LabelledRows,
+    *,
+    cache: FeatureCache,
+    device: str,
+) -> Penalty:
+    """What the weights of this model's head cost, where ``rows`` of ``samples`` are painted."""
+    scatter = None
+    if model.features.sources:
+        scatter = scatter_of(_lattice_rows(model, samples, cache=cache, device=device))
+    return _penalty(model, samples, rows, scatter)
 
-    Maps of other backbones are scaled like the U-Net's, so theirs is one. Where these shall be
-    alone the rest has none, and so no weight in the head.
-    """
-    recipe = model.features.recipe
-    own = gain_vector(
-        model.features.backbone,
-        model.channels,
-        torch.tensor(recipe.tap_gain),
-        torch.tensor(recipe.classical_gain),
-        torch.tensor(recipe.context_gain),
-    )
-    if not model.features.sources:
-        return own
-    others = {source.name for source in model.features.sources}
-    columns = feature_columns(model.feature_sources, model.channels)
-    ours = torch.tensor([column.source not in others for column in columns])
-    gains = torch.ones(len(columns))
-    gains[ours] = torch.zeros_like(own) if model.features.alone else own
-    return gains
+
+def _penalty(
+    model: PixelModel,
+    samples: Sequence[Sample],
+    rows: LabelledRows,
+    scatter: torch.Tensor | None,
+) -> Penalty:
+    """Added sources get their gains from evidence; ``scatter`` is needed only for these."""
+    features, penalty = model.features, penalty_of(model)
+    if not features.sources or scatter is None:
+        return penalty
+    blocks = {}
+    for source in features.sources:
+        blocks[source.name] = torch.zeros(len(scatter), dtype=torch.bool)
+        columns = columns_of(source.name, model.feature_sources, model.channels)
+        blocks[source.name][columns] = True
+    if features.alone:  # as loud as the model's own sources, for which the penalty was learned
+        added = torch.stack(list(blocks.values())).any(dim=0)
+        loud = as_loud(penalty.gains, added, ~added, scatter, 1.0)
+        return replace(penalty, gains=torch.where(added, loud, 0.0))
+    labels = [np.asarray(sample.labels) for sample in samples]
+    strokes = strokes_at(rows.places, labels, [stroke_map(own) for own in labels])
+    evidence = Evidence(rows.features, rows.targets, strokes, scatter)
+    return replace(penalty, gains=heard(penalty, blocks, features.recipe, evidence))
 
 
 def prepared(model: PixelModel, samples: Sequence[Sample], cache: FeatureCache) -> PixelModel:
@@ -235,10 +256,9 @@ def instant_rows(model: PixelModel, features: torch.Tensor) -> np.ndarray:
 
 
 def _forest_columns(model: PixelModel, features: torch.Tensor) -> torch.Tensor:
-    """Those of rows (n, feature) that the forest looks at."""
-    columns = feature_columns(model.feature_sources, model.channels)
-    classical = [i for i, column in enumerate(columns) if column.source == ClassicalFilters.name]
-    return features[:, torch.tensor(classical)].contiguous()
+    """Of rows (n, feature) those that the forest is grown on."""
+    columns = columns_of(ClassicalFilters.name, model.feature_sources, model.channels)
+    return features[:, columns].contiguous()
 
 
 def sure_rows(chance: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -15,10 +15,10 @@ from typing import Any
 from unetscope.errors import ModelFileError
 from unetscope.images.classes import MOST_CLASSES, LabelClass, harmless, harmless_class
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.classical import FILTERS
-from unetscope.learning.features import Recipe
 from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.recipe import Recipe
 from unetscope.learning.samples import MAX_LABEL
+from unetscope.learning.sources.classical import FILTERS
 from unetscope.network.model_file import shown
 
 MAX_CHANNELS = 256

@@ -7,7 +7,6 @@ holds, before any tensor is read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,7 +15,6 @@ from torch import Tensor
 
 from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError
-from unetscope.learning.features import Recipe, classical_count, feature_count, tap_names
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.head import Head, InstantVoice
 from unetscope.learning.manifest import (
@@ -31,16 +29,18 @@ from unetscope.learning.manifest import (
     whole_numbers,
 )
 from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance, TunedNetwork
-from unetscope.learning.sources.catalogue import open_backbone
-from unetscope.learning.sources.source import feature_columns
-from unetscope.learning.sources.timm_backbone import PREFIX, BackboneOptions, TimmBackbone
+from unetscope.learning.recipe import Recipe
+from unetscope.learning.sources.bundled import own_sources, tap_names
+from unetscope.learning.sources.catalogue import kind_of, open_source
+from unetscope.learning.sources.classical import classical_count
+from unetscope.learning.sources.source import FeatureSource, feature_columns
 from unetscope.network.model_file import StoredTensor, shown
 from unetscope.network.unet import UNet, UNetConfig
 
 CHECK_PX = 64  # side of the picture that every file answers
 MAX_PARAMETERS = 100_000_000  # three times those of the U-Net of 2015
 _MOST_FOREST_ROWS = 200_000
-_MOST_PASSES, _MOST_COMPONENTS, _COARSEST_PX = 8, 4096, 256
+
 _FLOATS = ("F32", "F16")
 _SINGLE = {"head.weight", "head.bias", "forest.rows", "forest.targets", "forest.weights"}
 _SINGLE |= {"check.image", "check.answer"}
@@ -60,7 +60,7 @@ def parts_of(model: PixelModel) -> dict[str, Any]:
         "sources": [
             {
                 "spec": source.name,
-                "options": asdict(source.options),
+                "options": source.options(),
                 "fingerprint": source.fingerprint,
                 "licence": source.licence_note,
             }
@@ -132,7 +132,12 @@ def model_of(
         net = _network_of("network", architecture["network"], tensors)
         network = TunedNetwork(net, **values["network"])
     sources = tuple(
-        _source_of(entry, _part(tensors, f"source.{index}"), allow_download=allow_download)
+        _source_of(
+            entry,
+            _part(tensors, f"source.{index}"),
+            int(manifest["channels"]),
+            allow_download=allow_download,
+        )
         for index, entry in enumerate(manifest.get("sources", []))
     )
     backbone = _network_of("backbone", architecture["backbone"], tensors)
@@ -186,24 +191,28 @@ def _network_of(part: str, config: Mapping[str, Any], tensors: Mapping[str, Tens
 
 
 def _check_source(entry: Mapping[str, Any]) -> None:
-    if not text(needed(entry, "spec"), "a source", 200).startswith(PREFIX):
-        raise ModelFileError(f"the source {shown(entry['spec'])} is not known.")
+    kind = kind_of(text(needed(entry, "spec"), "a source", 200))
+    if kind is None or not kind.added:
+        raise ModelFileError(
+            f"the source {shown(entry['spec'])} is not known; import the file that registers it."
+        )
     text(needed(entry, "fingerprint"), "fingerprint of a source", 200)
-    options = mapping(needed(entry, "options"), "options of a source")
-    if set(options) != set(BackboneOptions.__dataclass_fields__):
-        raise ModelFileError(f"a source has the options {shown(sorted(options))}.")
-    whole(options["passes"], 1, _MOST_PASSES, "passes of a source")
-    whole(options["components"], 1, _MOST_COMPONENTS, "components of a source")
-    whole(options["coarsest_px"], 1, _COARSEST_PX, "coarsest_px of a source")
+    kind.check(mapping(needed(entry, "options"), "options of a source"))
 
 
 def _source_of(
-    entry: Mapping[str, Any], state: Mapping[str, Tensor], *, allow_download: bool
-) -> TimmBackbone:
-    """The backbone from this computer; a model file alone never starts a download."""
-    spec, options = str(entry["spec"]), BackboneOptions(**entry["options"])
+    entry: Mapping[str, Any], state: Mapping[str, Tensor], channels: int, *, allow_download: bool
+) -> FeatureSource:
+    """The source from this computer; a model file alone never starts a download."""
+    spec = str(entry["spec"])
     try:
-        source = open_backbone(spec, options=options, state=state, allow_download=allow_download)
+        source = open_source(
+            spec,
+            channels=channels,
+            options=entry["options"],
+            state=state,
+            allow_download=allow_download,
+        )
     except ModelError as error:
         raise ModelFileError(f"this model stands on {spec} as well: {error}") from error
     if set(source.state()) != set(state):
@@ -257,9 +266,10 @@ def _check_names(stored: Stored, *, has_network: bool, sources: int) -> None:
 def _check_shapes(manifest: Manifest, stored: Stored, backbone: UNet) -> None:
     """The tensors beside the networks: those of head, forest and check."""
     count, channels = len(manifest["classes"]), manifest["channels"]
-    layout = Recipe.from_dict(manifest["recipe"]).layout
+    recipe = Recipe.from_dict(manifest["recipe"])
     if "head.weight" in stored or "head.bias" in stored:
-        features, shape = feature_count(backbone, channels, layout), _shape(stored, "head.weight")
+        features = len(feature_columns(own_sources("", backbone, recipe), channels))
+        shape = _shape(stored, "head.weight")
         if manifest.get("sources") and len(shape) == 2:
             features = max(features, shape[0])
         _check_tensor(stored, "head.weight", (features, count))
@@ -267,7 +277,7 @@ def _check_shapes(manifest: Manifest, stored: Stored, backbone: UNet) -> None:
     if "forest.rows" in stored or "forest.targets" in stored:
         rows = (*_shape(stored, "forest.targets"), 0)[0]
         whole(rows, 1, _MOST_FOREST_ROWS, "rows of the forest")
-        _check_tensor(stored, "forest.rows", (rows, classical_count(channels, layout)))
+        _check_tensor(stored, "forest.rows", (rows, classical_count(channels, recipe.strides)))
         _check_tensor(stored, "forest.targets", (rows,), ("I64",))
     if "forest.weights" in stored:
         _check_tensor(stored, "forest.weights", (count,))

@@ -16,13 +16,13 @@ from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.claims import MODEL, Claim
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning.features import Recipe
 from unetscope.learning.manifest import MAX_SEED, manifest_of
 from unetscope.learning.model_parts import CHECK_PX, check_parts, model_of, parts_of, tensors_of
 from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
-from unetscope.learning.sources.catalogue import open_backbone
-from unetscope.learning.sources.timm_backbone import PREFIX, TimmBackbone
+from unetscope.learning.recipe import Recipe
+from unetscope.learning.sources.catalogue import is_added, open_source
+from unetscope.learning.sources.source import FeatureSource
 from unetscope.network.facts import bundled_model
 from unetscope.network.model_file import StoredTensor, load_model_file, save_model_file, shown
 from unetscope.network.shipped import load_bundled
@@ -46,9 +46,9 @@ def start_model(
 
     Parameters
     ----------
-    name : of bundled weights; ``"timm:"`` and a pretrained timm model for the default ones with
-        that backbone beside them; None for random weights.
-    allow_download : fetch a backbone's weights that are not on this computer.
+    name : of bundled weights; that of a source to be added, e.g. ``"timm:"`` and a pretrained timm
+        model, for the default ones with it beside them; None for random weights.
+    allow_download : fetch a source's weights that are not on this computer.
 
     Raises
     ------
@@ -60,9 +60,10 @@ def start_model(
     if name is None:
         net = initialise(UNet(UNetConfig(norm="none")), seed)
         return _untaught("random", ModelFeatures(settled(net), Recipe()), channels, seed)
-    sources: tuple[TimmBackbone, ...] = ()
-    if name.startswith(PREFIX):
-        sources, name = (open_backbone(name, allow_download=allow_download),), "general"
+    sources: tuple[FeatureSource, ...] = ()
+    if is_added(name):
+        added = open_source(name, channels=channels, allow_download=allow_download)
+        sources, name = (added,), "general"
     resolved = bundled_model(name).name
     bundled, manifest = load_bundled(resolved)
     recipe = Recipe.from_dict(manifest["recipe"])

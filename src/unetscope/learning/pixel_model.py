@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,19 +22,17 @@ from unetscope.errors import ModelError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.features import Levels, Recipe, classical_image
+from unetscope.learning.features import Levels
 from unetscope.learning.head import SILENT, InstantVoice, tempered
 from unetscope.learning.partition import Partition
+from unetscope.learning.recipe import Recipe
 from unetscope.learning.samples import as_grey
-from unetscope.learning.sources.bundled import UNetTaps
-from unetscope.learning.sources.classical import ClassicalFilters
+from unetscope.learning.sources.bundled import own_sources
+from unetscope.learning.sources.classical import classical_image
 from unetscope.learning.sources.source import FeatureSource
 from unetscope.network.channels import adapt_input_channels
 from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet
-
-if TYPE_CHECKING:
-    from unetscope.learning.sources.timm_backbone import TimmBackbone
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +43,7 @@ class ModelFeatures:
     ----------
     backbone : the folded U-Net, for ``channels`` channels.
     recipe : gains and penalties that belong to it.
-    sources : backbones of others whose maps feed the head as well.
+    sources : added ones, whose maps feed the head as well.
     alone : the head stands on ``sources`` only; the forest keeps its classical filters.
     own_normalisation : each image by its own percentiles (the default), or all by
         ``normalisation``, the range of the images the model learned from.
@@ -54,7 +52,7 @@ class ModelFeatures:
     backbone: UNet
     recipe: Recipe
     channels: int = 1
-    sources: tuple[TimmBackbone, ...] = ()
+    sources: tuple[FeatureSource, ...] = ()
     alone: bool = False
     own_normalisation: bool = True
     normalisation: Normalisation | None = None
@@ -135,9 +133,8 @@ class PixelModel:
     def feature_sources(self) -> tuple[FeatureSource, ...]:
         """Where the head's features come from; the classical filters last in every level."""
         features = self.features
-        layout = features.recipe.layout
-        own = UNetTaps(self.name, features.backbone, context=layout.context)
-        return (*features.sources, own, ClassicalFilters(layout.strides))
+        own = own_sources(self.name, features.backbone, features.recipe)
+        return (*features.sources, *own)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -303,7 +300,7 @@ def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:
     recipe = model.features.recipe
 
     def columns() -> Tensor:
-        return classical_image(levels, model.channels, recipe.layout).flatten(1).t()
+        return classical_image(levels, model.channels, recipe.strides).flatten(1).t()
 
     return model.instant.answer(model.instant.head.scores(levels), columns, recipe)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -50,6 +51,26 @@ def stroke_map(labels: np.ndarray) -> StrokeMap:
     else:
         count, strokes = _by_points(points, values, labels.shape)
     return StrokeMap(points, values, strokes, count)
+
+
+def strokes_at(
+    places: np.ndarray, labels: Sequence[np.ndarray], maps: Sequence[StrokeMap]
+) -> np.ndarray:
+    """The stroke of every place, (n,), counted on over all arrays.
+
+    Parameters
+    ----------
+    places : (n, 4) int: array, z, y, x of labelled pixels.
+    labels, maps : (y, x) or (z, y, x) each, and their strokes.
+    """
+    strokes, start = np.zeros(len(places), np.int64), 0
+    for index, (own, found) in enumerate(zip(labels, maps, strict=True)):
+        chosen = places[:, 0] == index
+        known = np.ravel_multi_index(tuple(found.points.T), own.shape)  # increasing
+        asked = np.ravel_multi_index(tuple(places[chosen, 4 - own.ndim :].T), own.shape)
+        strokes[chosen] = found.strokes[np.searchsorted(known, asked)] + start
+        start += found.count
+    return strokes
 
 
 def _by_array(labels: np.ndarray, points: np.ndarray) -> tuple[int, np.ndarray]:

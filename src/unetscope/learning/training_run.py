@@ -33,6 +33,7 @@ from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.samples import Sample, check_samples
+from unetscope.learning.sources.source import columns_of
 from unetscope.learning.train_options import TrainOptions
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet
@@ -209,7 +210,9 @@ class TrainingRun:
         recipe = self.model.features.recipe
         penalty = Penalty(torch.tensor([recipe.tap_gain[0]] * width).double(), recipe.ridge)
         shown_as = torch.from_numpy(rows.targets)
-        solved = solve_head(rows.features[:, :width], shown_as, len(values), penalty)
+        sources = self.model.feature_sources  # an added one may have maps as fine, before these
+        last = columns_of(self.model.name, sources, self.model.channels)[:width]
+        solved = solve_head(rows.features[:, last], shown_as, len(values), penalty)
         head = solved.as_logits(recipe, self.prior)
         kernel = head.weight.t()[:, :, None, None]  # (class, channel, 1, 1)
         net.classifier.load_state_dict({"weight": kernel, "bias": head.bias})

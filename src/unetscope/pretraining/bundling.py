@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from unetscope.images.claims import MODEL
-from unetscope.learning.features import CONTEXT
+from unetscope.learning.sources.bundled import CONTEXT
 from unetscope.network.folding import fold_batch_norm
 from unetscope.network.model_file import save_model_file
 from unetscope.pretraining.calibration import choose_temperature

@@ -15,11 +15,11 @@ import torch
 
 from unetscope.computing.ready import settled
 from unetscope.learning.feature_cache import FeatureCache
-from unetscope.learning.features import Recipe
 from unetscope.learning.head import tempered
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
 from unetscope.learning.prediction import predict_probabilities
+from unetscope.learning.recipe import Recipe
 from unetscope.learning.samples import Sample
 from unetscope.network.unet import UNet
 from unetscope.pretraining.judge import Task, make_tasks

@@ -14,15 +14,10 @@ import torch
 
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import fit_normalisation
-from unetscope.learning.features import (
-    Levels,
-    feature_levels,
-    lattice_rows,
-    rows_at,
-    side_multiple,
-)
+from unetscope.learning.features import Levels, lattice_rows, rows_at
 from unetscope.learning.head import Head, scatter_of, solve_head
 from unetscope.learning.metrics import mean_dice
+from unetscope.learning.sources.source import Look, levels_of, tile_needs
 from unetscope.pretraining.datasets import DATASETS, DataSet, Scene, scenes
 from unetscope.pretraining.learner import MetaLearner
 from unetscope.pretraining.strokes import simulate_strokes
@@ -154,9 +149,9 @@ class HeldOutJudge:
 
     def _levels(self, learner: MetaLearner, image: Micrograph) -> Levels:
         plane = fit_normalisation(image).apply(image.plane()).mean(axis=0, keepdims=True)
-        multiple = side_multiple(learner.net, learner.layout)
+        multiple = tile_needs(learner.sources, 1).side_multiple
         down, right = (-side % multiple for side in plane.shape[1:])
         padded = np.pad(plane, [(0, 0), (0, down), (0, right)], mode="edge")
         shown = torch.from_numpy(padded)[None].to(self.device)
-        levels = feature_levels(learner.net, shown, layout=learner.layout)
+        levels = levels_of(learner.sources, Look(shown))
         return {stride: maps[0].cpu() for stride, maps in levels.items()}

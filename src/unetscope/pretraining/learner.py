@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from unetscope.errors import ModelError
-from unetscope.learning.features import Layout, Recipe, gain_vector
 from unetscope.learning.head import Penalty
+from unetscope.learning.recipe import Recipe
+from unetscope.learning.sources.bundled import UNetTaps, own_sources
+from unetscope.learning.sources.classical import ClassicalFilters
+from unetscope.learning.sources.source import feature_gains
 from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
@@ -96,15 +99,29 @@ class MetaLearner(nn.Module):
             self.auxiliary.weight.uniform_(-spread, spread, generator=generator)
             nn.init.zeros_(self.auxiliary.bias)  # type: ignore[arg-type]
 
+    @property
+    def sources(self) -> tuple[UNetTaps, ClassicalFilters]:
+        """Where the head's features come from now, with their learned gains."""
+        return own_sources("new", self.net, self)
+
+    @property
+    def tap_gain(self) -> Tensor:
+        """Of the first look, (taps,)."""
+        return self.log_tap_gain.exp()
+
+    @property
+    def context_gain(self) -> Tensor:
+        """Of the second look, (taps,); empty as long as there is none."""
+        return self.log_context_gain.exp() if self.context_joins else torch.zeros(0)
+
+    @property
+    def classical_gain(self) -> Tensor:
+        """Of the filters, (strides, filters)."""
+        return self.log_classical_gain.exp()
+
     def gains(self) -> Tensor:
         """The learned gain of every feature."""
-        return gain_vector(
-            self.net,
-            1,
-            self.log_tap_gain.exp(),
-            self.log_classical_gain.exp(),
-            self.log_context_gain.exp() if self.layout.context else None,
-        )
+        return feature_gains(self.sources, 1)
 
     @property
     def penalty(self) -> Penalty:
@@ -125,12 +142,6 @@ class MetaLearner(nn.Module):
     def prior_strength(self) -> Tensor:
         """The power of the classes' shares in the answer."""
         return self.log_prior_strength.exp()
-
-    @property
-    def layout(self) -> Layout:
-        """The maps that the head stands on now."""
-        strides = tuple(2**row for row in range(len(self.log_classical_gain)))
-        return Layout(strides, context=self.context_joins and len(self.log_context_gain) > 0)
 
     def recipe(self) -> Recipe:
         """The learned settings as plain numbers."""

@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unetscope.computing.precision import autocast, training_precision
-from unetscope.learning.features import Levels, context_maps, feature_levels
+from unetscope.learning.features import Levels
+from unetscope.learning.sources.bundled import UNetTaps, context_maps
+from unetscope.learning.sources.source import Look, by_channel, levels_of
 from unetscope.network.cropping import Region
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.episodes import Episode, EpisodeOptions, EpisodeSource
@@ -160,14 +162,14 @@ def _levels(learner: MetaLearner, image: Tensor, core: Region) -> Levels:
     In the second the normalisations are as they will be folded, so that one set of weights answers
     both.
     """
-    net, layout = learner.net, learner.layout
-    levels = feature_levels(net, image, core, replace(layout, context=False))
-    if layout.context:
+    net, (taps, filters) = learner.net, learner.sources
+    levels = levels_of((UNetTaps(taps.name, net), filters), Look(image, core))
+    if taps.context:
         norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
         for norm in norms:
             norm.eval()
         for stride, maps in context_maps(net, image, core).items():
-            levels[stride] = torch.cat([maps.float(), levels[stride]], dim=1)
+            levels[stride] = torch.cat([by_channel(maps), levels[stride]], dim=1)
         for norm in norms:
             norm.train()
     return levels

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unetscope.learning.features import Levels, classical_columns, rows_at
+from unetscope.learning.features import Levels, rows_at
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.head import class_prior, solve_head, voiced, with_prior
+from unetscope.learning.sources.classical import ClassicalFilters
+from unetscope.learning.sources.source import columns_of
 from unetscope.pretraining.episodes import Episode
 from unetscope.pretraining.learner import MetaLearner, PretrainConfig
 
@@ -73,7 +75,7 @@ def _forest_votes(
     learner: MetaLearner, rows: Tensor, targets: Tensor, asked: Tensor, trees: int
 ) -> Tensor:
     """What a forest on the classical columns says of ``asked``: (class, n)."""
-    columns = classical_columns(learner.net, 1, learner.layout).to(rows.device)
+    columns = columns_of(ClassicalFilters.name, learner.sources, 1).to(rows.device)
     grown = PixelForest(rows[:, columns].cpu().numpy(), targets.cpu().numpy(), trees=trees)
     votes = grown.probabilities(asked[:, columns].cpu().numpy())
     return torch.from_numpy(votes).t().to(asked.device)

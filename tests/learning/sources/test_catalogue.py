@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 
 from learning.sources.hub import VIT, hub_file, random_net
 from unetscope.errors import ModelError
+from unetscope.learning.sources.backbone import Backbone
 from unetscope.learning.sources.catalogue import available_sources, open_source
-from unetscope.learning.sources.source import levels_of
-from unetscope.learning.sources.timm_backbone import BackboneOptions, TimmBackbone
+from unetscope.learning.sources.source import Look, levels_of
 
 DINO = "vit_small_patch14_dinov2.lvd142m"
 
@@ -58,8 +58,8 @@ def test_without_timm_only_our_own_are_listed(hub, monkeypatch) -> None:
 def test_cached_weights_are_opened(hub) -> None:
     net = random_net("test_vit")
     save_file(net.state_dict(), hub_file(hub, VIT))
-    source = open_source(f"timm:{VIT}", options=BackboneOptions(components=4), hub=hub)
-    assert isinstance(source, TimmBackbone)
+    source = open_source(f"timm:{VIT}", options={"components": 4}, hub=hub)
+    assert isinstance(source, Backbone)
     assert source.name == f"timm:{VIT}" and source.licence_note == "apache-2.0"
     image = torch.rand(1, 3, 32, 32)
     with torch.inference_mode():
@@ -124,4 +124,4 @@ def test_our_own_sources_are_opened_by_name() -> None:
     image = torch.rand(1, 2, 16, 16)
     sources = [open_source(spec, channels=2) for spec in ("general-fast", "classical")]
     assert [s.name for s in sources] == ["general-fast", "classical"]
-    assert sorted(levels_of(sources, image)) == [1, 2, 4, 8]
+    assert sorted(levels_of(sources, Look(image))) == [1, 2, 4, 8]

@@ -38,7 +38,7 @@ def hub(tmp_path, monkeypatch) -> Path:
         raise AssertionError("the network was asked")
 
     asked.clear()
-    monkeypatch.setattr("unetscope.learning.sources.catalogue.user_hub", lambda: found)
+    monkeypatch.setattr("unetscope.learning.sources.timm_hub.user_hub", lambda: found)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", given)
     monkeypatch.setattr("socket.socket.connect", refused)
     return found

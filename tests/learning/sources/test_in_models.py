@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,24 +15,17 @@ from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import feature_cache, prediction
 from unetscope.learning.answering import Voice, voices
-from unetscope.learning.classical import STRIDES, reach_px
 from unetscope.learning.feature_cache import FeatureCache, features_key, grid, read_window
-from unetscope.learning.features import (
-    classical_columns,
-    feature_count,
-    feature_levels,
-    gain_vector,
-    rows_at,
-    side_multiple,
-)
-from unetscope.learning.instant import _forest_columns, fit_instant, recipe_gains
+from unetscope.learning.features import rows_at
+from unetscope.learning.instant import _forest_columns, fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.learning.segmenter import Segmenter
-from unetscope.learning.sources.catalogue import open_backbone
-from unetscope.learning.sources.source import feature_columns, levels_of
-from unetscope.learning.sources.timm_backbone import BackboneOptions, TimmBackbone
+from unetscope.learning.sources.backbone import Backbone, BackboneOptions
+from unetscope.learning.sources.catalogue import open_source
+from unetscope.learning.sources.classical import STRIDES, reach_px
+from unetscope.learning.sources.source import Look, feature_columns, levels_of
 from unetscope.learning.tiling import plan_tiles
 from unetscope.network.cropping import relative
 from unetscope.network.model_file import load_model_file
@@ -41,10 +35,10 @@ OPTIONS = BackboneOptions(components=6)
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory) -> TimmBackbone:
+def backbone(tmp_path_factory) -> Backbone:
     found = tmp_path_factory.mktemp("hub")
     keep_vit(found)
-    return open_backbone(SPEC, options=OPTIONS, hub=found)
+    return open_source(SPEC, options=asdict(OPTIONS), hub=found)
 
 
 @pytest.fixture
@@ -62,7 +56,7 @@ def hub(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr("huggingface_hub.hf_hub_download", refused)
     found = tmp_path / "hub"
     keep_vit(found)
-    monkeypatch.setattr("unetscope.learning.sources.catalogue.user_hub", lambda: found)
+    monkeypatch.setattr("unetscope.learning.sources.timm_hub.user_hub", lambda: found)
     return found
 
 
@@ -73,21 +67,21 @@ def small_tiles(monkeypatch) -> None:
 
 def test_without_other_sources_everything_is_as_it_was() -> None:
     model, image = small_model(channels=2), as_micrograph(np.zeros((2, 90, 150), np.float32))
-    net = model.features.backbone
+    net, sources = model.features.backbone, model.feature_sources
     assert grid(model, image, 64) == plan_tiles(
         (90, 150),
         core_px=64,
         halo_px=max(reach_px(max(STRIDES)), net.config.halo_px),
         margin_px=8,
-        multiple=side_multiple(net),
+        multiple=max(8, net.config.multiple),
     )
-    recipe = model.features.recipe
-    gains = torch.tensor(recipe.tap_gain), torch.tensor(recipe.classical_gain)
-    assert torch.equal(recipe_gains(model), gain_vector(net, 2, *gains))
     with torch.inference_mode():
-        levels = {s: m[0] for s, m in feature_levels(net, torch.rand(1, 2, 32, 32)).items()}
+        levels = {s: m[0] for s, m in levels_of(sources, Look(torch.rand(1, 2, 32, 32))).items()}
     rows = rows_at(levels, torch.arange(32), torch.arange(32))
-    assert torch.equal(_forest_columns(model, rows), rows[:, classical_columns(net, 2)])
+    taps = {level: len(names) for level, names in sources[0].columns(2).items()}
+    assert taps == {1: 4, 2: 6}
+    filters = [*range(4, 14), *range(20, 50)]  # behind the taps of their level
+    assert torch.equal(_forest_columns(model, rows), rows[:, filters])
 
 
 def test_a_tile_holds_the_maps_of_all_sources(start, small_tiles) -> None:
@@ -96,14 +90,14 @@ def test_a_tile_holds_the_maps_of_all_sources(start, small_tiles) -> None:
     found = cache.levels(start, image, 0, tile, "cpu")
     window = read_window(image, 0, tile.window, cache.normalisation(start, image))
     with torch.inference_mode():
-        whole = levels_of(start.feature_sources, window)
+        whole = levels_of(start.feature_sources, Look(window))
     core = relative(tile.grown, tile.window)
     assert list(found) == list(whole) == [1, 2, 4, 8]
     for stride, maps in found.items():
         y, x = (slice(s.start // stride, s.stop // stride) for s in core)
         assert torch.allclose(maps, whole[stride][0, :, y, x], atol=1e-5)
     columns = feature_columns(start.feature_sources, 1)
-    assert len(columns) == feature_count(start.features.backbone, 1) + 6
+    assert len(columns) == len(feature_columns(start.feature_sources[1:], 1)) + 6
     assert features_key(start) != features_key(start.with_features(sources=()))
 
 
@@ -169,7 +163,7 @@ def test_a_saved_model_finds_its_backbone_again(start, hub, tmp_path) -> None:
     own = [key for key in load_model_file(path).tensors if key.startswith("source.")]
     assert sorted(own) == ["source.0.tokens.bias", "source.0.tokens.weight"]
     loaded = load_model(path)
-    assert loaded.features.alone and loaded.features.sources[0].options == OPTIONS
+    assert loaded.features.alone and loaded.features.sources[0].options() == asdict(OPTIONS)
     assert features_key(loaded) == features_key(model)
     first, second = (predict_probabilities(m, image) for m in (model, loaded))
     assert np.array_equal(first, second)

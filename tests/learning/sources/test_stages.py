@@ -76,7 +76,8 @@ def test_a_dot_is_found_where_it_is(name) -> None:
         image[..., 36 + shift, 36 + shift] = 3.0
         with torch.inference_mode():
             for one, two in zip(source.raw(blank), source.raw(image), strict=True):
-                gap = placed(two, sides) - placed(one, sides)
+                whole = tuple(slice(0, side) for side in sides)
+                gap = placed(two, whole) - placed(one, whole)
                 profile = gap.square().sum(dim=(0, 1, 2))
                 places = (torch.arange(len(profile)) + 0.5) * one.level - 0.5
                 found = float((profile * places).sum() / profile.sum())
@@ -125,3 +126,9 @@ def test_stages_with_the_channel_last_are_turned() -> None:
             return [self.conv(image).permute(0, 2, 3, 1)]
 
     assert StageMaps(Last(), (2,), (4,)).raw(torch.rand(1, 3, 8, 12))[0].maps.shape == (1, 4, 4, 6)
+
+
+def test_where_a_bounded_activation_looks_is_measured_as_well() -> None:
+    plain = conv(3, 3, 2, 1)
+    bounded = StageMaps(Chain(nn.Sequential(plain, nn.ReLU6())), (2,), (4,))
+    assert bounded._sights == StageMaps(Chain(plain), (2,), (4,))._sights

@@ -31,6 +31,9 @@ def reader(kind: str, passes: int) -> TokenMaps:
     return found
 
 
+WHOLE = (slice(0, 112), slice(0, 144))
+
+
 def dot_errors(source: TokenMaps, level_px: int) -> torch.Tensor:
     """How far from dots of two pixels the answer to them lies, (dot, axis) in px.
 
@@ -44,7 +47,7 @@ def dot_errors(source: TokenMaps, level_px: int) -> torch.Tensor:
         with torch.inference_mode():
             both = [source.raw(i)[0] for i in (blank, image)]
         assert both[1].level == level_px
-        gap = placed(both[1], (112, 144)) - placed(both[0], (112, 144))
+        gap = placed(both[1], WHOLE) - placed(both[0], WHOLE)
         energy = gap.square().sum(dim=(0, 1))
         # Attention carries a little of it everywhere.
         energy = torch.where(energy > 0.2 * energy.max(), energy, 0)

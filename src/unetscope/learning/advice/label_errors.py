@@ -16,10 +16,10 @@ from unetscope.computing.precision import choose_device
 from unetscope.learning.advice.stroke_sums import StrokeSums
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.head import voiced
-from unetscope.learning.instant import LabelledRows, labelled_rows, penalty_of, prepared
+from unetscope.learning.instant import heard_penalty, labelled_rows, prepared
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import Sample, check_samples
-from unetscope.learning.stroke_map import StrokeMap, stroke_map
+from unetscope.learning.stroke_map import stroke_map, strokes_at
 
 _SMALLEST = 1e-7
 
@@ -76,10 +76,11 @@ def label_errors(
     cache, device = cache or FeatureCache(), choose_device(device)
     model = prepared(model, samples, cache)
     rows = labelled_rows(model, samples, values, cache=cache, device=device)
-    maps = [stroke_map(np.asarray(sample.labels)) for sample in samples]
-    strokes = _stroke_of_each(rows, samples, maps)
-    present, index = np.unique(strokes, return_inverse=True)
-    sums = StrokeSums(rows.features, torch.from_numpy(rows.targets), index, penalty_of(model))
+    labels = [np.asarray(sample.labels) for sample in samples]
+    maps = [stroke_map(own) for own in labels]
+    present, index = np.unique(strokes_at(rows.places, labels, maps), return_inverse=True)
+    penalty = heard_penalty(model, samples, rows, cache=cache, device=device)
+    sums = StrokeSums(rows.features, torch.from_numpy(rows.targets), index, penalty)
     starts = np.cumsum([0, *(found.count for found in maps)])
     doubts = []
     for position, stroke in enumerate(present):
@@ -97,22 +98,6 @@ def label_errors(
         text = _text(said, sureness, names or {})
         doubts.append(DoubtfulStroke(sample, _middle(own), *said, len(own), sureness, loss, text))
     return sorted(doubts, key=lambda doubt: -doubt.loss)
-
-
-def _stroke_of_each(
-    rows: LabelledRows, samples: Sequence[Sample], maps: Sequence[StrokeMap]
-) -> np.ndarray:
-    """(n,) number of the stroke of every row, counted on over the samples."""
-    strokes, start = np.zeros(len(rows.targets), np.int64), 0
-    for index, (sample, found) in enumerate(zip(samples, maps, strict=True)):
-        chosen = rows.places[:, 0] == index
-        places = rows.places[chosen, 4 - sample.labels.ndim :]  # (n, 2) or, in a stack, (n, 3)
-        shape = sample.labels.shape
-        known = np.ravel_multi_index(tuple(found.points.T), shape)  # increasing
-        order = np.searchsorted(known, np.ravel_multi_index(tuple(places.T), shape))
-        strokes[chosen] = found.strokes[order] + start
-        start += found.count
-    return strokes
 
 
 def _middle(points: np.ndarray) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ class StrokeSums:
     rows : (n, feature) features of the labelled pixels.
     targets : (n,) class index of every pixel, all of a stroke alike.
     strokes : (n,) stroke of every pixel, 0 … count - 1.
-    penalty : as :func:`~unetscope.learning.head.solve_head` takes it.
+    penalty, scatter : as :func:`~unetscope.learning.head.solve_head` takes them.
     """
 
     def __init__(
@@ -26,10 +26,13 @@ class StrokeSums:
         targets: Tensor,
         strokes: np.ndarray,
         penalty: Penalty,
+        scatter: Tensor | None = None,
     ) -> None:
-        scaled = rows.double() * penalty.gains.double()
+        gains = penalty.gains.double()
+        scaled = rows.double() * gains
         self._rows = scaled - scaled.mean(dim=0)  # keeps the sums of squares small: none cancel
         self._ridge = penalty.ridge
+        self._scatter = None if scatter is None else scatter.double() * gains * gains[:, None]
         members = torch.from_numpy(np.argsort(strokes, kind="stable"))
         self._own = members.split(np.bincount(strokes).tolist())
         self.targets = [int(targets[own[0]]) for own in self._own]  # of every stroke
@@ -57,4 +60,4 @@ class StrokeSums:
         gram = torch.tensordot(each, self._second, dims=1) - each[index] * (own.t() @ own)
         towards = (each[:, None] * first - mean / classes).t()
         sums = Sums(pixels, mean, gram - torch.outer(mean, mean), towards)
-        return solve_sums(sums, self._ridge).row_scores(own)
+        return solve_sums(sums, self._ridge, self._scatter).row_scores(own)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from unetscope.errors import ModelError
-from unetscope.learning.sources.source import FeatureMaps, beside
+from unetscope.learning.sources.source import FeatureMaps
 from unetscope.learning.sources.tokens import CONTEXT_PX
 
 # A wider halo would cost more than the tile itself.
@@ -63,9 +63,11 @@ class StageMaps:
         self.exact_tiles = halo <= LARGEST_HALO_PX and self._is_local(int(halo))
         self.halo_px = int(halo) if self.exact_tiles else CONTEXT_PX
 
-    def raw(self, image: Tensor, *, jittered: bool = True) -> tuple[FeatureMaps, ...]:
-        """The stages of (batch, 3, y, x); they are fine enough to need no jitter."""
-        found = self._stages(beside(self.net, image), image)
+    def raw(
+        self, image: Tensor, net: nn.Module | None = None, *, jittered: bool = True
+    ) -> tuple[FeatureMaps, ...]:
+        """The stages of (batch, 3, y, x) by ``net``; they are fine enough to need no jitter."""
+        found = self._stages(net or self.net, image)
         return tuple(
             FeatureMaps(f"stage {stride}", stride, maps, sight.offset_px)
             for stride, maps, sight in zip(self.strides, found, self._sights, strict=True)
@@ -120,7 +122,8 @@ def averaging(net: nn.Module) -> nn.Module:
     found = copy.deepcopy(net).double()
     for parent in list(found.modules()):
         for name, child in list(parent.named_children()):
-            if _only_normalises(child):
+            if _only_normalises(child) or isinstance(child, nn.Hardtanh):
+                # ReLU6 is one of these: in so bright a picture it stands still.
                 setattr(parent, name, nn.Identity())
             elif isinstance(child, nn.MaxPool2d):
                 size, step, padding = child.kernel_size, child.stride, child.padding

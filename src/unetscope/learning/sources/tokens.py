@@ -7,12 +7,14 @@ times finer in both directions. Shifts are whole pixels, so no pass sees a blurr
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from unetscope.errors import ModelError
-from unetscope.learning.sources.source import FeatureMaps, beside
+from unetscope.learning.sources.source import FeatureMaps
 
 # Attention sees the whole tile. This much around it keeps the answer from feeling the tile's rim.
 CONTEXT_PX = 64
@@ -42,8 +44,10 @@ class TokenMaps:
         # Patches are cut from a padded copy, so the image itself may have any side.
         self.side_multiple = 1
 
-    def raw(self, image: Tensor, *, jittered: bool = True) -> tuple[FeatureMaps, ...]:
-        """Tokens of (batch, 3, y, x) as maps; ``jittered=False`` makes one pass only."""
+    def raw(
+        self, image: Tensor, net: nn.Module | None = None, *, jittered: bool = True
+    ) -> tuple[FeatureMaps, ...]:
+        """Tokens of (batch, 3, y, x) by ``net``; ``jittered=False`` makes one pass only."""
         passes = self.passes if jittered else 1
         step = self.patch_px // passes
         # Half of what a patch is wider than a step lies before the image: so the first patch looks
@@ -56,26 +60,27 @@ class TokenMaps:
             for count, side in zip(patches, image.shape[2:], strict=True)
         ]
         padded = functional.pad(image, (before, after[1], before, after[0]), mode="replicate")
-        maps = self._interleaved(padded, patches, passes)[..., : fine[0], : fine[1]]
+        maps = self._interleaved(net or self.net, padded, passes)[..., : fine[0], : fine[1]]
         offset = (self.patch_px - step) / 2 - before
         return (FeatureMaps("tokens", step, maps, offset),)
 
-    def _interleaved(self, padded: Tensor, patches: list[int], passes: int) -> Tensor:
+    def _interleaved(self, net: Any, padded: Tensor, passes: int) -> Tensor:
         """Tokens (batch, channel, y, x) of all passes, each at its place."""
         step = self.patch_px // passes
-        height, width = (count * self.patch_px for count in patches)
+        height, width = (side + step - self.patch_px for side in padded.shape[2:])
         rows = []
         for top in range(0, self.patch_px, step):
             row = [
-                self._tokens(padded[..., top : top + height, left : left + width])
+                _tokens(net, padded[..., top : top + height, left : left + width])
                 for left in range(0, self.patch_px, step)
             ]
             rows.append(torch.stack(row, dim=-1).flatten(-2))  # (batch, channel, y, fine x)
         return torch.stack(rows, dim=-2).flatten(-3, -2)  # (batch, channel, fine y, fine x)
 
-    def _tokens(self, image: Tensor) -> Tensor:
-        # One map a patch: class and register tokens are left out.
-        (found,) = beside(self.net, image).forward_intermediates(
-            image, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
-        )
-        return found
+
+def _tokens(net: Any, image: Tensor) -> Tensor:
+    # One map a patch: class and register tokens are left out.
+    (found,) = net.forward_intermediates(
+        image, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
+    )
+    return found

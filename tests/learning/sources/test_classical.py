@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unetscope.learning.classical import FILTERS, STRIDES, classical_maps, reach_px
+from unetscope.learning.sources.classical import FILTERS, STRIDES, classical_maps, reach_px
 
 
 def test_maps_have_the_resolution_of_their_stride() -> None:
