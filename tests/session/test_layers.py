@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 from unetscope.errors import ImageError
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.project_layers import layers_of
 from unetscope.session.layers.result_layers import Look, ResultLayers
 from unetscope.session.requests import TileShown
 from unetscope.session.state import STARTING_CLASSES
@@ -293,3 +294,24 @@ def test_naparis_line_of_help_tells_no_keys_that_choose_classes() -> None:
     assert viewer.help == ""
     layers.paint_with(key, 2, STARTING_CLASSES)
     assert "eraser" not in viewer.help
+
+
+def test_the_panels_of_a_viewer_share_its_layers_until_the_last_is_closed() -> None:
+    viewer = ViewerModel()
+    key = layer_key(viewer.add_image(np.zeros((20, 30)), name="cells"))
+    painting, inside = layers_of(viewer), layers_of(viewer)
+    assert painting is inside and layers_of(ViewerModel()) is not painting
+    strokes = painting.paint_with(key, 1, STARTING_CLASSES)
+    strokes.data_setitem((np.array([3, 3]), np.array([4, 5])), 1)
+    assert painting.read_strokes(key) and not painting.read_strokes(key)
+    painting.close()
+    assert inside.painted_labels(key).sum() == 2 and inside.painted_labels("another") is None
+    again = layers_of(viewer)
+    again.begin_painting()
+    assert again is inside and again.read_strokes(key), "a new panel has not read them yet"
+    for panel in (again, inside):
+        panel.close()
+    heard: list[Any] = []
+    inside.images_changed.connect(lambda: heard.append(1))
+    viewer.add_image(np.zeros((20, 30)))
+    assert not heard and layers_of(viewer) is not inside

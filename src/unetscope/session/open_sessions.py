@@ -20,21 +20,21 @@ class _OpenSessions:
 
     def enter(self, viewer: Any, session: Session) -> None:
         """A panel with a session of its own has opened in ``viewer``."""
-        self._sessions[_key(viewer)] = session
-        self.changed.emit(_key(viewer))
+        self._sessions[viewer_key(viewer)] = session
+        self.changed.emit(viewer_key(viewer))
 
     def leave(self, viewer: Any, session: Session) -> None:
         """The panel was closed; harmless if another one has taken its place."""
-        if self._sessions.get(_key(viewer)) is session:
-            del self._sessions[_key(viewer)]
-            self.changed.emit(_key(viewer))
+        if self._sessions.get(viewer_key(viewer)) is session:
+            del self._sessions[viewer_key(viewer)]
+            self.changed.emit(viewer_key(viewer))
 
     def of(self, viewer: Any) -> Session | None:
         """The session open in ``viewer``, or None."""
-        return self._sessions.get(_key(viewer))
+        return self._sessions.get(viewer_key(viewer))
 
 
-def _key(viewer: Any) -> int:
+def viewer_key(viewer: Any) -> int:
     """The viewer itself, for plugins are handed proxies of it."""
     return id(getattr(viewer, "__wrapped__", viewer))
 

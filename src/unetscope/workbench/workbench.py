@@ -16,7 +16,7 @@ from unetscope.errors import UnetscopeError
 from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.session.layers.brush import Brush
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.project_layers import ProjectLayers
+from unetscope.session.layers.project_layers import layers_of
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.requests import Jobs
 from unetscope.session.state import Session
@@ -57,7 +57,8 @@ class Workbench(QObject):
     ) -> None:
         super().__init__(parent)
         self.session = Session()
-        self.layers = ProjectLayers(viewer)
+        self.layers = layers_of(viewer)
+        self.layers.begin_painting()
         self.brush = Brush(self.layers)
         self.results = ResultLayers(self.layers)
         self.context = Context(self.session, self.layers, self.results, jobs)

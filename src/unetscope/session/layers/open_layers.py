@@ -381,11 +381,13 @@ class OpenLayers:
         layer = self.strokes_layer(key)
         return self._snapshots.drop(key) if layer is None else self._snapshots.take(key, layer.data)
 
+    def forget_strokes(self) -> None:
+        """Nothing was read yet: every stroke is news to whoever reads next."""
+        self._snapshots = Snapshots()
+
     def painted_labels(self, key: str) -> np.ndarray | None:
-        """A copy of the labels painted on an image, in this panel or another; None without any."""
+        """A copy of the labels painted on an image; None without any."""
         layer = self.strokes_layer(key)
-        if layer is None:
-            layer = next((one for one in self.viewer.layers if self._painted_on(one, key)), None)
         if layer is None:
             return None
         labels = np.array(layer.data)

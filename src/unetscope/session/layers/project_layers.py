@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -35,11 +36,14 @@ from unetscope.session.layers.project_reader import (
     LayerData,
     project_note,
 )
+from unetscope.session.open_sessions import viewer_key
 from unetscope.session.project.reading import ClosedImage, sample_key
 
 #: Live answers know the images left last up to so many pixels, so that a stroke stays instant.
 LIVE_STORED_PX = 2_000_000
 Note = tuple[Path, str]  # project folder and image id
+
+_of_viewers: WeakValueDictionary[int, ProjectLayers] = WeakValueDictionary()
 
 
 class ProjectLayers(OpenLayers):
@@ -48,7 +52,25 @@ class ProjectLayers(OpenLayers):
     def __init__(self, viewer: Any) -> None:
         self.stored: dict[str, ClosedImage] = {}  # by image id, the one left last at the end
         self._whole = False
+        self._panels = 1
         super().__init__(viewer)
+
+    def shared(self) -> ProjectLayers:
+        """For one more panel of the same viewer, which closes it as well."""
+        self._panels += 1
+        return self
+
+    def close(self) -> None:
+        """A panel is closed: the last one lets go of the viewer and of every layer."""
+        self._panels -= 1
+        if not self._panels:
+            _of_viewers.pop(viewer_key(self.viewer), None)
+            super().close()
+
+    def begin_painting(self) -> None:
+        """A panel to paint in opens: it reads every stroke anew, and knows no project yet."""
+        self.stored.clear()
+        self.forget_strokes()
 
     # ---- which image is which
 
@@ -226,3 +248,13 @@ class ProjectLayers(OpenLayers):
     def _keyed(sample: Sample, notes: dict[str, Note]) -> Sample:
         note = notes.get(sample.key)
         return sample if note is None else replace(sample, key=sample_key(*note))
+
+
+def layers_of(viewer: Any) -> ProjectLayers:
+    """The layers of a viewer: one for all its panels, each of which closes it at its end."""
+    key = viewer_key(viewer)
+    found = _of_viewers.get(key)
+    if found is None:
+        found = _of_viewers[key] = ProjectLayers(viewer)
+        return found
+    return found.shared()

@@ -22,8 +22,8 @@ from unetscope.looking.related import first_layer, has_places
 from unetscope.session.inside.state import Inside
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.inside_layers import EFFECTIVE, FIELD, InsideLayers
-from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.pointer import Pointer
+from unetscope.session.layers.project_layers import layers_of
 from unetscope.session.values import Message
 from unetscope.workbench.inside.images import Images
 from unetscope.workbench.inside.measuring import Measuring
@@ -49,7 +49,7 @@ class Inspector(QObject):
         super().__init__(parent)
         self.viewer = viewer
         self.inside = Inside()
-        self.layers = OpenLayers(viewer)
+        self.layers = layers_of(viewer)
         self.pictures = InsideLayers(self.layers)
         self.pointer = Pointer(self.layers)
         self.probe = Probe(self.inside, self.pictures, self.pointer, self)

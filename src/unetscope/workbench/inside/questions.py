@@ -15,7 +15,7 @@ from unetscope.looking.question import NetworkQuestion, OptionKind, PaintedLabel
 from unetscope.looking.questions import QUESTIONS
 from unetscope.looking.related import kernel_layer
 from unetscope.session.inside.state import Inside
-from unetscope.session.layers.open_layers import OpenLayers
+from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.workbench.inside.networks import Networks
 from unetscope.workbench.inside.threads import with_threads
 from unetscope.workbench.job_runner import JobEnded, Lane
@@ -25,7 +25,7 @@ class InspectorFace(Protocol):
     """What questions need of the inspector."""
 
     inside: Inside
-    layers: OpenLayers
+    layers: ProjectLayers
     networks: Networks
 
     def lay(self, shown: Shown) -> None:
