@@ -94,6 +94,7 @@ def _command(group: typer.Typer, form: type, file: str) -> None:
 _command(app, forms.Demo, "demo.showing")
 _command(app, forms.Train, "train")
 _command(app, forms.Predict, "predict")
+_command(app, forms.Measure, "measure")
 
 
 @app.command()

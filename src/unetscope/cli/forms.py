@@ -156,6 +156,54 @@ class Predict(ImageReading):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measure(LabelReading):
+    """Measure the objects in label images: a table, and numbers with their intervals.
+
+    Beside the table lie NAME_summary.json (each number with unit, n, method, and interval or why it
+    has none) and NAME_methods.txt (the same as a paragraph). A file that cannot be measured does
+    not keep the others from it: what failed is named, and the exit code is 1.
+    """
+
+    labels: Annotated[list[Path], typer.Argument(help="Label images.", metavar="LABELS...")]
+    out: Annotated[Path, typer.Option(help="The table to write, NAME.csv.")]
+    image: Annotated[
+        list[Path] | None,
+        typer.Option(help="The image of the labels, for grey values; repeat in the same order."),
+    ] = None
+    of_class: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Name or number of a class to measure; repeat for more."),
+    ] = None
+    apart: Annotated[
+        str, typer.Option(help="How objects are told apart: components, shape or border.")
+    ] = "components"
+    typical: Annotated[
+        str | None, typer.Option(help="Diameter of a good object, for --apart shape: 620nm, 24px.")
+    ] = None
+    border_class: Annotated[
+        str | None,
+        typer.Option(help="Class painted between objects; its pixels are given back to them."),
+    ] = None
+    smallest: Annotated[
+        str | None, typer.Option(help="Diameter of the smallest object; 20 pixels of area else.")
+    ] = None
+    fill_holes: Annotated[
+        str | None, typer.Option(help="Diameter of the largest hole that is filled.")
+    ] = None
+    region: Annotated[
+        str | None,
+        typer.Option(help="Rows and columns that count (px), without the bar: 0:1880,0:2048."),
+    ] = None
+    edge: Annotated[
+        str, typer.Option(help="Objects at the edge: weight the others, drop or keep.")
+    ] = "weight"
+    pixel_size: Annotated[
+        str | None, typer.Option(help="Where files do not say it: 4nm, or 90x4x4nm (z, y, x).")
+    ] = None
+    overwrite: Overwrite = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Convert(LabelReading):
     """Write labels of one image in another format; what cannot be kept is said."""
 

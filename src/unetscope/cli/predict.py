@@ -12,7 +12,14 @@ from rich.markup import escape
 
 from unetscope.cli.forms import Predict
 from unetscope.cli.reading import image_at
-from unetscope.cli.terminal import Interview, messages, say_error, say_notes, watch_prediction
+from unetscope.cli.terminal import (
+    Interview,
+    messages,
+    named,
+    say_error,
+    say_notes,
+    watch_prediction,
+)
 from unetscope.computing.precision import choose_device, device_note
 from unetscope.computing.ready import Engine
 from unetscope.errors import ImageError, OutputError, UnetscopeError
@@ -72,7 +79,7 @@ class Batch:
             except (UnetscopeError, OSError) as error:
                 if len(targets) == 1:
                     raise
-                failed.append(_named(path, error))
+                failed.append(named(path, error))
                 say_error(failed[-1])
         return failed
 
@@ -101,12 +108,6 @@ class Batch:
         yield target
         if wanted is not None:
             yield wanted
-
-
-def _named(path: Path, error: Exception) -> str:
-    """What went wrong, with the name of the file it went wrong with."""
-    told = str(error)
-    return told if str(path) in told or path.name in told else f"{path}: {told}"
 
 
 def images_of(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -247,6 +248,12 @@ def say_notes(name: str, notes: Iterable[str]) -> None:
     """What a person should know about the reading of a file, a line each on stderr."""
     for note in notes:
         messages().print(escape(f"{name}: {note}"), soft_wrap=True, highlight=False)
+
+
+def named(path: Path, error: Exception) -> str:
+    """What went wrong, with the name of the file it went wrong with."""
+    told = str(error)
+    return told if str(path) in told or path.name in told else f"{path}: {told}"
 
 
 def say_error(text: str) -> None:

@@ -31,7 +31,8 @@ OBJECTS = 10
 RESAMPLES = 999
 _TILES = 4
 _TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-_EDGE_WORDS = {
+#: What is done with objects at the edge, in words.
+EDGE_WORDS: dict[EdgeRule, str] = {
     "weight": "objects at the edge left out and the rest weighted (Miles-Lantuéjoul)",
     "drop": "objects at the edge left out, the rest not weighted",
     "keep": "objects at the edge kept as they are seen",
@@ -73,7 +74,7 @@ class Population:
     @property
     def method(self) -> str:
         """What was done with objects at the edge."""
-        return _EDGE_WORDS[self.edge]
+        return EDGE_WORDS[self.edge]
 
 
 def population_of(tables: Sequence[ObjectTable], edge: EdgeRule = "weight") -> Population:
