@@ -534,3 +534,27 @@ def test_strokes_that_were_begun_anew_often_are_all_offered_again(tmp_path: Path
     strokes = again.layers.strokes_layer(again.key())
     assert [strokes.data[row, 10] for row in range(5, 55, 10)] == [1] * 5
     again.close()
+
+
+def test_what_was_undone_can_be_done_again_after_the_panel_was_closed(tmp_path: Path) -> None:
+    panel = opened(tmp_path, FLAT)
+    painted = panel.paint((10, 10)).data.copy()
+    assert panel.keeper.undo(panel.key())
+    panel.close()
+    again = Panel(tmp_path, panel.viewer)
+    assert again.keeper.redo(again.key())
+    assert np.array_equal(again.layers.strokes_layer(again.key()).data, painted)
+    again.close()
+
+
+def test_strokes_of_which_napari_shows_nothing_are_undone_all_the_same(tmp_path: Path) -> None:
+    panel = opened(tmp_path, FLAT)
+    panel.viewer.add_image(STACK, name="stack")
+    strokes = panel.paint((40, 40))
+    strokes.visible = False
+    panel.viewer.dims.point = (2, 0, 0)  # napari cuts nothing out of what is hidden
+    assert panel.keeper.undo(panel.key())
+    assert not strokes.data.any()
+    assert panel.keeper.redo(panel.key())
+    assert strokes.data.any()
+    panel.close()

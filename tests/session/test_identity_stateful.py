@@ -341,6 +341,8 @@ class Identity(RuleBasedStateMachine):
         axes = axes or self.axes_of(window, key)
         if axes in reference.strokes:
             self.keep(reference, axes, reference.strokes[axes])
+            if not reference.strokes[axes].any():  # what was undone is not done again on others
+                reference.steps[axes], reference.undone[axes] = [], []
         reference.content = now
 
     @rule()

@@ -23,6 +23,7 @@ from unetscope.learning.advice.accepting import (
 )
 from unetscope.session.journal.changes import TILE_PX, Tiling
 from unetscope.session.journal.history import EditKind
+from unetscope.session.layers.layer_facts import set_labels
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
@@ -98,8 +99,9 @@ class Accepting:
         layer, watched = self._layers.strokes_layer(key), self._keeper.watched(key)
         if watched is None:  # an image whose journal could not be opened
             offset = np.array([[side.start] for side in box])
+            places = tuple(np.array(np.nonzero(changed)) + offset)
             with layer.block_history():
-                layer.data_setitem(tuple(np.array(np.nonzero(changed)) + offset), after[changed])
+                set_labels(layer, places, after[changed])
         else:
             tiling = watched.journal.mirror.tiling
             watched.write(kind, pieces(tiling, box, changed, after))

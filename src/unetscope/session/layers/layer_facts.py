@@ -42,6 +42,18 @@ def role_of(layer: Any) -> str:
     return str(note_of(layer).get("role", ""))
 
 
+def set_labels(layer: Any, places: tuple[np.ndarray, ...], values: Any) -> None:
+    """Write values into a labels layer at ``places`` (one array of indices an axis).
+
+    napari writes the labels and then what it shows of them. Of a layer that is hidden, or whose
+    units have changed since a slider moved, it has nothing cut out and stops there.
+    """
+    try:
+        layer.data_setitem(places, values)
+    except IndexError:
+        layer.refresh()
+
+
 def class_colormap(
     classes: Sequence[LabelClass], hidden: Collection[int] = ()
 ) -> DirectLabelColormap:

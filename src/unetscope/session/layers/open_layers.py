@@ -32,6 +32,7 @@ from unetscope.session.layers.layer_facts import (
     layer_key,
     note_of,
     role_of,
+    set_labels,
     sign,
     spatial_axes,
 )
@@ -374,7 +375,7 @@ class OpenLayers:
             layer = self.strokes_layer(key)
             if layer is not None:
                 with layer.block_history():
-                    layer.data_setitem(np.nonzero(np.asarray(layer.data) == value), 0)
+                    set_labels(layer, np.nonzero(np.asarray(layer.data) == value), 0)
 
     def read_strokes(self, key: str) -> bool:
         """Copy the strokes of an image if they changed since the last copy; say whether."""

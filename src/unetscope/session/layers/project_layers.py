@@ -27,6 +27,7 @@ from unetscope.session.layers.layer_facts import (
     layer_key,
     note_of,
     role_of,
+    set_labels,
     sign,
 )
 from unetscope.session.layers.open_layers import OpenLayers
@@ -190,7 +191,7 @@ class ProjectLayers(OpenLayers):
         places = np.nonzero((labels != 0) & (labels != np.asarray(layer.data)))
         if len(places[0]):
             with layer.block_history():
-                layer.data_setitem(places, labels[places].astype(layer.data.dtype))
+                set_labels(layer, places, labels[places].astype(layer.data.dtype))
         return len(places[0])
 
     # ---- samples

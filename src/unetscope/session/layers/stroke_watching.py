@@ -20,6 +20,7 @@ from unetscope.session.journal.history import EditKind
 from unetscope.session.journal.image_journal import ImageJournal
 from unetscope.session.journal.mirror import Mirror
 from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.layer_facts import set_labels
 
 Written = tuple[int, np.ndarray, np.ndarray]  # tile, places in it, values
 
@@ -56,7 +57,7 @@ class WatchedLabels:
         self._connections.connect(layer.events.paint, self._painted)
         self._connections.connect(layer.events.set_data, self._redrawn)
         self._connections.connect(layer.events.data, self._redrawn)
-        if len(self._seen):
+        if len(self._seen) or not len(journal.mirror):
             self._begin()
 
     def close(self) -> None:
@@ -118,7 +119,7 @@ class WatchedLabels:
             with self.layer.block_history():
                 for tile, places, wanted in values:
                     tiles.add(tile)
-                    self.layer.data_setitem(tiling.indices(tile, places), self._cast(wanted))
+                    set_labels(self.layer, tiling.indices(tile, places), self._cast(wanted))
         finally:
             self._own_edit = False
         self._record(kind, self._seen.to(self.layer.data, tiles), of, even_if_empty=True)
