@@ -28,6 +28,7 @@ from unetscope.inspection.following.snapshot import (
     finite_batch,
     spatial_axes,
 )
+from unetscope.inspection.following.trace import Trace, module_of
 
 Images = Tensor | NDArray[np.generic] | Sequence[Tensor | NDArray[np.generic]]
 
@@ -145,7 +146,7 @@ class EffectiveField:
 
 @LongWork
 def effective_receptive_field(
-    model: nn.Module,
+    model: nn.Module | Trace,
     images: Images,
     layer: str,
     point: Sequence[int] | None = None,
@@ -181,12 +182,13 @@ def effective_receptive_field(
     """
     if inputs < 1:
         raise ImageError(f"inputs is {inputs}; average over at least 1 window.")
-    batches = [finite_batch(model, image) for image in _listed(model, images)]
+    net = module_of(model)
+    batches = [finite_batch(net, image) for image in _listed(net, images)]
     if not batches:
         raise ImageError("there is no image to measure the effective field on.")
     rng = np.random.default_rng(seed)
     drawn = Inputs(model, batches, layer, point, rng)
-    copy = Skeleton(model).with_weights()
+    copy = Skeleton(net).with_weights()
     chosen = channels_in_turn(drawn.call, channel, rng)
     lo, sides = drawn.lo, drawn.sides
     total = np.zeros(sides)

@@ -14,7 +14,7 @@ from unetscope.errors import ImageError, ModelError
 from unetscope.inspection.following.asked import checked_cell
 from unetscope.inspection.following.cropping import Crop, crop_for
 from unetscope.inspection.following.reach import Box, Reach
-from unetscope.inspection.following.trace import Trace, follow
+from unetscope.inspection.following.trace import Trace, follow, module_of
 
 Cell = tuple[int, ...]
 
@@ -47,7 +47,7 @@ class Inputs:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: nn.Module | Trace,
         batches: Sequence[Tensor],
         layer: str,
         point: Sequence[int] | None,
@@ -147,7 +147,9 @@ class Inputs:
         whole = tuple(slice(0, side) for side in batch.shape[2:])
         everything = Crop(whole, True, {self._layer: (0,) * len(cell)}, {})
         try:
-            crop = crop_for(self._model, trace, tuple(batch.shape), [self._layer], region)
+            crop = crop_for(
+                module_of(self._model), trace, tuple(batch.shape), [self._layer], region
+            )
         except ImageError:  # a cell that lies beside the image
             return everything
         there = zip(cell, crop.cells[self._layer], strict=True)

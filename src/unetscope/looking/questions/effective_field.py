@@ -34,7 +34,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
     cell = glass.cell(layer, given.point)
     options = {"channel": given.channel, "inputs": given.inputs, "seed": given.seed}
     steps = inspection.effective_receptive_field_steps(
-        glass.net, glass.image, layer, cell, **options
+        glass.trace, glass.image, layer, cell, **options
     )
     for step in steps:
         yield Working("Effective field", step.done, step.total)

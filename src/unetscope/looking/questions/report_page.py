@@ -72,7 +72,7 @@ def _answer(glass: Glass, given: Any) -> Answer:
 def _effective(glass: Glass, layer: str, given: Any) -> Generator[Working, None, Any]:
     found = None
     steps = inspection.effective_receptive_field_steps(
-        *(glass.net, glass.image, layer, glass.cell(layer, given.point)),
+        *(glass.trace, glass.image, layer, glass.cell(layer, given.point)),
         inputs=_WINDOWS,
         seed=given.seed,
     )

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, QPointF, QRectF, QRegularExpression, QSize, Qt, Signal
+from qtpy.QtCore import QPointF, QRectF, QRegularExpression, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen, QRegularExpressionValidator
 from qtpy.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
+from unetscope.widgets.inside.fitted_height import FittedHeight
 from unetscope.widgets.inside.number_grid import Grid, number, paint_grid, signed_grid
 from unetscope.widgets.kit.looks import Tints, line_px
 
@@ -29,7 +30,7 @@ _TIP = (
 )
 
 
-class KernelGrid(QWidget):
+class KernelGrid(FittedHeight):
     """One (y, x) plane of numbers, coloured about 0; ``edited()`` after each change by hand."""
 
     edited = Signal()
@@ -61,7 +62,7 @@ class KernelGrid(QWidget):
         rows, columns = self.values.shape
         self.chosen = (min(self.chosen[0], rows - 1), min(self.chosen[1], columns - 1))
         self._tell()
-        self._fit()
+        self.fit()
         self.update()
 
     def set_value(self, cell: tuple[int, int], value: float) -> None:
@@ -78,21 +79,6 @@ class KernelGrid(QWidget):
         cells = self._grid().cells(self._left(), _FRAME_PX, self._cell_px())
         hit = next((index for rect, index in cells if rect.contains(place)), None)
         return None if hit is None else divmod(hit, self.values.shape[1])
-
-    def sizeHint(self) -> QSize:
-        """Any width; the height follows from it."""
-        return QSize(200, self.height())
-
-    def resizeEvent(self, event: Any) -> None:
-        """Another width asks for another height."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def changeEvent(self, event: Any) -> None:
-        """So does another font."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            self._fit()
 
     def paintEvent(self, event: Any) -> None:
         """Draw the cells, and a frame about the chosen one."""
@@ -195,10 +181,9 @@ class KernelGrid(QWidget):
         index = row * self.values.shape[1] + column
         return self._grid().cells(self._left(), _FRAME_PX, self._cell_px())[index][0]
 
-    def _fit(self) -> None:
-        high = math.ceil(self.values.shape[0] * self._cell_px()) + 2 * _FRAME_PX
-        if high != self.height():
-            self.setFixedHeight(high)
+    def needed_px(self) -> int:
+        """The height at the present width and font."""
+        return math.ceil(self.values.shape[0] * self._cell_px()) + 2 * _FRAME_PX
 
 
 class _Field(QLineEdit):

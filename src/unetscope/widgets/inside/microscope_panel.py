@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QHelpEvent, QPainter
 from qtpy.QtWidgets import (
-    QFrame,
     QHBoxLayout,
     QLabel,
     QSizePolicy,
@@ -18,6 +17,7 @@ from qtpy.QtWidgets import (
 )
 
 from unetscope.widgets.inside.arithmetic import Strip, agreement, drawing, heading, sum_line
+from unetscope.widgets.inside.fitted_height import FittedHeight
 from unetscope.widgets.inside.number_grid import number, paint_grid
 from unetscope.widgets.kit.looks import Tints, line_px, quiet, small_button
 
@@ -120,8 +120,10 @@ class MicroscopePanel(QWidget):
             self.show_value(self._value)
 
 
-class StripsSheet(QFrame):
+class StripsSheet(FittedHeight):
     """The drawing: strips one below the other, as high as they need at the width there is."""
+
+    usual_px = 280
 
     def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -136,7 +138,7 @@ class StripsSheet(QFrame):
     def show_strips(self, drawn: Sequence[Strip]) -> None:
         """Draw these from now on."""
         self._strips = drawn
-        self._fit()
+        self.fit()
         self.update()
 
     def cell_px(self, strip: Strip) -> float:
@@ -144,21 +146,6 @@ class StripsSheet(QFrame):
         columns = max(9, sum(grid.columns for grid in strip.grids))
         room = self.width() - 2 * _MARGIN_PX - 2 * self._sign_px()
         return max(3.0, min(room / columns, 2.6 * line_px(self)))
-
-    def sizeHint(self) -> QSize:
-        """Any width; the height follows from it."""
-        return QSize(280, self.height())
-
-    def resizeEvent(self, event: Any) -> None:
-        """Another width asks for another height."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def changeEvent(self, event: Any) -> None:
-        """So does another font."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            self._fit()
 
     def paintEvent(self, event: Any) -> None:
         """Draw every strip."""
@@ -213,10 +200,9 @@ class StripsSheet(QFrame):
             top += self._strip_px(strip)
         return found
 
-    def _fit(self) -> None:
-        high = round(sum(self._strip_px(strip) for strip in self._strips))
-        if high != self.height():
-            self.setFixedHeight(high)
+    def needed_px(self) -> int:
+        """The height at the present width and font."""
+        return round(sum(self._strip_px(strip) for strip in self._strips))
 
     def _paint_strip(self, painter: QPainter, strip: Strip, top: float) -> None:
         line, cell = line_px(self), self.cell_px(strip)
