@@ -35,7 +35,7 @@ QUESTIONS: dict[str, Callable[[Any], Any]] = {
         (row.channel, row.iou) for row in inspection.dissect(of, IMAGE, LABELS, ["enc1"]).rows
     ],
     "effective": lambda of: (
-        inspection.effective_receptive_field(of, IMAGE, "enc2", inputs=2).values
+        inspection.effective_receptive_field(of, IMAGE, "dec1", inputs=2).values
     ),
     "health": lambda of: inspection.health(of, [IMAGE]).findings,
 }
