@@ -143,6 +143,27 @@ def test_numbered_objects_are_taken_as_they_are(tmp_path: Path) -> None:
     assert len(rows) == 40 and {row["area_px2"] for row in rows} == {"36.0"}
 
 
+def test_grain_sizes_are_told_where_they_are_asked_for(tmp_path: Path) -> None:
+    labels = np.full((121, 121), 2, np.uint8)
+    labels[10::10], labels[:, 10::10] = 3, 3  # boundaries of one pixel
+    image = Micrograph(np.zeros(labels.shape, np.uint8), "yx", (1.0, 1.0), "µm")
+    write_labels(labels, tmp_path / "grains.tif", image)
+    told = ("--class", 2, "--border-class", 3, "--grain-size", "--out", tmp_path / "out.csv")
+    result = run(tmp_path / "grains.tif", *told)
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "out_summary.json").read_text(encoding="utf-8"))
+    numbers = {n["name"]: n for n in content["classes"]["class 2"]}
+    assert numbers["mean intercept along x"]["value"] == pytest.approx(10, rel=0.1)
+    # 100 µm² each: -3.3223 log10(1e-4) - 2.955
+    assert numbers["G by area"]["value"] == pytest.approx(10.33, abs=0.15)
+    assert numbers["G by count"]["value"] == pytest.approx(10.33, abs=0.3)
+
+
+def test_without_a_pixel_size_there_is_no_grain_size(folder: Path) -> None:
+    result = run(folder / "c.tif", "--class", 2, "--grain-size", "--out", folder / "out.csv")
+    assert result.exit_code == 2 and "pixel size" in said(result)
+
+
 def test_no_pixel_of_a_class_is_an_empty_table_and_a_count_of_nothing(folder: Path) -> None:
     result = run(folder / "a.tif", "--class", 7, "--out", folder / "out.csv")
     assert result.exit_code == 0, result.output
@@ -161,6 +182,7 @@ def test_no_pixel_of_a_class_is_an_empty_table_and_a_count_of_nothing(folder: Pa
         (("--pixel-size", "0nm"), "positive numbers"),
         (("--pixel-size", "1x2x3nm"), "3 lengths for 2 axes"),
         (("--apart", "magic"), "not by 'magic'"),
+        (("--typical", "-3nm"), "is no length"),
         (("--edge", "guess"), "weight, drop or keep"),
         (("--apart", "border"), "belong together"),
         (("--typical", "wide"), "is no length"),

@@ -197,6 +197,9 @@ class Measure(LabelReading):
     edge: Annotated[
         str, typer.Option(help="Objects at the edge: weight the others, drop or keep.")
     ] = "weight"
+    grain_size: Annotated[
+        bool, typer.Option("--grain-size", help="Grain size numbers G, as well (ASTM E112).")
+    ] = False
     pixel_size: Annotated[
         str | None, typer.Option(help="Where files do not say it: 4nm, or 90x4x4nm (z, y, x).")
     ] = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,11 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
 from unetscope.images.units import METRES, normalise_unit, unit_factor
 from unetscope.images.zarr_folder import name_of
+from unetscope.measuring.grain_size import (
+    Intercepts,
+    check_plane_of_known_size,
+    intercepts_of,
+)
 from unetscope.measuring.object_table import measure
 from unetscope.measuring.objects import Objects, Separation, given_objects, objects_of
 from unetscope.measuring.phase_fraction import share_of
@@ -136,10 +141,24 @@ class _Bench:
         kept = np.isin(table.columns["class"], list(names))
         shares = {v: share_of(read.labels == v, spacing, region) for v in names}
         pixels = read.labels.size if region is None else int(np.count_nonzero(region))
-        seen = Seen(shares, pixels, objects.count_range, objects.dropped)
+        crossed = self._intercepts(objects, names)
+        seen = Seen(shares, pixels, objects.count_range, objects.dropped, crossed)
         self.done.append(Measured(name, table.where(kept), seen))
         self.names |= names
         self.procedure = Procedure(how, self.form.edge, __version__)  # type: ignore[arg-type]
+
+    def _intercepts(self, objects: Objects, names: Mapping[int, str]) -> dict[int, Intercepts]:
+        """What lines meet of the grains of each class, where a grain size is wanted."""
+        if not self.form.grain_size:
+            return {}
+        check_plane_of_known_size(objects.spacing)
+        grains = {v: objects.numbers[objects.class_of == v] for v in names}
+        return {
+            value: intercepts_of(
+                np.where(np.isin(objects.ids, numbers), objects.ids, 0), objects.spacing
+            )
+            for value, numbers in grains.items()
+        }
 
     def _spacing(self, shown: Micrograph) -> Spacing:
         axes = len(shown.spatial_shape)

@@ -113,11 +113,16 @@ def population_of(tables: Sequence[ObjectTable], edge: EdgeRule = "weight") -> P
 
 
 def _kept(table: ObjectTable, edge: EdgeRule) -> tuple[Floats, Floats]:
-    diameter, weight = table.columns["diameter"], table.columns["weight"]
+    weight = _weights(table, edge)
+    return table.columns["diameter"][weight > 0], weight[weight > 0]
+
+
+def _weights(table: ObjectTable, edge: EdgeRule) -> Floats:
+    """(object,) how many each stands for; 0 for those that are left out."""
     if edge == "keep":
-        return diameter, np.ones(len(diameter))
+        return np.ones(len(table))
     inside = table.columns["at_border"] == 0
-    return diameter[inside], weight[inside] if edge == "weight" else np.ones(inside.sum())
+    return np.where(inside, table.columns["weight"] if edge == "weight" else 1.0, 0.0)
 
 
 def mean_diameter(objects: Population) -> Quantity:
@@ -169,7 +174,7 @@ def density(tables: Sequence[ObjectTable], edge: EdgeRule = "weight") -> Quantit
     method = f"weights of complete objects / field, {objects.method}"
     told = ("density", value, unit)
     if objects.images >= FIELDS:
-        low, high = _t_interval(sums / fields)
+        low, high = t_interval(sums / fields)
         return Quantity(
             *told, objects.images, "images", f"{method}; t over images", max(low, 0.0), high
         )
@@ -180,8 +185,7 @@ def density(tables: Sequence[ObjectTable], edge: EdgeRule = "weight") -> Quantit
         spread = float(np.sqrt((objects.weight**2).sum())) * _normal()
         how = "Poisson: objects that keep apart or flock together have another interval"
     else:
-        tiles = _tile_sums(tables[0], edge)
-        wide = float(tiles.std(ddof=1)) * np.sqrt(len(tiles)) * _t(len(tiles))
+        wide = tile_spread([tile_sums(tables[0], _weights(tables[0], edge))])
         spread = max(wide, float(np.sqrt((objects.weight**2).sum())) * _normal())
         how = "t over 4 x 4 tiles, no narrower than Poisson"
     half = spread / float(fields.sum())
@@ -198,7 +202,7 @@ def counted(tables: Sequence[ObjectTable]) -> Quantity:
 
 def t_over_images(name: str, values: Floats, unit: str, method: str) -> Quantity:
     """The mean of one number an image, with its t interval (ASTM E562's way)."""
-    low, high = _t_interval(values)
+    low, high = t_interval(values)
     method = f"{method}; mean and t over images"
     return Quantity(name, float(values.mean()), unit, len(values), "images", method, low, high)
 
@@ -246,18 +250,23 @@ def _resamples(objects: Population, by_image: bool) -> Iterator[Floats]:
             yield counts.astype(np.float64)
 
 
-def _tile_sums(table: ObjectTable, edge: EdgeRule) -> Floats:
-    """Sums of weights in 4 x 4 tiles of one field, by centres."""
-    kept = table if edge == "keep" else table.where(table.columns["at_border"] == 0)
-    weight = kept.columns["weight"] if edge == "weight" else np.ones(len(kept))
-    at = np.zeros(len(kept), np.int64)
+def tile_sums(table: ObjectTable, weight: Floats) -> Floats:
+    """(tile,) sums of a weight of each object in 4 x 4 tiles of one field, by centres."""
+    at = np.zeros(len(table), np.int64)
     for axis, origin, length in zip("yx", table.corner, table.field, strict=True):
-        place = (kept.columns[f"centre_{axis}"] - origin) / length
+        place = (table.columns[f"centre_{axis}"] - origin) / length
         at = at * _TILES + np.clip((place * _TILES).astype(np.int64), 0, _TILES - 1)
     return np.asarray(np.bincount(at, weight, minlength=_TILES**2), np.float64)
 
 
-def _t_interval(values: Floats) -> tuple[float, float]:
+def tile_spread(sums: Sequence[Floats]) -> float:
+    """Half of the t interval of the total of what was summed in tiles, of one field or more."""
+    variance = sum(float(tiles.var(ddof=1)) * len(tiles) for tiles in sums)
+    return float(np.sqrt(variance)) * _t(len(sums) * (_TILES**2 - 1) + 1)
+
+
+def t_interval(values: Floats) -> tuple[float, float]:
+    """The ends of the t interval of a mean."""
     half = float(values.std(ddof=1) / np.sqrt(len(values)) * _t(len(values)))
     return float(values.mean()) - half, float(values.mean()) + half
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from unetscope.images.units import lengths_in_words
+from unetscope.measuring.grain_size import (
+    Intercepts,
+    size_by_area,
+    size_by_count,
+    size_by_intercept,
+)
 from unetscope.measuring.object_table import SHAPE_FROM_PX, ObjectTable
 from unetscope.measuring.objects import SMALLEST_PX, Separation
 from unetscope.measuring.phase_fraction import Share, fraction
@@ -28,13 +34,15 @@ _LIBRARIES = ("numpy", "scipy", "scikit-image")
 class Seen:
     """What was looked at in one image: shares by class, pixels, and what its objects leave open.
 
-    ``count_range`` and ``dropped`` are those of :class:`~unetscope.measuring.objects.Objects`.
+    ``intercepts`` are by class, where a grain size is wanted; ``count_range`` and ``dropped`` those
+    of :class:`~unetscope.measuring.objects.Objects`.
     """
 
     shares: Mapping[int, Share]
     pixels: int
     count_range: tuple[int, int]
     dropped: int
+    intercepts: Mapping[int, Intercepts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +92,9 @@ def class_quantities(
     for base in ("number", "volume"):
         found += [percentile(objects, percent, base) for percent in _PERCENTS]
     found.append(fraction([image.share_of(value) for image in images], name, objects.axes))
+    lines = [image.seen.intercepts[value] for image in images if value in image.seen.intercepts]
+    if lines:
+        found += [size_by_area(tables), size_by_count(tables), *size_by_intercept(lines)]
     return tuple(found)
 
 
