@@ -49,7 +49,7 @@ def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands start from a small random network: fast, and no weights are needed."""
     import torch
 
-    from unetscope.computing.ready import settled
+    from unetscope.computing.machine import settled
     from unetscope.learning import persistence
     from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
     from unetscope.learning.recipe import Recipe

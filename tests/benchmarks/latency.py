@@ -91,14 +91,17 @@ def engine_rows(kind: str, strokes: int, repeats: int, threads: int) -> list[Row
 
 def _features_cold(model: Any, image: Any, repeats: int) -> dict[str, list[float]]:
     from benchmarks.baselines import forest_features
-    from unetscope.learning.feature_cache import FeatureCache, grid
+    from unetscope.computing.machine import Engine
+    from unetscope.learning.feature_cache import FeatureCache, Spot, grid
+    from unetscope.learning.feature_reader import FeatureReader
 
     seconds: dict[str, list[float]] = {"features": [], "features, forest": []}
     for _ in range(repeats + 1):
-        cache = FeatureCache(precision="auto")  # as the window's
+        cache = FeatureCache(engine=Engine("torch", "auto"))  # as the window's
+        eyes = FeatureReader(model, cache, cache.machine("cpu"))
         began = time.perf_counter()
         for tile in grid(model, image):
-            cache.levels(model, image, 0, tile, "cpu")
+            eyes.levels(Spot(image, 0, tile))
         seconds["features"].append(time.perf_counter() - began)
         began = time.perf_counter()
         forest_features(image)
@@ -113,13 +116,14 @@ def _updates(
     from sklearn.ensemble import RandomForestClassifier
 
     from benchmarks.baselines import forest_features, forest_labels
+    from unetscope.computing.machine import Engine
     from unetscope.learning.feature_cache import FeatureCache
     from unetscope.learning.instant import fit_instant
     from unetscope.learning.prediction import predict_labels
     from unetscope.learning.samples import Sample
 
     labels = np.zeros(pixels.shape[:2], np.uint8)
-    cache, features = FeatureCache(precision="auto"), forest_features(image)
+    cache, features = FeatureCache(engine=Engine("torch", "auto")), forest_features(image)
     seconds: dict[str, list[float]] = {"head": [], "head and forest": [], "random forest": []}
     for index, stroke in enumerate(scripted(pixels, strokes + CLASSES)):
         painted(labels, stroke)

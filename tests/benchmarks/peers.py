@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from unetscope.computing.ready import Engine, ready
+from unetscope.computing.machine import Engine, Machine
 from unetscope.network.unet import UNet
 
 Pass = Callable[[Tensor], Tensor]
@@ -31,7 +31,7 @@ def there(module: str) -> bool:
 
 def openvino(net: UNet, precision: str) -> Pass | None:
     """Our OpenVINO engine."""
-    return ready(net, "cpu", Engine("openvino", precision)) if there("openvino") else None
+    return Machine("cpu", Engine("openvino", precision)).net(net) if there("openvino") else None
 
 
 def onnxruntime(net: UNet, side: int) -> Pass | None:

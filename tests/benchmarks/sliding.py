@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks import peers
 from benchmarks.rows import Row
-from unetscope.computing.ready import Engine, ready, settled
+from unetscope.computing.machine import Engine, Machine, settled
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import start_model
@@ -45,7 +45,7 @@ def sliding_rows(repeats: int) -> list[Row]:
         (AS_TRAINED, "fp32"): peers.monai(unfolded(net), "MONAI, overlap 0.25"),
     }
     for precision in PRECISIONS:
-        fast = ready(net, "cpu", Engine("torch", precision))
+        fast = Machine("cpu", Engine("torch", precision)).net(net)
         for core_px in (SIDE, LARGE_TILE):
             form = f"our tiles of {core_px} px, cropped decoder"
             forms[form, precision] = _tiles(fast, cropped=True, core_px=core_px)

@@ -65,8 +65,8 @@ def _measure(side: int, way: str) -> dict[str, Any]:
     import numpy as np
 
     from benchmarks.sliding import network_model
+    from unetscope.computing.machine import Engine
     from unetscope.computing.memory import keep_freed_memory
-    from unetscope.computing.ready import Engine
     from unetscope.images.micrograph import as_micrograph
     from unetscope.learning.prediction import PredictOptions
     from unetscope.scaling import predicting

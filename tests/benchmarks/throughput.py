@@ -21,9 +21,9 @@ from benchmarks.sliding import (
     timed,
 )
 from benchmarks.streaming import streaming_rows
+from unetscope.computing.machine import Engine, Machine, settled
 from unetscope.computing.memory import keep_freed_memory
 from unetscope.computing.precision import training_precision
-from unetscope.computing.ready import Engine, ready, settled
 from unetscope.learning.events import StepDone
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.finetune import TrainOptions, fine_tune
@@ -104,9 +104,9 @@ def _forms() -> tuple[dict[tuple[str, str, str], peers.Pass | None], dict[str, f
             for form, net in (("as trained", plain), ("folded", folded)):
                 run = peers.in_bf16(net) if precision == "bf16" else net
                 passes[name, form, precision] = run
-            passes[name, "folded and fused", precision] = ready(
-                folded, "cpu", Engine("torch", precision)
-            )
+            passes[name, "folded and fused", precision] = Machine(
+                "cpu", Engine("torch", precision)
+            ).net(folded)
             passes[name, "OpenVINO", precision] = peers.openvino(folded, precision)
         passes[name, "ONNX Runtime", "fp32"] = peers.onnxruntime(folded, SIDE)
     other = peers.nnunet_network()

@@ -18,8 +18,8 @@ from torch import Tensor
 from benchmarks import throughput
 from benchmarks.rows import Row
 from benchmarks.sliding import SIDE, labelled_scene
+from unetscope.computing.machine import settled
 from unetscope.computing.precision import autocast
-from unetscope.computing.ready import settled
 from unetscope.learning.events import StepDone
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.finetune import TrainOptions, fine_tune

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from unetscope.computing import cuda_graphs
 from unetscope.computing.cuda_graphs import GraphedNet, record
-from unetscope.computing.ready import Engine, forget_ready, ready, settled
+from unetscope.computing.machine import Engine, Machine, settled
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 CORE = (slice(17, 50), slice(8, 41))
@@ -230,10 +230,9 @@ def test_a_recording_that_breaks_off_goes_back_to_the_stream(cuda) -> None:
 @pytest.fixture
 def fast() -> Iterator[tuple[UNet, UNet]]:
     """A network and its copy on the GPU."""
-    forget_ready()
-    net = net_of()
-    yield net, ready(net, "cuda", Engine("torch", "fp32"))
-    forget_ready()
+    machine, net = Machine("cuda", Engine("torch", "fp32")), net_of()
+    yield net, machine.net(net)
+    machine.release()
 
 
 @pytest.mark.gpu

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from learning.small_scenes import blobs, sample, small_model
-from unetscope.computing.memory import is_out_of_memory
+from unetscope.computing.machine import Machine, settled
+from unetscope.computing.memory import give_back, is_out_of_memory
 from unetscope.computing.precision import autocast, choose_device, device_note, training_precision
-from unetscope.computing.ready import on_device, release_devices, settled
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.events import Notice
@@ -73,10 +73,10 @@ def test_running_out_of_memory_is_told_from_other_errors(error, is_memory) -> No
 
 def test_the_cpu_works_on_what_is_made_ready_for_it() -> None:
     net = small_model().features.backbone
-    there = on_device(net, "cpu")
-    assert there is on_device(net, "cpu") is not net
-    assert on_device(there, "cpu") is there  # it is ready already
-    assert on_device(net.dec1, "cpu") is net.dec1  # only whole U-Nets are
+    machine = Machine("cpu")
+    there = machine.net(net)
+    assert there is machine.net(net) is not net
+    assert machine.net(net.dec1) is net.dec1  # only whole U-Nets are
     assert not settled(net).training and not any(p.requires_grad for p in net.parameters())
 
 
@@ -94,11 +94,10 @@ def test_a_gpu_answers_as_the_cpu_does() -> None:
 
 @pytest.mark.gpu
 def test_a_gpu_gets_its_memory_back_after_training() -> None:
-    release_devices()
     before = torch.cuda.memory_allocated()
     options = TrainOptions(max_seconds=None, max_epochs=1, steps_per_epoch=3, device="cuda")
     *_, finished = fine_tune(small_model(), [sample()], options)
     assert finished.model.network is not None
     gc.collect()
-    release_devices()
+    give_back()
     assert torch.cuda.memory_allocated() <= before + 1_000_000

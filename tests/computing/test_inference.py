@@ -15,15 +15,16 @@ from torch import Tensor, nn
 
 from learning.small_scenes import blobs, sample, small_model
 from unetscope.computing import fused, precision
-from unetscope.computing import ready as inference
+from unetscope.computing import machine as machines
 from unetscope.computing.fused import FusedConv, PairMaximum, onednn_fuses
+from unetscope.computing.machine import Engine, Machine, fused_copy, settled
 from unetscope.computing.precision import equal_enough, inference_precision
-from unetscope.computing.ready import Engine, forget_ready, fused_copy, on_device, ready, settled
 from unetscope.errors import ModelError
-from unetscope.images.micrograph import as_micrograph
+from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.learning.events import TileDone
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.pixel_model import TunedNetwork, made_ready
-from unetscope.learning.prediction import PredictOptions, predict_probabilities
+from unetscope.learning.pixel_model import PixelModel, TunedNetwork
+from unetscope.learning.prediction import PredictOptions, predict_probabilities, predict_tiles
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
@@ -41,16 +42,23 @@ def net_of(seed: int = 1, *, ndim: int = 2, norm: str = "none", classes: int = 3
     return settled(net)
 
 
+def answered(model: PixelModel, image: Micrograph, machine: Machine) -> np.ndarray:
+    options = PredictOptions(tile_px=64, probabilities=True)
+    out = np.zeros((len(model.classes), *image.spatial_shape), np.float32)
+    for event in predict_tiles(model, image, options, machine=machine):
+        assert isinstance(event, TileDone) and event.probabilities is not None
+        out[(slice(None), *event.region)] = event.probabilities
+    return out
+
+
 def picture(*sides: int) -> Tensor:
     return torch.rand(1, 1, *sides, generator=torch.Generator().manual_seed(2))
 
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    forget_ready()
     precision._found.clear()
     yield
-    forget_ready()
     precision._found.clear()
 
 
@@ -77,7 +85,10 @@ def test_a_fused_copy_answers_as_the_network(norm, ndim, sides, fuses, monkeypat
 
 def test_taps_and_cores_of_a_fused_copy_are_those_of_the_network() -> None:
     net, image = net_of(), picture(64, 64)
-    expected, found = net.taps(image, ["dec1", "dec2"]), ready(net, "cpu", Engine("torch", "fp32"))
+    expected, found = (
+        net.taps(image, ["dec1", "dec2"]),
+        Machine("cpu", Engine("torch", "fp32")).net(net),
+    )
     maps = found.taps(image, ["dec1", "dec2"], CORE)
     assert torch.allclose(maps["dec1"], expected["dec1"][..., 17:50, 8:41], atol=1e-5)
     assert torch.allclose(maps["dec2"], expected["dec2"][..., 8:25, 4:21], atol=1e-5)
@@ -104,7 +115,7 @@ def test_without_the_private_operator_the_layers_are_used(monkeypatch) -> None:
 def test_a_gradient_goes_through_what_only_answers() -> None:
     net, image = net_of(), picture(32, 32)
     gradients = []
-    for either in (net, ready(net, "cpu", Engine("torch", "fp32"))):
+    for either in (net, Machine("cpu", Engine("torch", "fp32")).net(net)):
         asked = image.clone().requires_grad_(True)
         either(asked).square().sum().backward()
         gradients.append(asked.grad)
@@ -114,32 +125,34 @@ def test_a_gradient_goes_through_what_only_answers() -> None:
 
 def test_bf16_says_what_fp32_says() -> None:
     net, image = net_of(), picture(64, 64)
-    rounded = ready(net, "cpu", Engine("torch", "bf16"))(image)
+    rounded = Machine("cpu", Engine("torch", "bf16")).net(net)(image)
     assert rounded.dtype == torch.float32 and not torch.equal(rounded, net(image))
     assert (
-        ready(net, "cpu", Engine("torch", "bf16")).taps(image, ["dec1"])["dec1"].dtype
+        Machine("cpu", Engine("torch", "bf16")).net(net).taps(image, ["dec1"])["dec1"].dtype
         == torch.bfloat16
     )
     assert equal_enough(net(image), rounded)
 
 
 def test_a_copy_is_made_once_and_goes_with_its_network() -> None:
-    net = net_of()
-    first = ready(net, "cpu", Engine("torch", "fp32"))
-    assert ready(net, "cpu", Engine("torch", "fp32")) is first
-    assert ready(net, "cpu", Engine("torch", "bf16")) is not first
-    assert ready(net_of(), "cpu", Engine("torch", "fp32")) is not first
+    net, machine = net_of(), Machine("cpu")
+    first = machine.net(net)
+    assert machine.net(net) is first
+    assert machine.net(net_of()) is not first
+    assert Machine("cpu").net(net) is not first  # nobody else has it
+    assert [*machine._copies.values()] == [first]
     del net
-    assert len(inference._ready) == 0
+    assert len(machine._copies) == 0
 
 
-def test_unknown_engines_and_places_are_refused() -> None:
+def test_unknown_engines_and_places_are_refused(monkeypatch) -> None:
     with pytest.raises(ModelError, match="'tensorrt'"):
         Engine("tensorrt")
     with pytest.raises(ModelError, match="'fp8'"):
         Engine("torch", "fp8")
-    with pytest.raises(ModelError, match="'cuda'"):
-        made_ready(small_model(), "cuda", Engine("openvino"))
+    with pytest.raises(ModelError, match="'mps'"):
+        monkeypatch.setattr(machines, "choose_device", lambda wanted: wanted)
+        Machine("mps", Engine("openvino"))
 
 
 def test_a_model_made_ready_says_what_the_model_says() -> None:
@@ -148,8 +161,8 @@ def test_a_model_made_ready_says_what_the_model_says() -> None:
     model = replace(model, network=TunedNetwork(net, (1, 2), 0.5))
     image, cut = as_micrograph(blobs((90, 70), 3)[0]), PredictOptions(tile_px=64, device="cpu")
     expected = predict_probabilities(model, image, cut)
-    exact = predict_probabilities(made_ready(model, "cpu", Engine()), image, cut)
-    rounded = predict_probabilities(made_ready(model, "cpu", Engine("torch", "bf16")), image, cut)
+    exact = answered(model, image, Machine("cpu", Engine()))
+    rounded = answered(model, image, Machine("cpu", Engine("torch", "bf16")))
     assert np.abs(exact - expected).max() < 1e-4
     assert 0 < np.abs(rounded - expected).max() < 0.1
 
@@ -229,7 +242,7 @@ def test_equal_enough_notices_what_is_not() -> None:
 
 _BOTH_WAYS = """
 import hashlib, sys, torch
-import unetscope.computing.ready, unetscope.learning.prediction
+import unetscope.computing.machine, unetscope.learning.prediction
 from unetscope.computing.memory import keep_freed_memory
 from unetscope.network.unet import UNet, UNetConfig, initialise
 print("openvino" in sys.modules)
@@ -280,7 +293,7 @@ needs_openvino = pytest.mark.skipif(
 @needs_openvino
 def test_openvino_answers_as_the_network_does_for_any_size() -> None:
     net = net_of()
-    other = ready(net, "cpu", Engine("openvino", "fp32"))
+    other = Machine("cpu", Engine("openvino", "fp32")).net(net)
     for sides in ((64, 72), (128, 56)):
         image = picture(*sides)
         assert torch.allclose(other(image), net(image), atol=1e-4)
@@ -296,7 +309,7 @@ def test_openvino_answers_as_the_network_does_for_any_size() -> None:
 def test_a_missing_openvino_is_said_with_the_remedy(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(ModelError, match="pip install openvino"):
-        ready(net_of(), "cpu", Engine("openvino"))
+        Machine("cpu", Engine("openvino")).net(net_of())
 
 
 # ---- CUDA
@@ -307,51 +320,38 @@ def made(monkeypatch) -> list[tuple[str, str]]:
     """Device and precision of every copy that was made, without a device."""
     found: list[tuple[str, str]] = []
 
-    def make(net: UNet, device: str, wanted: str, engine: str) -> UNet:
-        found.append((device, wanted))
-        return fused_copy(net, "cpu", wanted)
+    def make(net: UNet, device: str, engine: Engine) -> UNet:
+        found.append((device, engine.precision))
+        return fused_copy(net, "cpu", "fp32")
 
-    monkeypatch.setattr(inference, "_made", make)
-    monkeypatch.setattr(inference, "inference_precision", lambda net, device, wanted="auto": wanted)
+    monkeypatch.setattr(machines, "_made_ready", make)
+    monkeypatch.setattr(machines, "choose_device", lambda wanted: wanted)
     return found
 
 
 def test_a_gpu_answers_with_networks_made_ready(made) -> None:
-    net = net_of()
-    first = on_device(net, "cuda")
-    assert first is on_device(net, "cuda") and first is not net
-    assert on_device(net, "cpu") is on_device(net, "cpu") is not first
+    net, gpu = net_of(), Machine("cuda")
+    first = gpu.net(net)
+    assert first is gpu.net(net) and first is not net
+    assert Machine("cpu").net(net) is not first
     assert made == [("cuda", "auto"), ("cpu", "fp32")]
-    forget_ready()
-    assert on_device(net, "cuda") is not first
+    gpu.release()
+    assert gpu.net(net) is not first
 
 
 def test_a_gpu_answers_in_the_precision_that_was_asked_for(made) -> None:
-    model = fit_instant(small_model(), [sample()], with_forest=False)
-    net = settled(with_classes(model.features.backbone, 2))
-    model = replace(model, network=TunedNetwork(net, (1, 2), 0.5))
-    made.clear()  # of what the head was solved on
-    asked = made_ready(model, "cuda", Engine("torch", "fp32"))
-    again = made_ready(model, "cuda", Engine("torch", "fp32"))
-    assert asked.features.backbone is again.features.backbone
-    assert asked.network is not None and asked.network.net is not net
-    for each in (asked.features.backbone, asked.network.net, model.features.backbone):
-        on_device(each, "cuda")
-    assert made == [("cuda", "fp32"), ("cuda", "fp32"), ("cuda", "auto")]
-    # It is on the CPU, on the same weights, so that an answer can go on there.
-    image = picture(48, 48)
-    assert torch.equal(asked.network.net(image), net(image))
-    assert next(asked.network.net.parameters()) is next(net.parameters())
-    assert made_ready(model, "mps", Engine()) is model
+    net, gpu = net_of(), Machine("cuda", Engine("torch", "bf16"))
+    gpu.net(net)
+    gpu.instead("cpu").net(net)
+    assert made == [("cuda", "bf16"), ("cpu", "bf16")]
+    assert Machine("cuda").instead("cpu").engine.precision == "fp32"
+    assert gpu.key != Machine("cuda").key
 
 
 @pytest.mark.gpu
 def test_a_gpu_answers_in_fp32_as_the_cpu_does() -> None:
     model = fit_instant(small_model(), [sample()], with_forest=False)
     image = as_micrograph(blobs((300, 200), 3)[0])
-    exact = made_ready(model, "cuda", Engine("torch", "fp32"))
-    found, expected = (
-        predict_probabilities(which, image, PredictOptions(device=device, tile_px=64))
-        for which, device in ((exact, "cuda"), (model, "cpu"))
-    )
+    found = answered(model, image, Machine("cuda", Engine("torch", "fp32")))
+    expected = answered(model, image, Machine("cpu"))
     assert np.abs(found - expected).max() < 0.01

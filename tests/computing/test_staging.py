@@ -175,7 +175,7 @@ def test_answers_one_tile_late_are_the_same_in_the_same_order(model, monkeypatch
     begun, answer = [], prediction.answer_tile
 
     def counted(*args, **how):
-        begun.append(args[3])
+        begun.append(args[1].tile)
         return answer(*args, **how)
 
     monkeypatch.setattr(prediction, "overlaps", lambda device: True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from unetscope.computing.ready import settled
+from unetscope.computing.machine import settled
 from unetscope.images.micrograph import Micrograph, as_micrograph
+from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.pixel_model import ModelFeatures, PixelModel, Provenance
 from unetscope.learning.recipe import Recipe
 from unetscope.learning.samples import Sample
@@ -66,3 +68,11 @@ def small_model(
 def stack(image: np.ndarray, planes: int) -> Micrograph:
     """The same picture, brighter from plane to plane, as (z, y, x)."""
     return as_micrograph(np.stack([image + 0.1 * z for z in range(planes)]), axes="zyx")
+
+
+def reader(
+    model: PixelModel, cache: FeatureCache | None = None, device: str = "cpu"
+) -> FeatureReader:
+    """The model's eyes, with a cache of their own where none is given."""
+    cache = cache or FeatureCache()
+    return FeatureReader(model, cache, cache.machine(device))

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from learning.small_scenes import CONTEXT_RECIPE, blobs, small_model, stack
+from learning.small_scenes import CONTEXT_RECIPE, blobs, reader, small_model, stack
+from unetscope.computing.machine import Engine
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning import feature_cache
-from unetscope.learning.feature_cache import FeatureCache, grid, read_window
+from unetscope.learning.feature_cache import FeatureCache, Spot, grid, read_window
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.features import rows_at
 from unetscope.learning.sources.classical import STRIDES, reach_px
 
@@ -21,13 +22,13 @@ def picture(seed: int = 0, shape: tuple[int, int] = (40, 56)) -> np.ndarray:
 
 def counted(monkeypatch) -> list[object]:
     calls: list[object] = []
-    compute = feature_cache.compute_levels
+    compute = FeatureReader._made
 
     def counting(*given):
         calls.append(given)
         return compute(*given)
 
-    monkeypatch.setattr(feature_cache, "compute_levels", counting)
+    monkeypatch.setattr(FeatureReader, "_made", counting)
     return calls
 
 
@@ -35,11 +36,11 @@ def test_a_tile_is_computed_once(monkeypatch) -> None:
     calls = counted(monkeypatch)
     model, image, cache = small_model(), as_micrograph(picture()), FeatureCache()
     (tile,) = grid(model, image)
-    first = cache.levels(model, image, 0, tile, "cpu")
-    again = cache.levels(model, image, 0, tile, "cpu")
+    first = reader(model, cache).levels(Spot(image, 0, tile))
+    again = reader(model, cache).levels(Spot(image, 0, tile))
     assert len(calls) == 1
     assert all(first[s] is again[s] for s in first)
-    lattice = cache.lattice(model, image, 0, tile, "cpu")
+    lattice = reader(model, cache).lattice(Spot(image, 0, tile))
     assert len(calls) == 1
     assert cache.used_bytes == sum(m.numel() * 4 for m in (*first.values(), lattice))
 
@@ -48,8 +49,8 @@ def test_the_lattice_holds_every_eighth_pixel() -> None:
     model, image, cache = small_model(), as_micrograph(picture(shape=(40, 24))), FeatureCache()
     (tile,) = grid(model, image)
     y, x = torch.meshgrid(torch.arange(4, 40, 8), torch.arange(4, 24, 8), indexing="ij")
-    expected = rows_at(cache.levels(model, image, 0, tile, "cpu"), y.flatten(), x.flatten())
-    assert torch.equal(cache.lattice(model, image, 0, tile, "cpu"), expected)
+    expected = rows_at(reader(model, cache).levels(Spot(image, 0, tile)), y.flatten(), x.flatten())
+    assert torch.equal(reader(model, cache).lattice(Spot(image, 0, tile)), expected)
 
 
 def test_other_images_planes_ranges_and_networks_are_other_entries(monkeypatch) -> None:
@@ -60,11 +61,11 @@ def test_other_images_planes_ranges_and_networks_are_other_entries(monkeypatch) 
     scale = Normalisation((0.0,), (9.0,))
     fixed = model.with_features(own_normalisation=False, normalisation=scale)
     answers = [
-        cache.levels(model, volume, 0, tile, "cpu"),
-        cache.levels(model, volume, 1, tile, "cpu"),
-        cache.levels(model, stack(picture(1), 2), 0, tile, "cpu"),
-        cache.levels(fixed, volume, 0, tile, "cpu"),
-        cache.levels(small_model(seed=1), volume, 0, tile, "cpu"),
+        reader(model, cache).levels(Spot(volume, 0, tile)),
+        reader(model, cache).levels(Spot(volume, 1, tile)),
+        reader(model, cache).levels(Spot(stack(picture(1), 2), 0, tile)),
+        reader(fixed, cache).levels(Spot(volume, 0, tile)),
+        reader(small_model(seed=1), cache).levels(Spot(volume, 0, tile)),
     ]
     assert len(calls) == 5
     for index, one in enumerate(answers):
@@ -77,10 +78,10 @@ def test_the_oldest_tiles_go_when_the_limit_is_reached() -> None:
     tiles = grid(model, image, 32)
     whole = FeatureCache()
     for tile in tiles:
-        whole.levels(model, image, 0, tile, "cpu")
+        reader(model, whole).levels(Spot(image, 0, tile))
     small = FeatureCache(max_bytes=whole.used_bytes // 2)
     for tile in tiles:
-        small.levels(model, image, 0, tile, "cpu")
+        reader(model, small).levels(Spot(image, 0, tile))
         assert small.used_bytes <= small.max_bytes
     assert small.used_bytes > 0
 
@@ -89,9 +90,9 @@ def test_a_forgotten_image_gives_its_memory_back() -> None:
     model, cache = small_model(), FeatureCache()
     kept, dropped = as_micrograph(picture(0)), as_micrograph(picture(1))
     (tile,) = grid(model, kept)
-    cache.levels(model, kept, 0, tile, "cpu")
+    reader(model, cache).levels(Spot(kept, 0, tile))
     alone = cache.used_bytes
-    cache.levels(model, dropped, 0, tile, "cpu")
+    reader(model, cache).levels(Spot(dropped, 0, tile))
     cache.forget(dropped)
     assert cache.used_bytes == alone
     cache.forget()
@@ -119,17 +120,17 @@ def test_a_cache_has_one_precision_for_strokes_and_answers() -> None:
     model, image = small_model(recipe=CONTEXT_RECIPE), as_micrograph(picture(shape=(64, 64)))
     (tile,) = grid(model, image)
     exact, same, rounded = (
-        FeatureCache(precision=precision).levels(model, image, 0, tile, "cpu")
-        for precision in (None, "fp32", "bf16")
+        reader(model, FeatureCache(engine=precision)).levels(Spot(image, 0, tile))
+        for precision in (None, Engine("torch", "fp32"), Engine("torch", "bf16"))
     )
     for stride, maps in exact.items():
         assert torch.equal(same[stride], maps)
         error = (rounded[stride] - maps).abs().max() / maps.abs().max()
         assert rounded[stride].dtype == torch.float32 and error < 0.05
     assert not torch.equal(rounded[1], exact[1])
-    cache = FeatureCache(precision="bf16")
-    one, two = (cache.asked(model).features.backbone for _ in range(2))
-    assert one is two is not model.features.backbone
+    cache = FeatureCache(engine=Engine("torch", "bf16"))
+    assert cache.machine("cpu") is cache.machine("cpu")
+    assert cache.machine("cpu").engine.precision == "bf16"
 
 
 def test_pixels_changed_in_place_are_looked_at_anew() -> None:
@@ -137,24 +138,24 @@ def test_pixels_changed_in_place_are_looked_at_anew() -> None:
     pixels = picture()
     image = as_micrograph(pixels)
     (tile,) = grid(model, image)
-    before = cache.levels(model, image, 0, tile, "cpu")[1].clone()
+    before = reader(model, cache).levels(Spot(image, 0, tile))[1].clone()
     assert not cache.look(image)
     pixels[...] = 40 * picture(3) + 100
     assert cache.look(image)
     fresh = FeatureCache()
     for found, wanted in (
         (
-            cache.levels(model, image, 0, tile, "cpu")[1],
-            fresh.levels(model, image, 0, tile, "cpu")[1],
+            reader(model, cache).levels(Spot(image, 0, tile))[1],
+            reader(model, fresh).levels(Spot(image, 0, tile))[1],
         ),
         (
-            cache.lattice(model, image, 0, tile, "cpu"),
-            fresh.lattice(model, image, 0, tile, "cpu"),
+            reader(model, cache).lattice(Spot(image, 0, tile)),
+            reader(model, fresh).lattice(Spot(image, 0, tile)),
         ),
     ):
         assert torch.equal(found, wanted)
     assert cache.normalisation(model, image) == fresh.normalisation(model, image)
-    assert not torch.equal(cache.levels(model, image, 0, tile, "cpu")[1], before)
+    assert not torch.equal(reader(model, cache).levels(Spot(image, 0, tile))[1], before)
     assert cache.used_bytes == fresh.used_bytes
 
 

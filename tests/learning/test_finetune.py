@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from learning.small_scenes import blobs, sample, small_model, stack, strokes
-from unetscope.computing.ready import settled
+from unetscope.computing.machine import settled
 from unetscope.errors import LabelError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import optimiser_steps, training_run

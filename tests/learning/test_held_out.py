@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from learning.small_scenes import blobs, small_model, strokes
-from unetscope.computing.ready import settled
+from unetscope.computing.machine import settled
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache

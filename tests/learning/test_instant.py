@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from learning.small_scenes import blobs, sample, small_model, stack, strokes
+from learning.small_scenes import blobs, reader, sample, small_model, stack, strokes
 from unetscope.errors import LabelError, ModelError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import instant
 from unetscope.learning.feature_cache import FeatureCache, read_window
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.features import rows_at
 from unetscope.learning.forest import TREES, PixelForest
 from unetscope.learning.head import Penalty, solve_head
@@ -85,7 +86,7 @@ def test_strokes_are_answered_as_they_were_painted(with_forest) -> None:
 def test_rows_and_tiles_say_the_same() -> None:
     painted, cache = sample(), FeatureCache()
     fitted = fit_instant(small_model(), [painted], cache=cache)
-    rows = labelled_rows(fitted, [painted], (1, 2), cache=cache, device="cpu")
+    rows = labelled_rows(reader(fitted, cache), [painted], (1, 2))
     whole = predict_probabilities(fitted, painted.image)
     told = whole[:, rows.places[:, 2], rows.places[:, 3]].T
     gap = np.abs(instant_rows(fitted, rows.features) - told).max(axis=1)
@@ -95,9 +96,9 @@ def test_rows_and_tiles_say_the_same() -> None:
 
 def test_rows_do_not_depend_on_the_tiles(monkeypatch) -> None:
     painted, model = sample((150, 130)), small_model()
-    whole = labelled_rows(model, [painted], (1, 2), cache=FeatureCache(), device="cpu")
-    monkeypatch.setattr(instant, "grid", lambda m, image, _: grid_of(m, image, 48))
-    tiled = labelled_rows(model, [painted], (1, 2), cache=FeatureCache(), device="cpu")
+    whole = labelled_rows(reader(model, FeatureCache()), [painted], (1, 2))
+    monkeypatch.setattr(FeatureReader, "grid", lambda self, image: grid_of(self.model, image, 48))
+    tiled = labelled_rows(reader(model, FeatureCache()), [painted], (1, 2))
     assert np.array_equal(whole.places, tiled.places)
     assert np.array_equal(whole.targets, tiled.targets)
     assert torch.allclose(whole.features, tiled.features, atol=1e-4)
@@ -111,7 +112,7 @@ def grid_of(model, image, tile_px):
 
 def test_every_row_stands_beside_its_own_label() -> None:
     samples = [sample((40, 48), seed) for seed in range(2)]
-    rows = labelled_rows(small_model(), samples, (1, 2), cache=FeatureCache(), device="cpu")
+    rows = labelled_rows(reader(small_model(), FeatureCache()), samples, (1, 2))
     assert len(rows.targets) == sum(np.count_nonzero(s.labels) for s in samples)
     for (index, _, y, x), target in zip(rows.places, rows.targets, strict=True):
         assert samples[index].labels[y, x] == target + 1
@@ -121,9 +122,7 @@ def test_dense_masks_are_thinned_equally(monkeypatch) -> None:
     image, labels = blobs((64, 64))
     labels[:50] = 1
     dense = Sample(as_micrograph(image), labels)
-    rows = labelled_rows(
-        small_model(), [dense], (1, 2), cache=FeatureCache(), device="cpu", limit=400
-    )
+    rows = labelled_rows(reader(small_model(), FeatureCache()), [dense], (1, 2), limit=400)
     assert np.bincount(rows.targets).tolist() == [200, 200]
     monkeypatch.setattr(instant, "HEAD_ROWS", 400)
     assert predict_labels(fit_instant(small_model(), [dense]), dense.image).shape == (64, 64)
@@ -197,9 +196,7 @@ def test_a_stack_is_learned_plane_by_plane() -> None:
     volume = stack(image, 3)
     painted = np.zeros((3, 40, 48), np.uint8)
     painted[0], painted[2] = strokes(labels), strokes(labels, 1)
-    rows = labelled_rows(
-        small_model(), [Sample(volume, painted)], (1, 2), cache=FeatureCache(), device="cpu"
-    )
+    rows = labelled_rows(reader(small_model(), FeatureCache()), [Sample(volume, painted)], (1, 2))
     assert set(rows.places[:, 1]) == {0, 2}
     fitted = fit_instant(small_model(), [Sample(volume, painted)])
     answer = predict_labels(fitted, volume)
@@ -248,13 +245,9 @@ def test_a_trained_model_starts_anew_on_other_channels_but_a_network_refuses() -
 
 
 def test_features_are_computed_once_for_many_strokes(monkeypatch) -> None:
-    from unetscope.learning import feature_cache
-
     painted, cache, calls = sample(), FeatureCache(), []
-    compute = feature_cache.compute_levels
-    monkeypatch.setattr(
-        feature_cache, "compute_levels", lambda *given: calls.append(1) or compute(*given)
-    )
+    compute = FeatureReader._made
+    monkeypatch.setattr(FeatureReader, "_made", lambda *given: calls.append(1) or compute(*given))
     model = fit_instant(small_model(), [painted], cache=cache)
     fit_instant(model, [painted], cache=cache)
     assert len(calls) == 1

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from learning.small_scenes import CONTEXT_RECIPE, PLAIN_RECIPE, blobs, sample, small_model
-from unetscope.computing.ready import settled
+from unetscope.computing.machine import settled
 from unetscope.errors import ModelError, ModelFileError, OutputError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import as_micrograph

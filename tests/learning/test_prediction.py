@@ -11,14 +11,15 @@ import pytest
 import torch
 from torch.nn import functional
 
-from learning.small_scenes import CONTEXT_RECIPE, blobs, sample, small_model, stack
-from unetscope.computing.ready import settled
+from learning.small_scenes import CONTEXT_RECIPE, blobs, reader, sample, small_model, stack
+from unetscope.computing import machine as machines
+from unetscope.computing.machine import Machine, settled
 from unetscope.errors import ModelError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning import prediction
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
-from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.feature_cache import FeatureCache, Spot
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel, TunedNetwork, instant_probabilities
 from unetscope.learning.prediction import (
@@ -167,7 +168,7 @@ def test_the_heads_logits_are_its_probabilities(voices, prior) -> None:
     image, cache = as_micrograph(blobs((48, 64), 5)[0]), FeatureCache()
     (tile,) = prediction.grid(model, image)
     with torch.inference_mode():
-        levels = cache.levels(model, image, 0, tile, "cpu")
+        levels = reader(model, cache).levels(Spot(image, 0, tile))
         expected = instant_probabilities(model, levels)
         found = head_logits(model, levels).softmax(dim=0)
     assert torch.allclose(found, expected, atol=1e-5)
@@ -228,13 +229,14 @@ def test_an_iterator_can_be_stopped_and_computes_no_further(voices, monkeypatch)
 
 def refuse(monkeypatch, when, error: BaseException | None = None) -> list[str]:
     """Let memory run out for some tiles; returns the device of every attempt."""
-    answer, attempts = prediction.answer_tile, []
+    answer, attempts, here = prediction.answer_tile, [], Machine("cpu")
 
-    def failing(model, image, z, tile, device, cache, **how):
+    def failing(reader, spot, **how):
+        device = reader.machine.device
         attempts.append(device)
-        if when(tile, device):
+        if when(spot.tile, device):
             raise error or torch.OutOfMemoryError("CUDA out of memory")
-        return answer(model, image, z, tile, "cpu", cache, **how)
+        return answer(replace(reader, machine=here), spot, **how)
 
     monkeypatch.setattr(prediction, "answer_tile", failing)
     return attempts
@@ -290,7 +292,8 @@ def test_a_gpu_without_memory_hands_over_to_the_cpu(voices, monkeypatch) -> None
     model, image = voices["head"], as_micrograph(blobs((150, 130), 3)[0])
     expected = predict_labels(model, image)
     attempts = refuse(monkeypatch, lambda tile, device: device == "cuda")
-    monkeypatch.setattr(prediction, "choose_device", lambda wanted: "cuda")
+    chosen = {"auto": "cuda"}
+    monkeypatch.setattr(machines, "choose_device", lambda wanted: chosen.get(wanted, wanted))
     answer, notices = collected(
         predict_tiles(model, image, PredictOptions(tile_px=128)), image.spatial_shape
     )

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from learning.small_scenes import blobs, sample, small_model, strokes
+from learning.small_scenes import blobs, reader, sample, small_model, strokes
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning import feature_cache, held_out, instant, training_run
+from unetscope.learning import feature_cache, feature_reader, held_out, instant, training_run
 from unetscope.learning.events import EpochDone, Finished, LearningEvent, Notice, StepDone
 from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.finetune import TrainOptions, fine_tune
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.held_out import HeldOut
@@ -34,10 +35,10 @@ ERRORS = [
 ]
 # Every stage of a training, by the function that does its work.
 STAGES: dict[str, tuple[Any, str]] = {
-    "features": (feature_cache, "compute_levels"),
+    "features": (FeatureReader, "_made"),
     "grey range": (feature_cache, "fit_normalisation"),
-    "rows of the strokes": (instant, "rows_at"),
-    "lattice": (feature_cache, "lattice_rows"),
+    "rows of the strokes": (FeatureReader, "rows"),
+    "lattice": (feature_reader, "lattice_rows"),
     "solving the head": (instant, "solve_head"),
     "growing the forest": (PixelForest, "_fitted"),
     "held-back rows": (held_out, "labelled_rows"),
@@ -187,9 +188,6 @@ def test_features_in_smaller_tiles_are_the_same() -> None:
     narrow.tile_px = 128
     picture, dense = blobs((200, 280), 4)
     given = [Sample(as_micrograph(picture), strokes(dense), "a")]
-    rows = [
-        instant.labelled_rows(model, given, (1, 2), cache=cache, device="cpu")
-        for cache in (wide, narrow)
-    ]
+    rows = [instant.labelled_rows(reader(model, cache), given, (1, 2)) for cache in (wide, narrow)]
     assert np.array_equal(rows[0].places, rows[1].places)
     assert torch.allclose(rows[0].features, rows[1].features, atol=1e-5)

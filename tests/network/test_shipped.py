@@ -37,4 +37,13 @@ def test_swapped_weights_are_noticed(monkeypatch) -> None:
     swapped = (replace(fast, sha256=large.sha256), large)
     monkeypatch.setattr(facts, "BUNDLED", swapped)
     with pytest.raises(ModelFileError, match="not those of this release"):
-        load_bundled.__wrapped__("general-fast")
+        load_bundled("general-fast")
+
+
+def test_nobody_shares_a_network_with_others() -> None:
+    (one, said), (other, again) = load_bundled("general-fast"), load_bundled("general-fast")
+    with torch.no_grad():
+        next(one.parameters()).zero_()
+    said["recipe"]["ridge"] = 7.0
+    assert next(other.parameters()).abs().sum() > 0 and again["recipe"]["ridge"] != 7.0
+    assert next(load_bundled("general-fast")[0].parameters()).abs().sum() > 0

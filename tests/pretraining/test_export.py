@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from safetensors.torch import load_file
+from unetscope.pretraining.machine import machine_record, machines_in
 
 from unetscope.learning.recipe import Recipe
 from unetscope.network.model_file import load_model_file
 from unetscope.network.unet import UNet, UNetConfig
 from unetscope.pretraining.bundling import export_weights
 from unetscope.pretraining.learner import MetaLearner
-from unetscope.pretraining.machine import machine_record, machines_in
 from unetscope.pretraining.meta import meta_train
 
 pytestmark = pytest.mark.usefixtures("few_scenes")

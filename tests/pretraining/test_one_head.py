@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from learning.small_scenes import blobs
-from unetscope.computing.ready import settled
+from learning.small_scenes import blobs, reader
+from unetscope.computing.machine import settled
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import instant
 from unetscope.learning.advice.stroke_sums import StrokeSums
@@ -51,7 +51,7 @@ def painted() -> Sample:
 
 
 def rows_of(model: PixelModel, painted: Sample) -> LabelledRows:
-    return labelled_rows(model, [painted], (1, 2, 3), cache=FeatureCache(), device="cpu")
+    return labelled_rows(reader(model), [painted], (1, 2, 3))
 
 
 def strokes_alone(model: PixelModel, painted: Sample) -> Head:

@@ -143,11 +143,11 @@ def test_out_of_memory_in_a_band_is_survived(model, monkeypatch) -> None:
 
     answer, failures = prediction.answer_tile, []
 
-    def failing(model, image, z, tile, *args, **kwargs):
-        if tile.core[0].stop - tile.core[0].start > 64 and len(failures) < 2:
-            failures.append(tile)
+    def failing(reader, spot, **how):
+        if spot.tile.core[0].stop - spot.tile.core[0].start > 64 and len(failures) < 2:
+            failures.append(spot.tile)
             raise MemoryError("no room")
-        return answer(model, image, z, tile, *args, **kwargs)
+        return answer(reader, spot, **how)
 
     image, out = as_micrograph(blobs((300, 150), 3)[0]), np.zeros((300, 150), np.uint8)
     expected = predict_labels(model, image)

@@ -20,8 +20,8 @@ from unetscope.cli.terminal import (
     say_notes,
     watch_prediction,
 )
+from unetscope.computing.machine import Engine, Machine
 from unetscope.computing.precision import choose_device, device_note
-from unetscope.computing.ready import Engine
 from unetscope.errors import ImageError, OutputError, UnetscopeError
 from unetscope.images.annotations.mask_names import looks_like_labels
 from unetscope.images.claims import Role, mark_of
@@ -29,7 +29,7 @@ from unetscope.images.files import SUFFIXES
 from unetscope.images.writing import usable_folder
 from unetscope.images.zarr_folder import PACKED, is_zarr, name_of, title_of
 from unetscope.learning.persistence import load_model
-from unetscope.learning.pixel_model import PixelModel, as_seen, made_ready
+from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions
 from unetscope.scaling.predicting import AnswerFiles, predict_to
 
@@ -101,7 +101,7 @@ class Batch:
         seen = as_seen(self.model, image)
         say_notes(name_of(path), seen.notes[len(image.notes) :])
         image = seen
-        made_ready(self.model, self.options.device, self.engine)
+        Machine(self.options.device, self.engine)  # refuses what does not go together
         events = predict_to(self.model, image, goal, self.options, engine=self.engine)
         for _ in watch_prediction(events, messages(), title=image.name or target.stem):
             pass

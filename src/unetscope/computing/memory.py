@@ -42,3 +42,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and (
         "out of memory" in text or "DefaultCPUAllocator" in text
     )
+
+
+def give_back() -> None:
+    """Give memory that a GPU has free, and holds for later, back to others."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -6,20 +6,21 @@ import math
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from unetscope.computing.ready import on_device
+from unetscope.computing.machine import Engine, Machine
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
-from unetscope.learning.features import Levels, lattice_rows
-from unetscope.learning.pixel_model import PixelModel, in_precision
-from unetscope.learning.sources.source import Look, levels_of, tile_needs
+from unetscope.learning.features import Levels
+from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.sources.source import tile_needs
 from unetscope.learning.tiling import Box, Tile, plan_tiles
-from unetscope.network.cropping import relative
 from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet
 
@@ -30,11 +31,31 @@ _CHECKED_PX = 1024**2  # images up to this size are checked as a whole, in less 
 
 
 @dataclass(frozen=True, eq=False)
-class _Kept:
-    image: Micrograph  # holds the image alive, so that its id stays its own
+class Spot:
+    """One tile of plane ``z`` of an image."""
+
+    image: Micrograph
+    z: int
+    tile: Tile
+
+
+@dataclass(frozen=True, eq=False)
+class TileFeatures:
+    """What is known of a tile: its levels, and rows (n, feature) of every eighth pixel."""
+
     levels: Levels
     lattice: Tensor
-    size: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(t.numel() * t.element_size() for t in (*self.levels.values(), self.lattice))
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    image: Micrograph  # holds the image alive, so that its id stays its own
+    features: TileFeatures
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,58 +73,69 @@ class FeatureCache:
 
     Parameters
     ----------
-    precision : in which the networks of all models answer here: ``"fp32"``, ``"bf16"``, or
-        ``"auto"``, as is faster and equal enough. Strokes and answers share it. None: as the models
-        say, otherwise float32 on the CPU.
+    engine : what computes the networks of all models here, as :class:`Machine` takes it. Strokes
+        and answers share it.
     """
 
-    def __init__(self, max_bytes: int = 1_500_000_000, precision: str | None = None) -> None:
-        self.max_bytes, self.precision = max_bytes, precision
+    def __init__(self, max_bytes: int = 1_500_000_000, engine: Engine | None = None) -> None:
+        self.max_bytes, self._engine = max_bytes, engine
+        self._machines: dict[str, Machine] = {}
+        self._fingerprints: WeakKeyDictionary[UNet, str] = WeakKeyDictionary()
         self.tile_px = GRID_PX
         self._kept: OrderedDict[tuple[object, ...], _Kept] = OrderedDict()
         self._seen: OrderedDict[int, _Seen] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def levels(
-        self, model: PixelModel, image: Micrograph, z: int, tile: Tile, device: str
-    ) -> Levels:
-        """The feature levels of ``tile.grown`` on plane ``z``, computed at the first call."""
-        return self._tile(model, image, z, tile, device).levels
+    def machine(self, device: str = "auto") -> Machine:
+        """What computes on ``device``; the same one at every call."""
+        with self._lock:
+            if device not in self._machines:
+                made = Machine(device, self._engine)
+                self._machines[device] = self._machines.setdefault(made.device, made)
+            return self._machines[device]
 
-    def lattice(
-        self, model: PixelModel, image: Micrograph, z: int, tile: Tile, device: str
-    ) -> Tensor:
-        """Features (n, feature) of every eighth pixel of ``tile`` in both directions."""
-        return self._tile(model, image, z, tile, device).lattice
+    def release(self) -> None:
+        """Drop the copies of networks on all devices, and give a GPU's memory back."""
+        with self._lock:
+            machines = list(self._machines.values())
+        for machine in machines:
+            machine.release()
 
-    def _tile(self, model: PixelModel, image: Micrograph, z: int, tile: Tile, device: str) -> _Kept:
-        pixels = self._known(image).pixels
-        key = (id(image), pixels, z, str(tile), device, features_key(model))
+    def tile(self, spot: Spot, whose: str, made: Callable[[], TileFeatures]) -> TileFeatures:
+        """The features that ``whose`` tells apart of one tile, made at the first call."""
+        key = (id(spot.image), self._known(spot.image).pixels, spot.z, str(spot.tile), whose)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
-        scale = self.normalisation(model, image)
-        levels = compute_levels(self.asked(model), image, z, tile, device, scale)
-        core = relative(tile.inside(image.spatial_shape[-2:]), tile.grown)
-        with torch.inference_mode():
-            # Whole rows, as strokes join and choose from them.
-            lattice = lattice_rows(levels, core).cpu().contiguous()
-        size = sum(t.numel() * t.element_size() for t in (*levels.values(), lattice))
-        kept = _Kept(image, levels, lattice, size)
+                return self._kept[key].features
+        found = made()
         with self._lock:
-            if key not in self._kept and size <= self.max_bytes:
-                self._kept[key] = kept
-                self._bytes += size
+            if key not in self._kept and found.size <= self.max_bytes:
+                self._kept[key] = _Kept(spot.image, found)
+                self._bytes += found.size
                 while self._bytes > self.max_bytes:
                     _, oldest = self._kept.popitem(last=False)
-                    self._bytes -= oldest.size
-        return kept
+                    self._bytes -= oldest.features.size
+        return found
 
-    def asked(self, model: PixelModel) -> PixelModel:
-        """``model`` with networks that answer in the precision of this cache."""
-        return model if self.precision is None else in_precision(model, self.precision)
+    def features_key(self, model: PixelModel) -> str:
+        """Tells apart models whose features differ (weights, sources or grey range)."""
+        features = model.features
+        own = "own" if features.own_normalisation else repr(features.normalisation)
+        looks = repr((features.recipe.strides, len(features.recipe.context_gain)))
+        parts = [self._fingerprint(features.backbone), looks, own]
+        return ":".join([*parts, *(source.fingerprint for source in features.sources)])
+
+    def _fingerprint(self, net: UNet) -> str:
+        """Taken once, as a settled network never changes."""
+        with self._lock:
+            known = self._fingerprints.get(net)
+        if known is None:
+            known = network_fingerprint(net)
+            with self._lock:
+                self._fingerprints[net] = known
+        return known
 
     def normalisation(self, model: PixelModel, image: Micrograph) -> Normalisation:
         """The grey range ``image`` is seen in: its own, or the one stored in the model."""
@@ -150,7 +182,7 @@ class FeatureCache:
         """Drop the tiles of one image, or of all."""
         with self._lock:
             for key in [k for k in self._kept if image is None or self._kept[k].image is image]:
-                self._bytes -= self._kept.pop(key).size
+                self._bytes -= self._kept.pop(key).features.size
             if image is None:
                 self._seen.clear()
             else:
@@ -182,23 +214,6 @@ def _checksum(image: Micrograph) -> int:
     return zlib.crc32(np.ascontiguousarray(image.sample_pixels(_CHECKED_PX)).data)
 
 
-def features_key(model: PixelModel) -> str:
-    """Tells apart models whose features differ (weights, sources or grey range)."""
-    features = model.features
-    own = "own" if features.own_normalisation else repr(features.normalisation)
-    looks = repr((features.recipe.strides, len(features.recipe.context_gain)))
-    parts = [_fingerprint(features.backbone), looks, own]
-    return ":".join([*parts, *(source.fingerprint for source in features.sources)])
-
-
-def _fingerprint(net: UNet) -> str:
-    known = net.__dict__.get("_unetscope_fingerprint")
-    if known is None:  # a settled network never changes, so its hash is taken once
-        known = network_fingerprint(net)
-        net.__dict__["_unetscope_fingerprint"] = known
-    return str(known)
-
-
 def grid(model: PixelModel, image: Micrograph, tile_px: int = GRID_PX) -> list[Tile]:
     """The tiles of an image for this model: one grid for strokes, window and whole predictions.
 
@@ -213,30 +228,6 @@ def grid(model: PixelModel, image: Micrograph, tile_px: int = GRID_PX) -> list[T
         margin_px=needs.margin_px,
         multiple=math.lcm(needs.side_multiple, network.multiple),
     )
-
-
-def compute_levels(
-    model: PixelModel,
-    image: Micrograph,
-    z: int,
-    tile: Tile,
-    device: str,
-    normalisation: Normalisation,
-) -> Levels:
-    """Read a tile's window, send it through all sources, keep ``tile.grown``."""
-    return levels_of_window(model, tile, read_window(image, z, tile.window, normalisation), device)
-
-
-def levels_of_window(model: PixelModel, tile: Tile, window: Tensor, device: str) -> Levels:
-    """As :func:`compute_levels`, of ``tile.window`` as :func:`read_window` reads it."""
-    look = Look(
-        window.to(device),
-        relative(tile.grown, tile.window),
-        net_here=lambda net: on_device(net, device),
-    )
-    with torch.inference_mode():
-        found = levels_of(model.feature_sources, look)
-        return {level: maps[0].contiguous() for level, maps in found.items()}
 
 
 def read_window(image: Micrograph, z: int, window: Box, normalisation: Normalisation) -> Tensor:

@@ -24,6 +24,7 @@ from torch import Tensor
 from unetscope.computing.precision import autocast
 from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache, read_window
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.instant import fit_instant, instant_rows, labelled_rows
 from unetscope.learning.metrics import dice_per_class, iou_per_class, mean_dice
 from unetscope.learning.partition import Partition
@@ -95,7 +96,8 @@ class HeldOut:
         held = _limited(samples, parts.held, model.provenance.seed)
         if not any(sample.labels.any() for sample in held):
             return
-        rows = labelled_rows(model, held, values, cache=cache, device=device, limit=_MAX_PIXELS)
+        reader = FeatureReader(model, cache, cache.machine(device))
+        rows = labelled_rows(reader, held, values, limit=_MAX_PIXELS)
         shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
         told = fit_instant(model, shown, cache=cache, with_forest=True, device=device)
         self.told = told

@@ -9,13 +9,12 @@ from functools import partial
 import numpy as np
 import torch
 
-from unetscope.computing.precision import choose_device
 from unetscope.errors import LabelError, ModelError
 from unetscope.images.classes import LabelClass, default_classes
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.feature_cache import FeatureCache, grid
-from unetscope.learning.features import rows_at
+from unetscope.learning.feature_cache import FeatureCache, Spot
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned
 from unetscope.learning.head import Penalty, class_prior, scatter_of, solve_head
 from unetscope.learning.pixel_model import PixelModel
@@ -67,16 +66,15 @@ def fit_instant(
     A new model; a fine-tuned network of ``model`` stays and keeps its share while the classes stay
     the same.
     """
-    counts = check_samples(samples)
+    values = tuple(check_samples(samples))
     cache = cache or FeatureCache()
-    device = choose_device(device)
     model = prepared(model, samples, cache)
-    values = tuple(counts)
+    reader = FeatureReader(model, cache, cache.machine(device))
     if rows is None:
-        rows = labelled_rows(model, samples, values, cache=cache, device=device)
+        rows = labelled_rows(reader, samples, values)
     named = named_classes(values, classes or model.classes)
     model = model.with_instant(classes=named)
-    lattice = _lattice_rows(model, samples, cache=cache, device=device)
+    lattice = _lattice_rows(reader, samples)
     trees = _FIRST_TREES if with_forest else 0
     scatter = scatter_of(lattice)
     penalty = _penalty(model, samples, rows, scatter)
@@ -139,19 +137,12 @@ def penalty_of(model: PixelModel) -> Penalty:
     return Penalty(gains, model.features.recipe.ridge)
 
 
-def heard_penalty(
-    model: PixelModel,
-    samples: Sequence[Sample],
-    rows: LabelledRows,
-    *,
-    cache: FeatureCache,
-    device: str,
-) -> Penalty:
+def heard_penalty(reader: FeatureReader, samples: Sequence[Sample], rows: LabelledRows) -> Penalty:
     """What the weights of this model's head cost, where ``rows`` of ``samples`` are painted."""
     scatter = None
-    if model.features.sources:
-        scatter = scatter_of(_lattice_rows(model, samples, cache=cache, device=device))
-    return _penalty(model, samples, rows, scatter)
+    if reader.model.features.sources:
+        scatter = scatter_of(_lattice_rows(reader, samples))
+    return _penalty(reader.model, samples, rows, scatter)
 
 
 def _penalty(
@@ -207,31 +198,27 @@ def named_classes(values: Sequence[int], known: Sequence[LabelClass]) -> tuple[L
 
 
 def labelled_rows(
-    model: PixelModel,
+    reader: FeatureReader,
     samples: Sequence[Sample],
     values: Sequence[int],
-    *,
-    cache: FeatureCache,
-    device: str,
     limit: int = HEAD_ROWS,
 ) -> LabelledRows:
     """Features of (at most ``limit``) labelled pixels of all samples."""
     for sample in samples:
-        cache.look(sample.image)
+        reader.cache.look(sample.image)
     places = [place for index in range(len(samples)) for place in _labelled_places(samples, index)]
     if not places:
         raise LabelError("nothing is painted yet; paint a few strokes of at least two classes.")
     painted = np.concatenate([labels for *_, labels in places])
     targets = np.searchsorted(np.asarray(values), painted).astype(np.int64)
-    kept = thinned(targets, limit, model.provenance.seed)
+    kept = thinned(targets, limit, reader.model.provenance.seed)
     features, order, where = [], [], []
     start = 0
     for index, z, y, x, labels in places:
         stop = start + len(labels)
         own = kept[(kept >= start) & (kept < stop)] - start
         where.append(np.stack([np.full(len(own), index), np.full(len(own), z), y[own], x[own]], 1))
-        image = samples[index].image
-        for chosen, row in _plane_rows(model, image, z, y[own], x[own], cache, device):
+        for chosen, row in _plane_rows(reader, samples[index].image, z, (y[own], x[own])):
             features.append(row)
             order.append(own[chosen] + start)
         start = stop
@@ -278,16 +265,14 @@ def sure_rows(chance: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     return rows, believed[rows].astype(np.int64)
 
 
-def _lattice_rows(
-    model: PixelModel, samples: Sequence[Sample], *, cache: FeatureCache, device: str
-) -> torch.Tensor:
+def _lattice_rows(reader: FeatureReader, samples: Sequence[Sample]) -> torch.Tensor:
     """Features (n, feature) of every eighth pixel, both ways, of all tiles that hold strokes."""
     found = []
     for sample in samples:
-        tiles = grid(model, sample.image, cache.tile_px)
+        tiles = reader.grid(sample.image)
         for z, plane in enumerate(_planes(sample)):
             for tile in (tile for tile in tiles if plane[tile.core].any()):
-                found.append(cache.lattice(model, sample.image, z, tile, device))
+                found.append(reader.lattice(Spot(sample.image, z, tile)))
     return torch.cat(found)
 
 
@@ -311,29 +296,20 @@ def _labelled_places(
 
 
 def _plane_rows(
-    model: PixelModel,
-    image: Micrograph,
-    z: int,
-    y: np.ndarray,
-    x: np.ndarray,
-    cache: FeatureCache,
-    device: str,
+    reader: FeatureReader, image: Micrograph, z: int, places: tuple[np.ndarray, np.ndarray]
 ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+    """Tile by tile, which of ``places`` (y, x) lie in it, and their features."""
+    y, x = places
     if not len(y):
         return
     hull = (slice(int(y.min()), int(y.max()) + 1), slice(int(x.min()), int(x.max()) + 1))
-    for tile in tiles_touching(grid(model, image, cache.tile_px), hull):
-        (ys, xs), (oy, ox) = tile.core, tile.grown
+    for tile in tiles_touching(reader.grid(image), hull):
+        ys, xs = tile.core
         inside = (y >= ys.start) & (y < ys.stop) & (x >= xs.start) & (x < xs.stop)
         chosen = np.nonzero(inside)[0]
-        if not len(chosen):
-            continue
-        levels = cache.levels(model, image, z, tile, device)
-        v = torch.from_numpy(y[chosen] - oy.start).to(device)
-        u = torch.from_numpy(x[chosen] - ox.start).to(device)
-        with torch.inference_mode():
-            rows = rows_at(levels, v, u).cpu()
-        yield chosen, rows
+        if len(chosen):
+            own = torch.from_numpy(y[chosen]), torch.from_numpy(x[chosen])
+            yield chosen, reader.rows(Spot(image, z, tile), *own)
 
 
 def _joint_range(

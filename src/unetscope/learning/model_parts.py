@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unetscope.computing.ready import settled
+from unetscope.computing.machine import settled
 from unetscope.errors import ModelError, ModelFileError
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.head import Head, InstantVoice

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from unetscope.computing.flat_weights import FlatWeights, flattened
-from unetscope.computing.memory import is_out_of_memory
+from unetscope.computing.memory import give_back, is_out_of_memory
 from unetscope.computing.precision import autocast, choose_device, training_precision
-from unetscope.computing.ready import release_devices
 from unetscope.computing.written_pass import WrittenPass, can_be_written
 from unetscope.learning.augmentation import Augmenter
 from unetscope.learning.losses import guide_loss, segmentation_loss
@@ -172,7 +171,7 @@ class OptimiserSteps:
         """Halve the batch, then the patch, then work on the CPU; says which."""
         if self._written is not None:
             self._written.forget()
-        release_devices()
+        give_back()
         if self.batch_size > 1:
             self.batch_size //= 2
             return f"Out of memory: training on with batches of {self.batch_size}."

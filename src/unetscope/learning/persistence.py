@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 import unetscope
+from unetscope.computing.machine import settled
 from unetscope.computing.memory import is_out_of_memory
-from unetscope.computing.ready import settled
 from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.claims import MODEL, Claim
 from unetscope.images.micrograph import as_micrograph

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from unetscope.computing.ready import Engine, asked_in, ready
 from unetscope.errors import ModelError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
@@ -303,36 +302,3 @@ def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:
         return classical_image(levels, model.channels, recipe.strides).flatten(1).t()
 
     return model.instant.answer(model.instant.head.scores(levels), columns, recipe)
-
-
-def made_ready(model: PixelModel, device: str, engine: Engine) -> PixelModel:
-    """``model`` with networks that answer as ``engine`` says.
-
-    On a GPU they stay on the CPU, where an answer goes on when the GPU's memory runs out, and
-    :func:`~unetscope.computing.ready.on_device` copies them as ``engine`` says.
-
-    Raises
-    ------
-    ModelError
-        If device and engine do not go together, or the engine is not there.
-    """
-    if device != "cpu" and engine.name == "openvino":
-        raise ModelError(f"OpenVINO works on the CPU here, not on {device!r}: use device cpu.")
-    if device.startswith("cuda"):
-        return in_precision(model, engine.precision)
-    if device != "cpu":
-        return model
-    return _with_networks(model, lambda net: ready(net, device, engine))
-
-
-def in_precision(model: PixelModel, precision: str) -> PixelModel:
-    """``model`` with the same networks, whose copies on any device answer in ``precision``."""
-    return _with_networks(model, lambda net: asked_in(net, precision))
-
-
-def _with_networks(model: PixelModel, changed: Callable[[UNet], UNet]) -> PixelModel:
-    """``model`` with its backbone and the network that speaks as ``changed`` makes them."""
-    speaking = model.speaking
-    network = replace(speaking, net=changed(speaking.net)) if speaking else model.network
-    backbone = changed(model.features.backbone)
-    return replace(model.with_features(backbone=backbone), network=network)

@@ -12,18 +12,20 @@ from itertools import repeat
 import numpy as np
 from torch import Tensor
 
+from unetscope.computing.machine import Machine
 from unetscope.computing.memory import is_out_of_memory
-from unetscope.computing.precision import choose_device, device_note
-from unetscope.computing.ready import release_devices
+from unetscope.computing.precision import device_note
 from unetscope.computing.staging import in_memory, overlaps, staged
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import (
     GRID_PX,
     FeatureCache,
+    Spot,
     grid,
     read_window,
 )
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.sources.source import tile_needs
 from unetscope.learning.tile_answer import TileAnswer, answer_tile
@@ -59,31 +61,34 @@ def predict_tiles(
     options: PredictOptions | None = None,
     *,
     cache: FeatureCache | None = None,
+    machine: Machine | None = None,
 ) -> Iterator[PredictionEvent]:
     """Answer an image tile by tile.
 
     The halo of a tile is as wide as the network can see, so the answer does not depend on how the
     image was cut; where a feature source sees everything, the cut is always the same. Out of
     memory, the tile is halved down to 64 px (where the cut is free), then the CPU takes over; a
-    :class:`Notice` says so. With a ``cache``, features are kept for later strokes.
+    :class:`Notice` says so. With a ``cache``, features are kept for later strokes. The ``machine``
+    takes the place of ``options.device``; None: that of the cache, or one of its own.
     """
     options = options or PredictOptions()
     image = as_seen(model, as_micrograph(image))
-    model = model if cache is None else cache.asked(model)
-    device, tile_px = choose_device(options.device), options.tile_px
     planes = list(options.planes) if options.planes is not None else list(range(image.depth))
     height, width = image.spatial_shape[-2:]
     region = options.region or (slice(0, height), slice(0, width))
-    if (note := device_note(options.device)) is not None:
+    if machine is None and (note := device_note(options.device)) is not None:
         yield Notice(note)
     scales = cache or FeatureCache(max_bytes=0)
     scales.look(image)
+    reader = FeatureReader(model, scales, machine or scales.machine(options.device))
+    tile_px = options.tile_px
     asked = _Asked(model, image, options, region)
     todo = _plan(model, image, planes, region, tile_px)
     done = 0
     while todo:
-        what = _Work(model, image, tuple(todo), device, chances=options.probabilities)
-        with closing(_answers(what, scales, keep=cache is not None)) as answers:
+        keep = cache is not None
+        what = _Work(reader, image, tuple(todo), chances=options.probabilities, keep=keep)
+        with closing(_answers(what)) as answers:
             try:
                 for z, tile, answer in answers:
                     event = asked.event(z, tile, answer, done + 1, done + len(todo))
@@ -95,7 +100,7 @@ def predict_tiles(
                     raise
         if todo:  # recover outside of the handler, which still holds the failed tensors
             exact = tile_needs(model.feature_sources, model.channels).exact
-            notice, device, tile_px = _smaller(device, tile_px, exact=exact)
+            notice, reader, tile_px = _smaller(reader, tile_px, exact=exact)
             yield notice
             todo = _rest(todo, _plan(model, image, planes, region, tile_px))
 
@@ -159,51 +164,39 @@ def _plan(
 class _Work:
     """Tiles (with their planes) to be answered in this order on one device."""
 
-    model: PixelModel
+    reader: FeatureReader
     image: Micrograph
     tiles: tuple[tuple[int, Tile], ...]
-    device: str
     chances: bool
+    keep: bool  # the features
 
 
-def _answers(
-    work: _Work, cache: FeatureCache, *, keep: bool
-) -> Generator[tuple[int, Tile, TileAnswer], None, None]:
+def _answers(work: _Work) -> Generator[tuple[int, Tile, TileAnswer], None, None]:
     """Every tile with its answer. A GPU has begun the next one by then."""
-    late = 1 if not keep and overlaps(work.device) else 0
+    late = 1 if not work.keep and overlaps(work.reader.machine.device) else 0
     under_way: deque[tuple[int, Tile, TileAnswer]] = deque()
-    with closing(_windows(work, cache, keep=keep)) as windows:
+    with closing(_windows(work)) as windows:
         for (z, tile), window in zip(work.tiles, windows, strict=True):
-            answer = answer_tile(
-                work.model,
-                work.image,
-                z,
-                tile,
-                work.device,
-                cache,
-                window=window,
-                chances=work.chances,
-            )
+            spot = Spot(work.image, z, tile)
+            answer = answer_tile(work.reader, spot, window=window, chances=work.chances)
             under_way.append((z, tile, answer))
             if len(under_way) > late:
                 yield under_way.popleft()
     yield from under_way
 
 
-def _windows(
-    work: _Work, cache: FeatureCache, *, keep: bool
-) -> Generator[Tensor | None, None, None]:
+def _windows(work: _Work) -> Generator[Tensor | None, None, None]:
     """The window of every tile, read ahead where that takes time.
 
     None where features are kept, for then it may not be needed.
     """
-    if keep:
+    if work.keep:
         yield from repeat(None, len(work.tiles))
         return
-    scale = cache.normalisation(work.model, work.image)
+    device, scale = work.reader.machine.device, work.reader.normalisation(work.image)
     reads = (partial(read_window, work.image, z, t.window, scale) for z, t in work.tiles)
-    if overlaps(work.device) or not in_memory(work.image):
-        yield from staged(reads, work.device)
+    if overlaps(device) or not in_memory(work.image):
+        yield from staged(reads, device)
     else:
         for read in reads:
             yield read()
@@ -240,17 +233,22 @@ class _Asked:
         return TileDone(done, total, where, labels, chance)
 
 
-def _smaller(device: str, tile_px: int, *, exact: bool) -> tuple[Notice, str, int]:
+def _smaller(
+    reader: FeatureReader, tile_px: int, *, exact: bool
+) -> tuple[Notice, FeatureReader, int]:
     """What to try next; tiles that are not exact cannot be cut smaller."""
-    release_devices()
+    machine = reader.machine
+    machine.release()
     if not exact:
         tile_px = GRID_PX
     elif tile_px // 2 >= SMALLEST_TILE_PX:
         half = tile_px // 2
-        return Notice(f"Out of memory: going on with tiles of {half} px."), device, half
-    if device != "cpu":
-        text = f"Out of memory on {device} even with {tile_px} px tiles: going on on the CPU."
-        return Notice(text), "cpu", GRID_PX
+        return Notice(f"Out of memory: going on with tiles of {half} px."), reader, half
+    if not machine.on_cpu:
+        text = (
+            f"Out of memory on {machine.device} even with {tile_px} px tiles: going on on the CPU."
+        )
+        return Notice(text), replace(reader, machine=machine.instead("cpu")), GRID_PX
     raise MemoryError(
         f"there is not enough memory for a tile of {tile_px} px; close other programs and try again"
     )

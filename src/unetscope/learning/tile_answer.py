@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from unetscope.computing.ready import on_device
+from unetscope.computing.machine import Machine
 from unetscope.computing.staging import Fetched, fetched
-from unetscope.images.micrograph import Micrograph
-from unetscope.learning.feature_cache import FeatureCache, levels_of_window, read_window
+from unetscope.learning.feature_cache import Spot
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.features import Levels
 from unetscope.learning.head import tempered_logits
 from unetscope.learning.pixel_model import PixelModel, probabilities
-from unetscope.learning.tiling import Tile
 from unetscope.network.cropping import Region, around, checked_core, cut, relative
 from unetscope.network.unet import UNet
 
@@ -29,37 +28,26 @@ class TileAnswer:
 
 @torch.inference_mode()
 def answer_tile(
-    model: PixelModel,
-    image: Micrograph,
-    z: int,
-    tile: Tile,
-    device: str,
-    cache: FeatureCache,
-    *,
-    window: Tensor | None,
-    chances: bool,
+    reader: FeatureReader, spot: Spot, *, window: Tensor | None, chances: bool
 ) -> TileAnswer:
     """The answer for a tile's core inside the image and, with ``chances``, how likely it is.
 
-    Features of a ``window`` that is given are not kept in ``cache``.
+    Features of a ``window`` that is given are not kept.
     """
+    model, tile = reader.model, spot.tile
     frame = tile.grown
     logits: Tensor | None = None
     network, head = model.speaking, model.instant.head
     if network is not None:
-        shown = window
-        if shown is None:
-            shown = read_window(image, z, tile.window, cache.normalisation(model, image))
-        logits = _network_logits(network.net, shown, relative(frame, tile.window), device)
+        shown = reader.window(spot) if window is None else window
+        logits = _network_logits(network.net, shown, relative(frame, tile.window), reader.machine)
     if head is None or (network is not None and network.weight >= 1.0):
         levels = {}
-    elif window is None:
-        levels = cache.levels(model, image, z, tile, device)
     else:
-        levels = levels_of_window(model, tile, window, device)
+        levels = reader.levels(spot) if window is None else reader.levels_in(window, tile)
     only_head = logits is None and model.instant.forest is None
     said = head_logits(model, levels) if only_head else probabilities(model, levels, logits)
-    said = said[(slice(None), *relative(tile.inside(image.spatial_shape[-2:]), frame))]
+    said = said[(slice(None), *relative(tile.inside(spot.image.spatial_shape[-2:]), frame))]
     index = fetched(likeliest(said))
     if not chances:
         return TileAnswer(index, None)
@@ -67,12 +55,12 @@ def answer_tile(
     return TileAnswer(index, fetched(chance.float()))
 
 
-def _network_logits(net: UNet, window: Tensor, core: Region, device: str) -> Tensor:
+def _network_logits(net: UNet, window: Tensor, core: Region, machine: Machine) -> Tensor:
     """Logits (class, y, x) of ``core``; of the window no more is looked at than that needs."""
     config, sides = net.config, tuple(window.shape[2:])
     seen = around(core, config.reach_px, sides, config.multiple)
-    shown = cut(window, seen, checked_core(None, sides)).to(device)
-    logits: Tensor = on_device(net, device)(shown, relative(core, seen))[0]
+    shown = cut(window, seen, checked_core(None, sides)).to(machine.device)
+    logits: Tensor = machine.net(net)(shown, relative(core, seen))[0]
     return logits
 
 

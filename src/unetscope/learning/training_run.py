@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from unetscope.computing.machine import settled
 from unetscope.computing.memory import is_out_of_memory
-from unetscope.computing.ready import release_devices, settled
 from unetscope.images.classes import LabelClass
 from unetscope.learning.events import (
     EpochDone,
@@ -25,6 +25,7 @@ from unetscope.learning.events import (
     Validation,
 )
 from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.head import Penalty, solve_head
 from unetscope.learning.held_out import HeldOut, Verdict
 from unetscope.learning.instant import fit_instant, labelled_rows, prepared
@@ -163,7 +164,7 @@ class TrainingRun:
 
     def _free(self) -> None:
         self.cache.forget()
-        release_devices()
+        self.cache.release()
 
     def _parts(self, samples: Sequence[Sample], values: tuple[int, ...]) -> tuple[Partition, bool]:
         """What is held back now, and whether the running network may go on with it."""
@@ -203,9 +204,8 @@ class TrainingRun:
         """The backbone with a 1×1 classifier solved in closed form on its last map."""
         net = with_classes(self.model.features.backbone, len(values))
         shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
-        rows = labelled_rows(
-            self.model, shown, values, cache=self.cache, device=self.learner.device
-        )
+        machine = self.cache.machine(self.learner.device)
+        rows = labelled_rows(FeatureReader(self.model, self.cache, machine), shown, values)
         width = net.config.widths[0]
         recipe = self.model.features.recipe
         penalty = Penalty(torch.tensor([recipe.tap_gain[0]] * width).double(), recipe.ridge)
@@ -354,4 +354,4 @@ class TrainingRun:
         for part in ("learner", "held"):
             self.__dict__.pop(part, None)
         if on_gpu:
-            release_devices()
+            self.cache.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -9,18 +10,28 @@ from typing import Any
 import torch
 
 from unetscope.errors import ModelFileError
-from unetscope.network.facts import bundled_model
-from unetscope.network.model_file import load_model_file
+from unetscope.network.facts import BundledModel, bundled_model
+from unetscope.network.model_file import ModelFile, load_model_file
 from unetscope.network.unet import UNet, UNetConfig
 
 
-@cache
 def load_bundled(name: str) -> tuple[UNet, dict[str, Any]]:
-    """The folded network (eval mode, float32) and its manifest.
+    """The folded network (eval mode, float32) and its manifest; whoever asks has them alone.
 
     The file's hash is compared with the one written here, so swapped weights are noticed.
     """
-    model = bundled_model(name)
+    loaded = _read(bundled_model(name))
+    net = UNet(UNetConfig.from_dict(loaded.manifest["architecture"]))
+    if set(net.state_dict()) != set(loaded.tensors):
+        raise ModelFileError(f"the bundled {name} do not hold the tensors of their architecture.")
+    tensors = {key: tensor.to(torch.float32) for key, tensor in loaded.tensors.items()}
+    net.load_state_dict(tensors, strict=True)  # which copies them
+    return net.eval().requires_grad_(False), deepcopy(dict(loaded.manifest))
+
+
+@cache
+def _read(model: BundledModel) -> ModelFile:
+    """The file, read and checked once; nobody outside gets hold of what is in it."""
     place = resources.files("unetscope.network") / "weights" / model.file_name
     with resources.as_file(place) as path:
         loaded = load_model_file(path)
@@ -29,11 +40,4 @@ def load_bundled(name: str) -> tuple[UNet, dict[str, Any]]:
             f"the bundled weights {model.file_name} are not those of this release "
             f"({loaded.sha256[:12]} instead of {model.sha256[:12]}); install unetscope again."
         )
-    config = UNetConfig.from_dict(loaded.manifest["architecture"])
-    net = UNet(config)
-    expected = net.state_dict()
-    if set(expected) != set(loaded.tensors):
-        raise ModelFileError(f"{model.file_name} does not hold the tensors of its architecture.")
-    tensors = {key: tensor.to(torch.float32) for key, tensor in loaded.tensors.items()}
-    net.load_state_dict(tensors, strict=True)
-    return net.eval().requires_grad_(False), loaded.manifest
+    return loaded

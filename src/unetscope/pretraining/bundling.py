@@ -16,8 +16,8 @@ from unetscope.network.folding import fold_batch_norm
 from unetscope.network.model_file import save_model_file
 from unetscope.pretraining.calibration import choose_temperature
 from unetscope.pretraining.datasets import DATASETS
+from unetscope.pretraining.hardware import machines_in
 from unetscope.pretraining.learner import MetaLearner, PretrainConfig, config_record
-from unetscope.pretraining.machine import machines_in
 
 
 def export_weights(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from unetscope.computing.ready import settled
+from unetscope.computing.machine import settled
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.head import tempered
 from unetscope.learning.instant import fit_instant

@@ -28,8 +28,8 @@ from unetscope.learning.sources.source import Look, by_channel, levels_of
 from unetscope.network.cropping import Region
 from unetscope.pretraining import checkpoint
 from unetscope.pretraining.episodes import Episode, EpisodeOptions, EpisodeSource
+from unetscope.pretraining.hardware import machine_record
 from unetscope.pretraining.learner import MetaLearner, PretrainConfig
-from unetscope.pretraining.machine import machine_record
 from unetscope.pretraining.objective import episode_loss
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from unetscope.computing.machine import Engine, Machine
 from unetscope.computing.memory import keep_freed_memory
 from unetscope.computing.precision import choose_device, device_note
-from unetscope.computing.ready import Engine
 from unetscope.errors import OutputError
 from unetscope.images.claims import Claim, Role
 from unetscope.images.files import write_micrograph
@@ -20,7 +20,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import grid
-from unetscope.learning.pixel_model import PixelModel, as_seen, made_ready
+from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
 from unetscope.scaling.bands import Band, read_bands
 from unetscope.scaling.scratch import Scratch, scratch
@@ -103,8 +103,10 @@ def predict_to(
         if target.probabilities is not None:
             shape = (len(model.classes), *shape)
             chances = stack.enter_context(scratch(target.probabilities, shape, np.float32))
-        ready = made_ready(model, options.device, engine or Engine())
-        yield from predict_into(ready, image, labels, options, probabilities=chances)
+        machine = Machine(options.device, engine or Engine())
+        yield from predict_into(
+            model, image, labels, options, probabilities=chances, machine=machine
+        )
         axes = image.spatial_axes
         told = replace(image, notes=(*image.notes, f"predicted by {_called(model)}"))
         _write(labels, axes, told, target.labels, target.claim(Role.PREDICTION))
@@ -155,6 +157,7 @@ def predict_into(
     options: PredictOptions | None = None,
     *,
     probabilities: Any = None,
+    machine: Machine | None = None,
 ) -> Iterator[PredictionEvent]:
     """Answer ``image`` row of tiles by row of tiles into arrays, reading ahead.
 
@@ -163,6 +166,7 @@ def predict_into(
     labels : takes ``labels[rows] = …`` or, of a stack, ``labels[z, rows] = …``: a numpy, memmap or
         zarr array of the image's spatial shape, or a :class:`Scratch`.
     probabilities : the same with a leading axis of classes, float32; None where not wanted.
+    machine : takes the place of ``options.device``.
     """
     image = as_seen(model, image)
     options = yield from _on_a_device(options or PredictOptions())
@@ -170,13 +174,15 @@ def predict_into(
     if model.features.scale is None:  # once for the image, not by rows
         scale = fit_normalisation(image)
         model = model.with_features(own_normalisation=False, normalisation=scale)
+    machine = machine or Machine(options.device)
     bands, tiles_a_band = _bands(model, image, options.tile_px)
     total = tiles_a_band * len(bands)
     stacked = "z" in image.spatial_axes
     for index, (band, plane) in enumerate(read_bands(image, bands)):
         region = (band.core, slice(0, image.spatial_shape[-1]))
         rows = _Rows(model, plane, band.core, chances=probabilities is not None)
-        for event in predict_tiles(model, plane, replace(options, region=region, clip=True)):
+        wanted = replace(options, region=region, clip=True)
+        for event in predict_tiles(model, plane, wanted, machine=machine):
             if isinstance(event, Notice):
                 yield event
                 continue

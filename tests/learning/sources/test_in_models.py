@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from learning.small_scenes import blobs, sample, small_model
+from learning.small_scenes import blobs, reader, sample, small_model
 from learning.sources.hub import VIT, keep_vit
 from unetscope.errors import ModelError, ModelFileError
 from unetscope.images.micrograph import as_micrograph
 from unetscope.learning import feature_cache, prediction
 from unetscope.learning.answering import Voice, voices
-from unetscope.learning.feature_cache import FeatureCache, features_key, grid, read_window
+from unetscope.learning.feature_cache import FeatureCache, Spot, grid, read_window
 from unetscope.learning.features import rows_at
 from unetscope.learning.instant import _forest_columns, fit_instant
 from unetscope.learning.persistence import load_model, save_model, start_model
@@ -87,7 +87,7 @@ def test_without_other_sources_everything_is_as_it_was() -> None:
 def test_a_tile_holds_the_maps_of_all_sources(start, small_tiles) -> None:
     image, cache = sample((120, 150)).image, FeatureCache()
     tile = grid(start, image)[1]
-    found = cache.levels(start, image, 0, tile, "cpu")
+    found = reader(start, cache).levels(Spot(image, 0, tile))
     window = read_window(image, 0, tile.window, cache.normalisation(start, image))
     with torch.inference_mode():
         whole = levels_of(start.feature_sources, Look(window))
@@ -96,9 +96,9 @@ def test_a_tile_holds_the_maps_of_all_sources(start, small_tiles) -> None:
     for stride, maps in found.items():
         y, x = (slice(s.start // stride, s.stop // stride) for s in core)
         assert torch.allclose(maps, whole[stride][0, :, y, x], atol=1e-5)
-    columns = feature_columns(start.feature_sources, 1)
+    columns, key = feature_columns(start.feature_sources, 1), cache.features_key
     assert len(columns) == len(feature_columns(start.feature_sources[1:], 1)) + 6
-    assert features_key(start) != features_key(start.with_features(sources=()))
+    assert key(start) != key(start.with_features(sources=()))
 
 
 def test_the_view_and_the_whole_are_answered_alike_whatever_the_tiles(start, small_tiles) -> None:
@@ -149,11 +149,13 @@ def test_the_instant_answer_is_no_single_network(start) -> None:
 
 
 def test_tiles_that_are_not_exact_are_not_halved() -> None:
-    notice, device, tile_px = prediction._smaller("cuda", 128, exact=False)
-    assert (device, tile_px) == ("cpu", feature_cache.GRID_PX) and "CPU" in notice.text
-    assert prediction._smaller("cuda", 128, exact=True)[1:] == ("cuda", 64)
+    there = reader(small_model())
+    there.machine.device = "cuda"
+    notice, here, tile_px = prediction._smaller(there, 128, exact=False)
+    assert here.machine.on_cpu and tile_px == feature_cache.GRID_PX and "CPU" in notice.text
+    assert prediction._smaller(there, 128, exact=True)[1:] == (there, 64)
     with pytest.raises(MemoryError):
-        prediction._smaller("cpu", 128, exact=False)
+        prediction._smaller(here, 128, exact=False)
 
 
 def test_a_saved_model_finds_its_backbone_again(start, hub, tmp_path) -> None:
@@ -164,7 +166,8 @@ def test_a_saved_model_finds_its_backbone_again(start, hub, tmp_path) -> None:
     assert sorted(own) == ["source.0.tokens.bias", "source.0.tokens.weight"]
     loaded = load_model(path)
     assert loaded.features.alone and loaded.features.sources[0].options() == asdict(OPTIONS)
-    assert features_key(loaded) == features_key(model)
+    key = FeatureCache().features_key
+    assert key(loaded) == key(model)
     first, second = (predict_probabilities(m, image) for m in (model, loaded))
     assert np.array_equal(first, second)
     keep_vit(hub, seed=4)

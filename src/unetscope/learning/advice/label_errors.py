@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from unetscope.computing.precision import choose_device
 from unetscope.learning.advice.stroke_sums import StrokeSums
 from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.head import voiced
 from unetscope.learning.instant import heard_penalty, labelled_rows, prepared
 from unetscope.learning.pixel_model import PixelModel
@@ -73,13 +73,14 @@ def label_errors(
         Fewer than two classes are painted.
     """
     values = tuple(check_samples(samples))
-    cache, device = cache or FeatureCache(), choose_device(device)
+    cache = cache or FeatureCache()
     model = prepared(model, samples, cache)
-    rows = labelled_rows(model, samples, values, cache=cache, device=device)
+    reader = FeatureReader(model, cache, cache.machine(device))
+    rows = labelled_rows(reader, samples, values)
     labels = [np.asarray(sample.labels) for sample in samples]
     maps = [stroke_map(own) for own in labels]
     present, index = np.unique(strokes_at(rows.places, labels, maps), return_inverse=True)
-    penalty = heard_penalty(model, samples, rows, cache=cache, device=device)
+    penalty = heard_penalty(reader, samples, rows)
     sums = StrokeSums(rows.features, torch.from_numpy(rows.targets), index, penalty)
     starts = np.cumsum([0, *(found.count for found in maps)])
     doubts = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from unetscope.computing.ready import settled
+from unetscope.computing.machine import settled
 from unetscope.errors import ModelError
 from unetscope.learning.sources.bundled import UNetTaps
 from unetscope.learning.sources.classical import ClassicalFilters

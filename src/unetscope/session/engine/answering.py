@@ -10,7 +10,8 @@ from unetscope.computing.memory import is_out_of_memory
 from unetscope.computing.precision import inference_precision
 from unetscope.errors import OutOfMemoryError
 from unetscope.learning.events import HeadFitted, Notice, TileDone
-from unetscope.learning.feature_cache import FeatureCache, grid
+from unetscope.learning.feature_cache import FeatureCache, Spot, grid
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import predict_tiles, uncertainty
@@ -43,8 +44,9 @@ def warm(shared: Shared, request: WarmRequest) -> Iterator[Warmed]:
     height, width = target.image.spatial_shape[-2:]
     view = target.view or (slice(0, min(height, 1024)), slice(0, min(width, 1024)))
     tiles = tiles_touching(grid(model, target.image, shared.settings.tile_px), view)
+    reader = FeatureReader(model, shared.features, shared.features.machine(device))
     for tile in tiles[:WARM_TILES]:
-        shared.features.levels(model, target.image, target.z, tile, device)
+        reader.levels(Spot(target.image, target.z, tile))
         yield Warmed(device)
 
 
