@@ -16,7 +16,7 @@ from unetscope import Segmenter
 from unetscope.images.synthetic.fibres import fibres
 from unetscope.learning.sources.catalogue import register
 from unetscope.learning.sources.kinds import SourceKind
-from unetscope.learning.sources.source import FeatureMaps, FeatureSource, Look
+from unetscope.learning.sources.source import FeatureSource, Look, SourceMaps
 from unetscope.learning.train_options import TrainOptions
 
 
@@ -32,10 +32,10 @@ class Contrast(FeatureSource):
         """Stride of the level → names of its maps."""
         return {4: tuple(f"contrast, channel {c}" for c in range(channels))}
 
-    def maps(self, look: Look) -> tuple[FeatureMaps, ...]:
+    def maps(self, look: Look) -> tuple[SourceMaps, ...]:
         """(batch, channel, y / 4, x / 4) of an image (batch, channel, y, x)."""
         mean, square = (functional.avg_pool2d(look.image**p, 12, 4, 4) for p in (1, 2))
-        return (FeatureMaps("contrast", 4, (square - mean**2).clamp(min=0).sqrt()),)
+        return (SourceMaps("contrast", 4, (square - mean**2).clamp(min=0).sqrt()),)
 
 
 register(SourceKind("contrast", lambda _opening: Contrast()))

@@ -16,7 +16,7 @@ from inspection.public_networks import PUBLIC
 from inspection.random_networks import random_network
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection import feature_maps, follow, placement
-from unetscope.inspection.following.cropping import Crop, crop_for
+from unetscope.inspection.following.crops import Crop, crop_for
 from unetscope.inspection.following.reach import Reach
 from unetscope.network.shipped import load_bundled
 from unetscope.network.unet import UNet, UNetConfig, initialise

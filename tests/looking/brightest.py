@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import NumbersRecipe
+from unetscope.inspection.writing.calls import NumbersRecipe
 from unetscope.looking.answers import Numbers, Picture, Shown, Table, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.question import (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from unetscope.looking.answers import Shown, Working
-from unetscope.session.inside.guidance import inside_line
-from unetscope.session.inside.state import Inside
+from unetscope.session.inside.looking_guidance import inside_line
+from unetscope.session.inside.looking_state import Inside
 from unetscope.session.values import ImageSummary, Message
 
 IMAGE = ImageSummary("k", "a", "yx", (20, 30), 1, False)

@@ -13,7 +13,7 @@ from unetscope.errors import ImageError
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.project_layers import layers_of
-from unetscope.session.layers.result_layers import Look, ResultLayers
+from unetscope.session.layers.result_layers import LayerLook, ResultLayers
 from unetscope.session.requests import TileShown
 from unetscope.session.state import STARTING_CLASSES
 from unetscope.session.values import Show
@@ -34,8 +34,8 @@ def opened(data: Any, **how: Any) -> tuple[ViewerModel, OpenLayers, str]:
     return viewer, OpenLayers(viewer), layer_key(layer)
 
 
-def look(show: Show = Show.MASK, version: int = 3) -> Look:
-    return Look(show, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], version)
+def look(show: Show = Show.MASK, version: int = 3) -> LayerLook:
+    return LayerLook(show, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], version)
 
 
 def test_a_layer_is_read_with_its_pixel_size_and_unit() -> None:

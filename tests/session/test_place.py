@@ -21,13 +21,13 @@ from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.place_marker import PlaceMarker
 from unetscope.session.layers.pointer import Pointer
-from unetscope.session.layers.result_layers import Look, ResultLayers
+from unetscope.session.layers.result_layers import LayerLook, ResultLayers
 from unetscope.session.requests import TileShown
 from unetscope.session.state import STARTING_CLASSES
 from unetscope.session.values import Show
 
 SHAPE = (60, 80)
-LOOK = Look(Show.MASK, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], 3)
+LOOK = LayerLook(Show.MASK, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], 3)
 MOVES: dict[str, dict[str, Any]] = {
     "scale": {"scale": (0.1, 0.1)},
     "scale and unit": {"scale": (0.1, 0.2), "units": ("um", "um")},

@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from unetscope.images.classes import LabelClass
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.open_layers import OpenLayers
-from unetscope.session.layers.result_layers import Look, ResultLayers
+from unetscope.session.layers.result_layers import LayerLook, ResultLayers
 from unetscope.session.provenance import Made, ranges_in_words
 from unetscope.session.requests import TileShown
 from unetscope.session.state import STARTING_CLASSES
@@ -29,8 +29,8 @@ def opened(shape: tuple[int, ...] = SHAPE) -> tuple[ViewerModel, OpenLayers, Res
     return viewer, layers, ResultLayers(layers), layer_key(layer)
 
 
-def look(version: int, show: Show = Show.MASK, of: LabelClass = OBJECT) -> Look:
-    return Look(show, 0.5, STARTING_CLASSES, of, version)
+def look(version: int, show: Show = Show.MASK, of: LabelClass = OBJECT) -> LayerLook:
+    return LayerLook(show, 0.5, STARTING_CLASSES, of, version)
 
 
 def tile(key: str, *region: slice, value: int = 2, **more: Any) -> TileShown:
@@ -142,7 +142,7 @@ def test_colours_that_a_person_chose_for_strokes_and_answers_stay() -> None:
     for layer in (strokes, mask):
         layer.colormap = green
     layers.colour(recoloured)
-    results.restyle(key, Look(Show.MASK, 0.5, recoloured, OBJECT, 1))
+    results.restyle(key, LayerLook(Show.MASK, 0.5, recoloured, OBJECT, 1))
     for layer in (strokes, mask):
         assert np.allclose(layer.colormap.map(1), (0, 1, 0, 1))
 
@@ -155,7 +155,7 @@ def test_outlines_are_drawn_in_full_and_two_screen_pixels_wide(zoom: float, cont
     results.outline(on=True)
     viewer.scene.camera.zoom = zoom
     assert (mask.contour, mask.opacity) == (contour, 1.0)
-    results.restyle(key, Look(Show.MASK, 0.3, STARTING_CLASSES, OBJECT, 1))
+    results.restyle(key, LayerLook(Show.MASK, 0.3, STARTING_CLASSES, OBJECT, 1))
     assert mask.opacity == 1.0
     results.outline(on=False)
     assert (mask.contour, mask.opacity) == (0, 0.3)

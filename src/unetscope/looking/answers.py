@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from unetscope.inspection.writing.recipe import NumbersRecipe
+from unetscope.inspection.writing.calls import NumbersRecipe
 
 
 class Drawn(Enum):

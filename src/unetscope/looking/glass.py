@@ -18,7 +18,7 @@ from unetscope.errors import ImageError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.target import Target
-from unetscope.inspection.writing.recipe import ModelSource
+from unetscope.inspection.writing.calls import ModelSource
 from unetscope.looking.lazily import Lazily
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from unetscope.images.claims import REPORT, Claim, Role
 from unetscope.images.files import write_labels
 from unetscope.images.micrograph import as_micrograph
 from unetscope.images.writing import replacing
-from unetscope.inspection.writing.recipe import ModelSource
+from unetscope.inspection.writing.calls import ModelSource
 from unetscope.looking.answers import Numbers, Shown, Table, Working
 from unetscope.looking.glass import Glass, without_rim
 from unetscope.looking.lazily import Lazily

@@ -12,7 +12,7 @@ from unetscope.errors import ModelError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.target import Target
-from unetscope.inspection.writing.recipe import ModelSource
+from unetscope.inspection.writing.calls import ModelSource
 from unetscope.learning.samples import as_grey
 from unetscope.looking.glass import Subject
 from unetscope.looking.lazily import Lazily

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from unetscope.errors import in_words
 from unetscope.session.layers.project_layers import ProjectLayers
-from unetscope.session.layers.result_layers import Look, ResultLayers, classes_shown
+from unetscope.session.layers.result_layers import LayerLook, ResultLayers, classes_shown
 from unetscope.session.provenance import Made
 from unetscope.session.requests import Jobs, Target
 from unetscope.session.state import Session
@@ -22,11 +22,11 @@ class Context:
     results: ResultLayers
     jobs: Jobs
 
-    def look(self) -> Look:
+    def look(self) -> LayerLook:
         """How results are shown just now."""
         session = self.session
         current = session.versions.current
-        return Look(
+        return LayerLook(
             session.show,
             session.opacity,
             session.classes,

@@ -22,9 +22,9 @@ from unetscope.learning.prediction import predict_labels
 from unetscope.learning.samples import Sample
 from unetscope.learning.sources.loudness import SHARE, as_loud
 from unetscope.learning.sources.source import (
-    FeatureMaps,
     FeatureSource,
     Look,
+    SourceMaps,
     columns_of,
     feature_gains,
 )
@@ -45,7 +45,7 @@ class Told(FeatureSource):
     def columns(self, channels: int) -> dict[int, tuple[str, ...]]:
         return {1: tuple(f"map {i}" for i in range(self.width + (self.truth is not None)))}
 
-    def maps(self, look: Look) -> tuple[FeatureMaps, ...]:
+    def maps(self, look: Look) -> tuple[SourceMaps, ...]:
         sides = tuple(look.image.shape[2:])
         maps = torch.randn(1, self.width, *sides, generator=torch.Generator().manual_seed(7))
         if self.truth is not None:
@@ -55,7 +55,7 @@ class Told(FeatureSource):
                 mode="edge",
             )
             maps = torch.cat([maps, torch.from_numpy(shown)[None, None]], dim=1)
-        return (FeatureMaps("told", 1, maps * self.size),)
+        return (SourceMaps("told", 1, maps * self.size),)
 
 
 def lines(labels: np.ndarray, seed: int = 0) -> np.ndarray:

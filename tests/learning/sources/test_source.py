@@ -16,8 +16,8 @@ from unetscope.learning.features import rows_at
 from unetscope.learning.sources.bundled import UNetTaps
 from unetscope.learning.sources.classical import ClassicalFilters, classical_maps
 from unetscope.learning.sources.source import (
-    FeatureMaps,
     Look,
+    SourceMaps,
     feature_columns,
     levels_of,
     placed,
@@ -33,12 +33,12 @@ def whole(sides):
     return tuple(slice(0, side) for side in sides)
 
 
-def ramp(stride: float, offset_px: float, cells: tuple[int, int]) -> FeatureMaps:
+def ramp(stride: float, offset_px: float, cells: tuple[int, int]) -> SourceMaps:
     """Maps whose values are the image positions (y, x) of their own cells."""
     first = (stride - 1) / 2 + offset_px
     axes = [first + stride * torch.arange(n, dtype=torch.float64) for n in cells]
     y, x = torch.meshgrid(*axes, indexing="ij")
-    return FeatureMaps("positions", stride, torch.stack([y, x])[None], offset_px)
+    return SourceMaps("positions", stride, torch.stack([y, x])[None], offset_px)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_what_is_placed_on_a_core_is_that_part_of_the_whole(stride) -> None:
 
 
 def test_maps_that_are_cut_to_the_core_are_taken_as_they_are() -> None:
-    found = FeatureMaps("cut", 4, torch.rand(1, 2, 4, 8), begins=(16, 32))
+    found = SourceMaps("cut", 4, torch.rand(1, 2, 4, 8), begins=(16, 32))
     assert placed(found, (slice(16, 32), slice(32, 64))) is found.maps
 
 
@@ -77,7 +77,7 @@ def test_maps_on_the_grid_are_taken_as_they_are() -> None:
 
 
 def test_a_single_cell_is_held_everywhere() -> None:
-    found = FeatureMaps("one", 14, torch.full((1, 3, 1, 1), 5.0))
+    found = SourceMaps("one", 14, torch.full((1, 3, 1, 1), 5.0))
     assert torch.equal(placed(found, whole((32, 32))), torch.full((1, 3, 2, 2), 5.0))
 
 

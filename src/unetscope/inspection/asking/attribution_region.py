@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from unetscope.errors import ImageError, LabelError, ModelError
 from unetscope.inspection.asking.ablation_parts import only_tensor
 from unetscope.inspection.following.asked import checked_pixel
-from unetscope.inspection.following.cropping import crop_for
+from unetscope.inspection.following.crops import crop_for
 from unetscope.inspection.following.reach import Lost, Reach
 from unetscope.inspection.following.snapshot import Skeleton
 from unetscope.inspection.following.trace import Trace

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection.following.asked import checked_cell
-from unetscope.inspection.following.cropping import Crop, crop_for
+from unetscope.inspection.following.crops import Crop, crop_for
 from unetscope.inspection.following.reach import Box, Reach
 from unetscope.inspection.following.trace import Trace, follow, module_of
 

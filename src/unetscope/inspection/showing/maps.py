@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from unetscope.errors import ModelError
-from unetscope.inspection.following.cropping import Crop, Region, crop_for
+from unetscope.inspection.following.crops import Crop, Region, crop_for
 from unetscope.inspection.following.reach import GridMismatch, Reach
 from unetscope.inspection.following.snapshot import Skeleton, as_batch
 from unetscope.inspection.following.trace import Trace, follow, module_of

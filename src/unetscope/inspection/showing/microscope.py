@@ -11,7 +11,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from unetscope.errors import ImageError, ModelError
 from unetscope.inspection.following.asked import checked_cell, checked_channel
-from unetscope.inspection.following.cropping import Region
+from unetscope.inspection.following.crops import Region
 from unetscope.inspection.following.snapshot import as_batch, check_model
 from unetscope.inspection.following.trace import Trace, module_of
 from unetscope.inspection.showing.capture import Captured, capture

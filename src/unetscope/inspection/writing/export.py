@@ -20,8 +20,8 @@ import unetscope
 from unetscope.errors import OutputError
 from unetscope.images.claims import REPORT
 from unetscope.images.writing import replacing
+from unetscope.inspection.writing.calls import ModelSource, NumbersRecipe
 from unetscope.inspection.writing.figures import drawn
-from unetscope.inspection.writing.recipe import ModelSource, NumbersRecipe
 from unetscope.inspection.writing.reproduction import (
     INPUT_FILE,
     SCRIPT_FILE,

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import unetscope
-from unetscope.inspection.writing.recipe import ModelSource, NumbersRecipe, literal
+from unetscope.inspection.writing.calls import ModelSource, NumbersRecipe, literal
 from unetscope.network.unet import UNet
 
 INPUT_FILE, WEIGHTS_FILE, SCRIPT_FILE = "input.tif", "weights.safetensors", "reproduce.py"

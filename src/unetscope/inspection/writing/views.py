@@ -18,7 +18,7 @@ from unetscope.inspection.following.snapshot import spatial_axes
 from unetscope.inspection.showing.maps import FeatureMaps
 from unetscope.inspection.showing.weights import ContactSheet, Kernels, contact_sheet
 from unetscope.inspection.writing import figures as pictures
-from unetscope.inspection.writing.recipe import ModelSource, NumbersRecipe
+from unetscope.inspection.writing.calls import ModelSource, NumbersRecipe
 
 AXES = ("yx", "zyx", "cyx", "czyx", "yxc", "zyxc", "oiyx", "oizyx")
 """The axes of exported values: o and i are the channels of kernels, a last c is colours."""

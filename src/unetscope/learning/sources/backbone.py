@@ -17,7 +17,7 @@ from torch import Tensor
 
 from unetscope.errors import ModelError
 from unetscope.learning.sources.reduction import Reduction, fit_reduction, reference_images
-from unetscope.learning.sources.source import FeatureMaps, FeatureSource, Look
+from unetscope.learning.sources.source import FeatureSource, Look, SourceMaps
 from unetscope.learning.sources.stages import StageMaps
 from unetscope.learning.sources.tokens import TokenMaps
 
@@ -98,7 +98,7 @@ class Backbone(FeatureSource):
             found[self._levels[name]] = found.get(self._levels[name], ()) + own
         return found
 
-    def maps(self, look: Look) -> tuple[FeatureMaps, ...]:
+    def maps(self, look: Look) -> tuple[SourceMaps, ...]:
         """The backbone's maps of the whole image, reduced."""
         raw = self._reader.raw(self._coloured(look.image), look.net(self._reader.net))
         return tuple(replace(one, maps=self._reductions[one.name](one.maps)) for one in raw)
@@ -120,11 +120,11 @@ class Backbone(FeatureSource):
             image = image.mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
         return (image - self._mean.to(image)) / self._std.to(image)
 
-    def _raw(self, image: Tensor, *, jittered: bool = True) -> tuple[FeatureMaps, ...]:
+    def _raw(self, image: Tensor, *, jittered: bool = True) -> tuple[SourceMaps, ...]:
         """The unreduced maps, on the CPU."""
         return self._reader.raw(self._coloured(image), jittered=jittered)
 
-    def _first_look(self) -> tuple[FeatureMaps, ...]:
+    def _first_look(self) -> tuple[SourceMaps, ...]:
         """The unreduced maps of a blank picture: which there are, and whether any size will do."""
         try:
             with torch.inference_mode():
@@ -159,7 +159,7 @@ class Backbone(FeatureSource):
 
 
 def _restored(
-    state: Mapping[str, Tensor], shown: Sequence[FeatureMaps], name: str
+    state: Mapping[str, Tensor], shown: Sequence[SourceMaps], name: str
 ) -> dict[str, Reduction]:
     found = {}
     for part in shown:

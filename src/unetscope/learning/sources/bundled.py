@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from unetscope.learning.features import Levels
 from unetscope.learning.sources.classical import ClassicalFilters
-from unetscope.learning.sources.source import FeatureMaps, FeatureSource, Look
+from unetscope.learning.sources.source import FeatureSource, Look, SourceMaps
 from unetscope.network.cropping import Region, around, checked_core, coarser, cut, relative
 from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet
@@ -98,14 +98,14 @@ class UNetTaps(FeatureSource):
             for (stride, _, width), gain in zip(self._taps(), each, strict=True)
         }
 
-    def maps(self, look: Look) -> tuple[FeatureMaps, ...]:
+    def maps(self, look: Look) -> tuple[SourceMaps, ...]:
         """The taps, as the network makes them; of the core no more is computed than it needs."""
         net, core = look.net(self.backbone), look.wanted
         found = near_maps(net, look.image, core)
         if self.context:
             found |= context_maps(net, look.image, core)
         begins = (core[0].start, core[1].start)
-        return tuple(FeatureMaps(n, s, found[s], begins=begins) for s, n, _ in self._taps())
+        return tuple(SourceMaps(n, s, found[s], begins=begins) for s, n, _ in self._taps())
 
     def _taps(self) -> Iterable[tuple[int, str, int]]:
         """Stride, name and number of maps."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unetscope.learning.features import Levels, upsampled
-from unetscope.learning.sources.source import FeatureMaps, FeatureSource, Look
+from unetscope.learning.sources.source import FeatureSource, Look, SourceMaps
 from unetscope.network.cropping import Region, around, checked_core, coarser, cut
 
 STRIDES = (1, 2, 4, 8)
@@ -64,12 +64,12 @@ class ClassicalFilters(FeatureSource):
         pairs = zip(self.strides, torch.as_tensor(gain), strict=True)
         return {stride: row.repeat(channels) for stride, row in pairs}
 
-    def maps(self, look: Look) -> tuple[FeatureMaps, ...]:
+    def maps(self, look: Look) -> tuple[SourceMaps, ...]:
         """The filtered core at every stride."""
         core = look.wanted
         begins = (core[0].start, core[1].start)
         found = classical_maps(look.image.float(), core, self.strides)
-        return tuple(FeatureMaps(f"classical {s}", s, m, begins=begins) for s, m in found.items())
+        return tuple(SourceMaps(f"classical {s}", s, m, begins=begins) for s, m in found.items())
 
 
 def classical_count(channels: int, strides: Sequence[int]) -> int:

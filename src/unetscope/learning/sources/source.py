@@ -63,7 +63,7 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureMaps:
+class SourceMaps:
     """Maps (batch, channel, y, x) and where they lie on the image.
 
     Attributes
@@ -118,7 +118,7 @@ class FeatureSource(ABC):
         """Level → names of its maps, for images of ``channels`` channels."""
 
     @abstractmethod
-    def maps(self, look: Look) -> tuple[FeatureMaps, ...]:
+    def maps(self, look: Look) -> tuple[SourceMaps, ...]:
         """Feature maps of what is looked at, on the device of its image."""
 
     def gains(self, channels: int) -> Mapping[int, Tensor]:
@@ -236,7 +236,7 @@ def tile_needs(sources: Sequence[FeatureSource], channels: int) -> TileNeeds:
     )
 
 
-def placed(found: FeatureMaps, core: Region) -> Tensor:
+def placed(found: SourceMaps, core: Region) -> Tensor:
     """Maps on the grid of their level: (batch, channel, y / level, x / level) of ``core``.
 
     Between cells they are interpolated linearly, beyond the outermost centres they are held.

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from unetscope.errors import ModelError
-from unetscope.learning.sources.source import FeatureMaps
+from unetscope.learning.sources.source import SourceMaps
 from unetscope.learning.sources.tokens import CONTEXT_PX
 
 # A wider halo would cost more than the tile itself.
@@ -65,11 +65,11 @@ class StageMaps:
 
     def raw(
         self, image: Tensor, net: nn.Module | None = None, *, jittered: bool = True
-    ) -> tuple[FeatureMaps, ...]:
+    ) -> tuple[SourceMaps, ...]:
         """The stages of (batch, 3, y, x) by ``net``; they are fine enough to need no jitter."""
         found = self._stages(net or self.net, image)
         return tuple(
-            FeatureMaps(f"stage {stride}", stride, maps, sight.offset_px)
+            SourceMaps(f"stage {stride}", stride, maps, sight.offset_px)
             for stride, maps, sight in zip(self.strides, found, self._sights, strict=True)
         )
 

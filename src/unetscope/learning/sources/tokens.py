@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unetscope.errors import ModelError
-from unetscope.learning.sources.source import FeatureMaps
+from unetscope.learning.sources.source import SourceMaps
 
 # Attention sees the whole tile. This much around it keeps the answer from feeling the tile's rim.
 CONTEXT_PX = 64
@@ -46,7 +46,7 @@ class TokenMaps:
 
     def raw(
         self, image: Tensor, net: nn.Module | None = None, *, jittered: bool = True
-    ) -> tuple[FeatureMaps, ...]:
+    ) -> tuple[SourceMaps, ...]:
         """Tokens of (batch, 3, y, x) by ``net``; ``jittered=False`` makes one pass only."""
         passes = self.passes if jittered else 1
         step = self.patch_px // passes
@@ -62,7 +62,7 @@ class TokenMaps:
         padded = functional.pad(image, (before, after[1], before, after[0]), mode="replicate")
         maps = self._interleaved(net or self.net, padded, passes)[..., : fine[0], : fine[1]]
         offset = (self.patch_px - step) / 2 - before
-        return (FeatureMaps("tokens", step, maps, offset),)
+        return (SourceMaps("tokens", step, maps, offset),)
 
     def _interleaved(self, net: Any, padded: Tensor, passes: int) -> Tensor:
         """Tokens (batch, channel, y, x) of all passes, each at its place."""

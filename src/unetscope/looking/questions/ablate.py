@@ -7,7 +7,7 @@ from typing import Any
 
 from unetscope import inspection
 from unetscope.errors import ModelError
-from unetscope.inspection.writing.recipe import NumbersRecipe
+from unetscope.inspection.writing.calls import NumbersRecipe
 from unetscope.looking.answers import Numbers, Pick, Shown, Table, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.pictures import change_pictures

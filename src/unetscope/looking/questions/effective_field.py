@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import NumbersRecipe
+from unetscope.inspection.writing.calls import NumbersRecipe
 from unetscope.looking.answers import Drawn, Numbers, Picture, Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.question import (

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from unetscope import inspection
-from unetscope.inspection.writing.recipe import ModelSource
+from unetscope.inspection.writing.calls import ModelSource
 from unetscope.looking.answers import Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.keeping import exported

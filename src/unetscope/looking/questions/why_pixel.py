@@ -9,7 +9,7 @@ import numpy as np
 
 from unetscope import inspection
 from unetscope.errors import ImageError, LabelError, ModelError
-from unetscope.inspection.writing.recipe import NumbersRecipe
+from unetscope.inspection.writing.calls import NumbersRecipe
 from unetscope.looking.answers import Drawn, Numbers, Picture, Shown, Working
 from unetscope.looking.glass import Glass, without_rim
 from unetscope.looking.question import (

@@ -13,7 +13,7 @@ from unetscope.images.target import Target
 from unetscope.looking.glass import Subject
 from unetscope.looking.networks import INSTANT, NETWORK, bundled, load, of_model, textbook
 from unetscope.network import facts
-from unetscope.session.inside.state import Source
+from unetscope.session.inside.looking_state import Source
 from unetscope.session.state import Session
 from unetscope.session.values import ModelInUse
 

@@ -31,7 +31,7 @@ _THICKEST_PX = 8  # of an outline, in pixels of the image
 
 
 @dataclass(frozen=True)
-class Look:
+class LayerLook:
     """How results are shown, and the version of the model that is there now.
 
     ``color_class`` is the class a probability layer is about, where nothing else is known of it.
@@ -51,14 +51,14 @@ class ResultLayers:
     def __init__(self, layers: OpenLayers) -> None:
         self._layers = layers
         self._made: dict[tuple[str, Show], str] = {}  # (image key, kind) -> layer key
-        self._looks: dict[str, Look] = {}  # layer key -> how it was styled last
+        self._looks: dict[str, LayerLook] = {}  # layer key -> how it was styled last
         self._records: dict[str, Record] = {}  # layer key -> what computed it
         self._stale: set[str] = set()  # layer keys with tiles not yet drawn
         self._hidden = False
         self._outlined = False
         self._zooming = Connections()
 
-    def write(self, key: str, tile: TileShown, look: Look, made: Made | None = None) -> None:
+    def write(self, key: str, tile: TileShown, look: LayerLook, made: Made | None = None) -> None:
         """Write one tile into the layers of the image ``key``, made where they are not there.
 
         ``made`` says what computed it; the model of the ``look`` where that is not given.
@@ -89,7 +89,7 @@ class ResultLayers:
             if layer is not None and layer.visible:
                 layer.refresh(thumbnail=False, extent=False)
 
-    def restyle(self, key: str, look: Look) -> None:
+    def restyle(self, key: str, look: LayerLook) -> None:
         """Show the chosen kind for an image, in the present colours and opacity.
 
         What computed it stays as it is; a layer of another version than the present one says so.
@@ -148,7 +148,7 @@ class ResultLayers:
 
     # ---- inside
 
-    def _layer(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
+    def _layer(self, key: str, kind: Show, look: LayerLook, dtype: np.dtype[Any]) -> Any:
         found = self.find(key, kind)
         shape = self._layers.micrograph(key).spatial_shape
         if found is not None and found.data.shape == shape and found.data.dtype == dtype:
@@ -168,7 +168,7 @@ class ResultLayers:
             and layer_key(layer) not in self._made.values()
         ]
 
-    def _added(self, key: str, kind: Show, look: Look, dtype: np.dtype[Any]) -> Any:
+    def _added(self, key: str, kind: Show, look: LayerLook, dtype: np.dtype[Any]) -> Any:
         viewer = self._layers.viewer
         micrograph = self._layers.micrograph(key)
         common = {
@@ -195,7 +195,7 @@ class ResultLayers:
             self._move_below_strokes(key, layer)
         return layer
 
-    def _tell(self, key: str, kind: Show, layer: Any, look: Look) -> None:
+    def _tell(self, key: str, kind: Show, layer: Any, look: LayerLook) -> None:
         """Bring name, colours of a probability, and metadata up to what is known of a layer."""
         record = self._records[layer_key(layer)]
         shown = classes_shown(look.classes, record.latest.class_value if record.latest else 0)
@@ -216,7 +216,7 @@ class ResultLayers:
         }
         layer.metadata = {**layer.metadata, ROLE: note}
 
-    def _opacity(self, kind: Show, look: Look) -> float:
+    def _opacity(self, kind: Show, look: LayerLook) -> float:
         """Outlines are thin enough to be drawn in full."""
         return 1.0 if self._outlined and kind is Show.MASK else look.opacity
 
@@ -255,7 +255,7 @@ class ResultLayers:
             layers.move(source, target)
 
 
-def _colors(look: Look) -> tuple[tuple[LabelClass, ...], frozenset[int]]:
+def _colors(look: LayerLook) -> tuple[tuple[LabelClass, ...], frozenset[int]]:
     return look.classes, look.hidden
 
 

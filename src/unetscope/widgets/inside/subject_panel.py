@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from unetscope.session.inside.guidance import inside_line
+from unetscope.session.inside.looking_guidance import inside_line
 from unetscope.widgets.kit.looks import NarrowCombo, Tints, small_button
 
 

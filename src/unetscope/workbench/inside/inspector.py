@@ -1,8 +1,8 @@
 """What happens when a person looks inside: network, image, layer and point, joined.
 
 Opening and showing run in lanes of their own, so that a newer wish drops an older one. Which image
-is meant is in :mod:`unetscope.workbench.inside.images`, which network in ``networks``, and what is
-asked by a button in ``questions``.
+is meant is in :mod:`.looked_images`, which network in ``networks``, and what is asked by a button
+in ``questions``.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from unetscope.looking.glass import Glass, Subject, open_glass
 from unetscope.looking.pictures import map_limits
 from unetscope.looking.questions import QUESTIONS
 from unetscope.looking.related import first_layer, has_places
-from unetscope.session.inside.state import Inside
+from unetscope.session.inside.looking_state import Inside
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.inside_layers import EFFECTIVE, FIELD, InsideLayers
 from unetscope.session.layers.pointer import Pointer
 from unetscope.session.layers.project_layers import layers_of
 from unetscope.session.values import Message
-from unetscope.workbench.inside.images import Images
+from unetscope.workbench.inside.looked_images import Images
 from unetscope.workbench.inside.measuring import Measuring
 from unetscope.workbench.inside.networks import Networks
 from unetscope.workbench.inside.probe import Probe

@@ -13,7 +13,7 @@ from unetscope.looking.answers import Shown, Working
 from unetscope.looking.glass import Glass
 from unetscope.looking.questions import QUESTIONS
 from unetscope.looking.related import arithmetic_layer
-from unetscope.session.inside.state import Inside
+from unetscope.session.inside.looking_state import Inside
 from unetscope.workbench.inside.probe import Probe
 from unetscope.workbench.inside.threads import with_threads
 from unetscope.workbench.job_runner import JobEnded, Lane

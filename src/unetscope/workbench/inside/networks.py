@@ -9,8 +9,8 @@ from qtpy.QtCore import QObject, Signal
 
 from unetscope.images.target import Target
 from unetscope.looking.glass import Subject
+from unetscope.session.inside.looking_state import Inside
 from unetscope.session.inside.sources import OwnModel, sources, subject
-from unetscope.session.inside.state import Inside
 from unetscope.session.layers.connections import Connections
 from unetscope.session.open_sessions import open_sessions
 from unetscope.session.state import Session

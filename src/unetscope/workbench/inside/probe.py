@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from unetscope import inspection
 from unetscope.errors import UnetscopeError
 from unetscope.looking.glass import Glass
-from unetscope.session.inside.state import Inside
+from unetscope.session.inside.looking_state import Inside
 from unetscope.session.layers.inside_layers import EFFECTIVE, FIELD, InsideLayers
 from unetscope.session.layers.lines import field_lines, polylines
 from unetscope.session.layers.pointer import Pointer

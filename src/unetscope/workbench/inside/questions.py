@@ -14,7 +14,7 @@ from unetscope.looking.networks import before
 from unetscope.looking.question import NetworkQuestion, OptionKind, PaintedLabels
 from unetscope.looking.questions import QUESTIONS
 from unetscope.looking.related import kernel_layer
-from unetscope.session.inside.state import Inside
+from unetscope.session.inside.looking_state import Inside
 from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.workbench.inside.networks import Networks
 from unetscope.workbench.inside.threads import with_threads

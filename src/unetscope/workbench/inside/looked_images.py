@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Signal
 
 from unetscope.images.target import Target
 from unetscope.looking.glass import WHOLE_PX
-from unetscope.session.inside.state import Inside
+from unetscope.session.inside.looking_state import Inside
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.workbench.timers import single_shot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unetscope.session.inside.state import Inside
+from unetscope.session.inside.looking_state import Inside
 
 
 @dataclass(frozen=True)
