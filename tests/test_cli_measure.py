@@ -159,6 +159,22 @@ def test_grain_sizes_are_told_where_they_are_asked_for(tmp_path: Path) -> None:
     assert numbers["G by count"]["value"] == pytest.approx(10.33, abs=0.3)
 
 
+def test_fibre_widths_are_told_where_they_are_asked_for(tmp_path: Path) -> None:
+    y, x = np.mgrid[:150, :150]
+    labels = np.where(np.abs((x - 75) * 0.6 + (y - 75) * 0.8) <= 5, 2, 1).astype(np.uint8)
+    image = Micrograph(np.zeros(labels.shape, np.uint8), "yx", (4.0, 4.0), "nm")
+    write_labels(labels, tmp_path / "fibres.tif", image)
+    told = (tmp_path / "fibres.tif", "--class", 2, "--fibre-width", "--out", tmp_path / "out.csv")
+    result = run(*told)
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "out_summary.json").read_text(encoding="utf-8"))
+    numbers = {n["name"]: n for n in content["classes"]["class 2"]}
+    assert numbers["fibre width, median"]["value"] == pytest.approx(40, abs=1.2)
+    # x sin a + y cos a is what lies across: a = asin(0.6)
+    assert numbers["mean direction of fibres"]["value"] == pytest.approx(36.87, abs=1.5)
+    assert "square" in said(run(*told, "--pixel-size", "2x1nm"))
+
+
 def test_without_a_pixel_size_there_is_no_grain_size(folder: Path) -> None:
     result = run(folder / "c.tif", "--class", 2, "--grain-size", "--out", folder / "out.csv")
     assert result.exit_code == 2 and "pixel size" in said(result)

@@ -200,6 +200,9 @@ class Measure(LabelReading):
     grain_size: Annotated[
         bool, typer.Option("--grain-size", help="Grain size numbers G, as well (ASTM E112).")
     ] = False
+    fibre_width: Annotated[
+        bool, typer.Option("--fibre-width", help="Width and direction of fibres, as well.")
+    ] = False
     pixel_size: Annotated[
         str | None, typer.Option(help="Where files do not say it: 4nm, or 90x4x4nm (z, y, x).")
     ] = None

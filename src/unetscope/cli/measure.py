@@ -25,6 +25,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
 from unetscope.images.units import METRES, normalise_unit, unit_factor
 from unetscope.images.zarr_folder import name_of
+from unetscope.measuring.fibre_width import check_square_plane, fibres_of
 from unetscope.measuring.grain_size import (
     Intercepts,
     check_plane_of_known_size,
@@ -135,6 +136,10 @@ class _Bench:
                 "measure them apart, or name classes alike"
             )
         how = self._separation(spacing, tuple(names), read)
+        if self.form.grain_size:
+            check_plane_of_known_size(spacing)
+        if self.form.fibre_width:
+            check_square_plane(spacing)
         region = _region(self.form.region, read.labels.shape)
         objects = _objects(read, spacing, how, region, self._least(spacing))
         table = measure(objects, image, region)
@@ -142,7 +147,10 @@ class _Bench:
         shares = {v: share_of(read.labels == v, spacing, region) for v in names}
         pixels = read.labels.size if region is None else int(np.count_nonzero(region))
         crossed = self._intercepts(objects, names)
-        seen = Seen(shares, pixels, objects.count_range, objects.dropped, crossed)
+        fibres = {}
+        if self.form.fibre_width:
+            fibres = {v: fibres_of(read.labels == v, spacing, region) for v in names}
+        seen = Seen(shares, pixels, objects.count_range, objects.dropped, crossed, fibres)
         self.done.append(Measured(name, table.where(kept), seen))
         self.names |= names
         self.procedure = Procedure(how, self.form.edge, __version__)  # type: ignore[arg-type]
@@ -151,7 +159,6 @@ class _Bench:
         """What lines meet of the grains of each class, where a grain size is wanted."""
         if not self.form.grain_size:
             return {}
-        check_plane_of_known_size(objects.spacing)
         grains = {v: objects.numbers[objects.class_of == v] for v in names}
         return {
             value: intercepts_of(

@@ -30,7 +30,7 @@ ON_A_SIDE = 5
 OBJECTS = 10
 RESAMPLES = 999
 _TILES = 4
-_TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 #: What is done with objects at the edge, in words.
 EDGE_WORDS: dict[EdgeRule, str] = {
     "weight": "objects at the edge left out and the rest weighted (Miles-Lantuéjoul)",
@@ -228,7 +228,7 @@ def _estimated(
         return Quantity(name, value, *told, objects.method, reason=reason)
     by_image = objects.images >= FIELDS
     drawn = [number(counts) for counts in _resamples(objects, by_image)]
-    low, high = (float(end) for end in np.quantile(drawn, _TAILS))
+    low, high = (float(end) for end in np.quantile(drawn, TAILS))
     what = "images" if by_image else "objects"
     method = f"{objects.method}; bootstrap of {what}, {RESAMPLES} times"
     return Quantity(name, value, *told, method, low, high)
@@ -272,11 +272,11 @@ def t_interval(values: Floats) -> tuple[float, float]:
 
 
 def _t(count: int) -> float:
-    return float(stats.t.ppf(_TAILS[1], count - 1))
+    return float(stats.t.ppf(TAILS[1], count - 1))
 
 
 def _normal() -> float:
-    return float(stats.norm.ppf(_TAILS[1]))
+    return float(stats.norm.ppf(TAILS[1]))
 
 
 def _too_few(objects: Population, needed: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from unetscope.images.units import lengths_in_words
+from unetscope.measuring.fibre_width import Fibres, fibre_quantities
 from unetscope.measuring.grain_size import (
     Intercepts,
     size_by_area,
@@ -34,8 +35,8 @@ _LIBRARIES = ("numpy", "scipy", "scikit-image")
 class Seen:
     """What was looked at in one image: shares by class, pixels, and what its objects leave open.
 
-    ``intercepts`` are by class, where a grain size is wanted; ``count_range`` and ``dropped`` those
-    of :class:`~unetscope.measuring.objects.Objects`.
+    ``intercepts`` and ``fibres`` are by class, where they are wanted; ``count_range`` and
+    ``dropped`` those of :class:`~unetscope.measuring.objects.Objects`.
     """
 
     shares: Mapping[int, Share]
@@ -43,6 +44,7 @@ class Seen:
     count_range: tuple[int, int]
     dropped: int
     intercepts: Mapping[int, Intercepts] = field(default_factory=dict)
+    fibres: Mapping[int, Fibres] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,9 @@ def class_quantities(
     lines = [image.seen.intercepts[value] for image in images if value in image.seen.intercepts]
     if lines:
         found += [size_by_area(tables), size_by_count(tables), *size_by_intercept(lines)]
+    fibres = [image.seen.fibres[value] for image in images if value in image.seen.fibres]
+    if fibres:
+        found += fibre_quantities(fibres)
     return tuple(found)
 
 
