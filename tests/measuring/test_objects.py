@@ -94,7 +94,7 @@ def test_bands_of_any_height_give_the_same_objects(monkeypatch: pytest.MonkeyPat
 def test_a_neck_near_the_depth_is_doubted_and_widens_the_range_of_counts() -> None:
     counts, doubts = [], []
     for gap in np.arange(14, 30, 1.0):
-        found = objects_of(two_disks(gap), PX, Separation(by="shape", typical=30.0))
+        found = objects_of(two_disks(gap), PX, Separation(by="shape", typical=60.0))
         counts.append(len(found.numbers))
         doubts.append(found.doubt.max())
         assert found.count_range[0] <= counts[-1] <= found.count_range[1]

@@ -61,11 +61,11 @@ def test_an_image_without_a_class_has_a_share_of_nothing() -> None:
 def test_the_paragraph_says_how_and_what_was_left_out_and_the_numbers() -> None:
     image = measured()
     numbers = {"pores": class_quantities([image], 1, "pores", "weight")}
-    how = Separation(by="shape", typical=80.0, smallest=400.0)
+    how = Separation(by="shape", typical=120.0, smallest=400.0)
     text = methods_paragraph([image], numbers, Procedure(how, "weight", "0.9"))
     for words in (
-        "smoothing and depth 6.67 nm",
-        "typical size 80 nm",
+        "smoothing and depth 5 nm",
+        "typical size 120 nm",
         "less than 400 nm²",
         "Pixels measure 4 nm",
         "weighted (Miles, Lantuéjoul)",

@@ -23,10 +23,10 @@ from unetscope.measuring.quantities import Spacing
 By = Literal["components", "shape", "border"]
 #: Objects of fewer pixels are noise unless a person says otherwise: a disk of 5 pixels across.
 SMALLEST_PX = 20
-#: Smoothing and depth in pixels where no typical size is known; measured on true masks of nuclei
-#: and particles of about 24 pixels.
-USUAL_PX = 2.0
-_OF_TYPICAL = 1 / 12
+#: Smoothing and depth in pixels where no typical size is known, and as part of one that is:
+#: measured on true masks of nuclei and particles (docs/measure.md); deeper ones join.
+USUAL_PX = 1.0
+_OF_TYPICAL = 1 / 24
 _MOST_OBJECTS = 2**32 - 1
 
 
@@ -42,7 +42,7 @@ class Separation:
     classes
         Which classes are measured; all but the border where empty.
     typical
-        Diameter of a good object: hills smoothed and parted by a twelfth of it, at least a pixel.
+        Diameter of a good object: hills smoothed and parted by 1/24 of it, at least a pixel.
     smallest
         Area (volume) of the smallest object; :data:`SMALLEST_PX` pixels where None.
     holes

@@ -126,7 +126,7 @@ def _found(images: Sequence[Measured], how: Separation | None, spacing: Spacing)
     if how.by == "shape":
         length = lengths_in_words([how.necks(spacing).depth], spacing.unit)
         typical = (
-            f", a twelfth of the typical size {lengths_in_words([how.typical], spacing.unit)}"
+            f", 1/24 of the typical size {lengths_in_words([how.typical], spacing.unit)}"
             if how.typical is not None
             else ""
         )
