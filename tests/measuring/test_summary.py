@@ -65,7 +65,7 @@ def test_the_paragraph_says_how_and_what_was_left_out_and_the_numbers() -> None:
     text = methods_paragraph([image], numbers, Procedure(how, "weight", "0.9"))
     for words in (
         "smoothing and depth 5 nm",
-        "typical size 120 nm",
+        "for a typical size of 120 nm",
         "less than 400 nm²",
         "Pixels measure 4 nm",
         "weighted (Miles, Lantuéjoul)",
@@ -75,6 +75,14 @@ def test_the_paragraph_says_how_and_what_was_left_out_and_the_numbers() -> None:
         "scikit-image",
     ):
         assert words in text, words
+
+
+def test_the_paragraph_tells_a_method_once_for_the_numbers_that_share_it() -> None:
+    image = measured()
+    numbers = {"pores": class_quantities([image], 1, "pores", "weight")}
+    text = methods_paragraph([image], numbers, Procedure(Separation(), "weight", "0.9"))
+    told = [number.method for number in numbers["pores"]]
+    assert text.count("Method: ") == len(set(told[1:]))
 
 
 def test_the_csv_has_units_in_its_header_and_all_digits_of_its_numbers(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
+from unetscope.errors import capital
 from unetscope.images.units import lengths_in_words
 from unetscope.measuring.fibre_width import Fibres, fibre_quantities
 from unetscope.measuring.grain_size import (
@@ -126,7 +127,7 @@ def _found(images: Sequence[Measured], how: Separation | None, spacing: Spacing)
     if how.by == "shape":
         length = lengths_in_words([how.necks(spacing).depth], spacing.unit)
         typical = (
-            f", 1/24 of the typical size {lengths_in_words([how.typical], spacing.unit)}"
+            f", for a typical size of {lengths_in_words([how.typical], spacing.unit)}"
             if how.typical is not None
             else ""
         )
@@ -168,8 +169,11 @@ def _of_class(
         "keep": "those at the edge were kept as they are seen",
     }[edge]
     yield f"Of {name} there are {told[0].value:,.0f} objects; {cut}."
+    by_method: dict[str, list[Quantity]] = {}
     for number in told[1:]:
-        yield f"{str(number)[:1].upper()}{str(number)[1:]}; {number.method}."
+        by_method.setdefault(number.method, []).append(number)
+    for method, numbers in by_method.items():
+        yield f"{capital('; '.join(map(str, numbers)))}. Method: {method}."
     if len(images) == 1 and images[0].seen.count_range[0] != images[0].seen.count_range[1]:
         low, high = images[0].seen.count_range
         yield f"Telling apart at twice and at half the depth gives {low:,} to {high:,} objects."
