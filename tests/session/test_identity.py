@@ -558,3 +558,25 @@ def test_strokes_of_which_napari_shows_nothing_are_undone_all_the_same(tmp_path:
     assert panel.keeper.redo(panel.key())
     assert strokes.data.any()
     panel.close()
+
+
+def test_strokes_that_one_of_two_equal_images_took_are_not_offered_to_the_other(
+    tmp_path: Path,
+) -> None:
+    panel = opened(tmp_path, FLAT)
+    viewer = panel.viewer
+    panel.paint((10, 10))
+    for name in "bcd":
+        viewer.add_image(FLAT.copy(), name=name)
+        panel.keeper.open(panel.key(name))
+    viewer.layers["c"].data[0] = 0  # another image from now on, which no event tells of
+    panel.paint((40, 40), name="c")
+    panel.close()
+    again = Panel(tmp_path, viewer)
+    taker, other = again.key("b"), again.key("d")
+    assert again.keeper.status(taker).offer == again.keeper.status(other).offer is not None
+    again.layers.paint_with(taker, 1, STARTING_CLASSES)
+    again.keeper.restore(taker)
+    assert again.layers.strokes_layer(taker).data[40, 40] == 1
+    assert again.keeper.status(other).offer is None
+    again.close()

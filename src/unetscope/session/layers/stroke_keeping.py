@@ -223,6 +223,7 @@ class StrokeKeeper:
         else:
             watched.restore(kept.journal.labels_of(offer.row, offer.sequence), None)
             kept.journal.took(offer.row, offer.sequence)
+            self._offer_no_more(kept.journal.path, offer)
         self._answered(kept)
         return kept.classes
 
@@ -237,6 +238,13 @@ class StrokeKeeper:
         if row is not None and kept.journal.is_taken(row):
             kept.offer = None
             self._offer_others(kept)
+
+    def _offer_no_more(self, journal: Path, taken: RestoreOffer) -> None:
+        """Strokes that one image took over are not offered to others of equal pixels any more."""
+        for other in self._kept.values():
+            if other.offer == taken and other.journal.path == journal:
+                other.offer = None
+                self._offer_others(other)
 
     def _answered(self, kept: _Kept) -> None:
         """The offer was answered: there may be another one."""
