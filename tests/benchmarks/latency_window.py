@@ -159,10 +159,10 @@ def _paint(bench: Any, key: str, stroke: tuple[int, np.ndarray]) -> tuple[float,
 def _answered(
     panel: Any, watch: Watch, key: str, stroke: tuple[int, np.ndarray]
 ) -> tuple[float, dict[str, float], float]:
-    from unetscope.session.values import Show
+    from unetscope.session.results.mask import MASK
 
     bench, session = panel.bench, panel.session
-    watch.follow(bench.results.find(key, Show.MASK))
+    watch.follow(bench.results.find(key, MASK))
     watch.clear()
     took, lifted = _paint(bench, key, stroke)
     watch.at["painted"] = lifted

@@ -28,7 +28,6 @@ from unetscope.learning.prediction import (
     predict_labels,
     predict_probabilities,
     predict_tiles,
-    uncertainty,
 )
 from unetscope.learning.sources.source import Look, levels_of
 from unetscope.learning.tile_answer import head_logits, likeliest
@@ -180,13 +179,6 @@ def test_the_likeliest_is_the_first_of_the_largest(classes) -> None:
     found = likeliest(said.float())  # so few different values that many are equal
     assert found.dtype == torch.uint8
     assert np.array_equal(found.numpy(), said.numpy().argmax(axis=0))
-
-
-def test_uncertainty_is_none_where_sure_and_full_where_torn() -> None:
-    chance = np.array([[1.0, 0.5, 0.9], [0.0, 0.5, 0.1]], np.float32)
-    sure, torn, between = uncertainty(chance)
-    assert sure == pytest.approx(0, abs=1e-4) and torn == pytest.approx(1)
-    assert 0.4 < between < 0.5
 
 
 def test_the_tiles_of_the_view_come_first_and_alone(voices) -> None:

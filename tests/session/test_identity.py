@@ -22,8 +22,8 @@ from unetscope.session.layers.result_layers import LayerLook, ResultLayers
 from unetscope.session.layers.rounds import Rounds
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.requests import TileShown
+from unetscope.session.results.mask import MASK
 from unetscope.session.state import STARTING_CLASSES, Session
-from unetscope.session.values import Show
 
 STACK = np.random.default_rng(0).random((4, 60, 70), dtype=np.float32)
 FLAT = np.random.default_rng(1).random((60, 70), dtype=np.float32)
@@ -98,10 +98,12 @@ def test_strokes_of_a_reading_lie_on_an_image_that_was_moved_while_they_were_out
 def test_answers_to_a_reading_that_was_left_are_dropped(tmp_path: Path) -> None:
     panel = opened(tmp_path, STACK)
     results = ResultLayers(panel.layers)
-    look = LayerLook(Show.MASK, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], 1)
+    look = LayerLook(MASK, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], 1)
     rounds = Rounds(panel.layers, results)
     strokes = panel.paint((30, 30))
-    whole = TileShown(panel.key(), 1, 1, (slice(0, 60), slice(0, 70)), np.ones((60, 70), np.uint8))
+    whole = TileShown(
+        panel.key(), 1, 1, (slice(0, 60), slice(0, 70)), {MASK: np.ones((60, 70), np.uint8)}
+    )
     results.write(panel.key(), whole, look)
     rounds.look(np.array(strokes.data))
     panel.layers.read_as(panel.key(), "zyx")
@@ -170,8 +172,10 @@ def test_a_panel_that_is_opened_again_takes_its_layers_up(tmp_path: Path) -> Non
 
 def test_an_answer_that_a_panel_left_is_not_doubled_by_the_next(tmp_path: Path) -> None:
     panel = opened(tmp_path, FLAT)
-    look = LayerLook(Show.MASK, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], 1)
-    whole = TileShown(panel.key(), 1, 1, (slice(0, 60), slice(0, 70)), np.ones((60, 70), np.uint8))
+    look = LayerLook(MASK, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], 1)
+    whole = TileShown(
+        panel.key(), 1, 1, (slice(0, 60), slice(0, 70)), {MASK: np.ones((60, 70), np.uint8)}
+    )
     ResultLayers(panel.layers).write(panel.key(), whole, look)
     panel.close()
     again = Panel(tmp_path, panel.viewer)

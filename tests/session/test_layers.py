@@ -15,8 +15,11 @@ from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.project_layers import layers_of
 from unetscope.session.layers.result_layers import LayerLook, ResultLayers
 from unetscope.session.requests import TileShown
+from unetscope.session.result_kind import ResultKind
+from unetscope.session.results.mask import MASK
+from unetscope.session.results.probability import PROBABILITY
+from unetscope.session.results.uncertainty import UNCERTAINTY
 from unetscope.session.state import STARTING_CLASSES
-from unetscope.session.values import Show
 
 PLACED = {
     "scale": (0.5, 0.25),
@@ -34,7 +37,7 @@ def opened(data: Any, **how: Any) -> tuple[ViewerModel, OpenLayers, str]:
     return viewer, OpenLayers(viewer), layer_key(layer)
 
 
-def look(show: Show = Show.MASK, version: int = 3) -> LayerLook:
+def look(show: ResultKind = MASK, version: int = 3) -> LayerLook:
     return LayerLook(show, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], version)
 
 
@@ -209,7 +212,7 @@ def test_results_lie_below_the_strokes_on_the_image_and_tell_their_version() -> 
     viewer, layers, key = opened(np.zeros((20, 30)), **PLACED)
     strokes = layers.paint_with(key, 1, STARTING_CLASSES)
     results = ResultLayers(layers)
-    tile = TileShown(key, 1, 1, (slice(5, 8), slice(0, 30)), np.full((3, 30), 2, np.uint8))
+    tile = TileShown(key, 1, 1, (slice(5, 8), slice(0, 30)), {MASK: np.full((3, 30), 2, np.uint8)})
     results.write(key, tile, look())
     results.redraw()
     image, mask, top = viewer.layers
@@ -232,12 +235,16 @@ def test_only_the_chosen_kind_of_result_is_visible() -> None:
     whole = (slice(0, 20), slice(0, 30))
     half = np.full((20, 30), 0.5, np.float32)
     labels = np.ones((20, 30), np.uint8)
-    results.write(key, TileShown(key, 1, 1, whole, labels, half), look(Show.PROBABILITY))
+    results.write(
+        key, TileShown(key, 1, 1, whole, {MASK: labels, PROBABILITY: half}), look(PROBABILITY)
+    )
     assert [layer.name for layer in viewer.layers if layer.visible][1:] == [
         "probability of object v3"
     ]
-    results.write(key, TileShown(key, 1, 1, whole, labels, None, half), look(Show.UNCERTAINTY))
-    results.restyle(key, look(Show.UNCERTAINTY))
+    results.write(
+        key, TileShown(key, 1, 1, whole, {MASK: labels, UNCERTAINTY: half}), look(UNCERTAINTY)
+    )
+    results.restyle(key, look(UNCERTAINTY))
     assert [layer.name for layer in viewer.layers if layer.visible][1:] == ["uncertainty v3"]
 
 
@@ -245,7 +252,7 @@ def test_tiles_for_a_closed_image_are_dropped() -> None:
     viewer, layers, key = opened(np.zeros((20, 30)))
     results = ResultLayers(layers)
     viewer.layers.clear()
-    tile = TileShown(key, 1, 1, (slice(0, 2), slice(0, 2)), np.ones((2, 2), np.uint8))
+    tile = TileShown(key, 1, 1, (slice(0, 2), slice(0, 2)), {MASK: np.ones((2, 2), np.uint8)})
     results.write(key, tile, look())
     results.redraw()
     assert len(viewer.layers) == 0
@@ -255,8 +262,9 @@ def test_a_result_is_not_taken_for_an_image_to_paint_on() -> None:
     _, layers, key = opened(np.zeros((20, 30)))
     results = ResultLayers(layers)
     half = np.full((20, 30), 0.5, np.float32)
-    tile = TileShown(key, 1, 1, (slice(0, 20), slice(0, 30)), np.ones((20, 30), np.uint8), half)
-    results.write(key, tile, look(Show.PROBABILITY))
+    answers = {MASK: np.ones((20, 30), np.uint8), PROBABILITY: half}
+    tile = TileShown(key, 1, 1, (slice(0, 20), slice(0, 30)), answers)
+    results.write(key, tile, look(PROBABILITY))
     assert [image.key for image in layers.summaries()] == [key]
     assert layers.adoptable(key) == []
 
@@ -265,11 +273,11 @@ def test_layers_of_a_removed_image_say_so_and_only_strokes_stay() -> None:
     viewer, layers, key = opened(np.zeros((20, 30)), name="cells")
     strokes = layers.paint_with(key, 1, STARTING_CLASSES)
     results = ResultLayers(layers)
-    tile = TileShown(key, 1, 1, (slice(0, 20), slice(0, 30)), np.ones((20, 30), np.uint8))
+    tile = TileShown(key, 1, 1, (slice(0, 20), slice(0, 30)), {MASK: np.ones((20, 30), np.uint8)})
     results.write(key, tile, look())
     other = viewer.add_image(np.zeros((20, 30)), name="other")
     image = viewer.layers[0]
-    viewer.layers.selection = {image, results.find(key, Show.MASK)}
+    viewer.layers.selection = {image, results.find(key, MASK)}
     viewer.layers.remove_selected()  # as a person does; the list goes on with what it has chosen
     assert [layer.name for layer in viewer.layers] == [
         "strokes: cells (its image was removed)",

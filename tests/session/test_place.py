@@ -23,11 +23,13 @@ from unetscope.session.layers.place_marker import PlaceMarker
 from unetscope.session.layers.pointer import Pointer
 from unetscope.session.layers.result_layers import LayerLook, ResultLayers
 from unetscope.session.requests import TileShown
+from unetscope.session.results.mask import MASK
+from unetscope.session.results.probability import PROBABILITY
+from unetscope.session.results.uncertainty import UNCERTAINTY
 from unetscope.session.state import STARTING_CLASSES
-from unetscope.session.values import Show
 
 SHAPE = (60, 80)
-LOOK = LayerLook(Show.MASK, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], 3)
+LOOK = LayerLook(MASK, 0.5, STARTING_CLASSES, STARTING_CLASSES[1], 3)
 MOVES: dict[str, dict[str, Any]] = {
     "scale": {"scale": (0.1, 0.1)},
     "scale and unit": {"scale": (0.1, 0.2), "units": ("um", "um")},
@@ -84,9 +86,8 @@ def test_everything_of_an_image_follows_it(move: dict[str, Any]) -> None:
     strokes = layers.paint_with(key, 2, STARTING_CLASSES)
     whole = (slice(0, 60), slice(0, 80))
     half = np.full(SHAPE, 0.5, np.float32)
-    ResultLayers(layers).write(
-        key, TileShown(key, 1, 1, whole, np.ones(SHAPE, np.uint8), half, half), LOOK
-    )
+    answers = {MASK: np.ones(SHAPE, np.uint8), PROBABILITY: half, UNCERTAINTY: half}
+    ResultLayers(layers).write(key, TileShown(key, 1, 1, whole, answers), LOOK)
     PlaceMarker(layers).go(key, (20, 30), 10)
     tools = AcceptTools(layers)
     tools.start(key, Tool.LASSO, 2, STARTING_CLASSES)
@@ -265,9 +266,8 @@ def test_a_layer_of_ours_that_comes_in_mid_drag_changes_nothing(in_hand: Any) ->
     tools.drawn.connect(drawn.append)
     mouse_press_callbacks(viewer, mouse(viewer, "mouse_press", (0, 10, 10)))
     mouse_move_callbacks(viewer, mouse(viewer, "mouse_move", (0, 10, 20)))
-    tile = TileShown(
-        key, 1, 1, (slice(0, 1), slice(0, 60), slice(0, 80)), np.ones((1, *SHAPE), np.uint8)
-    )
+    answers = {MASK: np.ones((1, *SHAPE), np.uint8)}
+    tile = TileShown(key, 1, 1, (slice(0, 1), slice(0, 60), slice(0, 80)), answers)
     ResultLayers(layers).write(key, tile, LOOK)
     PlaceMarker(layers).go(key, (0, 20, 20), 8)
     mouse_move_callbacks(viewer, mouse(viewer, "mouse_move", (0, 10, 30)))

@@ -15,10 +15,13 @@ from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import LayerLook, ResultLayers
 from unetscope.session.provenance import Made, ranges_in_words
 from unetscope.session.requests import TileShown
+from unetscope.session.result_kind import ResultKind
+from unetscope.session.results.mask import MASK
+from unetscope.session.results.probability import PROBABILITY
 from unetscope.session.state import STARTING_CLASSES
-from unetscope.session.values import Show
 
 SHAPE = (20, 30)
+Answers = dict[ResultKind, np.ndarray]
 OBJECT = STARTING_CLASSES[1]
 
 
@@ -29,13 +32,13 @@ def opened(shape: tuple[int, ...] = SHAPE) -> tuple[ViewerModel, OpenLayers, Res
     return viewer, layers, ResultLayers(layers), layer_key(layer)
 
 
-def look(version: int, show: Show = Show.MASK, of: LabelClass = OBJECT) -> LayerLook:
+def look(version: int, show: ResultKind = MASK, of: LabelClass = OBJECT) -> LayerLook:
     return LayerLook(show, 0.5, STARTING_CLASSES, of, version)
 
 
-def tile(key: str, *region: slice, value: int = 2, **more: Any) -> TileShown:
+def tile(key: str, *region: slice, value: int = 2, more: Answers | None = None) -> TileShown:
     shape = [part.stop - part.start for part in region]
-    return TileShown(key, 1, 1, region, np.full(shape, value, np.uint8), **more)
+    return TileShown(key, 1, 1, region, {MASK: np.full(shape, value, np.uint8), **(more or {})})
 
 
 WHOLE = (slice(0, 20), slice(0, 30))
@@ -49,7 +52,7 @@ def test_a_result_keeps_the_model_that_computed_it_until_it_is_computed_anew() -
     _, _, results, key = opened()
     first = Made(1, "General, fast", asked_at="2026-01-01T10:00:00+01:00")
     results.write(key, tile(key, *WHOLE), look(1), first)
-    mask = results.find(key, Show.MASK)
+    mask = results.find(key, MASK)
     results.restyle(key, look(2))  # another model has come
     assert mask.name == "prediction v1 (older)"
     told = note(mask)
@@ -65,7 +68,7 @@ def test_a_result_keeps_the_model_that_computed_it_until_it_is_computed_anew() -
 def test_an_answer_that_comes_late_is_not_stamped_with_the_model_of_now() -> None:
     _, _, results, key = opened()
     results.write(key, tile(key, *WHOLE), look(5), Made(3, "slow"))
-    mask = results.find(key, Show.MASK)
+    mask = results.find(key, MASK)
     assert (mask.name, note(mask)["model_version"]) == ("prediction v3 (older)", 3)
 
 
@@ -74,7 +77,7 @@ def test_a_view_that_was_answered_anew_does_not_speak_for_the_rest() -> None:
     results.write(key, tile(key, *WHOLE), look(1), Made(1))
     second = Made(2, view=(slice(0, 10), slice(0, 30)))
     results.write(key, tile(key, slice(0, 10), slice(0, 30)), look(2), second)
-    mask = results.find(key, Show.MASK)
+    mask = results.find(key, MASK)
     assert mask.name == "prediction v2, v1 in places"
     assert note(mask)["other_versions"] == [1]
     assert note(mask)["asked_on_view"] == [[0, 10], [0, 30]]
@@ -86,33 +89,35 @@ def test_a_view_that_was_answered_anew_does_not_speak_for_the_rest() -> None:
 def test_of_a_stack_it_is_told_which_planes_were_answered() -> None:
     _, _, results, key = opened((12, *SHAPE))
     made = Made(1, plane=10)
-    assert results.answered(key, Show.MASK) == ""
+    assert results.answered(key, MASK) == ""
     results.write(key, tile(key, slice(10, 11), *WHOLE), look(1), made)
-    assert results.answered(key, Show.MASK) == "Of 12 planes, plane 10 was answered."
+    assert results.answered(key, MASK) == "Of 12 planes, plane 10 was answered."
     for z in (2, 3):
         results.write(key, tile(key, slice(z, z + 1), *WHOLE), look(1), made)
-    assert results.answered(key, Show.MASK) == "Of 12 planes, planes 2–3, 10 were answered."
-    told = note(results.find(key, Show.MASK))
+    assert results.answered(key, MASK) == "Of 12 planes, planes 2–3, 10 were answered."
+    told = note(results.find(key, MASK))
     assert (told["asked_on_plane"], told["planes_answered"]) == (10, "2–3, 10")
     results.write(key, tile(key, slice(0, 12), *WHOLE), look(1), made)
-    assert results.answered(key, Show.MASK) == ""
+    assert results.answered(key, MASK) == ""
 
 
 def test_a_probability_is_of_the_class_it_was_computed_for() -> None:
     _, _, results, key = opened()
     half = np.full(SHAPE, 0.5, np.float32)
     made = Made(1, class_value=OBJECT.value)
-    results.write(key, tile(key, *WHOLE, probability=half), look(1, Show.PROBABILITY, OBJECT), made)
-    layer = results.find(key, Show.PROBABILITY)
+    results.write(
+        key, tile(key, *WHOLE, more={PROBABILITY: half}), look(1, PROBABILITY, OBJECT), made
+    )
+    layer = results.find(key, PROBABILITY)
     ramp = layer.colormap.name
-    results.restyle(key, look(1, Show.PROBABILITY, STARTING_CLASSES[0]))  # another class is chosen
+    results.restyle(key, look(1, PROBABILITY, STARTING_CLASSES[0]))  # another class is chosen
     assert (layer.name, layer.colormap.name) == ("probability of object v1", ramp)
 
 
 def test_nobody_paints_on_a_result() -> None:
     viewer, _, results, key = opened()
     results.write(key, tile(key, *WHOLE), look(1))
-    mask = results.find(key, Show.MASK)
+    mask = results.find(key, MASK)
     viewer.layers.selection.active = mask
     mask.mode = "paint"
     assert (mask.editable, mask.mode) == (False, "pan_zoom")
@@ -126,7 +131,7 @@ def test_nobody_paints_on_a_result() -> None:
 def test_a_class_whose_eye_is_shut_is_clear() -> None:
     _, _, results, key = opened()
     results.write(key, tile(key, *WHOLE), replace(look(1), hidden=frozenset({1})))
-    mask = results.find(key, Show.MASK)
+    mask = results.find(key, MASK)
     assert [float(mask.colormap.map(value)[-1]) for value in (1, 2)] == [0, 1]
     results.restyle(key, replace(look(1), hidden=frozenset({2})))
     assert [float(mask.colormap.map(value)[-1]) for value in (1, 2)] == [1, 0]
@@ -136,13 +141,13 @@ def test_colours_that_a_person_chose_for_strokes_and_answers_stay() -> None:
     _, layers, results, key = opened()
     strokes = layers.paint_with(key, 1, STARTING_CLASSES)
     results.write(key, tile(key, *WHOLE), look(1))
-    mask = results.find(key, Show.MASK)
+    mask = results.find(key, MASK)
     green = {None: "#00FF00", 0: (0, 0, 0, 0), 1: "#00FF00", 2: "#00FF00"}
     recoloured = (LabelClass(1, "background", "#112233"), OBJECT)
     for layer in (strokes, mask):
         layer.colormap = green
     layers.colour(recoloured)
-    results.restyle(key, LayerLook(Show.MASK, 0.5, recoloured, OBJECT, 1))
+    results.restyle(key, LayerLook(MASK, 0.5, recoloured, OBJECT, 1))
     for layer in (strokes, mask):
         assert np.allclose(layer.colormap.map(1), (0, 1, 0, 1))
 
@@ -151,11 +156,11 @@ def test_colours_that_a_person_chose_for_strokes_and_answers_stay() -> None:
 def test_outlines_are_drawn_in_full_and_two_screen_pixels_wide(zoom: float, contour: int) -> None:
     viewer, _, results, key = opened()
     results.write(key, tile(key, *WHOLE), look(1))
-    mask = results.find(key, Show.MASK)
+    mask = results.find(key, MASK)
     results.outline(on=True)
     viewer.scene.camera.zoom = zoom
     assert (mask.contour, mask.opacity) == (contour, 1.0)
-    results.restyle(key, LayerLook(Show.MASK, 0.3, STARTING_CLASSES, OBJECT, 1))
+    results.restyle(key, LayerLook(MASK, 0.3, STARTING_CLASSES, OBJECT, 1))
     assert mask.opacity == 1.0
     results.outline(on=False)
     assert (mask.contour, mask.opacity) == (0, 0.3)

@@ -42,7 +42,9 @@ from unetscope.session.requests import (
     WarmRequest,
     WriteRequest,
 )
-from unetscope.session.values import EngineSettings, Show
+from unetscope.session.result_kind import AnsweredTile
+from unetscope.session.results import answers
+from unetscope.session.values import EngineSettings
 
 TILE_PX = 128
 
@@ -251,15 +253,9 @@ def _tile(
     chance = np.exp(distance - distance.max(axis=0))
     chance = (chance / chance.sum(axis=0)).astype(np.float32)
     labels = values[chance.argmax(axis=0)]
-    shown = unsure = None
-    if request.show is Show.PROBABILITY and request.shown_class in model.class_values:
-        shown = chance[model.class_values.index(request.shown_class)]
-    if request.show is Show.UNCERTAINTY:
-        unsure = 1 - chance.max(axis=0)
     where = box
     if "z" in target.image.axes:
         where = (slice(z, z + 1), *box)
-        labels = labels[None]
-        shown = None if shown is None else shown[None]
-        unsure = None if unsure is None else unsure[None]
-    return TileShown(target.key, *count, where, labels, shown, unsure)
+        labels, chance = labels[None], chance[:, None]
+    tile = AnsweredTile(labels, chance, model.class_values, request.shown_class)
+    return TileShown(target.key, *count, where, answers(tile, request.show))

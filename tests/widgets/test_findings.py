@@ -12,7 +12,7 @@ import tifffile
 
 from unetscope.images.files import read_micrograph
 from unetscope.session.project import recent
-from unetscope.session.values import Show
+from unetscope.session.results.mask import MASK
 from widgets.conftest import Opened, halves
 
 Open = Callable[..., Opened]
@@ -93,8 +93,8 @@ def test_notes_of_a_project_image_are_seen_and_go_with_its_results(
     opened.paint_both()
     key = opened.session.image.key
     results = opened.window.bench.results
-    qtbot.waitUntil(lambda: results.find(key, Show.MASK) is not None)
-    kept = results.find(key, Show.MASK).metadata["unetscope"]
+    qtbot.waitUntil(lambda: results.find(key, MASK) is not None)
+    kept = results.find(key, MASK).metadata["unetscope"]
     assert kept["notes"] == [sentence]
     qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date)
     opened.window.shut_down()

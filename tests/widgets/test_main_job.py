@@ -12,7 +12,9 @@ from qtpy.QtCore import Qt
 
 from unetscope.errors import ModelFileError
 from unetscope.session.requests import AnswerRequest, PredictRequest, TrainRequest
-from unetscope.session.values import BUDGETS, Phase, Scope, Show
+from unetscope.session.results.probability import PROBABILITY
+from unetscope.session.results.uncertainty import UNCERTAINTY
+from unetscope.session.values import BUDGETS, Phase, Scope
 from unetscope.widgets.painting.advanced_panel import AdvancedPanel
 from unetscope.widgets.painting.classes_panel import ClassesPanel
 from unetscope.widgets.painting.image_panel import ImagePanel
@@ -223,12 +225,12 @@ def test_probability_and_uncertainty_come_when_they_are_asked_for(
     opened = open_window()
     opened.paint_both()
     qtbot.waitUntil(lambda: opened.layer("prediction") is not None)
-    opened.window.part(ViewPanel).buttons[Show.PROBABILITY].click()
+    opened.window.part(ViewPanel).buttons[PROBABILITY].click()
     qtbot.waitUntil(lambda: opened.layer("probability of object") is not None)
     shown = opened.layer("probability")
     qtbot.waitUntil(lambda: float(shown.data[:, 150:].mean()) > 0.9)
     assert not opened.layer("prediction").visible
-    opened.window.part(ViewPanel).buttons[Show.UNCERTAINTY].click()
+    opened.window.part(ViewPanel).buttons[UNCERTAINTY].click()
     qtbot.waitUntil(lambda: opened.layer("uncertainty") is not None)
     assert not opened.layer("probability").visible
 

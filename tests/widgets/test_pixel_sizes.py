@@ -13,7 +13,7 @@ import tifffile
 from unetscope.session.layers.pixel_sizes import PixelSizes
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
-from unetscope.session.values import Show
+from unetscope.session.results.mask import MASK
 from widgets.conftest import Opened, halves
 
 Open = Callable[..., Opened]
@@ -50,7 +50,7 @@ def test_a_size_that_was_set_in_the_window_is_kept_in_the_project(
 
 
 def middle_of_answer(opened: Opened) -> list[int]:
-    mask = opened.window.bench.results.find(opened.session.image.key, Show.MASK)
+    mask = opened.window.bench.results.find(opened.session.image.key, MASK)
     return [] if mask is None else [int(mask.data[100, 50]), int(mask.data[100, 150])]
 
 

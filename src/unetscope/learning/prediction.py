@@ -146,13 +146,6 @@ def label_dtype(model: PixelModel) -> np.dtype:
     return np.dtype(np.min_scalar_type(max(model.class_values, default=1)))
 
 
-def uncertainty(class_probabilities: np.ndarray) -> np.ndarray:
-    """Entropy of (class, …) probabilities over its maximum: 0 sure, 1 no idea; float32."""
-    share = np.clip(class_probabilities, 1e-7, 1.0)
-    entropy = -(share * np.log(share)).sum(axis=0)
-    return (entropy / np.log(max(2, share.shape[0]))).astype(np.float32)
-
-
 def _plan(
     model: PixelModel, image: Micrograph, planes: Sequence[int], region: Box, tile_px: int
 ) -> list[tuple[int, Tile]]:

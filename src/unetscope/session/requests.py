@@ -19,7 +19,9 @@ from unetscope.images.target import Target
 from unetscope.learning.advice.progress import Forgotten
 from unetscope.learning.events import LearningEvent
 from unetscope.learning.samples import Sample
-from unetscope.session.values import AdvancedSettings, EngineSettings, Show
+from unetscope.session.result_kind import ResultKind
+from unetscope.session.results.mask import MASK
+from unetscope.session.values import AdvancedSettings, EngineSettings
 
 if TYPE_CHECKING:
     from unetscope.learning.advice.accepting import GrownRegion
@@ -107,17 +109,15 @@ class Warmed:
 class TileShown:
     """A tile of an image's answer, as small as the screen needs it.
 
-    ``key``: of the image. ``region``: slices of the spatial axes. ``labels`` (y, x) or (1, y, x);
-    ``probability`` of one class and ``uncertainty`` of the same shape, float32, or None.
+    ``key``: of the image. ``region``: slices of the spatial axes. ``answers``: the mask, and the
+    kind that was asked for where there is one, (y, x) or (1, y, x).
     """
 
     key: str
     done: int
     total: int
     region: tuple[slice, ...]
-    labels: np.ndarray = field(repr=False)
-    probability: np.ndarray | None = field(repr=False, default=None)
-    uncertainty: np.ndarray | None = field(repr=False, default=None)
+    answers: Mapping[ResultKind, np.ndarray] = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +139,7 @@ class AnswerRequest:
     samples: Sequence[Sample]
     classes: Sequence[LabelClass]
     target: Target
-    show: Show = Show.MASK
+    show: ResultKind = MASK
     shown_class: int = 1
     with_forest: bool = False
     quick_first: bool = False  # show the view without the forest before anything else
@@ -166,7 +166,7 @@ class PredictRequest:
 
     model: PixelModel
     targets: Sequence[Target]
-    show: Show = Show.MASK
+    show: ResultKind = MASK
     shown_class: int = 1
     only_view: bool = False
 

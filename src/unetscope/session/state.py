@@ -26,6 +26,8 @@ from unetscope.learning.events import (
     TileDone,
 )
 from unetscope.session.curves import Curves
+from unetscope.session.result_kind import ResultKind
+from unetscope.session.results.mask import MASK
 from unetscope.session.values import (
     BUDGETS,
     Budget,
@@ -35,7 +37,6 @@ from unetscope.session.values import (
     NewestNetwork,
     Phase,
     PredictionStatus,
-    Show,
     TrainingStatus,
 )
 from unetscope.session.versions import Versions, is_change
@@ -74,7 +75,7 @@ class Session:
     painted: Mapping[int, int] = field(default_factory=dict)
     live: bool = True
     answering: bool = False
-    show: Show = Show.MASK
+    show: ResultKind = MASK
     opacity: float = 0.45
     budget: Budget = BUDGETS[0]
     training: TrainingStatus = field(default_factory=TrainingStatus)

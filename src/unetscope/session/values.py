@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from unetscope.network.unet import UNet
 
 
-class Show(Enum):
-    """What the prediction is shown as; the value is the word on the button."""
-
-    MASK = "mask"
-    PROBABILITY = "probability"
-    UNCERTAINTY = "uncertainty"
-
-
 class Scope(Enum):
     """How much one press of Predict covers."""
 

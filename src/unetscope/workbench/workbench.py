@@ -19,8 +19,9 @@ from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.project_layers import layers_of
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.requests import Jobs
+from unetscope.session.results.mask import MASK
 from unetscope.session.state import Session
-from unetscope.session.values import EngineSettings, Message, Scope, Show
+from unetscope.session.values import EngineSettings, Message, Scope
 from unetscope.workbench.accepter import Accepter
 from unetscope.workbench.advisor import Advisor
 from unetscope.workbench.annotation_files import AnnotationFiles
@@ -328,7 +329,7 @@ class Workbench(QObject):
     def restyle(self) -> None:
         """Show kind, colours and opacity as chosen; ask for what is not there yet."""
         self.set_opacity()
-        if self.session.show is not Show.MASK:
+        if self.session.show is not MASK:
             self.answers.ask_soon()
 
     def set_opacity(self) -> None:

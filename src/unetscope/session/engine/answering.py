@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any
+
+import numpy as np
 
 from unetscope.computing.memory import is_out_of_memory
 from unetscope.computing.precision import inference_precision
@@ -14,7 +15,7 @@ from unetscope.learning.feature_cache import FeatureCache, Spot, grid
 from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.prediction import predict_tiles, uncertainty
+from unetscope.learning.prediction import predict_tiles
 from unetscope.learning.samples import labelled_pixels
 from unetscope.learning.tiling import tiles_touching
 from unetscope.session.engine.shared import Shared
@@ -26,7 +27,9 @@ from unetscope.session.requests import (
     Warmed,
     WarmRequest,
 )
-from unetscope.session.values import Show
+from unetscope.session.result_kind import AnsweredTile
+from unetscope.session.results import answers
+from unetscope.session.results.mask import MASK
 
 # Computed before the first stroke: some seconds of work, and no more than the cache keeps.
 WARM_TILES = 16
@@ -112,7 +115,7 @@ def _tiles(
             device,
             region=target.view if request.only_view else None,
             planes=_planes(target, only=request.only_view),
-            probabilities=request.show is not Show.MASK,
+            probabilities=request.show is not MASK,
         )
         for event in predict_tiles(request.model, target.image, options, cache=cache):
             yield _shown(event, request, target.key) if isinstance(event, TileDone) else event
@@ -128,13 +131,8 @@ def _planes(target: Target, *, only: bool) -> list[int] | None:
 
 
 def _shown(event: TileDone, request: PredictRequest, key: str) -> TileShown:
-    probability = uncertain = None
-    if event.probabilities is not None and request.show is Show.PROBABILITY:
-        values: Any = request.model.class_values
-        if request.shown_class in values:
-            probability = event.probabilities[values.index(request.shown_class)]
-    elif event.probabilities is not None and request.show is Show.UNCERTAINTY:
-        uncertain = uncertainty(event.probabilities)
-    return TileShown(
-        key, event.done, event.total, event.region, event.labels, probability, uncertain
-    )
+    chances = event.probabilities
+    if chances is None:
+        chances = np.empty((0, *event.labels.shape), np.float32)
+    tile = AnsweredTile(event.labels, chances, request.model.class_values, request.shown_class)
+    return TileShown(key, event.done, event.total, event.region, answers(tile, request.show))

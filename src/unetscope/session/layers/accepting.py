@@ -28,8 +28,8 @@ from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.layers.stroke_keeping import StrokeKeeper
 from unetscope.session.layers.stroke_watching import Written
+from unetscope.session.results.mask import MASK
 from unetscope.session.stroke_regions import still_there
-from unetscope.session.values import Show
 
 Box = tuple[slice, ...]
 
@@ -114,7 +114,7 @@ class Accepting:
         return np.array(layer.data[box])
 
     def _prediction(self, key: str) -> Any:
-        layer = self._results.find(key, Show.MASK)
+        layer = self._results.find(key, MASK)
         if layer is None:
             raise LabelError("there is no prediction of this image yet; paint, or press Predict.")
         return layer.data

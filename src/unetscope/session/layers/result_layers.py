@@ -23,7 +23,8 @@ from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import unit_steps
 from unetscope.session.provenance import Made, Record, ranges_in_words
 from unetscope.session.requests import TileShown
-from unetscope.session.values import Show
+from unetscope.session.result_kind import Ramp, ResultKind
+from unetscope.session.results.mask import MASK
 
 OUTLINE_PX = 4_500_000  # of a plane; napari finds outlines anew with each redraw: 0.3 s by then
 OUTLINE_SCREEN_PX = 2
@@ -37,7 +38,7 @@ class LayerLook:
     ``color_class`` is the class a probability layer is about, where nothing else is known of it.
     """
 
-    show: Show
+    show: ResultKind
     opacity: float
     classes: tuple[LabelClass, ...]
     color_class: LabelClass | None
@@ -46,11 +47,11 @@ class LayerLook:
 
 
 class ResultLayers:
-    """The result layers of every image: one each of mask, probability and uncertainty."""
+    """The result layers of every image: one of each kind that was asked for."""
 
     def __init__(self, layers: OpenLayers) -> None:
         self._layers = layers
-        self._made: dict[tuple[str, Show], str] = {}  # (image key, kind) -> layer key
+        self._made: dict[tuple[str, ResultKind], str] = {}  # (image key, kind) -> layer key
         self._looks: dict[str, LayerLook] = {}  # layer key -> how it was styled last
         self._records: dict[str, Record] = {}  # layer key -> what computed it
         self._stale: set[str] = set()  # layer keys with tiles not yet drawn
@@ -69,17 +70,12 @@ class ResultLayers:
             return  # it was asked of another reading, or of other pixels
         shown = look.color_class.value if look.color_class else 0
         made = made or Made(look.version, class_value=shown)
-        for kind, values in (
-            (Show.MASK, tile.labels),
-            (Show.PROBABILITY, tile.probability),
-            (Show.UNCERTAINTY, tile.uncertainty),
-        ):
-            if values is not None:
-                layer = self._layer(key, kind, look, values.dtype)
-                layer.data[tile.region] = values
-                if self._records[layer_key(layer)].wrote(made, tile.region):
-                    self._tell(key, kind, layer, look)
-                self._stale.add(layer_key(layer))
+        for kind, values in tile.answers.items():
+            layer = self._layer(key, kind, look, values.dtype)
+            layer.data[tile.region] = values
+            if self._records[layer_key(layer)].wrote(made, tile.region):
+                self._tell(key, kind, layer, look)
+            self._stale.add(layer_key(layer))
 
     def redraw(self) -> None:
         """Draw what was written since the last time."""
@@ -94,7 +90,7 @@ class ResultLayers:
 
         What computed it stays as it is; a layer of another version than the present one says so.
         """
-        for kind in Show:
+        for kind in [kind for image, kind in self._made if image == key]:
             layer = self.find(key, kind)
             if layer is None or self._looks.get(layer_key(layer)) == look:
                 continue  # every change of a layer makes napari's layer list work
@@ -102,7 +98,7 @@ class ResultLayers:
             layer.visible = kind is look.show and not self._hidden
             layer.opacity = self._opacity(kind, look)
             self._tell(key, kind, layer, look)
-            if kind is Show.MASK and (before is None or _colors(before) != _colors(look)):
+            if kind.has_areas and (before is None or _colors(before) != _colors(look)):
                 colour_layer(layer, *_colors(look))
 
     def hide(self, *, on: bool) -> None:
@@ -114,7 +110,7 @@ class ResultLayers:
                 layer.visible = kind is self._looks[key].show and not on
 
     def outline(self, *, on: bool) -> None:
-        """Draw the classes of a mask as outlines of full opacity, or as areas."""
+        """Draw areas of classes, as those of a mask, as outlines of full opacity, or as areas."""
         self._outlined = on
         self._zooming.close()
         if on:
@@ -122,16 +118,16 @@ class ResultLayers:
             self._zooming.connect(zoom, self._contours)
         self._contours()
 
-    def find(self, key: str, kind: Show) -> Any:
+    def find(self, key: str, kind: ResultKind) -> Any:
         """The result layer of a kind, or None."""
         return self._layers.layer(self._made.get((key, kind), ""))
 
     def answer(self, key: str) -> np.ndarray | None:
         """A copy of the answered class values of an image, 0 where none is yet; or None."""
-        layer = self.find(key, Show.MASK)
+        layer = self.find(key, MASK)
         return None if layer is None else np.array(layer.data)
 
-    def answered(self, key: str, kind: Show) -> str:
+    def answered(self, key: str, kind: ResultKind) -> str:
         """Which planes of a stack were answered, in words; "" where all of it was, or nothing."""
         layer = self.find(key, kind)
         if layer is None or layer.ndim < 3:
@@ -148,7 +144,7 @@ class ResultLayers:
 
     # ---- inside
 
-    def _layer(self, key: str, kind: Show, look: LayerLook, dtype: np.dtype[Any]) -> Any:
+    def _layer(self, key: str, kind: ResultKind, look: LayerLook, dtype: np.dtype[Any]) -> Any:
         found = self.find(key, kind)
         shape = self._layers.micrograph(key).spatial_shape
         if found is not None and found.data.shape == shape and found.data.dtype == dtype:
@@ -158,9 +154,9 @@ class ResultLayers:
                 self._layers.viewer.layers.remove(old)
         return self._added(key, kind, look, dtype)
 
-    def _left_behind(self, key: str, kind: Show) -> list[Any]:
+    def _left_behind(self, key: str, kind: ResultKind) -> list[Any]:
         """The layers of a panel before this one, which a new answer takes the place of."""
-        told = {"role": "result", "image": key, "kind": kind.value}
+        told = {"role": "result", "image": key, "kind": kind.name}
         return [
             layer
             for layer in self._layers.viewer.layers
@@ -168,26 +164,27 @@ class ResultLayers:
             and layer_key(layer) not in self._made.values()
         ]
 
-    def _added(self, key: str, kind: Show, look: LayerLook, dtype: np.dtype[Any]) -> Any:
+    def _added(self, key: str, kind: ResultKind, look: LayerLook, dtype: np.dtype[Any]) -> Any:
         viewer = self._layers.viewer
         micrograph = self._layers.micrograph(key)
         common = {
-            "name": kind.value,
+            "name": kind.name,
             "opacity": self._opacity(kind, look),
             "visible": kind is look.show and not self._hidden,
-            "metadata": {ROLE: {"role": "result", "kind": kind.value, "image": key}},
+            "metadata": {ROLE: {"role": "result", "kind": kind.name, "image": key}},
             **self._layers.place_over(key),
         }
         values = blank_array(micrograph.spatial_shape, dtype)
         with self._layers.same_active():
-            if kind is Show.MASK:
+            if kind.has_areas:
                 layer = viewer.add_labels(values, **common)
                 colour_layer(layer, *_colors(look))
                 layer.contour = self._contour_px(layer)
                 read_only(layer)
             else:
-                ramp = _ramp(look.color_class) if kind is Show.PROBABILITY else "inferno"
-                common |= {"colormap": ramp, "contrast_limits": (0.0, 1.0)}
+                ramp = kind.ramp(look.color_class) if callable(kind.ramp) else kind.ramp
+                colors = _colormap(ramp) if isinstance(ramp, Ramp) else ramp
+                common |= {"colormap": colors, "contrast_limits": kind.limits}
                 layer = viewer.add_image(values, blending="translucent", **common)
             self._made[(key, kind)] = layer_key(layer)
             self._looks[layer_key(layer)] = look
@@ -195,18 +192,18 @@ class ResultLayers:
             self._move_below_strokes(key, layer)
         return layer
 
-    def _tell(self, key: str, kind: Show, layer: Any, look: LayerLook) -> None:
+    def _tell(self, key: str, kind: ResultKind, layer: Any, look: LayerLook) -> None:
         """Bring name, colours of a probability, and metadata up to what is known of a layer."""
         record = self._records[layer_key(layer)]
         shown = classes_shown(look.classes, record.latest.class_value if record.latest else 0)
         name = _name(kind, record, shown, look.version)
         if layer.name != name:
             layer.name = name
-        if kind is Show.PROBABILITY and layer.colormap.name != _ramp(shown).name:
-            layer.colormap = _ramp(shown)
+        if callable(kind.ramp) and layer.colormap.name != kind.ramp(shown).name:
+            layer.colormap = _colormap(kind.ramp(shown))
         note = {
             "role": "result",
-            "kind": kind.value,
+            "kind": kind.name,
             "image": key,
             "image_name": str(self._layers.layer(key).name),
             "classes": {c.value: c.name for c in look.classes},
@@ -216,15 +213,15 @@ class ResultLayers:
         }
         layer.metadata = {**layer.metadata, ROLE: note}
 
-    def _opacity(self, kind: Show, look: LayerLook) -> float:
+    def _opacity(self, kind: ResultKind, look: LayerLook) -> float:
         """Outlines are thin enough to be drawn in full."""
-        return 1.0 if self._outlined and kind is Show.MASK else look.opacity
+        return 1.0 if self._outlined and kind.has_areas else look.opacity
 
     def _contours(self, event: Any = None) -> None:
         """Outlines as wide as they are to be on the screen, at the present zoom."""
         for (_, kind), key in self._made.items():
             layer = self._layers.layer(key)
-            if layer is None or kind is not Show.MASK:
+            if layer is None or not kind.has_areas:
                 continue
             contour = self._contour_px(layer)
             if layer.contour != contour:
@@ -266,12 +263,10 @@ def _fits(tile: TileShown, shape: Sequence[int]) -> bool:
     return all(part.stop <= n for part, n in zip(tile.region, shape, strict=True))
 
 
-def _name(kind: Show, record: Record, shown: LabelClass | None, present: int) -> str:
+def _name(kind: ResultKind, record: Record, shown: LabelClass | None, present: int) -> str:
     """ "prediction v2", "prediction v1 (older)", "probability of object v2, v1 in places" …"""
     version = record.latest.version if record.latest else present
-    word = "prediction" if kind is Show.MASK else kind.value
-    if kind is Show.PROBABILITY and shown is not None:
-        word = f"probability of {shown.name}"
+    word = kind.layer_name(shown) if kind.layer_name else kind.name
     others = "".join(f", v{other}" for other in record.others)
     text = f"{word} v{version}" + (f"{others} in places" if others else "")
     if version != present:
@@ -279,11 +274,8 @@ def _name(kind: Show, record: Record, shown: LabelClass | None, present: int) ->
     return text
 
 
-def _ramp(shown: LabelClass | None) -> Colormap:
-    """From clear to the class's colour."""
-    color = shown.color if shown is not None else "#FFFFFF"
-    rgb = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    return Colormap([[*rgb, 0.0], [*rgb, 1.0]], name=f"probability {color}")
+def _colormap(ramp: Ramp) -> Colormap:
+    return Colormap([list(color) for color in ramp.colors], name=ramp.name)
 
 
 def classes_shown(classes: Sequence[LabelClass], value: int) -> LabelClass | None:

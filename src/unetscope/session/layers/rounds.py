@@ -15,7 +15,7 @@ import numpy as np
 from unetscope.learning.advice.progress import StopAdvice, corrective_dice, stop_advice
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import ResultLayers
-from unetscope.session.values import Show
+from unetscope.session.results.mask import MASK
 
 ENOUGH_ROUNDS = 5  # a round is often one stroke, and one alone says little
 MOST_PX = 2_000_000  # of a view; more than a screen shows, and copied in some milliseconds
@@ -54,7 +54,7 @@ class Rounds:
         if self._under_way:
             return
         self._under_way = True
-        layer = self._results.find(key, Show.MASK)
+        layer = self._results.find(key, MASK)
         if layer is None or not layer.visible or self._labels is None:
             return
         if layer.data.shape != self._labels.shape:

@@ -28,7 +28,7 @@ class Panel(QFrame):
     """
 
     SHOWS: ClassVar[frozenset[str]] = frozenset()
-    ACTIONS: ClassVar[tuple[Action, ...]] = ()
+    ACTIONS: tuple[Action, ...] = ()
 
     called_for = Signal()
     help_wanted = Signal()

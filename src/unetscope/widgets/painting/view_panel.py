@@ -1,4 +1,4 @@
-"""How the answer is shown: live or not, mask, probability or uncertainty, and how strongly."""
+"""How the answer is shown: live or not, as which kind of result, and how strongly."""
 
 from __future__ import annotations
 
@@ -13,19 +13,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from unetscope.session.values import Show
+from unetscope.session.result_kind import ResultKind
+from unetscope.session.results import kinds
 from unetscope.widgets.kit.arranging import column, flow
-from unetscope.widgets.kit.keys import KeyTable
+from unetscope.widgets.kit.keys import Action, KeyTable
 from unetscope.widgets.kit.looks import small_button
 from unetscope.widgets.kit.panel import Panel
 from unetscope.widgets.kit.shortcuts import Calls
 from unetscope.workbench.workbench import Workbench
 
-_TIPS = {
-    Show.MASK: "Every pixel in the colour of its class.",
-    Show.PROBABILITY: "How probable the class in your brush is: clear to full colour.",
-    Show.UNCERTAINTY: "Where the model hesitates: strokes there help most.",
-}
 _OPACITY_STEP = 10  # percent
 
 
@@ -40,14 +36,19 @@ class ViewPanel(Panel):
         self.live = QCheckBox("Live")
         self.live.setStyleSheet("QCheckBox { margin-right: 10px; }")
         self.live.toggled.connect(work.set_live)
-        self.buttons: dict[Show, QPushButton] = {}
+        self.buttons: dict[ResultKind, QPushButton] = {}
         group = QButtonGroup(self)
-        for show in Show:
-            button = small_button(show.value.capitalize(), "")
+        for show in kinds():
+            button = small_button(show.title, "")
             button.setCheckable(True)
             button.clicked.connect(lambda _=False, kind=show: self._shown(kind))
             group.addButton(button)
             self.buttons[show] = button
+        self.ACTIONS = tuple(  # kinds may have been registered since the file was imported
+            Action(_shows(kind), kind.key, f"Show {kind.name}", kind.tip)
+            for kind in self.buttons
+            if kind.key
+        )
         self.outlines, self.hide_button = small_button("Outlines", ""), small_button("Hide", "")
         for switch in (self.outlines, self.hide_button):
             switch.setCheckable(True)
@@ -75,13 +76,14 @@ class ViewPanel(Panel):
             "contour": self.outlines.toggle,
             "fainter": lambda: self._cover(more=False),
             "stronger": lambda: self._cover(more=True),
+            **{_shows(kind): button.click for kind, button in self.buttons.items() if kind.key},
         }
 
     def show_keys(self, keys: KeyTable) -> None:
         """Tooltips with the keys as they are."""
         self.live.setToolTip(keys.tip("live", "Answer every stroke at once, as you paint."))
         for show, button in self.buttons.items():
-            button.setToolTip(f"{_TIPS[show]} ({keys.shown('show')}: the next one)")
+            button.setToolTip(f"{show.tip} ({keys.shown('show')}: the next one)")
         self.outlines.setToolTip(
             keys.tip("contour", "Draw the classes of the mask as outlines, up to 4 megapixels.")
         )
@@ -101,21 +103,21 @@ class ViewPanel(Panel):
         for widget in (self.live, self.opacity):
             widget.blockSignals(False)
         self.buttons[session.show].setChecked(True)
-        self.outlines.setEnabled(session.show is Show.MASK)  # there is nothing to outline else
+        self.outlines.setEnabled(session.show.has_areas)  # there is nothing to outline else
         self.percent.setText(f"{round(session.opacity * 100)} %")
         self.percent.setMinimumWidth(self.percent.fontMetrics().horizontalAdvance("100 %"))
 
     def show_next(self) -> None:
-        """Go on to the next of mask, probability, uncertainty."""
-        kinds = list(Show)
-        self._shown(kinds[(kinds.index(self._session.show) + 1) % len(kinds)])
+        """Go on to the next kind of result."""
+        shows = list(self.buttons)
+        self._shown(shows[(shows.index(self._session.show) + 1) % len(shows)])
 
     def _cover(self, *, more: bool) -> None:
         """One step more or less of the answer over the image."""
         step = _OPACITY_STEP if more else -_OPACITY_STEP
         self.opacity.setValue(self.opacity.value() + step)
 
-    def _shown(self, show: Show) -> None:
+    def _shown(self, show: ResultKind) -> None:
         if self._session.show is not show:
             self._session.show = show
             self._work.restyle()
@@ -123,3 +125,8 @@ class ViewPanel(Panel):
     def _opacity_moved(self, percent: int) -> None:
         self._session.opacity = percent / 100
         self._work.set_opacity()
+
+
+def _shows(kind: ResultKind) -> str:
+    """Name of the action of a kind's own key."""
+    return f"show {kind.name}"
