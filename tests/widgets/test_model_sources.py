@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
 
 from unetscope.errors import ModelError
-from unetscope.learning.sources.catalogue import SourceEntry
+from unetscope.learning.sources.kinds import SourceEntry
 from unetscope.network.facts import BUNDLED_TITLES
 from unetscope.session.requests import SourceRequest, SourcesRequest
 from unetscope.widgets.painting.model_panel import ModelPanel

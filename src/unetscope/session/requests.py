@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from unetscope.learning.advice.label_errors import DoubtfulStroke
     from unetscope.learning.advice.next_places import Place
     from unetscope.learning.pixel_model import PixelModel
-    from unetscope.learning.sources.catalogue import SourceEntry
+    from unetscope.learning.sources.kinds import SourceEntry
 
 
 # ---- models come and go

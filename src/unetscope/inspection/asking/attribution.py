@@ -25,10 +25,11 @@ from unetscope.inspection.asking.attribution_pixels import (
 )
 from unetscope.inspection.asking.attribution_region import Region, RegionScore, question
 from unetscope.inspection.asking.steps import LongWork, Step
+from unetscope.inspection.following.follower import LayerCall
 from unetscope.inspection.following.reach import Kind, Reach
 from unetscope.inspection.following.sharing import is_within, repeated_parts
 from unetscope.inspection.following.snapshot import finite_batch
-from unetscope.inspection.following.trace import LayerCall, Trace, follow, module_of
+from unetscope.inspection.following.trace import Trace, follow, module_of
 from unetscope.inspection.showing.maps import Placement
 
 Method = Literal["seg_grad_cam", "occlusion", "input_gradients", "integrated_gradients"]

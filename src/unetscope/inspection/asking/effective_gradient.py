@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from unetscope.inspection.asking.effective_inputs import Input
 from unetscope.inspection.following.asked import checked_channel
-from unetscope.inspection.following.trace import LayerCall
+from unetscope.inspection.following.follower import LayerCall
 
 
 def channels_in_turn(

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from unetscope.errors import ImageError
 from unetscope.inspection.following.cut_axis import CutAxis
-from unetscope.inspection.following.follower import Follower
+from unetscope.inspection.following.follower import Follower, LayerCall
 from unetscope.inspection.following.reach import Kind, Reach
 from unetscope.inspection.following.snapshot import finite_batch, run_on_zeros
-from unetscope.inspection.following.trace import LayerCall, Trace, follow, module_of
+from unetscope.inspection.following.trace import Trace, follow, module_of
 from unetscope.inspection.showing.maps import FeatureMaps, feature_maps
 
 Span = tuple[int, int]

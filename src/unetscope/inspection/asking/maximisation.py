@@ -24,9 +24,10 @@ from torch.utils._pytree import tree_leaves
 from unetscope.errors import ModelError
 from unetscope.inspection.asking.steps import LongWork, Step
 from unetscope.inspection.following.asked import checked_channel
+from unetscope.inspection.following.follower import LayerCall
 from unetscope.inspection.following.reach import Kind, Reach
 from unetscope.inspection.following.snapshot import Skeleton, batch_shape, check_model, spatial_axes
-from unetscope.inspection.following.trace import LayerCall, Trace, follow
+from unetscope.inspection.following.trace import Trace, follow
 
 TRIED_PX = (64, 32, 128, 224, 256, 512)  # sides with which a network is followed at first
 TRIED_PX_3D = (16, 32, 64)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from torch import nn
 from torch.nn.parameter import Parameter
 
+from unetscope.inspection.following.follower import LayerCall
 from unetscope.inspection.following.reach import GridMismatch, Kind, Reach
 from unetscope.inspection.following.sharing import weight_owners
-from unetscope.inspection.following.trace import LayerCall, Trace, follow, module_of
+from unetscope.inspection.following.trace import Trace, follow, module_of
 
 
 @dataclass(frozen=True)

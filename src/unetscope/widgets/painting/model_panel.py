@@ -27,7 +27,7 @@ from unetscope.workbench.folders import start_folder, used_folder
 from unetscope.workbench.workbench import Workbench
 
 if TYPE_CHECKING:
-    from unetscope.learning.sources.catalogue import SourceEntry
+    from unetscope.learning.sources.kinds import SourceEntry
 
 _FILTER = "unetscope models (*.unetscope);;All files (*)"
 
