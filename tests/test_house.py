@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import house
+from unetscope import inspection
 
 THE_HOUSE = house.modules()
 
@@ -55,6 +56,13 @@ def test_few_imports_stand_inside_functions() -> None:
 
 def test_one_file_solves_and_applies_the_head() -> None:
     assert house.head_places(THE_HOUSE) == ["unetscope.learning.head"]
+
+
+def test_only_public_questions_to_a_network_take_more_than_five_parameters_and_options() -> None:
+    many = {name for number, name in house.most_parameters(THE_HOUSE) if number > 6}
+    asked = {name for name in many if name.startswith("unetscope.inspection.")}
+    assert many == asked
+    assert {name.split(".")[-1] for name in asked} <= set(inspection.__all__)
 
 
 def test_every_room_has_its_floor() -> None:

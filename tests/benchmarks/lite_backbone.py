@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unetscope.learning.sources.backbone import Backbone, BackboneOptions
+from unetscope.learning.sources.backbone import Backbone, BackboneOptions, TrainingColours
 from unetscope.learning.sources.catalogue import register
 from unetscope.learning.sources.kinds import Opening, SourceKind
 from unetscope.learning.sources.stages import StageMaps
 
 NAME = "efficientnet-lite0"
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_COLOURS = TrainingColours((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _LAST_BLOCK = 10  # of stride 16
 
 
@@ -52,8 +52,7 @@ def open_lite(opening: Opening) -> Backbone:
     return Backbone(
         NAME,
         StageMaps(stages, (2, 4, 8, 16), (16, 24, 40, 112)),
-        mean=_MEAN,
-        std=_STD,
+        colours=_COLOURS,
         licence_note="Apache-2.0",
         options=BackboneOptions(**(opening.options or {})),
         state=opening.state,

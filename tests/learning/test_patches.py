@@ -18,10 +18,7 @@ from unetscope.learning.samples import Sample
 
 
 def source_of(*samples: Sample, values=(1, 2), seed=0, **given) -> PatchSource:
-    labels = [s.labels for s in samples]
-    return PatchSource(
-        small_model(), samples, labels, values, cache=FeatureCache(), seed=seed, **given
-    )
+    return PatchSource(small_model(), samples, values, cache=FeatureCache(), seed=seed, **given)
 
 
 @pytest.mark.parametrize("shape", [(200, 180), (40, 50), (40, 200), (9, 300)])

@@ -98,7 +98,7 @@ class HeldOut:
             return
         reader = FeatureReader(model, cache, cache.machine(device))
         rows = labelled_rows(reader, held, values, limit=_MAX_PIXELS)
-        shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
+        shown = parts.shown(samples)
         told = fit_instant(model, shown, cache=cache, with_forest=True, device=device)
         self.told = told
         self._instant = instant_rows(told, rows.features)

@@ -50,7 +50,6 @@ def fit_instant(
     with_forest: bool = True,
     classes: Sequence[LabelClass] | None = None,
     device: str = "auto",
-    rows: LabelledRows | None = None,
 ) -> PixelModel:
     """Solve the head (and grow the forest) on the strokes of ``samples``.
 
@@ -59,7 +58,6 @@ def fit_instant(
     classes : names and colours; only painted classes become part of the model. Defaults to the
         model's own, then to ``class 1``, ``class 2`` …
     with_forest : averaging with the forest is better, and takes some tenths of a second.
-    rows : what :func:`labelled_rows` gave for the same samples, to save reading them again.
 
     Returns
     -------
@@ -70,8 +68,7 @@ def fit_instant(
     cache = cache or FeatureCache()
     model = prepared(model, samples, cache)
     reader = FeatureReader(model, cache, cache.machine(device))
-    if rows is None:
-        rows = labelled_rows(reader, samples, values)
+    rows = labelled_rows(reader, samples, values)
     named = named_classes(values, classes or model.classes)
     model = model.with_instant(classes=named)
     lattice = _lattice_rows(reader, samples)

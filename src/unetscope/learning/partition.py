@@ -38,6 +38,10 @@ class Partition:
         learned = {*self.keys, *self.earlier}
         return any(sample.key in learned for sample in samples)
 
+    def shown(self, samples: Sequence[Sample]) -> list[Sample]:
+        """``samples`` with the labels to learn from alone."""
+        return [replace(s, labels=t) for s, t in zip(samples, self.training, strict=True)]
+
     def extended(self, samples: Sequence[Sample], guard_px: int) -> Partition | None:
         """This partition for labels that were painted further; None where it no longer fits.
 

@@ -38,7 +38,7 @@ class PatchSource:
 
     Parameters
     ----------
-    labels : training labels, one array a sample (what is held back is 0 there).
+    samples : with the labels to learn from (what is held back is 0 there).
     values : class values in column order.
     """
 
@@ -46,7 +46,6 @@ class PatchSource:
         self,
         model: PixelModel,
         samples: Sequence[Sample],
-        labels: Sequence[np.ndarray],
         values: Sequence[int],
         *,
         cache: FeatureCache,
@@ -60,8 +59,8 @@ class PatchSource:
         self._index_of[list(values)] = np.arange(len(values))
         self._planes: list[_Plane] = []
         spots: list[list[np.ndarray]] = [[] for _ in values]
-        for sample, painted in zip(samples, labels, strict=True):
-            planes = painted if painted.ndim == 3 else painted[None]
+        for sample in samples:
+            planes = sample.labels if sample.labels.ndim == 3 else sample.labels[None]
             for z in range(len(planes)):
                 if planes[z].any():
                     self._add(model, sample.image, planes[z], z, cache)

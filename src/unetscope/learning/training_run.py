@@ -107,8 +107,7 @@ class TrainingRun:
         self.prior = told.instant.prior
         self.patches = PatchSource(
             self.model,
-            samples,
-            parts.training,
+            parts.shown(samples),
             values,
             cache=self.cache,
             seed=self.options.seed,
@@ -203,7 +202,7 @@ class TrainingRun:
     ) -> UNet:
         """The backbone with a 1×1 classifier solved in closed form on its last map."""
         net = with_classes(self.model.features.backbone, len(values))
-        shown = [replace(s, labels=t) for s, t in zip(samples, parts.training, strict=True)]
+        shown = parts.shown(samples)
         machine = self.cache.machine(self.learner.device)
         rows = labelled_rows(FeatureReader(self.model, self.cache, machine), shown, values)
         width = net.config.widths[0]

@@ -11,7 +11,7 @@ from learning.small_scenes import small_model
 from unetscope.errors import ModelError
 from unetscope.learning.features import rows_at
 from unetscope.learning.head import Penalty, solve_head
-from unetscope.learning.sources.backbone import Backbone, BackboneOptions
+from unetscope.learning.sources.backbone import Backbone, BackboneOptions, TrainingColours
 from unetscope.learning.sources.bundled import UNetTaps
 from unetscope.learning.sources.classical import ClassicalFilters
 from unetscope.learning.sources.reduction import RMS, fit_reduction, reference_images
@@ -62,7 +62,8 @@ def test_the_colours_are_brought_to_what_the_backbone_was_trained_on() -> None:
     reader = read_backbone("test_convnext", None, FEW)
     seen: list[torch.Tensor] = []
     reader.net.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    source = Backbone("x", reader, mean=(0.1, 0.2, 0.3), std=(0.5, 1.0, 2.0), options=FEW)
+    colours = TrainingColours((0.1, 0.2, 0.3), (0.5, 1.0, 2.0))
+    source = Backbone("x", reader, colours=colours, options=FEW)
     source.maps(Look(torch.full((1, 1, 32, 32), 0.6)))
     assert torch.allclose(seen[-1][0, :, 0, 0], torch.tensor([1.0, 0.4, 0.15]))
 

@@ -16,6 +16,7 @@ import torch
 
 from unetscope.inspection.following.reach import Kind, Lost, Reach, spread
 from unetscope.inspection.following.resampling import (
+    MovingWindow,
     adaptive_pool,
     constant_pad,
     convolution,
@@ -66,17 +67,27 @@ def _convolution(op: Operation) -> Reach | Lost:
     if len(kernel) != len(op.source.dims):
         return Lost(f"a {len(kernel)}D convolution on {len(op.source.dims)}D maps")
     # padding="valid" hands over one number for all axes
-    windows = (kernel, *(_each(a[name], len(kernel)) for name in ("stride", "padding", "dilation")))
-    return convolution(op.source, sides, *windows, transposed=bool(a["transposed"]))
+    windows = _windows(kernel, a["stride"], a["padding"], a["dilation"])
+    return convolution(op.source, sides, windows, transposed=bool(a["transposed"]))
 
 
 def _pool(op: Operation) -> Reach | Lost:
     a, axes = op.arguments, len(op.source.dims)
     kernel = _each(a["kernel_size"], axes)
-    stride = _each(a.get("stride") or kernel, axes)
-    dilation = _each(a.get("dilation") or 1, axes)
-    windows = (kernel, stride, _each(a.get("padding") or 0, axes), dilation)
-    return pool(op.source, _at(op, op.output_shape), *windows)
+    padding, dilation = a.get("padding") or 0, a.get("dilation") or 1
+    windows = _windows(kernel, a.get("stride") or kernel, padding, dilation)
+    return pool(op.source, _at(op, op.output_shape), windows)
+
+
+def _windows(
+    kernel: tuple[int, ...],
+    stride: int | Sequence[int],
+    padding: int | Sequence[int],
+    dilation: int | Sequence[int],
+) -> list[MovingWindow]:
+    """One window per image axis; what is said once holds for all axes."""
+    others = (_each(value, len(kernel)) for value in (stride, padding, dilation))
+    return [MovingWindow(*axis) for axis in zip(kernel, *others, strict=True)]
 
 
 def _each(value: int | Sequence[int], axes: int) -> tuple[int, ...]:

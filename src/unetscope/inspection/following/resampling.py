@@ -15,6 +15,7 @@ crop or pad                ``t ± S·c``                     unchanged
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -37,44 +38,50 @@ from unetscope.inspection.following.reach import Reach
 Sides = Sequence[int]
 
 
+@dataclass(frozen=True)
+class MovingWindow:
+    """The window of a convolution or a pooling along one image axis, in cells of its input."""
+
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+
+    @property
+    def middle(self) -> Fraction:
+        """How far the middle of its taps lies behind the first one."""
+        return Fraction(self.dilation * (self.kernel - 1), 2)
+
+
 def convolution(
-    reach: Reach,
-    sides: Sides,
-    kernel: Sides,
-    stride: Sides,
-    padding: Sides,
-    dilation: Sides,
-    *,
-    transposed: bool = False,
+    reach: Reach, sides: Sides, windows: Sequence[MovingWindow], *, transposed: bool = False
 ) -> Reach:
-    """A convolution to maps of ``sides``, or a transposed one."""
+    """A convolution to maps of ``sides`` with one window per image axis, or a transposed one."""
     if not transposed:
-        return pool(reach, sides, kernel, stride, padding, dilation)
-    half = [Fraction(d * (k - 1), 2) for d, k in zip(dilation, kernel, strict=True)]
+        return pool(reach, sides, windows)
     grids = [
-        AxisGrid(g.scale / s, g.offset + g.scale * (p - h) / s)
-        for g, s, p, h in zip(reach.grids, stride, padding, half, strict=True)
+        AxisGrid(g.scale / w.stride, g.offset + g.scale * (w.padding - w.middle) / w.stride)
+        for g, w in zip(reach.grids, windows, strict=True)
     ]
 
     def rule(i: int, axis: AxisReach, grid: AxisGrid) -> AxisReach:
-        taps, used = transposed_taps(sides[i], kernel[i], stride[i], padding[i], dilation[i])
-        return axis.read(taps, grid, period=axis.period * stride[i], used=used)
+        w = windows[i]
+        taps, used = transposed_taps(sides[i], w.kernel, w.stride, w.padding, w.dilation)
+        return axis.read(taps, grid, period=axis.period * w.stride, used=used)
 
     return reach.mapped(rule, grids)
 
 
-def pool(
-    reach: Reach, sides: Sides, kernel: Sides, stride: Sides, padding: Sides, dilation: Sides
-) -> Reach:
+def pool(reach: Reach, sides: Sides, windows: Sequence[MovingWindow]) -> Reach:
     """Any window that moves over the map: pooling, or a convolution."""
     grids = [
-        g.strided(-p, Fraction(d * (k - 1), 2), s)
-        for g, k, s, p, d in zip(reach.grids, kernel, stride, padding, dilation, strict=True)
+        g.strided(-w.padding, w.middle, w.stride) for g, w in zip(reach.grids, windows, strict=True)
     ]
 
     def rule(i: int, axis: AxisReach, grid: AxisGrid) -> AxisReach:
-        taps = window_taps(sides[i], kernel[i], stride[i], padding[i], dilation[i])
-        return axis.read(taps, grid, period=strided_period(axis.period, stride[i]))
+        w = windows[i]
+        taps = window_taps(sides[i], w.kernel, w.stride, w.padding, w.dilation)
+        return axis.read(taps, grid, period=strided_period(axis.period, w.stride))
 
     return reach.mapped(rule, grids)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from textwrap import fill
 from typing import Any, Literal
 
@@ -22,6 +23,34 @@ from unetscope.inspection.showing.colours import ColourRange, Rgba, Values, fiel
 from unetscope.inspection.showing.weights import ContactSheet
 
 _DPI = 150
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedMap:
+    """One map (y, x), or colours (y, x, 3) from 0 to 1, and where it lies on the image.
+
+    Attributes
+    ----------
+    scale, translate : cell ``u`` is centred on image pixel ``scale · u + translate``.
+    signed : whether the colour range is symmetric about 0; None where a value is negative.
+    """
+
+    values: NDArray[Any]
+    scale: Sequence[float] = (1.0, 1.0)
+    translate: Sequence[float] = (0.0, 0.0)
+    signed: bool | None = None
+
+    @property
+    def extent(self) -> tuple[float, float, float, float]:
+        """Left, right, bottom, top in image pixels; a cell reaches half a cell to every side."""
+        (height, width), (sy, sx) = self.values.shape[:2], self.scale[-2:]
+        ty, tx = self.translate[-2:]
+        return (
+            tx - sx / 2,
+            tx + sx * (width - 0.5),
+            ty + sy * (height - 0.5),
+            ty - sy / 2,
+        )
 
 
 def shown_image(image: NDArray[Any], axes: int = 2) -> Rgba:
@@ -90,26 +119,19 @@ def reduced(plane: Values, most: int) -> Values:
 
 
 def map_figure(
-    values: Values,
+    placed: PlacedMap,
     *,
     title: str,
-    scale: Sequence[float] = (1.0, 1.0),
-    translate: Sequence[float] = (0.0, 0.0),
-    signed: bool | None = None,
     image: Rgba | None = None,
     fields: Sequence[ReceptiveField] = (),
-    label: str = "",
     frame: tuple[tuple[int, ...], tuple[int, ...]] | None = None,
 ) -> Any:
-    """One map (y, x), or colours (y, x, 3) from 0 to 1, with axes in image pixels.
+    """One map, drawn where it lies, with axes in image pixels.
 
     Parameters
     ----------
-    values : cell ``u`` is drawn where it lies: centred on ``scale · u + translate``.
-    signed : whether the colour range is symmetric about 0; None where a value is negative.
     image : (y, x, 3) from :func:`shown_image`, drawn beside it on the same axes.
     fields : boxes drawn over both, solid inside the image and dashed where padding is read.
-    label : what the colour bar measures.
     frame : first and one-past-last image pixel (y, x) that is drawn; None for all.
 
     Returns
@@ -121,12 +143,11 @@ def map_figure(
     for number in range(panels):
         axes = figure.add_subplot(1, panels, panels - number)
         if number == 0:
-            extent = _extent(values.shape[:2], scale, translate)
-            _show(figure, axes, values, extent, signed, label)
+            _show(figure, axes, placed)
             axes.set_title(fill(title, 58), fontsize=10)
             sides = axes.get_xlim(), axes.get_ylim()
         elif image is not None:
-            axes.imshow(image, extent=_extent(image.shape[:2], (1, 1), (0, 0)))
+            axes.imshow(image, extent=PlacedMap(image).extent)
             axes.set_title("image", fontsize=10)
             sides = axes.get_xlim(), axes.get_ylim()
         _draw_fields(axes, fields)
@@ -154,7 +175,7 @@ def sheet_figure(
     wide = 8.0 * min(1.0, max(columns / rows, 0.35))
     figure = _figure(wide + 0.9, min(12.0, wide * rows / columns + 0.8))
     axes = figure.add_subplot()
-    _show(figure, axes, sheet.picture, _extent(sheet.picture.shape, (1, 1), (0, 0)), signed, "")
+    _show(figure, axes, PlacedMap(sheet.picture, signed=signed))
     axes.set_title(fill(title, 90), fontsize=10)
     axes.set_axis_off()
     if numbers and sheet.tile_shape[1] * wide / columns > 0.25:
@@ -182,29 +203,15 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _extent(
-    shape: Sequence[int], scale: Sequence[float], translate: Sequence[float]
-) -> tuple[float, float, float, float]:
-    """Left, right, bottom, top in image pixels; a cell reaches half a cell to every side."""
-    (height, width), (sy, sx), (ty, tx) = shape[:2], scale[-2:], translate[-2:]
-    return (
-        tx - sx / 2,
-        tx + sx * (width - 0.5),
-        ty + sy * (height - 0.5),
-        ty - sy / 2,
-    )
-
-
-def _show(
-    figure: Any, axes: Any, values: Values, extent: Any, signed: bool | None, label: str
-) -> None:
+def _show(figure: Any, axes: Any, placed: PlacedMap) -> None:
+    values = placed.values
     if values.ndim == 3:
-        axes.imshow(np.clip(values, 0, 1), extent=extent, interpolation="nearest")
+        axes.imshow(np.clip(values, 0, 1), extent=placed.extent, interpolation="nearest")
         return
-    colours = ColourRange.of(values, signed=signed)
+    colours = ColourRange.of(values, signed=placed.signed)
     drawing = axes.imshow(
         np.ma.masked_invalid(values),
-        extent=extent,
+        extent=placed.extent,
         cmap=colours.name,
         vmin=colours.low,
         vmax=colours.high,
@@ -212,7 +219,6 @@ def _show(
     )
     bar = figure.colorbar(drawing, ax=axes, shrink=0.8)
     bar.ax.tick_params(labelsize=7)
-    bar.set_label(label, fontsize=8)
 
 
 def _number_tiles(axes: Any, sheet: ContactSheet) -> None:

@@ -155,12 +155,10 @@ def view_figure(view: ExportedView) -> Any:
     if axes == "cyx":
         values = values[0]
         title += f", channel {view.channels[0]}" if view.channels else ""
+    scale, translate = view.scale or (1.0, 1.0), view.translate or (0.0, 0.0)
     return pictures.map_figure(
-        values,
+        pictures.PlacedMap(values, scale, translate, view.signed),
         title=title,
-        scale=view.scale or (1.0, 1.0),
-        translate=view.translate or (0.0, 0.0),
-        signed=view.signed,
         image=pictures.shown_image(view.image, spatial_axes(view.model)),
         fields=[view.field] if view.field is not None else [],
     )

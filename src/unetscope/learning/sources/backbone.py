@@ -46,6 +46,17 @@ class BackboneOptions:
                 raise ModelError(f"{name} is {value!r}; it must be at least 1.")
 
 
+@dataclass(frozen=True)
+class TrainingColours:
+    """Mean and spread of the colours a backbone was trained on, for values from 0 to 1."""
+
+    mean: tuple[float, ...] = (0.5, 0.5, 0.5)
+    std: tuple[float, ...] = (0.5, 0.5, 0.5)
+
+
+_UNKNOWN_COLOURS = TrainingColours()
+
+
 class Backbone(FeatureSource):
     """A network of others whose maps are brought to few channels of like size.
 
@@ -56,7 +67,7 @@ class Backbone(FeatureSource):
     ----------
     name : what it is opened by.
     reader : gives its maps.
-    mean, std : of the colours it was trained on (for values 0 to 1).
+    colours : that it was trained on.
     state : what :meth:`state` gave; None fits the reduction to the reference scenes.
     """
 
@@ -65,8 +76,7 @@ class Backbone(FeatureSource):
         name: str,
         reader: StageMaps | TokenMaps,
         *,
-        mean: tuple[float, ...] = (0.5, 0.5, 0.5),
-        std: tuple[float, ...] = (0.5, 0.5, 0.5),
+        colours: TrainingColours = _UNKNOWN_COLOURS,
         licence_note: str = "",
         options: BackboneOptions | None = None,
         state: Mapping[str, Tensor] | None = None,
@@ -75,8 +85,8 @@ class Backbone(FeatureSource):
         self.wanted = options or BackboneOptions()
         self.exact_tiles, self.halo_px = reader.exact_tiles, reader.halo_px
         self._reader = reader
-        self._mean = torch.tensor(mean).reshape(1, -1, 1, 1)
-        self._std = torch.tensor(std).reshape(1, -1, 1, 1)
+        self._mean = torch.tensor(colours.mean).reshape(1, -1, 1, 1)
+        self._std = torch.tensor(colours.std).reshape(1, -1, 1, 1)
         shown = self._first_look()
         self._levels = {found.name: found.level for found in shown}
         # Maps that join a level need images of whole cells of it.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unetscope.errors import ModelError, ModelFileError
-from unetscope.learning.sources.backbone import Backbone, BackboneOptions
+from unetscope.learning.sources.backbone import Backbone, BackboneOptions, TrainingColours
 from unetscope.learning.sources.kinds import Opening, SourceEntry, SourceKind, Where
 from unetscope.learning.sources.timm_backbone import PREFIX, import_timm, read_backbone
 
@@ -88,8 +88,7 @@ def open_backbone(opening: Opening) -> Backbone:
     return Backbone(
         opening.spec,
         read_backbone(name, weights, options),
-        mean=tuple(config.mean),
-        std=tuple(config.std),
+        colours=TrainingColours(tuple(config.mean), tuple(config.std)),
         licence_note=config.license or _UNKNOWN_LICENCE,
         options=options,
         state=opening.state,

@@ -52,7 +52,8 @@ def _drawings(glass: Glass, field: Any) -> dict[str, bytes]:
     picture = figures.shown_image(glass.image.numpy(), glass.axes)
     title = f"{glass.subject.title}: {field.layer}, cell {field.point}, {field.kind.value}"
     frame = report_drawing.neighbourhood([] if field.is_empty else [field], picture.shape[:2])
-    figure = figures.map_figure(picture / 255.0, title=title, fields=[field], frame=frame)
+    shown = figures.PlacedMap(picture / 255.0)
+    figure = figures.map_figure(shown, title=title, fields=[field], frame=frame)
     return {"field.png": figures.drawn(figure, "png"), "field.svg": figures.drawn(figure, "svg")}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
@@ -27,6 +27,25 @@ _LATEST_RETRY_S = 30.0
 _IN_MEMORY = 256  # edits whose pixels undo finds without the disk
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """How the journal of an image begins in its file.
+
+    Attributes
+    ----------
+    row
+        The row that the image's strokes layer had before; None where it had none.
+    fresh
+        Whether it begins without strokes that the file has of this image already.
+    """
+
+    row: int | None = None
+    fresh: bool = False
+
+
+_UNKNOWN_BEFORE = Beginning()
+
+
 class ImageJournal:
     """Takes edits in and commits them; those the disk does not take wait in order.
 
@@ -42,10 +61,8 @@ class ImageJournal:
     make_folder
         Whether the folder may be made. Not beside a project: a drive that was taken out would
         be mistaken for an empty one.
-    fresh
-        Whether it begins without strokes that the file has of this image already.
-    row
-        The row in the file that the image's strokes layer had before; None where it had none.
+    beginning
+        Its row of before, if any, and whether what the file has counts.
     files
         The files of the window, of which images with one journal share one.
     seconds
@@ -58,13 +75,12 @@ class ImageJournal:
         image: ImageIdentity,
         *,
         make_folder: bool = False,
-        fresh: bool = False,
-        row: int | None = None,
+        beginning: Beginning = _UNKNOWN_BEFORE,
         files: JournalFiles | None = None,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path, self.image = path, image
-        self._make_folder, self._seconds, self._fresh = make_folder, seconds, fresh
+        self._make_folder, self._seconds, self._beginning = make_folder, seconds, beginning
         self._files = files or JournalFiles()
         self.mirror = replayed(image.shape, ())
         self.history = History()
@@ -75,7 +91,6 @@ class ImageJournal:
         self._classes: tuple[LabelClass, ...] | None = None  # what is still to be kept
         self._file: JournalFile | None = None
         self._row: int | None = None
-        self._row_before = row
         self._read_only = False
         self._other_readings = ""
         self.late_offer: RestoreOffer | None = None  # found after painting had begun
@@ -354,9 +369,9 @@ class ImageJournal:
 
     def _enter(self, file: JournalFile) -> None:
         """Take a row of its own in the file, and compare it with what is known here."""
-        own = self._row or self._row_before
+        own = self._row or self._beginning.row
         taken = self._files.taken(file, own) - {self._row}
-        fresh = self._fresh and self._row is None
+        fresh = self._beginning.fresh and self._row is None
         self._row = file.enter(self.image, taken, own, fresh=fresh)
         self._files.take(file, self._row)
         self._agree(file, self._row)

@@ -19,7 +19,7 @@ from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.session.journal.faults import JournalError
 from unetscope.session.journal.identity import ImageIdentity, content_hash
-from unetscope.session.journal.image_journal import ImageJournal
+from unetscope.session.journal.image_journal import Beginning, ImageJournal
 from unetscope.session.journal.places import JournalFiles, JournalPlace
 from unetscope.session.journal.status import JournalStatus, RestoreOffer
 from unetscope.session.layers.connections import Connections
@@ -260,11 +260,11 @@ class StrokeKeeper:
         image, place = self._identity(key), self._place(key)
         if place is not None:
             known = replace(image, path=place.image)
-            row = self._row_before(key, place.journal)
-            return ImageJournal(place.journal, known, row=row, files=self._files)
+            before = Beginning(self._row_before(key, place.journal))
+            return ImageJournal(place.journal, known, beginning=before, files=self._files)
         path = self._folder / _file_name(image.content)
-        row = self._row_before(key, path)
-        return ImageJournal(path, image, make_folder=True, row=row, files=self._files)
+        before = Beginning(self._row_before(key, path))
+        return ImageJournal(path, image, make_folder=True, beginning=before, files=self._files)
 
     def _row_before(self, key: str, journal: Path) -> int | None:
         """The row in a journal that the strokes layer of an image had when it was let go."""
@@ -407,7 +407,7 @@ class StrokeKeeper:
         if path.name == _file_name(journal.image.content):
             path = path.with_name(_file_name(content))
         changed = replace(journal.image, content=content)
-        other = ImageJournal(path, changed, fresh=True, files=self._files)
+        other = ImageJournal(path, changed, beginning=Beginning(fresh=True), files=self._files)
         other.go_on_from(journal, standing=True)
         return other
 
