@@ -199,3 +199,8 @@ def test_what_cannot_be_shown_is_refused() -> None:
         report(net, noise(16, 16), name="x", point=(20, 3))
     with pytest.raises(ImageError, match="shape"):
         report(net, noise(2, 2, 2, 16, 16), name="x")
+
+
+def test_what_a_page_knows_nothing_of_is_no_parameter() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        report(nn.Conv2d(1, 1, 3), np.zeros((8, 8), np.float32), name="a", colour="red")

@@ -100,7 +100,7 @@ class NetworkQuestion:
 
     Attributes
     ----------
-    name : its name on the command line, and the key of :data:`~unetscope.looking.QUESTIONS`.
+    name : its name on the command line, and the key of :data:`.questions.QUESTIONS`.
     title : what the answer is called.
     answer : yields progress and growing answers; its second argument has an attribute an option.
     order : its place in lists, from 0.

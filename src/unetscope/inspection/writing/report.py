@@ -97,6 +97,8 @@ def report(
     ImageError
         If the image does not fit the model, or ``point`` lies outside of it.
     """
+    for name_of_fact in facts.keys() - ReportFacts.__annotations__.keys():
+        raise TypeError(f"report() knows no {name_of_fact!r}")
     net = module_of(model)
     pixel_size, unit = facts.get("pixel_size"), facts.get("unit")
     batch = as_batch(net, image)

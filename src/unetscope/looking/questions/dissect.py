@@ -93,7 +93,7 @@ QUESTION = NetworkQuestion(
         "match “this pixel belongs to the class”? The score is IoU, 1 for the same pixels and 0 "
         "for none in common; only labelled pixels count.",
         "dissection.png",
-        "PaintedLabels mitochondria, and the map of the channel that fits them best.",
+        "Painted mitochondria, and the map of the channel that fits them best.",
     ),
     Button("Which class? …", "Which channel fires on which of your strokes?", unfolds=True),
     order=130,
