@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from safetensors.torch import load_file
-from unetscope.pretraining.machine import machine_record, machines_in
 
 from unetscope.learning.recipe import Recipe
 from unetscope.network.model_file import load_model_file
 from unetscope.network.unet import UNet, UNetConfig
 from unetscope.pretraining.bundling import export_weights
+from unetscope.pretraining.hardware import machine_record, machines_in
 from unetscope.pretraining.learner import MetaLearner
 from unetscope.pretraining.meta import meta_train
 
@@ -31,7 +31,7 @@ def test_a_gpu_is_named() -> None:
 
 
 def test_exported_weights_answer_as_the_averaged_learner(tiny, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("unetscope.pretraining.machine._processor", lambda: "Abacus 9")
+    monkeypatch.setattr("unetscope.pretraining.hardware._processor", lambda: "Abacus 9")
     list(meta_train(tiny, tmp_path / "run", judge=lambda learner: {"same": 0.5, "other": 0.4}))
     digest = export_weights(tiny, tmp_path / "run", tmp_path)
     loaded = load_model_file(tmp_path / "tiny.unetscope")

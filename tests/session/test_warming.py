@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from unetscope.images.micrograph import as_micrograph
-from unetscope.learning.feature_cache import FeatureCache
+from unetscope.learning.feature_cache import Spot
+from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.persistence import start_model
 from unetscope.learning.tiling import Tile
 from unetscope.session.engine.answering import WARM_TILES
@@ -18,7 +19,11 @@ from unetscope.session.values import EngineSettings
 @pytest.mark.parametrize(("side", "expected"), [(600, 4), (8192, WARM_TILES)])
 def test_the_middle_of_a_huge_view_is_warmed(monkeypatch, side: int, expected: int) -> None:
     asked: list[Tile] = []
-    monkeypatch.setattr(FeatureCache, "levels", lambda _, m, i, z, tile, device: asked.append(tile))
+
+    def levels(reader: FeatureReader, spot: Spot) -> None:
+        asked.append(spot.tile)
+
+    monkeypatch.setattr(FeatureReader, "levels", levels)
     image = as_micrograph(np.broadcast_to(np.uint8(0), (side, side)))
     view = (slice(0, side), slice(0, side))
     jobs = EngineDoor(EngineSettings(device="cpu", threads=1))

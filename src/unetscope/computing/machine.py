@@ -18,6 +18,7 @@ from torch import nn
 
 from unetscope.computing.fused import fuse
 from unetscope.computing.memory import give_back
+from unetscope.computing.openvino_engine import OpenVinoNet, openvino_library
 from unetscope.computing.precision import choose_device, inference_precision
 from unetscope.errors import ModelError
 from unetscope.network.folding import fold_batch_norm
@@ -65,7 +66,8 @@ class Machine:
     Raises
     ------
     ModelError
-        If device and engine do not go together, or no device is called so.
+        If device and engine do not go together, the engine is not installed, or no device is
+        called so.
     """
 
     def __init__(self, device: str = "auto", engine: Engine | None = None) -> None:
@@ -75,6 +77,8 @@ class Machine:
             raise ModelError(
                 f"OpenVINO works on the CPU here, not on {self.device!r}: use device cpu."
             )
+        if engine is not None and engine.name == "openvino":
+            openvino_library()  # before work is begun that could not be done
         self.engine = engine or Engine("torch", "fp32" if kind == "cpu" else "auto")
         self._asked = engine
         self._copies: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
@@ -119,8 +123,6 @@ class Machine:
 def _made_ready(net: UNet, device: str, engine: Engine) -> UNet:
     precision = inference_precision(net, device, engine.precision)
     if engine.name == "openvino":
-        from unetscope.computing.openvino_engine import OpenVinoNet
-
         return OpenVinoNet(net, precision)
     fast = fused_copy(net, device, precision)
     if device.startswith("cuda"):

@@ -33,7 +33,7 @@ class OpenVinoNet(UNet):
 
     def __init__(self, net: UNet, precision: str) -> None:
         nn.Module.__init__(self)  # without layers of its own
-        _openvino()
+        openvino_library()
         self.net = fold_batch_norm(net) if net.config.norm == "batch" else copy.deepcopy(net)
         self.net.eval().requires_grad_(False)
         self.config, self.precision = self.net.config, precision
@@ -68,7 +68,7 @@ class OpenVinoNet(UNet):
         return answer
 
     def _compile(self, names: tuple[str, ...], image: Tensor) -> Any:
-        openvino = _openvino()
+        openvino = openvino_library()
         sides = [-1] * (image.ndim - 2)
         with warnings.catch_warnings():
             # Sides become constants only in checks and in a crop that a whole pass does not have.
@@ -102,7 +102,8 @@ class _Outputs(nn.Module):
         return tuple(self.net.taps(image, self.names).values())
 
 
-def _openvino() -> Any:
+def openvino_library() -> Any:
+    """The package; ModelError where it is not installed."""
     try:
         import openvino
     except ImportError as error:
