@@ -107,6 +107,17 @@ def test_strokes_outside_of_the_networks_window_are_cut() -> None:
     assert np.argwhere(window.in_input(glass, labels)).tolist() == [[3, 4]]
 
 
+def test_a_network_of_a_fixed_size_says_where_it_looks() -> None:
+    data = np.random.default_rng(0).random((100, 90), np.float32)
+    glass = open_glass(
+        subject("textbook:lenet5", None, (), Target("a", as_micrograph(data), 0, None))
+    )
+    assert glass.away((50.0, 45.0)) == glass.away((7.0, 50.0, 45.0)) == ""
+    assert glass.away((3.0, 45.0)) == (
+        "The network looks at 32 × 32 pixels of the image, y 34 to 65, x 29 to 60: point there."
+    )
+
+
 def test_the_rim_that_is_added_for_the_network_is_not_shown() -> None:
     glass = opened(np.random.default_rng(0).random((100, 90), np.float32))
     assert glass.shape == (128, 96)

@@ -13,7 +13,8 @@ from unetscope.session.inside.looking_state import Inside
 from unetscope.session.values import ImageSummary, Message
 
 IMAGE = ImageSummary("k", "a", "yx", (20, 30), 1, False)
-GLASS: Any = SimpleNamespace()
+GLASS: Any = SimpleNamespace(away=lambda point: "")
+AWAY: Any = SimpleNamespace(away=lambda point: "The network looks at 32 × 32 pixels")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,8 @@ GLASS: Any = SimpleNamespace()
          "Following the cursor at 3, 7 (y, x)", "notice"),
         (Inside(image=IMAGE, glass=GLASS, probing=True, pinned=True, point=(1.0, 3.4, 7.0)),
          "Held at 1, 3, 7 (z, y, x)", "notice"),
+        (Inside(image=IMAGE, glass=AWAY, probing=True, point=(3.4, 7.0)),
+         "The network looks at 32 × 32 pixels", "notice"),
         (Inside(image=IMAGE, glass=GLASS, shown=Shown("Health", "Well.\n✓ more")), "Well.",
          "notice"),
         (Inside(image=IMAGE, glass=GLASS, probing=True, message=Message("No.", "error")), "No.",

@@ -119,6 +119,10 @@ def test_the_probe_draws_the_field_and_says_what_is_strongest(look) -> None:
     assert solid.max(axis=0).tolist() == [77.5, 85.5]
     values = here.inspector.probe.maps.values[:, 5, 6]
     assert said[-1] and all(v == pytest.approx(float(values[c])) for c, v, _ in said[-1])
+    here.inspector.probe.point_at((40.0, 500.0))  # where the network sees nothing
+    assert said[-1] == []
+    assert "looks at" in here.panel.subject_panel.label.text()
+    assert not any(FIELD in one.name for one in here.viewer.layers)
 
 
 def test_painting_pauses_for_the_probe_and_gets_its_brush_back(look) -> None:

@@ -166,6 +166,17 @@ class Glass:
         pixels = zip(self.pixel(point), self.shape, strict=True)
         return all(-0.5 <= p < n - 0.5 for p, n in pixels)
 
+    def away(self, point: tuple[float, ...]) -> str:
+        """What to say where image pixel ``point`` is no part of what the network sees, else ""."""
+        if self.inside(point[-self.axes :]):
+            return ""
+        sides = " × ".join(f"{side}" for side in self.shape)
+        ends = ", ".join(
+            f"{axis} {first} to {first + side - 1}"
+            for axis, first, side in zip(self.space, self.origin, self.shape, strict=True)
+        )
+        return f"The network looks at {sides} pixels of the image, {ends}: point there."
+
     def class_name(self, index: int) -> str:
         """What output ``index`` is called."""
         classes = self.subject.classes

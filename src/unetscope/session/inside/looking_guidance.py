@@ -28,6 +28,9 @@ def inside_line(inside: Inside) -> InsideLine:
     if inside.opening or inside.glass is None:
         return InsideLine("Opening the network …", "busy")
     if inside.probing:
+        away = "" if inside.point is None else inside.glass.away(inside.point)
+        if away:
+            return InsideLine(away, "notice")
         where = _where(inside)
         held = "Held" if inside.pinned else "Following the cursor"
         return InsideLine(f"{held}{where}. Click holds a point; drag moves the image.", "notice")

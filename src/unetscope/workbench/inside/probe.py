@@ -67,7 +67,10 @@ class Probe(QObject):
         if glass is None or inside.point is None or inside.image is None or not inside.layer:
             return
         at = inside.point[-glass.axes :]
-        if not glass.inside(at):
+        if away := glass.away(at):  # what is shown is of another place
+            self._layers.remove(FIELD, EFFECTIVE)
+            self.strongest.emit([])
+            self.arithmetic.emit(away)
             return
         z = round(inside.point[0]) if len(inside.point) == 3 and glass.axes == 2 else None
         try:
