@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from benchmarks.corrections import corrective_strokes
 from unetscope.cli.app import app
+from unetscope.images.micrograph import Micrograph
+from unetscope.learning.prediction import predict_probabilities
 from unetscope.pretraining.strokes import simulate_strokes
 from unetscope.session.values import BUDGETS, Budget, Phase, Scope
 
@@ -90,7 +92,8 @@ def test_a_real_image_is_painted_answered_corrected_trained_and_predicted(
         assert mean_dice(final, truth) > mean_dice(instant, truth) - 0.02
         assert session.message is None or session.message.tone != "error"
         print([round(mean_dice(a, truth), 3) for a in (instant, corrected, final)])
-        assert np.array_equal(by_command_line(session.model.model, image, tmp_path), final)
+        written = by_command_line(session.model.model, image, tmp_path)
+        assert_same_but_for_ties(session.model.model, image, written, final)
     finally:
         window.shut_down()
 
@@ -106,6 +109,20 @@ def by_command_line(model: Any, image: np.ndarray, folder: Path) -> np.ndarray:
     assert done.exit_code == 0, done.output
     (written,) = (folder / "out").glob("*.tif")
     return np.asarray(imageio.imread(written))
+
+
+def assert_same_but_for_ties(model: Any, image: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+    """Labels are equal where the two likeliest classes are not.
+
+    The window leaves a core to napari, and the number of threads changes sums by their rounding
+    (2e-7 of a probability, measured): a tie may fall either way.
+    """
+    differ = a != b
+    if differ.any():
+        chances = np.sort(predict_probabilities(model, Micrograph(image, axes="yx")), axis=0)[
+            :, differ
+        ]
+        assert (chances[-1] - chances[-2]).max() < 1e-5, f"{differ.sum()} pixels differ"
 
 
 def settled(bench: Any) -> bool:
