@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,21 +25,13 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
 from unetscope.images.units import METRES, normalise_unit, unit_factor
 from unetscope.images.zarr_folder import name_of
-from unetscope.measuring.fibre_width import check_square_plane, fibres_of
-from unetscope.measuring.grain_size import (
-    Intercepts,
-    check_plane_of_known_size,
-    intercepts_of,
-)
-from unetscope.measuring.object_table import measure
-from unetscope.measuring.objects import Objects, Separation, given_objects, objects_of
-from unetscope.measuring.phase_fraction import share_of
+from unetscope.measuring.objects import Separation
+from unetscope.measuring.one_image import SegmentedImage, Wanted, measure_image, objects_in
 from unetscope.measuring.populations import EDGE_WORDS
 from unetscope.measuring.quantities import PIXELS, Spacing, spacing_of
 from unetscope.measuring.summary import (
     Measured,
     Procedure,
-    Seen,
     class_quantities,
     methods_paragraph,
 )
@@ -135,37 +127,19 @@ class _Bench:
                 f"class {value} is {theirs!r} here and {self.names[value]!r} in the files before; "
                 "measure them apart, or name classes alike"
             )
-        how = self._separation(spacing, tuple(names), read)
-        if self.form.grain_size:
-            check_plane_of_known_size(spacing)
-        if self.form.fibre_width:
-            check_square_plane(spacing)
+        wanted = Wanted(
+            tuple(names),
+            self._separation(spacing, read),
+            self.form.edge,  # type: ignore[arg-type]
+            self.form.grain_size,
+            self.form.fibre_width,
+        )
         region = _region(self.form.region, read.labels.shape)
-        objects = _objects(read, spacing, how, region, self._least(spacing))
-        table = measure(objects, image, region)
-        kept = np.isin(table.columns["class"], list(names))
-        shares = {v: share_of(read.labels == v, spacing, region) for v in names}
-        pixels = read.labels.size if region is None else int(np.count_nonzero(region))
-        crossed = self._intercepts(objects, names)
-        fibres = {}
-        if self.form.fibre_width:
-            fibres = {v: fibres_of(read.labels == v, spacing, region) for v in names}
-        seen = Seen(shares, pixels, objects.count_range, objects.dropped, crossed, fibres)
-        self.done.append(Measured(name, table.where(kept), seen))
+        segmented = SegmentedImage(name, read.labels, spacing, read.instances, image, region)
+        objects = objects_in(segmented, wanted)
+        self.done.append(measure_image(segmented, wanted, objects))
         self.names |= names
-        self.procedure = Procedure(how, self.form.edge, __version__)  # type: ignore[arg-type]
-
-    def _intercepts(self, objects: Objects, names: Mapping[int, str]) -> dict[int, Intercepts]:
-        """What lines meet of the grains of each class, where a grain size is wanted."""
-        if not self.form.grain_size:
-            return {}
-        grains = {v: objects.numbers[objects.class_of == v] for v in names}
-        return {
-            value: intercepts_of(
-                np.where(np.isin(objects.ids, numbers), objects.ids, 0), objects.spacing
-            )
-            for value, numbers in grains.items()
-        }
+        self.procedure = Procedure(objects.how, wanted.edge, __version__)
 
     def _spacing(self, shown: Micrograph) -> Spacing:
         axes = len(shown.spatial_shape)
@@ -201,40 +175,18 @@ class _Bench:
         there = ", ".join(f"{one.value}={one.name}" for one in classes) or "none"
         raise MeasurementError(f"there is no class {told!r}; the labels have {there}")
 
-    def _least(self, spacing: Spacing) -> float | None:
-        return _extent(self.form.smallest, "--smallest", spacing)
-
-    def _separation(
-        self, spacing: Spacing, classes: tuple[int, ...], read: Annotations
-    ) -> Separation | None:
-        """How objects are found; None where the file tells them apart and nothing else is asked."""
+    def _separation(self, spacing: Spacing, read: Annotations) -> Separation:
+        """How objects are found in pixels of classes."""
         border = self._border(read.classes)
         by = "border" if border is not None and self.form.apart == "components" else self.form.apart
-        if read.instances is not None and by == "components":
-            return None
         typical = self.form.typical
         return Separation(
             by=by,  # type: ignore[arg-type]
-            classes=classes,
             typical=None if typical is None else told_length(typical, "--typical", spacing),
             border=border,
-            smallest=self._least(spacing),
+            smallest=_extent(self.form.smallest, "--smallest", spacing),
             holes=_extent(self.form.fill_holes, "--fill-holes", spacing) or 0.0,
         )
-
-
-def _objects(
-    read: Annotations,
-    spacing: Spacing,
-    how: Separation | None,
-    region: NDArray[np.bool_] | None,
-    least: float | None,
-) -> Objects:
-    if how is not None:
-        return objects_of(read.labels, spacing, how, region)
-    assert read.instances is not None
-    ids = read.instances if region is None else np.where(region, read.instances, 0)
-    return given_objects(ids, spacing, read.labels, least or 0.0)
 
 
 def _pixels_of(path: Path, answers: Answers) -> Micrograph:
