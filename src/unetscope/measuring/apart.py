@@ -55,21 +55,16 @@ def apart(component: NDArray[np.bool_], necks: Necks, open_sides: Sequence[Any])
     ``open_sides`` (axis, 2) says at which sides the image ends: there a component may go on, and
     the distance does not count from there.
     """
-    pads = [(int(not low), int(not high)) for low, high in open_sides]
-    inside = np.pad(component, pads)
-    if inside.all():  # the whole image: there is no outside to measure from
-        return _whole(component)
-    hills = _hills(inside, necks)
-    tops, count = ndimage.label(local_maxima(hills) & inside, np.ones((3,) * inside.ndim))
+    hills = hills_of(component, necks, open_sides)
+    tops, count = _tops(hills, component)
     if count <= 1:
         return _whole(component)
-    basins = watershed(-hills, tops, mask=inside)
+    basins = watershed(-hills, tops, mask=component)
     heights = np.asarray(ndimage.maximum(hills, tops, np.arange(1, count + 1)))
     saddles = _saddles(hills, basins)
     rises = _rises(heights, saddles) / necks.depth
     part = _parts(rises >= 1, saddles)
-    cut = tuple(slice(low, low + n) for (low, _), n in zip(pads, component.shape, strict=True))
-    parts = np.append(0, part)[basins[cut]].astype(np.int32)
+    parts = np.append(0, part)[basins].astype(np.int32)
     # how near each hill was to be counted otherwise; the highest of all has no saddle
     near = np.where(rises >= 1, 2 - rises, rises)
     doubt = np.zeros(int(part.max()))
@@ -82,11 +77,49 @@ def _whole(component: NDArray[np.bool_]) -> Apart:
     return Apart(component.astype(np.int32), np.zeros(1))
 
 
-def _hills(inside: NDArray[np.bool_], necks: Necks) -> Floats:
+def hills_of(component: NDArray[np.bool_], necks: Necks, open_sides: Sequence[Any]) -> Floats:
+    """The smoothed distance to the outside, 0 there; flat where there is no outside.
+
+    ``component`` and ``open_sides`` are those of :func:`apart`.
+    """
+    pads = [(int(not low), int(not high)) for low, high in open_sides]
+    inside = np.pad(component, pads)
+    if inside.all():  # the whole image: there is no outside to measure from
+        return component.astype(np.float64)
     distance = ndimage.distance_transform_edt(inside, sampling=necks.spacing)
     sigma = [necks.smooth / size for size in necks.spacing]
     smoothed = ndimage.gaussian_filter(distance, sigma, mode="nearest")
-    return np.where(inside, smoothed, 0.0)
+    own = tuple(slice(low, low + n) for (low, _), n in zip(pads, component.shape, strict=True))
+    return np.where(component, smoothed[own], 0.0)
+
+
+def hills_around(
+    hills: Floats, component: NDArray[np.bool_], at: NDArray[Any], least: float
+) -> NDArray[Any]:
+    """The hill that each pixel belongs to, from 1, 0 outside.
+
+    Hills are told from each other at the largest depth, but not below ``least``, at which as many
+    of the pixels ``at`` (point, axis) lie on hills of their own as ever.
+    """
+    tops, count = _tops(hills, component)
+    if count <= 1:
+        return component.astype(np.int32)
+    basins = watershed(-hills, tops, mask=component)
+    heights = np.asarray(ndimage.maximum(hills, tops, np.arange(1, count + 1)))
+    saddles = _saddles(hills, basins)
+    rises = _rises(heights, saddles)
+    own = basins[tuple(at.T)] - 1
+    found = np.ones(count, np.int64)
+    for depth in np.unique(rises[rises >= least])[::-1]:
+        part = _parts(rises >= depth, saddles)
+        if len(np.unique(part[own])) > len(np.unique(found[own])):
+            found = part
+    return np.asarray(np.append(0, found)[basins])
+
+
+def _tops(hills: Floats, component: NDArray[np.bool_]) -> tuple[NDArray[Any], int]:
+    found = ndimage.label(local_maxima(hills) & component, np.ones((3,) * hills.ndim))
+    return found[0], int(found[1])
 
 
 def _saddles(hills: Floats, basins: NDArray[Any]) -> list[tuple[int, int, float]]:

@@ -11,26 +11,24 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import product
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import SphericalVoronoi
 
-from unetscope.measuring.pixel_runs import BAND_PX, Floats, Ints
+from unetscope.measuring.pixel_runs import Floats, Ints, Runs
 from unetscope.measuring.quantities import Spacing
 
 Way = tuple[int, ...]
 
 
-def border_lengths(ids: NDArray[Any], numbers: Ints, spacing: Spacing) -> Floats:
-    """(object,) perimeter (y, x) or surface (z, y, x) of each of ``numbers``, increasing.
+def border_lengths(runs: Runs, spacing: Spacing) -> Floats:
+    """(object,) perimeter (y, x) or surface (z, y, x) of each.
 
     The edge of the image counts as border of what reaches it.
     """
-    total = np.zeros(len(numbers))
+    total = np.zeros(runs.count)
     for way, share in directions(spacing.size):
-        total += share * _entries(ids, numbers, way)
+        total += share * _entries(runs, way)
     return total
 
 
@@ -65,28 +63,30 @@ def _shares(units: Floats) -> Floats:
     return shares
 
 
-def _entries(ids: NDArray[Any], numbers: Ints, way: Way) -> Floats:
+def _entries(runs: Runs, way: Way) -> Floats:
     """(object,) how many of its pixels lie behind a pixel that is not its own, along ``way``."""
-    counts = np.zeros(len(numbers))
-    step = max(1, BAND_PX // max(1, ids[0].size))
-    for first in range(0, len(ids), step):
-        band = ids[first : first + step]
-        behind = np.zeros_like(band)
-        into, out_of = _overlap(band.shape, way)
-        if way[0]:  # the line (plane) before the band lies behind its first
-            low = max(first - 1, 0)
-            source = ids[low : first + len(band) - 1]
-            into = (slice(len(band) - len(source), None), *into[1:])
-            behind[into] = source[(slice(None), *out_of[1:])]
-        else:
-            behind[into] = band[out_of]
-        entered = band[(behind != band) & (band != 0)]
-        counts += np.bincount(np.searchsorted(numbers, entered), minlength=len(numbers))
-    return counts
+    if not any(way[:-1]):  # along a line each run is entered once
+        return np.diff(runs.first).astype(np.float64)
+    height, width = runs.shape[-2:]
+    # a place of its own for every pixel of every object, in the order of the runs
+    line = (runs.owner * _lines(runs) + runs.line) * (width + 2)
+    begins = line + runs.start + 1
+    before = np.cumsum(runs.length) - runs.length
+    back = way[-2] + (way[0] * height if len(way) == 3 else 0)
+    sought = begins - back * (width + 2) - way[-1]
+    own = _counted(sought + runs.length, begins, before, runs.length)
+    own -= _counted(sought, begins, before, runs.length)
+    y = runs.line % height - way[-2]
+    inside = (y >= 0) & (y < height) & (runs.line >= back)
+    return np.asarray(runs.total(runs.length - np.where(inside, own, 0)), np.float64)
 
 
-def _overlap(shape: tuple[int, ...], way: Way) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Where pixels have one behind them, and where those lie."""
-    sides = {0: (slice(None), slice(None)), 1: (slice(1, None), slice(None, -1))}
-    sides[-1] = (slice(None, -1), slice(1, None))
-    return tuple(sides[w][0] for w in way), tuple(sides[w][1] for w in way)
+def _lines(runs: Runs) -> int:
+    return int(np.prod(runs.shape[:-1]))
+
+
+def _counted(places: Ints, begins: Ints, before: Ints, lengths: Ints) -> Ints:
+    """How many pixels of all runs lie before each of these places."""
+    at = np.searchsorted(begins, places, side="right") - 1
+    past = np.clip(places - begins[at], 0, lengths[at])
+    return np.where(at < 0, 0, before[at] + past)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unetscope.measuring.pixel_runs import BAND_PX, Floats, Runs
+from unetscope.images.micrograph import Micrograph
+from unetscope.measuring.pixel_runs import BAND_PX, Floats, Ints, Runs
 
 
 def centres_and_covariances(runs: Runs, spacing: tuple[float, ...]) -> tuple[Floats, Floats]:
@@ -39,42 +41,79 @@ def centres_and_covariances(runs: Runs, spacing: tuple[float, ...]) -> tuple[Flo
     return (mean + corner) * scale, spread * scale[:, None] * scale
 
 
-def grey_values(runs: Runs, grey: NDArray[Any]) -> tuple[Floats, Floats, Floats, Floats]:
-    """(object,) mean, standard deviation (of the pixels, not of a sample), least and greatest.
+def grey_values(runs: Runs, image: Micrograph) -> Floats:
+    """(channel, 4, object) mean, standard deviation (of the pixels, not of a sample), least, most.
 
-    ``grey`` has the axes of the image. Where a pixel is not finite, the values of its object are
-    NaN.
+    Where a pixel is not finite, the values of its object are NaN. Only the pixels around the
+    objects are read, a band at a time.
     """
-    lines = grey.reshape(-1, grey.shape[-1])
-    shift = _near(lines[len(lines) // 2])
-    sums = np.zeros((4, len(runs.line)))
+    shift = _near(image)
+    sums = np.zeros((image.channels, 4, len(runs.line)))
+    for some, grey, begins in _on_bands(runs, image):
+        ends = np.stack([begins, begins + runs.length[some]], 1).ravel()
+        for channel, values in enumerate(grey):
+            flat = np.append(np.asarray(values, np.float64).ravel(), 0.0)
+            flat[~np.isfinite(flat)] = np.nan
+            into = sums[channel]
+            into[2, some] = np.minimum.reduceat(flat, ends)[::2]
+            into[3, some] = np.maximum.reduceat(flat, ends)[::2]
+            flat -= shift[channel]
+            into[0, some] = np.add.reduceat(flat, ends)[::2]
+            into[1, some] = np.add.reduceat(np.square(flat, out=flat), ends)[::2]
+    found = np.empty((image.channels, 4, runs.count))
+    for into, told, middle in zip(sums, found, shift, strict=True):
+        mean = runs.total(into[0]) / runs.pixels
+        variance = runs.total(into[1]) / runs.pixels - mean**2
+        told[0], told[1] = mean + middle, np.sqrt(np.maximum(variance, 0))
+        told[2], told[3] = runs.least(into[2]), runs.most(into[3])
+    return found
+
+
+def _on_bands(runs: Runs, image: Micrograph) -> Iterator[tuple[Ints, NDArray[Any], Ints]]:
+    """Runs by the order of their pixels, (c, y, x) around them, and where each begins there."""
+    order = np.lexsort((runs.start, runs.line))
+    line = runs.line[order]
+    height, width = runs.shape[-2:]
+    step = max(1, BAND_PX // width)
+    for plane in range(image.depth):
+        for first in range(0, height, step):
+            begin = plane * height + first
+            low, high = np.searchsorted(line, [begin, begin + min(step, height - first)])
+            some = order[low:high]
+            if not len(some):
+                continue
+            left = int(runs.start[some].min())
+            right = int((runs.start + runs.length)[some].max())
+            top, bottom = int(line[low]) % height, int(line[high - 1]) % height + 1
+            grey = image.plane(plane, (slice(top, bottom), slice(left, right)))
+            rows = runs.line[some] % height - top
+            yield some, grey, rows * (right - left) + runs.start[some] - left
+
+
+def pixels_on(runs: Runs, mask: NDArray[np.bool_]) -> Ints:
+    """(object,) how many of its pixels are True in a mask of the axes of the image."""
+    lines = mask.reshape(-1, mask.shape[-1])
+    found = np.zeros(len(runs.line), np.int64)
     order = np.argsort(runs.line, kind="stable")
-    step = max(1, BAND_PX // grey.shape[-1])
+    step = max(1, BAND_PX // mask.shape[-1])
     for first in range(0, len(lines), step):
         low, high = np.searchsorted(runs.line[order], [first, first + step])
         some = order[low:high]
-        if not len(some):
-            continue
-        flat = np.append(np.asarray(lines[first : first + step], np.float64).ravel(), 0.0)
-        flat[~np.isfinite(flat)] = np.nan
-        start = (runs.line[some] - first) * grey.shape[-1] + runs.start[some]
-        by_place = np.argsort(start, kind="stable")
-        ends = np.stack([start, start + runs.length[some]], 1)[by_place].ravel()
-        into = some[by_place]
-        sums[2, into] = np.minimum.reduceat(flat, ends)[::2]
-        sums[3, into] = np.maximum.reduceat(flat, ends)[::2]
-        flat -= shift
-        sums[0, into] = np.add.reduceat(flat, ends)[::2]
-        sums[1, into] = np.add.reduceat(np.square(flat, out=flat), ends)[::2]
-    mean = runs.total(sums[0]) / runs.pixels
-    variance = runs.total(sums[1]) / runs.pixels - mean**2
-    return mean + shift, np.sqrt(np.maximum(variance, 0)), runs.least(sums[2]), runs.most(sums[3])
+        if len(some):
+            heap = np.append(0, np.cumsum(lines[first : first + step], dtype=np.int64))
+            at = (runs.line[some] - first) * mask.shape[-1] + runs.start[some]
+            found[some] = heap[at + runs.length[some]] - heap[at]
+    return np.asarray(runs.total(found), np.int64)
 
 
-def _near(line: NDArray[Any]) -> float:
-    """A number near the values of a line, in ten bits, so that what differs from it is exact."""
-    values = line[np.isfinite(line)]
-    if not values.size:
-        return 0.0
-    mantissa, exponent = np.frexp(np.mean(values, dtype=np.float64))
-    return float(np.ldexp(np.round(mantissa * 1024), int(exponent) - 10))
+def _near(image: Micrograph) -> list[float]:
+    """Numbers near the values of each channel, in ten bits: what differs from them is exact."""
+    height, width = image.spatial_shape[-2:]
+    plane, row = divmod(image.depth * height // 2, height)
+    middle = image.plane(plane, (slice(row, row + 1), slice(0, width)))
+    found = []
+    for values in middle.reshape(image.channels, -1):
+        values = values[np.isfinite(values)]
+        mantissa, exponent = np.frexp(np.mean(values, dtype=np.float64) if values.size else 0.0)
+        found.append(float(np.ldexp(np.round(mantissa * 1024), int(exponent) - 10)))
+    return found

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from unetscope.errors import MeasurementError
 from unetscope.images.micrograph import Micrograph
 from unetscope.measuring.columns import Column, columns_of
 from unetscope.measuring.crossings import border_lengths
 from unetscope.measuring.hulls import hulls_of_corners, hulls_of_edges
-from unetscope.measuring.moments import centres_and_covariances, grey_values
+from unetscope.measuring.moments import centres_and_covariances, grey_values, pixels_on
 from unetscope.measuring.objects import Objects
-from unetscope.measuring.pixel_runs import Floats, Runs, runs_of
+from unetscope.measuring.pixel_runs import Floats, Runs
 from unetscope.measuring.quantities import Spacing
 
 #: Shapes of fewer pixels are those of the grid: their columns are empty.
 SHAPE_FROM_PX = 20
+#: So many runs of pixels are measured together.
+_RUNS = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,53 +79,139 @@ def measure(
     MeasurementError
         If image or region are of another shape.
     """
-    if image is not None and image.spatial_shape != objects.ids.shape:
+    looked = _looked(objects, image, region)
+    rows = [_rows(objects.runs.some(part), looked) for part in _parts(objects.runs)]
+    columns = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+    return _table(objects, columns, looked)
+
+
+def update(
+    table: ObjectTable,
+    objects: Objects,
+    image: Micrograph | None = None,
+    region: NDArray[np.bool_] | None = None,
+) -> ObjectTable:
+    """The table after some objects were joined, split or dropped: only new numbers are measured.
+
+    ``table`` is that of before, ``objects`` are those of now, image and region the same as then.
+    The result is that of :func:`measure` to the last bit.
+
+    Raises
+    ------
+    MeasurementError
+        If image or region are of another shape, or were not those of the table.
+    """
+    looked = _looked(objects, image, region)
+    if tuple(column.key for column in looked.about) != tuple(c.key for c in table.about):
         raise MeasurementError(
-            f"the labels have the shape {objects.ids.shape}, the image {image.spatial_shape}; "
+            "the table has columns of other channels; measure anew where the image is another"
+        )
+    old = table.columns["object"]
+    kept = table.where(np.isin(old, objects.numbers)).columns
+    new = np.flatnonzero(~np.isin(objects.numbers, old))
+    made = _rows(objects.runs.some(new), looked)
+    order = np.argsort(np.append(kept["object"], objects.numbers[new]), kind="stable")
+    columns = {key: np.append(kept[key], made[key])[order] for key in made}
+    return _table(objects, columns, looked)
+
+
+@dataclass(frozen=True, eq=False)
+class _Looked:
+    """What objects are measured on.
+
+    ``box`` and ``full`` say where was looked, and whether all of it; ``rim`` where pixels have one
+    beside them that was not looked at.
+    """
+
+    spacing: Spacing
+    image: Micrograph | None
+    about: tuple[Column, ...]
+    box: tuple[slice, ...]
+    full: bool
+    rim: NDArray[np.bool_] | None
+
+
+def _looked(
+    objects: Objects, image: Micrograph | None, region: NDArray[np.bool_] | None
+) -> _Looked:
+    shape = tuple(objects.ids.shape)
+    if image is not None and image.spatial_shape != shape:
+        raise MeasurementError(
+            f"the labels have the shape {shape}, the image {image.spatial_shape}; "
             "measure labels with their own image"
         )
-    if region is not None and region.shape != objects.ids.shape:
-        raise MeasurementError(
-            f"the region has the shape {region.shape}, the labels {objects.ids.shape}"
-        )
-    runs, spacing = runs_of(objects.ids), objects.spacing
-    flat = len(spacing.size) == 2
-    values: dict[str, NDArray[Any]] = {
-        "object": objects.numbers,
-        "class": objects.class_of,
-        "doubt": objects.doubt,
-    }
+    if region is not None and region.shape != shape:
+        raise MeasurementError(f"the region has the shape {region.shape}, the labels {shape}")
+    about = columns_of(objects.spacing, 0 if image is None else image.channels)
+    box, rim = tuple(slice(0, n) for n in shape), None
+    if region is not None:
+        box = _box_of(region)
+        if not region[box].all():
+            rim = ~ndimage.binary_erosion(region, border_value=1)
+    return _Looked(objects.spacing, image, about, box, rim is None, rim)
+
+
+def _box_of(region: NDArray[np.bool_]) -> tuple[slice, ...]:
+    if not region.any():
+        raise MeasurementError("the region holds no pixel; draw it where objects are")
+    box = []
+    for axis in range(region.ndim):
+        inside = np.flatnonzero(region.any(tuple(a for a in range(region.ndim) if a != axis)))
+        box.append(slice(int(inside[0]), int(inside[-1]) + 1))
+    return tuple(box)
+
+
+def _parts(runs: Runs) -> Iterator[slice]:
+    """Objects some at a time, so that what is made of them stays small."""
+    first = 0
+    while first == 0 or first < runs.count:
+        last = int(np.searchsorted(runs.first, runs.first[first] + _RUNS, "right")) - 1
+        last = min(max(last, first + 1), runs.count)
+        yield slice(first, last)
+        first = max(last, 1)
+
+
+def _rows(runs: Runs, looked: _Looked) -> dict[str, NDArray[Any]]:
+    """All columns that pixels tell."""
+    spacing, flat = looked.spacing, len(looked.spacing.size) == 2
     centres, spread = centres_and_covariances(runs, spacing.size)
-    values |= {
-        f"centre_{a}": c for a, c in zip("zyx"[-len(spacing.size) :], centres.T, strict=True)
-    }
-    shaped = _Shaped(objects, runs, runs.pixels.astype(np.float64) * spacing.cell, spread)
+    values: dict[str, NDArray[Any]] = {"object": runs.numbers}
+    values |= {f"centre_{a}": c for a, c in zip("zyx"[-centres.shape[1] :], centres.T, strict=True)}
+    shaped = _Shaped(runs, spacing, runs.pixels.astype(np.float64) * spacing.cell, spread)
     values |= shaped.flat_size() if flat else shaped.solid_size()
     shapes = shaped.flat() if flat else shaped.solid()
     small = runs.pixels < SHAPE_FROM_PX
     values |= {key: np.where(small, np.nan, column) for key, column in shapes.items()}
-    box, cut, rectangular = _field(runs, objects, region)
-    extent = tuple(side.stop - side.start for side in box)
+    cut = _cut(runs, looked)
+    extent = tuple(side.stop - side.start for side in looked.box)
     values["at_border"] = cut.astype(np.int64)
-    values["weight"] = _weights(runs, extent, cut) if rectangular else np.where(cut, np.nan, 1.0)
-    channels = 0 if image is None else image.channels
-    for channel in range(channels):
-        name = f"_c{channel}" if channels > 1 else ""
-        named = (f"{kind}{name}" for kind in ("mean", "sd", "min", "max"))
-        values |= zip(named, grey_values(runs, _channel(image, channel)), strict=True)
-    about = columns_of(spacing, channels)
-    corner = tuple(float(s.start * size) for s, size in zip(box, spacing.size, strict=True))
-    reach = tuple(float(n * size) for n, size in zip(extent, spacing.size, strict=True))
-    columns = {column.key: values[column.key] for column in about}
-    return ObjectTable(about, columns, spacing, corner, reach, rectangular)
+    values["weight"] = _weights(runs, extent, cut) if looked.full else np.where(cut, np.nan, 1.0)
+    if looked.image is not None:
+        channels = looked.image.channels
+        for channel, four in enumerate(grey_values(runs, looked.image)):
+            name = f"_c{channel}" if channels > 1 else ""
+            named = (f"{kind}{name}" for kind in ("mean", "sd", "min", "max"))
+            values |= zip(named, four, strict=True)
+    return values
+
+
+def _table(objects: Objects, columns: dict[str, NDArray[Any]], looked: _Looked) -> ObjectTable:
+    columns |= {"class": objects.class_of, "doubt": objects.doubt}
+    corners = [
+        (float(side.start * size), float((side.stop - side.start) * size))
+        for side, size in zip(looked.box, looked.spacing.size, strict=True)
+    ]
+    corner, reach = zip(*corners, strict=True)
+    ordered = {column.key: columns[column.key] for column in looked.about}
+    return ObjectTable(looked.about, ordered, looked.spacing, corner, reach, looked.full)
 
 
 @dataclass(frozen=True, eq=False)
 class _Shaped:
     """What shapes are measured from: ``size`` (object,) areas or volumes, and covariances."""
 
-    objects: Objects
     runs: Runs
+    spacing: Spacing
     size: Floats
     spread: Floats
 
@@ -133,14 +222,14 @@ class _Shaped:
         return {"volume": self.size, "diameter": np.cbrt(6 * self.size / np.pi)}
 
     def _border(self) -> Floats:
-        return border_lengths(self.objects.ids, self.runs.numbers, self.objects.spacing)
+        return border_lengths(self.runs, self.spacing)
 
     def flat(self) -> dict[str, Floats]:
         """What objects in a plane have."""
         perimeter = self._border()
         xx, yy, xy = self.spread[:, 1, 1], self.spread[:, 0, 0], self.spread[:, 0, 1]
         middle, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
-        largest, smallest = hulls_of_edges(self.runs).ferets(self.objects.spacing.size)
+        largest, smallest = hulls_of_edges(self.runs).ferets(self.spacing.size)
         return {
             "perimeter": perimeter,
             "circularity": 4 * np.pi * self.size / perimeter**2,
@@ -164,38 +253,16 @@ class _Shaped:
         }
 
 
-def _field(
-    runs: Runs, objects: Objects, region: NDArray[np.bool_] | None
-) -> tuple[tuple[slice, ...], NDArray[np.bool_], bool]:
-    """The box looked at in pixels, which objects reach its edge, and whether it is full."""
-    if region is None:
-        return tuple(slice(0, n) for n in runs.shape), runs.at_border, True
-    if not region.any():
-        raise MeasurementError("the region holds no pixel; draw it where objects are")
-    box = []
-    for axis in range(region.ndim):
-        inside = np.flatnonzero(region.any(tuple(a for a in range(region.ndim) if a != axis)))
-        box.append(slice(int(inside[0]), int(inside[-1]) + 1))
-    inner = region[tuple(box)]
+def _cut(runs: Runs, looked: _Looked) -> NDArray[np.bool_]:
+    """(object,) whether it reaches the edge of what was looked at, and may go on behind it."""
     cut = np.zeros(runs.count, bool)
-    for axis, side in enumerate(box):
-        ends = runs.boxes[:, axis]
-        if region.shape[axis] > 1:
+    for axis, side in enumerate(looked.box):
+        if runs.shape[axis] > 1:
+            ends = runs.boxes[:, axis]
             cut |= (ends[:, 0] == side.start) | (ends[:, 1] == side.stop - 1)
-    if inner.all():
-        return tuple(box), cut, True
-    touching = _touching_outside(objects.ids, region)
-    return tuple(box), cut | np.isin(runs.numbers, touching), False
-
-
-def _touching_outside(ids: NDArray[Any], region: NDArray[np.bool_]) -> NDArray[Any]:
-    """The numbers of objects with a pixel beside one that is outside the region."""
-    found = [np.zeros(0, ids.dtype)]
-    for axis in range(ids.ndim):
-        first = tuple(slice(None, -1) if a == axis else slice(None) for a in range(ids.ndim))
-        second = tuple(slice(1, None) if a == axis else slice(None) for a in range(ids.ndim))
-        found += [ids[first][~region[second]], ids[second][~region[first]]]
-    return np.unique(np.concatenate(found))
+    if looked.rim is not None:
+        cut |= pixels_on(runs, looked.rim) > 0
+    return cut
 
 
 def _weights(runs: Runs, extent: tuple[int, ...], cut: NDArray[np.bool_]) -> Floats:
@@ -210,10 +277,3 @@ def _weights(runs: Runs, extent: tuple[int, ...], cut: NDArray[np.bool_]) -> Flo
         if whole > 1:
             weight *= whole / np.maximum(whole - size[:, axis] - 1, 1)
     return np.where(cut, np.nan, weight)
-
-
-def _channel(image: Micrograph | None, channel: int) -> NDArray[Any]:
-    """One channel of all of the image, (y, x) or (z, y, x)."""
-    assert image is not None
-    planes = np.stack([image.plane(z)[channel] for z in range(image.depth)])
-    return planes if len(image.spatial_axes) == 3 else planes[0]

@@ -8,6 +8,7 @@ the rest is numbered in the order of their first pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from skimage.segmentation import watershed
 
 from unetscope.errors import MeasurementError
 from unetscope.measuring.apart import Apart, Necks, apart
-from unetscope.measuring.pixel_runs import Floats, Ints, bands, runs_of
+from unetscope.measuring.pixel_runs import Floats, Ints, Runs, bands, runs_of
 from unetscope.measuring.quantities import Spacing
 
 By = Literal["components", "shape", "border"]
@@ -27,7 +28,7 @@ SMALLEST_PX = 20
 #: measured on true masks of nuclei and particles (docs/measure.md); deeper ones join.
 USUAL_PX = 1.0
 _OF_TYPICAL = 1 / 24
-_MOST_OBJECTS = 2**32 - 1
+MOST_OBJECTS = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ class Objects:
         How many were left out as smaller than the smallest.
     how
         None where the objects were given.
+    largest
+        The largest number that an object had before objects were joined, split or dropped.
     """
 
     ids: NDArray[Any]
@@ -113,6 +116,17 @@ class Objects:
     dropped: int = 0
     how: Separation | None = None
     notes: tuple[str, ...] = field(default=())
+    largest: int = 0
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The pixels of each object; ``ids`` are not to be changed from here on."""
+        return runs_of(self.ids)
+
+    @property
+    def next_number(self) -> int:
+        """A number that no object had before."""
+        return max(self.largest, int(self.numbers[-1]) if len(self.numbers) else 0) + 1
 
 
 def objects_of(
@@ -161,7 +175,7 @@ def given_objects(
     MeasurementError
         If the numbers are no whole numbers from 0 to 2³² − 1.
     """
-    ids = _checked(ids, spacing, None)
+    ids = _checked(ids, spacing, None).astype(np.uint32, copy=False)
     runs = runs_of(ids)
     large = runs.pixels * spacing.cell >= smallest
     if not large.all():
@@ -306,7 +320,7 @@ def _checked(
             f"the region has the shape {region.shape}, the labels {labels.shape}; "
             "give both for the same image"
         )
-    if labels.min() < 0 or labels.max() > _MOST_OBJECTS:
+    if labels.min() < 0 or labels.max() > MOST_OBJECTS:
         raise MeasurementError(
             f"labels reach from {labels.min()} to {labels.max()}; give numbers from 0 to 2³² - 1"
         )

@@ -6,7 +6,7 @@ of each object) and not with that of the pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,22 @@ class Runs:
     def count(self) -> int:
         """How many objects there are."""
         return len(self.numbers)
+
+    def some(self, at: Ints | slice) -> Runs:
+        """The objects at these places in ``numbers``, increasing."""
+        counts = np.diff(self.first)[at]
+        first = np.append(0, np.cumsum(counts))
+        taken = np.repeat(self.first[:-1][at] - first[:-1], counts) + np.arange(first[-1])
+        runs = (self.line[taken], self.start[taken], self.length[taken])
+        return Runs(self.numbers[at], first, *runs, self.shape)
+
+    def of(self, numbers: Sequence[int] | Ints) -> Runs:
+        """The objects of these numbers that there are."""
+        return self.some(np.flatnonzero(np.isin(self.numbers, numbers)))
+
+    def as_one(self, number: int) -> Runs:
+        """All pixels as one object."""
+        return joined_runs([self], [number])
 
     @cached_property
     def owner(self) -> Ints:
@@ -90,24 +106,73 @@ class Runs:
         return np.asarray(np.any(cut & (last > 0), axis=1))
 
 
-def runs_of(ids: NDArray[Any]) -> Runs:
-    """The runs of object numbers (y, x) or (z, y, x), 0 where there is no object."""
+def runs_of(ids: Any) -> Runs:
+    """The runs of an image of object numbers (y, x) or (z, y, x), 0 where there is none.
+
+    An array that lies elsewhere (zarr, dask, a file in memory) is read a band at a time.
+    """
     parts = [_band_runs(band, first) for first, band in bands(ids)]
-    line, start, length, number = (np.concatenate(column) for column in zip(*parts, strict=True))
+    line, start, length, number = (np.concatenate(part) for part in zip(*parts, strict=True))
     order = np.argsort(number, kind="stable")
-    number = number[order]
+    return _by_object(number[order], line[order], start[order], length[order], tuple(ids.shape))
+
+
+def runs_in(ids: NDArray[Any], corner: Sequence[int], shape: tuple[int, ...]) -> Runs:
+    """The runs of a part of an image that begins at ``corner``, told in the whole image."""
+    part = runs_of(ids)
+    line = part.line % ids.shape[-2] + corner[-2]
+    if len(shape) == 3:
+        line += (part.line // ids.shape[-2] + corner[0]) * shape[-2]
+    return Runs(part.numbers, part.first, line, part.start + corner[-1], part.length, shape)
+
+
+def joined_runs(sets: Sequence[Runs], numbers: Sequence[int] | None = None) -> Runs:
+    """Objects of several sets by increasing number; all of a set as one where ``numbers`` say so.
+
+    No number may be in two sets, and no pixel in two objects.
+    """
+    owners = [runs.numbers[runs.owner] for runs in sets]
+    if numbers is not None:
+        owners = [np.full(len(o), n) for o, n in zip(owners, numbers, strict=True)]
+    number = np.concatenate(owners)
+    line, start, length = (
+        np.concatenate([getattr(runs, name) for runs in sets])
+        for name in ("line", "start", "length")
+    )
+    keys = (start, line, number) if numbers is not None else (number,)
+    order = np.lexsort(keys)
+    number, line, start, length = number[order], line[order], start[order], length[order]
+    if numbers is not None:  # parts that touch along a line are one run
+        new = np.ones(len(line), bool)
+        new[1:] = (number[1:] != number[:-1]) | (line[1:] != line[:-1])
+        new[1:] |= start[1:] != (start + length)[:-1]
+        begins = np.flatnonzero(new)
+        length = np.add.reduceat(length, begins) if len(begins) else length
+        number, line, start = number[begins], line[begins], start[begins]
+    return _by_object(number, line, start, length, sets[0].shape)
+
+
+def _by_object(number: Ints, line: Ints, start: Ints, length: Ints, shape: tuple[int, ...]) -> Runs:
     begins = np.flatnonzero(np.diff(number, prepend=-1))
-    edges = np.append(begins, len(number)).astype(np.int64)
-    kept = (line[order], start[order], length[order])
-    return Runs(number[begins], edges, *kept, tuple(ids.shape))
+    return Runs(number[begins], np.append(begins, len(number)), line, start, length, shape)
 
 
-def bands(ids: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
-    """Lines of an image (line, x) some at a time, each band with the number of its first line."""
-    lines = ids.reshape(-1, ids.shape[-1])
+def bands(ids: Any) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Lines of an image (line, x) some at a time, each band with the number of its first line.
+
+    Bands of an array in memory are its own pixels, those of others a copy.
+    """
     step = max(1, BAND_PX // ids.shape[-1])
-    for first in range(0, len(lines), step):
-        yield first, lines[first : first + step]
+    if isinstance(ids, np.ndarray):
+        lines = ids.reshape(-1, ids.shape[-1])
+        for first in range(0, len(lines), step):
+            yield first, lines[first : first + step]
+        return
+    for plane in range(ids.shape[0] if ids.ndim == 3 else 1):
+        for first in range(0, ids.shape[-2], step):
+            rows = slice(first, first + step)
+            part = ids[plane, rows] if ids.ndim == 3 else ids[rows]
+            yield plane * ids.shape[-2] + first, np.asarray(part)
 
 
 def _band_runs(band: NDArray[Any], first: int) -> tuple[Ints, Ints, Ints, Ints]:
