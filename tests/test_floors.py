@@ -18,7 +18,7 @@ from unetscope.session.engine import door
 QT = ("qtpy", "PyQt6", "PySide6", "PyQt5", "magicgui", "superqt", "pyqtgraph")
 #: What the engine's door loads in a worker, with torch.
 BEHIND = {f"unetscope.session.engine.{place.partition('.')[0]}" for place in door.JOBS.values()}
-BEHIND.add("unetscope.session.engine.shared")
+BEHIND |= {"unetscope.session.engine.shared", "unetscope.session.measuring.object_jobs"}
 
 
 def modules_of(*rooms: str) -> list[str]:

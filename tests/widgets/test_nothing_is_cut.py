@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QTableView, QW
 
 from unetscope.session.journal.status import JournalStatus, RestoreOffer
 from unetscope.widgets.kit.fold import Fold
-from unetscope.widgets.kit.status_card import TwoLines
+from unetscope.widgets.kit.telling import TwoLines
 from unetscope.widgets.painting.image_panel import ImagePanel
 from unetscope.widgets.painting.journal_bar import JournalBar
 from unetscope.widgets.painting.training_panel import TrainingPanel

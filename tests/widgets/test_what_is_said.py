@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from unetscope.session.values import Message, Phase, Scope
-from unetscope.widgets.kit.status_card import TwoLines
+from unetscope.widgets.kit.telling import TwoLines
 from unetscope.widgets.painting.annotation_panel import AnnotationPanel
 from unetscope.widgets.painting.image_panel import ImagePanel
 from unetscope.widgets.painting.model_panel import ModelPanel

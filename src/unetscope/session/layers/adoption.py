@@ -54,7 +54,7 @@ def paintable_labels(
     Undecided
         If there are many numbers and ``answers`` does not say what they are.
     """
-    values = _values(labels)
+    values = values_of(labels)
     known = {c.value for c in classes}
     unknown = [v for v in values if v > 0 and v not in known]
     said = (answers or Answers()).values
@@ -108,7 +108,7 @@ def _planes(labels: Any) -> list[tuple[Any, ...]]:
     return [(*plane, slice(y, y + rows)) for plane in leading for y in starts]
 
 
-def _values(labels: Any) -> list[int]:
+def values_of(labels: Any) -> list[int]:
     """The different values, in order."""
     if isinstance(labels, TiledLabels):
         return [int(v) for v in labels.values()]

@@ -46,7 +46,9 @@ from unetscope.session.values import ImageSummary
 Box = tuple[slice, slice]
 Reading = tuple[str, str, tuple[int, ...]]  # image key, axes, shape of the labels
 _PAINTING = "drag to paint, hold <space> to move the image"
-_ON_IMAGE = ("strokes", "result", "hint")  # roles of layers over the spatial axes of an image
+#: Roles of layers over the spatial axes of an image, and of those that nobody paints on.
+_ON_IMAGE = ("strokes", "result", "hint", "objects", "measure")
+_COMPUTED = ("result", "objects", "chosen")
 
 
 class OpenLayers:
@@ -356,7 +358,7 @@ class OpenLayers:
             (layer_key(layer), str(layer.name))
             for layer in self.viewer.layers
             if isinstance(layer, Labels)
-            and role_of(layer) != "result"
+            and role_of(layer) not in _COMPUTED
             and layer_key(layer) not in self._parked.values()
             and not layer.multiscale
             and tuple(layer.data.shape) == shape

@@ -21,6 +21,7 @@ from unetscope.session.layers.layer_facts import layer_key, role_of
 from unetscope.widgets.kit.keys import DIGITS, KeyTable
 from unetscope.widgets.kit.napari_keys import HELP, as_written
 
+_OTHERS = ("objects",)  # roles of layers with keys of another panel
 Calls = Mapping[str, Callable[[], object]]  # name of an action -> what it does
 
 
@@ -127,7 +128,8 @@ class Shortcuts:
         self._shortcuts.clear()
 
     def _consider(self, layer: Any) -> None:
-        if isinstance(layer, Image | Labels) or role_of(layer):
+        role = role_of(layer)
+        if role not in _OTHERS and (role or isinstance(layer, Image | Labels)):
             self.bind_layer(layer)
 
     def _inserted(self, event: Any) -> None:

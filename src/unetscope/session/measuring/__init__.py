@@ -1,0 +1,1 @@
+"""Measuring: state, jobs and what is kept of the third panel."""

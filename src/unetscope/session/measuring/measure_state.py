@@ -1,0 +1,157 @@
+"""What the panel "Measure" holds: in which labels objects are looked for, how, and what was found.
+
+Nothing here loads what measures: that takes a second, and is for the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from psygnal import SignalGroupDescriptor
+
+from unetscope.images.classes import LabelClass, default_name
+from unetscope.looking.answers import Working
+from unetscope.session.values import ImageSummary, Message
+
+if TYPE_CHECKING:
+    from unetscope.measuring.objects import Objects
+    from unetscope.measuring.one_image import SegmentedImage, Wanted
+    from unetscope.measuring.populations import EdgeRule
+    from unetscope.measuring.quantities import Quantity
+    from unetscope.measuring.summary import Measured
+
+Apart = Literal["components", "shape", "border", "numbered"]
+BACKGROUND_NAME = "background"
+
+
+class LabelKind(Enum):
+    """What the numbers of a labels layer are."""
+
+    ANSWER = "answer"  # classes, as a model answered them
+    CLASSES = "classes"  # classes, as a person or a file says
+    OBJECTS = "objects"  # objects, each with its number
+
+
+@dataclass(frozen=True)
+class LabelSource:
+    """A labels layer in which objects can be found.
+
+    Attributes
+    ----------
+    key
+        Of the layer.
+    title
+        As the list shows it.
+    classes
+        Those that it may hold, without one that only says that nothing is there.
+    made_by
+        The model and version that answered, and when, in words; "" for labels of others.
+    """
+
+    key: str
+    title: str
+    kind: LabelKind
+    classes: tuple[LabelClass, ...] = ()
+    made_by: str = ""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person wants to be measured, and how; lengths in the unit of the image.
+
+    Attributes
+    ----------
+    value
+        The class that is measured.
+    apart
+        How objects that touch are told from each other; "numbered" takes them as they are.
+    border
+        The class that parts objects; None where none does.
+    typical
+        The diameter of a good object; None where nobody said.
+    smallest, holes
+        Diameters of the smallest object and of the largest hole that is filled.
+    edge
+        What is done with objects at the edge.
+    """
+
+    value: int = 0
+    apart: Apart = "shape"
+    border: int | None = None
+    typical: float | None = None
+    smallest: float | None = None
+    holes: float | None = None
+    edge: EdgeRule = "weight"
+    grain_size: bool = False
+    fibre_width: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class FoundObjects:
+    """Objects of one image with their numbers, and of what and how they were found.
+
+    ``quantities`` are of the class that was wished for; () while they are being computed.
+    """
+
+    image: str  # key
+    source: LabelSource
+    wish: Wish
+    wanted: Wanted = field(repr=False)
+    segmented: SegmentedImage = field(repr=False)
+    objects: Objects = field(repr=False)
+    measured: Measured = field(repr=False)
+    quantities: tuple[Quantity, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many objects there are."""
+        return len(self.measured.table)
+
+
+@dataclass
+class MeasureState:
+    """State of one panel, changed on the GUI thread only.
+
+    ``stale`` says why the numbers are no longer those of what is on screen; "" where they are.
+    ``selected`` are numbers of objects, the one chosen last at the end. ``tool`` is what a click on
+    an object means: "" chooses it.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    images: tuple[ImageSummary, ...] = ()
+    image: ImageSummary | None = None
+    sources: tuple[LabelSource, ...] = ()
+    source: LabelSource | None = None
+    wish: Wish = field(default_factory=Wish)
+    names: Mapping[int, str] = field(default_factory=dict)
+    found: FoundObjects | None = None
+    working: Working | None = None
+    stale: str = ""
+    selected: tuple[int, ...] = ()
+    tool: str = ""
+    colour_by: str = ""
+    can_undo: bool = False
+    can_redo: bool = False
+    message: Message | None = None
+
+    def name_of(self, value: int) -> str:
+        """The present name of a class."""
+        return self.names.get(value) or default_name(value)
+
+    def chosen(self, key: str) -> LabelSource | None:
+        """The source with this key."""
+        return next((source for source in self.sources if source.key == key), None)
+
+
+def starting_class(source: LabelSource, wished: int) -> int:
+    """The class that is measured first: the one wished for, else the first that is a thing."""
+    values = [c.value for c in source.classes]
+    if wished in values:
+        return wished
+    named = [c.value for c in source.classes if c.name.strip().lower() == BACKGROUND_NAME]
+    ground = named or values[:1]  # the first class is what things lie in
+    return next((value for value in values if value not in ground), next(iter(values), 1))

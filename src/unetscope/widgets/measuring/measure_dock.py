@@ -1,0 +1,81 @@
+"""The dock widget "Measure": from labels to numbers with intervals, a table, and the sentence."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, TypeVar
+
+from unetscope.session.layers.connections import Connections
+from unetscope.widgets.kit.docked_panel import DockedPanel
+from unetscope.widgets.kit.looks import theme_tints
+from unetscope.widgets.measuring.measure_card import MeasureCard
+from unetscope.widgets.measuring.measure_panel import MeasurePanel
+from unetscope.widgets.measuring.source_panel import SourcePanel
+from unetscope.workbench.measuring.measure_bench import MeasureBench
+
+#: The parts, from top to bottom; the card stays above them.
+PARTS: tuple[type[MeasurePanel], ...] = (SourcePanel,)
+Kind = TypeVar("Kind", bound=MeasurePanel)
+
+
+class MeasureDock(DockedPanel):
+    """Find objects in an answer or in labels, correct them, and read their numbers.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer (napari hands it in).
+    """
+
+    preferred_width = 380
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._connections = Connections()
+        self.bench = MeasureBench(napari_viewer, self)
+        self.state = self.bench.state
+        self.card = MeasureCard(self.bench)
+        self.parts = (self.card, *(kind(self.bench) for kind in PARTS))
+        self.lay_out(self.card, self.parts[1:])
+        for part in self.parts:
+            part.called_for.connect(partial(self.bring_into_view, part))
+        self._theme_changed()
+        self._connect()
+        self.destroyed.connect(self.bench.close)
+
+    def part(self, kind: type[Kind]) -> Kind:
+        """The part of this kind.
+
+        Raises
+        ------
+        KeyError
+            If the dock has none.
+        """
+        for part in self.parts:
+            if isinstance(part, kind):
+                return part
+        raise KeyError(f"this dock has no {kind.__name__}; add it to PARTS")
+
+    def _connect(self) -> None:
+        self._connections.connect(self.state.events, self._state_changed)
+        self._connections.connect(self._viewer.events.theme, self._theme_changed)
+        self._connections.connect(self._viewer.layers.events.removing, self.make_canvas_current)
+
+    def _state_changed(self, change: Any) -> None:
+        for part in self.parts:
+            if change.signal.name in part.SHOWS:
+                part.refresh()
+
+    def _theme_changed(self, event: Any = None) -> None:
+        tints = theme_tints(self._viewer.theme)
+        for part in self.parts:
+            part.set_tints(tints)
+            part.refresh()
+
+    # ---- ending
+
+    def shut_down(self) -> None:
+        """End all work and let go of the viewer; called when the window or napari closes."""
+        self._connections.close()
+        self.bench.close()

@@ -1,0 +1,394 @@
+"""What happens when a person measures: labels, objects, numbers and layers, joined.
+
+Finding runs in a lane: a newer wish drops an older one. Which image is meant follows the viewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from unetscope.errors import UnetscopeError, in_words
+from unetscope.images.classes import LabelClass
+from unetscope.looking.answers import Working
+from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.label_sources import LabelSources
+from unetscope.session.layers.object_layers import ObjectLayers
+from unetscope.session.layers.pixel_sizes import PixelSizes
+from unetscope.session.layers.project_layers import layers_of
+from unetscope.session.measuring.measure_state import (
+    FoundObjects,
+    LabelKind,
+    MeasureState,
+    starting_class,
+)
+from unetscope.session.open_sessions import open_sessions
+from unetscope.session.values import Message
+from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.timers import single_shot
+
+TYPICAL_OF = 3  # so many clicked objects say how large a good one is
+LOOK_MS = 300  # after layers have changed, so that a burst of tiles is looked at once
+
+
+def jobs() -> Any:
+    """What finds and measures; loaded by the first worker, for that takes a second."""
+    return import_module("unetscope.session.measuring.object_jobs")
+
+
+class MeasureBench(QObject):
+    """One viewer's measuring; :meth:`close` ends all of it."""
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.state = MeasureState()
+        self.layers = layers_of(viewer)
+        self.sources = LabelSources(self.layers)
+        self.objects = ObjectLayers(self.layers)
+        self.sizes = PixelSizes(self.layers)
+        self._closed = False
+        self._connections = Connections()
+        self._watched = Connections()  # of the labels that objects are found in
+        self.finding = Lane(self)
+        self.finding.happened.connect(self._happened)
+        self.finding.ended.connect(self._ended)
+        self._look_timer = single_shot(self, LOOK_MS, self.look)
+        self._connect()
+        self.look()
+
+    def _connect(self) -> None:
+        connect = self._connections.connect
+        connect(self.layers.images_changed, self._look_soon)
+        connect(self.layers.activated, self._activated)
+        connect(self.objects.gone, self._objects_gone)
+        connect(self.objects.clicked, self._object_clicked)
+        connect(open_sessions.changed, self._look_soon)
+
+    def close(self) -> None:
+        """Stop every job and let go of the viewer, without waiting; twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        self._look_timer.stop()
+        self.finding.close()
+        self._watched.close()
+        self._connections.close()
+        self.objects.close()
+        self.layers.close()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs, or waits to."""
+        return self.finding.busy or self._look_timer.isActive()
+
+    # ---- which image, which labels
+
+    def choose_image(self, key: str | None) -> None:
+        """Measure another image."""
+        wanted = next((image for image in self.state.images if image.key == key), None)
+        if wanted is None or wanted == self.state.image:
+            return
+        self.state.image = wanted
+        if self.state.found is not None and self.state.found.image != wanted.key:
+            self.forget()
+        self._list_sources()
+
+    def choose_source(self, key: str) -> None:
+        """Find objects in another labels layer."""
+        source = self.state.chosen(key)
+        if source is None or source == self.state.source:
+            return
+        self.state.source = source
+        self._take_source()
+
+    def wish(self, **wished: Any) -> None:
+        """Wish for something else; what was found stays until objects are found anew."""
+        wish = replace(self.state.wish, **wished)
+        if wish.apart == "border" and wish.border is None:
+            wish = replace(wish, border=self._likely_border(wish.value))
+        if wish != self.state.wish:
+            self.state.wish = wish
+            self.state.message = None
+
+    def look(self) -> None:
+        """Take up which images and labels there are."""
+        if self._closed:
+            return
+        state = self.state
+        state.images = self.layers.summaries()
+        keys = {image.key: image for image in state.images}
+        if state.image is not None and state.image.key in keys:
+            before, state.image = state.image, keys[state.image.key]
+            self._rescale(before.pixel_size, state.image.pixel_size)
+            self._list_sources()
+            self._compare()
+        elif keys:
+            active = self.layers.active_image()
+            self.choose_image(active if active in keys else state.images[-1].key)
+        else:
+            state.image = state.source = None
+            state.sources = ()
+            self.forget()
+
+    def set_pixel_size(self, size: float, unit: str) -> None:
+        """Tell how large a pixel of the image is."""
+        if self.state.image is None:
+            return
+        try:
+            self.sizes.set_pixel_size(self.state.image.key, size, unit)
+        except UnetscopeError as error:
+            self.tell(error, "Setting the pixel size")
+            return
+        self._sized()
+
+    def start_line(self) -> None:
+        """Let a person draw a line along the scale bar."""
+        if self.state.image is not None:
+            self.sizes.start_line(self.state.image.key)
+
+    def set_from_line(self, length: float, unit: str) -> None:
+        """Take the pixel size that makes the drawn line as long as this."""
+        if self.state.image is None:
+            return
+        key = self.state.image.key
+        try:
+            self.sizes.set_pixel_size(key, self.sizes.size_of_drawn_line(key, length, unit), unit)
+        except UnetscopeError as error:
+            self.tell(error, "Measuring the scale bar")
+            return
+        self.sizes.drop_line()
+        self._sized()
+
+    def drop_line(self) -> None:
+        """No line is wanted any more."""
+        self.sizes.drop_line()
+
+    def _sized(self) -> None:
+        """What was found is told in the new unit."""
+        self.look()
+        if self.state.found is not None:
+            self.find()
+
+    def _look_soon(self, *_: Any) -> None:
+        self._look_timer.start()
+
+    def _activated(self, key: str | None) -> None:
+        self.choose_image(key)
+
+    def _list_sources(self) -> None:
+        state = self.state
+        if state.image is None:
+            return
+        session = open_sessions.of(self.viewer)
+        classes: tuple[LabelClass, ...] = session.classes if session is not None else ()
+        state.sources = self.sources.of(state.image.key, classes)
+        known = {c.value: c.name for c in classes}
+        for source in state.sources:
+            if source.kind is not LabelKind.OBJECTS:
+                known = {c.value: c.name for c in source.classes} | known
+        before = state.source
+        kept = state.chosen(before.key) if before is not None else None
+        state.source = kept or next(iter(state.sources), None)
+        if known != dict(state.names):
+            state.names = known
+        if state.source is not None and (before is None or before.key != state.source.key):
+            self._take_source()
+
+    def _take_source(self) -> None:
+        source, wish = self.state.source, self.state.wish
+        assert source is not None
+        apart = wish.apart
+        if source.kind is LabelKind.OBJECTS:
+            apart = "numbered"
+        elif apart == "numbered":
+            apart = "shape"
+        value = starting_class(source, wish.value)
+        self.state.wish = replace(wish, value=value, apart=apart)
+        self._watched.close()
+        layer = self.layers.layer(source.key)
+        for emitter in (layer.events.set_data, layer.events.data):
+            self._watched.connect(emitter, self._labels_redrawn)
+
+    def _likely_border(self, value: int) -> int | None:
+        """The class that parts objects: one that is called so, else another than the objects'."""
+        source = self.state.source
+        others = [c for c in source.classes if c.value != value] if source is not None else []
+        named = [c for c in others if "border" in c.name.lower() or "boundary" in c.name.lower()]
+        return next((c.value for c in (*named, *others[::-1])), None)
+
+    def _rescale(self, before: Any, after: Any) -> None:
+        """Lengths that were wished for stay as many pixels when the pixel gets another size."""
+        ratio = min(after or (1.0,)) / min(before or (1.0,))
+        if ratio == 1:
+            return
+        wish = self.state.wish
+        lengths = (wish.typical, wish.smallest, wish.holes)
+        typical, smallest, holes = (None if one is None else one * ratio for one in lengths)
+        self.state.wish = replace(wish, typical=typical, smallest=smallest, holes=holes)
+
+    # ---- finding
+
+    def find(self) -> None:
+        """Find the objects and measure them, as everything is now."""
+        state = self.state
+        if state.image is None or state.source is None:
+            return
+        state.message = None
+        try:
+            request = self._request()
+        except UnetscopeError as error:
+            self.tell(error, "Finding objects")
+            return
+        state.working = Working("Finding objects")
+        self.finding.start(partial(_finding, request), state.image.key)
+
+    def stop(self) -> None:
+        """End what is running; what was found stays."""
+        self.finding.drop()
+        self.state.working = None
+
+    def _request(self) -> Any:
+        state = self.state
+        assert state.image is not None and state.source is not None
+        return {
+            "image": state.image.key,
+            "micrograph": self.layers.micrograph(state.image.key),
+            "source": state.source,
+            "labels": self.sources.read(state.source.key),
+            "wish": state.wish,
+            "class_name": state.name_of(state.wish.value),
+        }
+
+    def _happened(self, ticket: Any, event: Any) -> None:
+        state = self.state
+        if isinstance(event, Working):
+            state.working = event
+            return
+        found: FoundObjects = event
+        before, state.found = state.found, found
+        if before is None or before.objects is not found.objects:
+            state.stale = ""
+            state.selected = ()
+            self._show(found)
+
+    def _ended(self, ticket: Any, end: JobEnded) -> None:
+        self.state.working = None
+        if end.error is not None:
+            self.tell(end.error, "Measuring")
+
+    def _show(self, found: FoundObjects) -> None:
+        version = found.source.title.rpartition(" ")[2] if found.source.made_by else ""
+        name = f"objects of {self.state.name_of(found.wish.value)} {version}".rstrip()
+        self.objects.show(found.image, found.objects.ids, name, source=found.source.title)
+        self._tell_features(found)
+
+    def _tell_features(self, found: FoundObjects) -> None:
+        table = found.measured.table
+        shown = [c for c in table.about if c.key not in ("object", "class", "weight")]
+        columns = {column.header: table.columns[column.key] for column in shown}
+        self.objects.tell(columns, table.columns["object"])
+
+    def forget(self) -> None:
+        """Nothing is found any more."""
+        self.finding.drop()
+        state = self.state
+        state.working, state.found, state.stale = None, None, ""
+        state.selected, state.tool = (), ""
+        self.objects.clear()
+
+    def _objects_gone(self) -> None:
+        """A person removed the layer: the numbers go with it."""
+        self.forget()
+
+    # ---- stale
+
+    def _labels_redrawn(self, event: Any) -> None:
+        self._look_timer.start()
+
+    def _compare(self) -> None:
+        """Say whether the numbers are still those of what is on screen."""
+        found = self.state.found
+        if found is None:
+            return
+        source = self.state.chosen(found.source.key)
+        same = source is not None and self.sources.same(source.key, found.segmented.labels)
+        self.state.stale = "" if same else _stale(found)
+
+    # ---- choosing
+
+    def choose(self, numbers: tuple[int, ...], *, frame: bool = False) -> None:
+        """Choose objects: they are outlined, and framed where that is wanted."""
+        found = self.state.found
+        if found is None:
+            return
+        self.state.selected = numbers
+        box = box_of(found, numbers)
+        self.objects.choose(numbers, box)
+        if frame and box is not None:
+            self.objects.frame(box)
+
+    def _object_clicked(self, number: int, place: tuple[float, ...], more: bool) -> None:
+        chosen = self.state.selected
+        if self.state.tool == "typical":
+            if number:
+                self._take_typical(number)
+        elif more and number:
+            rest = tuple(one for one in chosen if one != number)
+            self.choose(rest if number in chosen else (*rest, number))
+        else:
+            self.choose((number,) if number else ())
+
+    def use_tool(self, tool: str) -> None:
+        """What a click on an object means from now on: "" chooses it."""
+        state = self.state
+        state.tool = tool
+        self.choose(())
+        if tool == "typical" and state.found is None:
+            self.find()  # there is nothing to click on yet
+
+    def _take_typical(self, number: int) -> None:
+        """One more of the objects whose median diameter is the typical size."""
+        state = self.state
+        clicked = (*state.selected, number) if number not in state.selected else state.selected
+        self.choose(clicked)
+        if len(clicked) < TYPICAL_OF or state.found is None:
+            return
+        table = state.found.measured.table
+        sizes = table.columns["diameter"][np.isin(table.columns["object"], clicked)]
+        state.tool = ""
+        self.choose(())
+        self.wish(typical=float(np.median(sizes)), apart="shape")
+        self.find()
+
+    # ---- telling
+
+    def tell(self, error: Exception, doing: str) -> None:
+        """Show an error in words."""
+        self.state.message = Message(in_words(error, doing), "error")
+
+
+def _finding(request: dict[str, Any]) -> Iterator[Any]:
+    room = jobs()
+    yield from room.find(room.FindRequest(**request))
+
+
+def _stale(found: FoundObjects) -> str:
+    made = f" of {found.source.made_by}" if found.source.made_by else ""
+    return f"These are the numbers of older labels{made}. Press Update."
+
+
+def box_of(found: FoundObjects, numbers: tuple[int, ...]) -> tuple[slice, ...] | None:
+    """The box of pixels around some objects; None where there are none."""
+    runs = found.objects.runs
+    boxes = runs.boxes[np.isin(runs.numbers, numbers)]
+    if not len(boxes):
+        return None
+    ends = zip(boxes[..., 0].min(axis=0), boxes[..., 1].max(axis=0), strict=True)
+    return tuple(slice(int(low), int(high) + 1) for low, high in ends)

@@ -1,0 +1,174 @@
+"""The dock "Measure" in a viewer: from labels to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from unetscope.session.measuring.measure_state import LabelKind
+from unetscope.widgets.measuring.source_panel import SourcePanel
+
+DISKS = ((20, 20, 8), (20, 60, 8), (60, 20, 10), (60, 72, 10), (60, 89, 10), (0, 100, 6))
+
+
+def disks(shape: tuple[int, int] = (96, 128), at: Any = DISKS) -> np.ndarray:
+    """Class 2 in disks (y, x, radius), of which two touch and one is cut; class 1 around them."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    labels = np.ones(shape, np.uint8)
+    for cy, cx, r in at:
+        labels[(y - cy) ** 2 + (x - cx) ** 2 <= r * r] = 2
+    return labels
+
+
+@dataclass
+class Measuring:
+    viewer: Any
+    dock: Any
+    wait: Callable[[], None]
+
+    @property
+    def state(self) -> Any:
+        return self.dock.state
+
+    @property
+    def bench(self) -> Any:
+        return self.dock.bench
+
+    def find(self, **wish: Any) -> None:
+        self.bench.wish(**wish)
+        self.bench.find()
+        self.wait()
+
+    def layer(self, start: str) -> Any:
+        return next((one for one in self.viewer.layers if one.name.startswith(start)), None)
+
+
+@pytest.fixture
+def open_dock(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[..., Measuring]]:
+    from unetscope.widgets.measuring.measure_dock import MeasureDock
+
+    made = []
+
+    def make(labels: Any = None, image: Any = None, **how: Any) -> Measuring:
+        viewer = make_napari_viewer_proxy()
+        labels = disks() if labels is None else labels
+        grey = np.asarray(labels, np.float32) if image is None else image
+        viewer.add_image(grey, name="field", **how)
+        viewer.add_labels(labels, name="truth", **how)
+        dock = MeasureDock(viewer)
+        made.append(dock)
+        viewer.window.add_dock_widget(dock, name="Measure")
+        qtbot.waitUntil(lambda: not dock.bench.busy, timeout=5000)
+
+        def wait() -> None:
+            qtbot.waitUntil(lambda: not dock.bench.busy, timeout=20000)
+
+        return Measuring(viewer, dock, wait)
+
+    yield make
+    for dock in made:
+        dock.shut_down()
+
+
+def test_objects_are_found_and_told_with_unit_n_and_method(open_dock: Any) -> None:
+    opened = open_dock(scale=(2, 2), units=("nm", "nm"))
+    opened.find()
+    found = opened.state.found
+    assert found.count == 6
+    assert found.segmented.spacing.size == (2.0, 2.0)
+    said = opened.dock.card.label.text()
+    assert said.startswith("6 × class 2 · mean diameter 36.7 nm")
+    assert "nm (n = 5; no interval: 5 complete objects" in said
+    assert "1 at the border left out" in said
+
+
+def test_without_a_pixel_size_it_is_said_and_nothing_is_guessed(open_dock: Any) -> None:
+    opened = open_dock()
+    assert "tell the pixel size" in opened.dock.card.label.text()
+    opened.find()
+    assert opened.state.found.segmented.spacing.unit == "px"
+    assert " px (n = 5" in opened.dock.card.label.text()
+    opened.bench.set_pixel_size(2.0, "nm")
+    opened.wait()
+    assert opened.state.found.segmented.spacing.unit == "nm"
+    assert "tell the pixel size" not in opened.dock.card.label.text()
+
+
+def test_objects_touching_stay_one_where_they_are_taken_as_they_are(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find(apart="components")
+    assert opened.state.found.count == 5
+
+
+def test_labels_that_number_objects_are_taken_as_they_are_numbered(open_dock: Any) -> None:
+    numbers = np.zeros((96, 128), np.int32)
+    for at in range(12):
+        numbers[4 + 7 * at : 9 + 7 * at, 10:20] = 10 * at + 7
+    opened = open_dock(numbers, np.random.default_rng(0).random((96, 128)))
+    assert opened.state.source.kind is LabelKind.OBJECTS
+    opened.find()
+    table = opened.state.found.measured.table
+    assert table.columns["object"].tolist() == [10 * at + 7 for at in range(12)]
+
+
+def test_the_layer_holds_the_numbers_and_tells_measures_by_label(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    layer, found = opened.layer("objects of class 2"), opened.state.found
+    assert layer.data.dtype == np.uint32
+    np.testing.assert_array_equal(layer.data, found.objects.ids)
+    assert layer.features["index"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert layer.features["area_px2"].tolist() == found.measured.table.columns["area"].tolist()
+    assert not layer.editable
+
+
+def test_changed_labels_make_the_numbers_stale_and_update_renews_them(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    truth = opened.layer("truth")
+    truth.data[10:30, 10:30] = 1
+    truth.refresh()
+    opened.wait()
+    assert "older labels" in opened.dock.card.label.text()
+    assert opened.dock.part(SourcePanel).find_button.text() == "Update"
+    opened.bench.find()
+    opened.wait()
+    assert opened.state.stale == ""
+    assert opened.state.found.count == 5
+
+
+def test_three_clicked_objects_say_how_large_a_good_one_is(open_dock: Any) -> None:
+    opened = open_dock(scale=(2, 2), units=("nm", "nm"))
+    opened.bench.use_tool("typical")
+    opened.wait()
+    for place in ((20.0, 20.0), (20.0, 60.0), (60.0, 20.0)):
+        opened.bench.objects.clicked.emit(
+            int(opened.state.found.objects.ids[int(place[0]), int(place[1])]), place, False
+        )
+    opened.wait()
+    assert opened.state.wish.typical == pytest.approx(2 * 16.0, rel=0.05)
+    assert opened.state.tool == ""
+    assert opened.state.found.wish.typical == opened.state.wish.typical
+
+
+def test_a_half_answered_image_is_refused_in_words() -> None:
+    from unetscope.errors import MeasurementError
+    from unetscope.session.measuring.object_jobs import check_answered
+
+    labels = np.ones((4, 10, 10), np.uint8)
+    check_answered(labels)
+    labels[1:] = 0
+    with pytest.raises(MeasurementError, match="only 1 of 4 planes is answered"):
+        check_answered(labels)
+
+
+def test_removing_the_objects_takes_the_numbers_away(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    opened.viewer.layers.remove(opened.layer("objects of"))
+    assert opened.state.found is None
+    assert "Press Find objects" in opened.dock.card.label.text()
