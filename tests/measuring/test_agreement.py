@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from unetscope.errors import MeasurementError
 from unetscope.measuring.agreement import (
     THRESHOLDS,
+    Compared,
     agreement,
     agreement_of,
     mean_quantities,
@@ -135,13 +136,15 @@ def test_the_error_of_what_is_reported_is_told() -> None:
 def test_means_over_images_have_an_interval_from_five_on() -> None:
     truth, found = grid(20, 2, 5, 7)
     pairs = [(truth, found)] * 2 + [(truth, truth)] * 3
-    rows = [agreement(*pair) for pair in pairs]
-    errors = [reported_numbers(*pair, Spacing((1.0, 1.0))) for pair in pairs]
-    told = {number.name: number for number in mean_quantities(rows, errors)}
+    rows = [
+        Compared(f"{at}", agreement(*pair), reported_numbers(*pair, Spacing((1.0, 1.0))))
+        for at, pair in enumerate(pairs)
+    ]
+    told = {number.name: number for number in mean_quantities(rows)}
     f1 = told["F1 at IoU .5"]
-    assert f1.value == pytest.approx((2 * rows[0].at().f1 + 3) / 5)
+    assert f1.value == pytest.approx((2 * rows[0].agreement.at().f1 + 3) / 5)
     assert f1.low is not None and f1.low < f1.value < (f1.high or 0)
-    few = mean_quantities(rows[:2], errors[:2])
+    few = mean_quantities(rows[:2])
     assert all(number.low is None and "needs 5" in number.reason for number in few)
 
 

@@ -95,6 +95,7 @@ _command(app, forms.Demo, "demo.showing")
 _command(app, forms.Train, "train")
 _command(app, forms.Predict, "predict")
 _command(app, forms.Measure, "measure")
+_command(app, forms.Agree, "agree")
 
 
 @app.command()

@@ -210,6 +210,37 @@ class Measure(LabelReading):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Agree(LabelReading):
+    """Compare found objects with true ones: F1, accuracy, panoptic quality, splits, merges, sizes.
+
+    Two label files of one image, or two folders whose files are paired by name. Objects of a class
+    image are its components; to compare objects that were told apart, write them with
+    unetscope measure --objects first.
+    """
+
+    truth: Annotated[Path, typer.Argument(help="True objects, or a folder of such files.")]
+    found: Annotated[Path, typer.Argument(help="Found objects, or a folder of such files.")]
+    of_class: Annotated[
+        list[str] | None,
+        typer.Option("--class", help="Name or number of a class to compare; repeat for more."),
+    ] = None
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write a row for each pair, NAME.csv.")
+    ] = None
+    smallest: Annotated[
+        str | None,
+        typer.Option(help="Diameter of the smallest object found in classes; else 20 pixels."),
+    ] = None
+    edge: Annotated[
+        str, typer.Option(help="Objects at the edge, in sizes: weight the others, drop or keep.")
+    ] = "weight"
+    pixel_size: Annotated[
+        str | None, typer.Option(help="Where files do not say it: 4nm, or 90x4x4nm (z, y, x).")
+    ] = None
+    overwrite: Overwrite = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Convert(LabelReading):
     """Write labels of one image in another format; what cannot be kept is said."""
 

@@ -268,10 +268,21 @@ def reported_numbers(
     )
 
 
-def mean_quantities(
-    rows: Sequence[Agreement], errors: Sequence[Sequence[NumberPair]]
-) -> tuple[Quantity, ...]:
-    """What is told of all images: the mean of each score and error, its interval from 5 on."""
+@dataclass(frozen=True)
+class Compared:
+    """One image whose objects were compared, and the numbers that would be reported of it."""
+
+    name: str
+    agreement: Agreement
+    numbers: tuple[NumberPair, ...] = ()
+
+
+def mean_quantities(images: Sequence[Compared]) -> tuple[Quantity, ...]:
+    """What is told of all images: the mean of each score and error, its interval from 5 on.
+
+    An image without any object on either side has no score and is not counted.
+    """
+    rows = [image.agreement for image in images]
     told: dict[str, tuple[list[float], str]] = {
         "F1 at IoU .5": ([row.at().f1 for row in rows], "2 TP / (2 TP + FP + FN)"),
         "accuracy at IoU .5": ([row.at().accuracy for row in rows], "TP / (TP + FP + FN)"),
@@ -287,7 +298,7 @@ def mean_quantities(
         "merges": ([row.merges for row in rows], "found objects that hold several true ones"),
         "count error": ([row.count_error for row in rows], "found - true objects"),
     }
-    for pairs in zip(*errors, strict=True):
+    for pairs in zip(*(image.numbers for image in images), strict=True):
         name = f"relative error of {pairs[0].name}"
         told[name] = ([pair.error for pair in pairs], "(found - true) / true")
     return tuple(_mean(name, values, method) for name, (values, method) in told.items())

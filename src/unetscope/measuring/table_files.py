@@ -14,7 +14,8 @@ from unetscope.images.annotations.documents import write_json
 from unetscope.images.claims import Claim
 from unetscope.images.classes import harmless
 from unetscope.images.writing import replacing
-from unetscope.measuring.quantities import Quantity
+from unetscope.measuring.agreement import Compared, Matching, NumberPair
+from unetscope.measuring.quantities import Quantity, unit_in_name
 from unetscope.measuring.summary import Measured, Procedure
 
 
@@ -58,7 +59,7 @@ def _rows(image: Measured, names: Mapping[int, str], headers: Iterable[str]) -> 
 def _texts(values: Any) -> list[str]:
     if values.dtype.kind in "iu":
         return [str(value) for value in values.tolist()]
-    return ["" if np.isnan(value) else repr(value) for value in values.tolist()]
+    return [_text(value) for value in values.tolist()]
 
 
 def write_summary(
@@ -113,3 +114,58 @@ def write_methods(text: str, path: Path, claim: Claim) -> None:
     """
     with replacing(path, claim) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_agreement(images: Sequence[Compared], path: Path, claim: Claim) -> None:
+    """Write a row for each image that was compared: counts, scores, and what would be reported.
+
+    Scores of an image without objects on both sides are empty.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written there.
+    """
+    rows = [_agreement_row(image) for image in images]
+    headers = dict.fromkeys(header for row in rows for header in row)
+    with (
+        replacing(path, claim) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as opened,
+    ):
+        writer = csv.DictWriter(opened, list(headers), lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _agreement_row(image: Compared) -> dict[str, str]:
+    told = image.agreement
+    half = told.at()
+    row = {"image": harmless(image.name), "true_objects": str(told.truth)}
+    row |= {"found_objects": str(told.found), "count_error": str(told.count_error)}
+    row |= {"tp": str(half.tp), "fp": str(half.fp), "fn": str(half.fn)}
+    row |= {"f1": _text(half.f1), "mean_accuracy": _text(told.mean_accuracy)}
+    row |= {"panoptic_quality": _text(half.panoptic_quality), "pixel_iou": _text(told.pixel_iou)}
+    row |= {"splits": str(told.splits), "merges": str(told.merges)}
+    for matching in told.matchings:
+        row |= _at_threshold(matching)
+    for pair in image.numbers:
+        row |= _number_columns(pair)
+    return row
+
+
+def _at_threshold(matching: Matching) -> dict[str, str]:
+    return {f"accuracy_{matching.threshold:.2f}": _text(matching.accuracy)}
+
+
+def _number_columns(pair: NumberPair) -> dict[str, str]:
+    key = pair.name.replace(" ", "_")
+    unit = f"_{unit_in_name(pair.unit)}" if pair.unit else ""
+    return {
+        f"true_{key}{unit}": _text(pair.truth),
+        f"found_{key}{unit}": _text(pair.found),
+        f"error_of_{key}": _text(pair.error),
+    }
+
+
+def _text(value: float) -> str:
+    return "" if np.isnan(value) else repr(float(value))
