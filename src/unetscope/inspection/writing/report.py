@@ -56,13 +56,22 @@ class ReportFacts(TypedDict, total=False):
     """What else :func:`report` may be told."""
 
     labels: NDArray[Any] | None
+    """([z,] y, x) painted on the image, 0 for unlabelled; then the receptive field is compared with
+    the size of what was painted."""
     point: Sequence[int] | None
+    """Image pixel ([z,] y, x) whose fields are drawn; None for the middle."""
     pixel_size: Sequence[float] | None
+    """Of the image per spatial axis, where known."""
     unit: str | None
+    """Of ``pixel_size``."""
     effective: Sequence[EffectiveField]
+    """Effective fields that were measured before."""
     health: bool
+    """Whether dead channels and the like are looked for, which takes one more pass."""
     names: Mapping[int, str] | None
+    """Label value → name of the class."""
     sections: Sequence[ReportSection]
+    """What else is shown, behind the rest."""
 
 
 def report(
@@ -81,14 +90,7 @@ def report(
         maps are those of a part of it around ``point``.
     name : what the page calls the model.
     layers : whose maps and fields are shown; None for the last layer of every stage.
-    labels : ([z,] y, x) painted on the image, 0 for unlabelled; then the receptive field is
-        compared with the size of what was painted.
-    point : image pixel ([z,] y, x) whose fields are drawn; None for the middle.
-    pixel_size, unit : of the image per spatial axis, where known.
-    effective : effective fields that were measured before.
-    health : whether dead channels and the like are looked for, which takes one more pass.
-    names : label value → name of the class.
-    sections : what else is shown, behind the rest.
+    **facts : what else is known, see :class:`ReportFacts`.
 
     Raises
     ------
