@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -32,6 +33,16 @@ settings.register_profile("unetscope", deadline=None)
 settings.load_profile("unetscope")
 
 _VIEWERS = {"make_napari_viewer", "make_napari_viewer_proxy"}
+
+
+def _out_of_the_collectors_way() -> None:
+    """Let the garbage collector pass over what stays, as the million objects of modules do."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    _out_of_the_collectors_way()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -79,11 +90,15 @@ def _gl_or_stub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if not (_VIEWERS & set(request.fixturenames) or is_gl_test):
         return
     request.getfixturevalue("qapp")
+    if "napari._vispy.utils.visual" not in sys.modules:
+        import napari._qt.qt_viewer
+        import napari._vispy.utils.visual  # noqa: F401  (imports every layer's visual)
+
+        _out_of_the_collectors_way()
     if has_gl():
         return
     if is_gl_test:
         pytest.skip("needs OpenGL (a screen or xvfb-run)")
-    import napari._vispy.utils.visual  # noqa: F401  (imports every layer's visual)
 
     fakes = {
         "get_gl_extensions": lambda: "texture_float",
