@@ -22,10 +22,13 @@ from unetscope.learning.events import (
     Validation,
 )
 from unetscope.learning.samples import Sample, check_samples
+from unetscope.measuring.box_scores import BoxAnswer, box_scores
 from unetscope.network.facts import BUNDLED_TITLES
 from unetscope.session.requests import (
     AnswerRequest,
+    BoxesChecked,
     BundledRequest,
+    CheckRequest,
     JobEvent,
     LoadRequest,
     ModelOpened,
@@ -35,6 +38,7 @@ from unetscope.session.requests import (
     SourceRequest,
     SourcesFound,
     SourcesRequest,
+    Standing,
     Target,
     TileShown,
     TrainRequest,
@@ -44,6 +48,7 @@ from unetscope.session.requests import (
 )
 from unetscope.session.result_kind import AnsweredTile
 from unetscope.session.results import answers
+from unetscope.session.results.mask import MASK
 from unetscope.session.values import EngineSettings
 
 TILE_PX = 128
@@ -76,6 +81,9 @@ class FakeModel:
 
     def network_of(self, values: Sequence[int]) -> Any:
         return self.network
+
+    def without_network(self) -> FakeModel:
+        return replace(self, network=None, network_weight=0.0)
 
     @property
     def can_answer(self) -> bool:
@@ -127,6 +135,7 @@ class FakeJobs:
             TrainRequest: self.train,
             PredictRequest: _tiles,
             WriteRequest: self.write,
+            CheckRequest: _checked,
         }
 
     def do(self, request: Any) -> Generator[Any, Any, None]:
@@ -229,6 +238,20 @@ def _tiles(request: PredictRequest) -> Iterator[TileShown]:
         boxes = _boxes(target, view_only=request.only_view)
         for done, (z, rows, columns) in enumerate(boxes, 1):
             yield _tile(request, target, (done, len(boxes)), z, (rows, columns))
+
+
+def _checked(request: CheckRequest) -> Iterator[BoxesChecked]:
+    found = []
+    for box in request.boxes:
+        painted = box.painted
+        if painted.is_dense:
+            target = Target(painted.key, painted.image, painted.box.z)
+            asked = PredictRequest(request.model, (target,))
+            tile = _tile(asked, target, (1, 1), painted.box.z, painted.box.plane)
+            found.append(BoxAnswer(painted.labels, np.squeeze(tile.answers[MASK])))
+    standings = tuple(Standing.APART for _ in request.boxes)
+    scores = box_scores(found, dict(request.names))
+    yield BoxesChecked(scores, len(found), standings, ())
 
 
 def _boxes(target: Target, *, view_only: bool) -> list[tuple[int, slice, slice]]:

@@ -33,6 +33,7 @@ from torch import Tensor
 from unetscope.images.classes import LabelClass
 from unetscope.learning.features import Levels, scores
 from unetscope.learning.forest import PixelForest
+from unetscope.learning.learned_pixels import LearnedPixels
 
 # The penalty is stated for this many labelled pixels a class.
 REFERENCE_PIXELS = 200.0
@@ -131,12 +132,14 @@ class InstantVoice:
     classes : what the answers mean, in the order of their columns; empty before the first strokes.
     prior : weight of every class. Strokes say nothing about how frequent a class is (everybody
         paints as much crack as steel); the shares on the labelled images do.
+    learned : where the strokes lay; None where that is not known, as of a file.
     """
 
     classes: tuple[LabelClass, ...] = ()
     head: Head | None = None
     prior: tuple[float, ...] = ()
     forest: PixelForest | None = None
+    learned: LearnedPixels | None = None
 
     def answer(self, said: Tensor, columns: Callable[[], Tensor], settings: HeadSettings) -> Tensor:
         """Probabilities (class, …) from the head's scores (class, …).

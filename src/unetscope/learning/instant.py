@@ -17,6 +17,7 @@ from unetscope.learning.feature_cache import FeatureCache, Spot
 from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.forest import MAX_ROWS, TREES, PixelForest, thinned
 from unetscope.learning.head import Penalty, class_prior, scatter_of, solve_head
+from unetscope.learning.learned_pixels import LearnedPixels
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import Sample, check_samples, row_bands
 from unetscope.learning.sources.classical import ClassicalFilters
@@ -85,7 +86,7 @@ def fit_instant(
         np.concatenate([rows.targets, believed]),
         _Terms(penalty, scatter, TREES if with_forest else 0),
     )
-    return _in_proportion(model, lattice)
+    return _in_proportion(model, lattice).with_instant(learned=LearnedPixels.of(samples))
 
 
 def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:

@@ -23,6 +23,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
 from unetscope.learning.features import Levels
 from unetscope.learning.head import SILENT, InstantVoice, tempered
+from unetscope.learning.learned_pixels import LearnedPixels
 from unetscope.learning.partition import Partition
 from unetscope.learning.recipe import Recipe
 from unetscope.learning.samples import as_grey
@@ -64,11 +65,15 @@ class ModelFeatures:
 
 @dataclass(frozen=True, eq=False)
 class TunedNetwork:
-    """The fine-tuned U-Net, an output per class value, and its ``weight`` in the answer."""
+    """The fine-tuned U-Net, an output per class value, and its ``weight`` in the answer.
+
+    ``learned``: where the strokes of all its trainings lay; None where that is not known.
+    """
 
     net: UNet
     classes: tuple[int, ...]
     weight: float = 0.0
+    learned: LearnedPixels | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +185,21 @@ class PixelModel:
         return one.net is two.net or network_fingerprint(one.net) == network_fingerprint(two.net)
 
     @property
+    def voices(self) -> dict[str, LearnedPixels | None]:
+        """The voices that speak, by fingerprint, with what each has learned from if it is known."""
+        heard: dict[str, LearnedPixels | None] = {}
+        head = self.instant.head
+        if head is not None and self.network_weight < 1:
+            hasher = hashlib.sha256()
+            for tensor in (head.weight, head.bias):
+                hasher.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+            heard[f"head {hasher.hexdigest()[:16]}"] = self.instant.learned
+        network = self.speaking
+        if network is not None:
+            heard[f"network {network_fingerprint(network.net)[:16]}"] = network.learned
+        return heard
+
+    @property
     def class_values(self) -> tuple[int, ...]:
         """The label values of the classes, in column order."""
         return tuple(c.value for c in self.classes)
@@ -232,6 +252,11 @@ class PixelModel:
     def with_network(self, net: UNet, weight: float) -> PixelModel:
         """This model with a fine-tuned network of its classes, of so much weight."""
         return replace(self, network=TunedNetwork(net, self.class_values, weight))
+
+    def without_network(self) -> PixelModel:
+        """This model before any training: with its instant voice alone."""
+        forgotten = self.with_provenance(partition=None, record={})
+        return replace(forgotten, network=None)
 
     def with_features(self, **changes: Any) -> PixelModel:
         """This model with these fields of its features."""

@@ -29,6 +29,7 @@ from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.head import Penalty, solve_head
 from unetscope.learning.held_out import HeldOut, Verdict
 from unetscope.learning.instant import fit_instant, labelled_rows, prepared
+from unetscope.learning.learned_pixels import LearnedPixels
 from unetscope.learning.optimiser_steps import NO_MEMORY, OptimiserSteps
 from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
@@ -58,6 +59,7 @@ class TrainingRun:
         self.losses: list[float] = []
         self._sent: Sequence[Sample] | None = None  # at an event of the stage under way
         self.values: tuple[int, ...] = ()  # of the classes the network learns; none before it does
+        self.learned: LearnedPixels | None = None  # by that network; None: not known
 
     def start(
         self, samples: Sequence[Sample], classes: Sequence[LabelClass] | None
@@ -101,6 +103,7 @@ class TrainingRun:
         """What is held back, who judges, and the network that learns; can be called again."""
         self.model = fitted
         parts, goes_on = self._parts(samples, values)
+        self.learned = self._learned_with(samples, values, goes_on=goes_on)
         device = self.learner.device
         self.held = HeldOut(self.model, samples, parts, values, cache=self.cache, device=device)
         told = self.held.told or self.model
@@ -117,6 +120,16 @@ class TrainingRun:
         if not goes_on:
             self.learner.start_from(self._first_network(samples, parts, values))
         return parts
+
+    def _learned_with(
+        self, samples: Sequence[Sample], values: tuple[int, ...], *, goes_on: bool
+    ) -> LearnedPixels | None:
+        """What the network that learns now will have learned from."""
+        known = self.model.network_of(values)
+        if not goes_on and known is None:
+            return LearnedPixels.of(samples)
+        before = self.learned if goes_on or known is None else known.learned
+        return None if before is None else before.joined(samples)
 
     def _heard(
         self, event: LearningEvent
@@ -315,7 +328,7 @@ class TrainingRun:
         if taken:
             self.best_epoch = self.epoch
             self.best_validation = verdict.validation
-            shown = TunedNetwork(newest, self.values, verdict.share)
+            shown = TunedNetwork(newest, self.values, verdict.share, self.learned)
             self.model = replace(self.model, network=shown)
         return verdict, taken, best
 

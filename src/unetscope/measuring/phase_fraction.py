@@ -65,7 +65,7 @@ def share_of(
         reason = f"the class has {'no' if not inside else 'every'} pixel here"
         return Share(share, None, pixels, extent, reason)
     values, weights, size = _blocks(mask, region, spacing)
-    variance = _variance((values - share * weights), weights, size)
+    variance = variance_of_mean((values - share * weights), weights, size)
     if variance is None or share * (1 - share) / variance < _STRUCTURES:
         return Share(share, None, pixels, extent, "structures are nearly as large as the image")
     return Share(share, variance, pixels, extent)
@@ -105,14 +105,15 @@ def _blocks(
     """Pixels of the class and pixels that count in each block, and the size of blocks."""
     factor = max(1, math.ceil((mask.size / _MOST[mask.ndim]) ** (1 / mask.ndim)))
     steps = tuple(min(factor, n) for n in mask.shape)
-    counts = [_summed(mask if region is None else mask & region, steps)]
+    counts = [block_sums(mask if region is None else mask & region, steps)]
     whole = np.ones(mask.shape, bool) if region is None else region
-    counts.append(_summed(whole, steps))
+    counts.append(block_sums(whole, steps))
     size = tuple(step * s for step, s in zip(steps, spacing.size, strict=True))
     return counts[0], counts[1], size
 
 
-def _summed(mask: NDArray[np.bool_], steps: tuple[int, ...]) -> Floats:
+def block_sums(mask: NDArray[Any], steps: tuple[int, ...]) -> Floats:
+    """Sums of pixels in blocks of ``steps`` pixels along each axis."""
     found: NDArray[Any] = mask
     for axis, step in enumerate(steps):
         starts = np.arange(0, mask.shape[axis], step)
@@ -120,10 +121,10 @@ def _summed(mask: NDArray[np.bool_], steps: tuple[int, ...]) -> Floats:
     return found
 
 
-def _variance(rest: Floats, weights: Floats, size: tuple[float, ...]) -> float | None:
-    """Variance of the share: sums of products of what differs from it, over near pairs.
+def variance_of_mean(rest: Floats, weights: Floats, size: tuple[float, ...]) -> float | None:
+    """Variance of a mean over pixels: sums of products of what differs from it, over near pairs.
 
-    ``rest`` are sums of (pixel - share) in blocks of ``weights`` pixels. None where near pairs are
+    ``rest`` are sums of (pixel - mean) in blocks of ``weights`` pixels. None where near pairs are
     nearly all there are.
     """
     pairs, reached = _correlated(rest), _correlated(weights)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,6 +18,7 @@ from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.target import Target
 from unetscope.learning.advice.progress import Forgotten
+from unetscope.learning.check_box import PaintedBox
 from unetscope.learning.events import LearningEvent
 from unetscope.learning.samples import Sample
 from unetscope.session.result_kind import ResultKind
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from unetscope.learning.advice.next_places import Place
     from unetscope.learning.pixel_model import PixelModel
     from unetscope.learning.sources.kinds import SourceEntry
+    from unetscope.measuring.box_scores import ClassScore
 
 
 # ---- models come and go
@@ -276,6 +279,52 @@ class VersionsCompared:
     unjudged: tuple[str, ...] = ()
     figures: bool = True
     basis: str = ""
+
+
+# ---- check boxes
+
+
+class Standing(Enum):
+    """What a model's voices have to do with a check box."""
+
+    APART = "apart"  # none has learned from a pixel of it
+    LEARNED = "learned"  # one has, so the box says nothing about this model
+    UNKNOWN = "unknown"  # a voice came with a file, which does not tell
+
+
+@dataclass(frozen=True, eq=False)
+class BoxToCheck:
+    """A painted box, the other keys that its image was learned from under, and its witnesses.
+
+    ``unseen_by``: fingerprints of voices that are known not to have learned from it.
+    """
+
+    painted: PaintedBox
+    keys: tuple[str, ...] = ()
+    unseen_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class CheckRequest:
+    """Compare the answer of a model with what is painted in check boxes."""
+
+    model: PixelModel
+    boxes: Sequence[BoxToCheck]
+    names: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BoxesChecked:
+    """How the answer did in those boxes that are painted densely and apart from the model.
+
+    ``standings``: of each box that was asked about. ``voices``: fingerprints of those that speak in
+    the model.
+    """
+
+    scores: tuple[ClassScore, ...]
+    counted: int
+    standings: tuple[Standing, ...]
+    voices: tuple[str, ...]
 
 
 JobEvent = LearningEvent | TileShown | ModelOpened | ModelSaved | SourcesFound | Warmed

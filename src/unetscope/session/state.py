@@ -31,6 +31,7 @@ from unetscope.session.results.mask import MASK
 from unetscope.session.values import (
     BUDGETS,
     Budget,
+    CheckStatus,
     ImageSummary,
     Message,
     ModelInUse,
@@ -91,6 +92,7 @@ class Session:
     message: Message | None = None
     device: str = ""
     trained_from: PixelModel | None = None  # the model that the last training began with
+    check: CheckStatus = field(default_factory=CheckStatus)
     newest: NewestNetwork | None = None  # of the present or last training, better or not
 
     # ---- events of the engine

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from unetscope.learning.events import Validation
     from unetscope.learning.pixel_model import PixelModel
+    from unetscope.measuring.box_scores import ClassScore
     from unetscope.network.unet import UNet
 
 
@@ -126,6 +127,32 @@ class PredictionStatus:
     total: int = 0
     stopping: bool = False
     of_what: str = "tiles"
+
+
+@dataclass(frozen=True)
+class CheckStatus:
+    """What is known of the check boxes of all images that are learned from.
+
+    ``scores`` are of the model with the serial number ``of``, in ``counted`` boxes. ``sparse``
+    boxes are not painted densely yet, from ``learned`` ones the model has learned, and of
+    ``unknown`` ones its file does not say.
+    """
+
+    boxes: int = 0
+    sparse: int = 0
+    learned: int = 0
+    unknown: int = 0
+    counted: int = 0
+    images: int = 0
+    scores: tuple[ClassScore, ...] = ()
+    of: int = 0
+    version: int = 0
+
+    @property
+    def mean_dice(self) -> float:
+        """Unweighted mean over the classes; NaN without any."""
+        values = [score.dice.value for score in self.scores]
+        return sum(values) / len(values) if values else float("nan")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from unetscope.session.layers.place_marker import PAINT_HERE, PlaceMarker
 from unetscope.session.layers.rounds import Rounds
 from unetscope.session.layers.screen import camera_view, show_view
 from unetscope.session.requests import PlacesRanked, PlacesRequest
-from unetscope.session.values import Message
+from unetscope.session.values import ImageSummary, Message
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded
 from unetscope.workbench.part import Part
@@ -183,9 +183,22 @@ class Advisor(Part):
         self.changed.emit()
 
     def _labels(self) -> np.ndarray:
-        """The strokes of the present image as they were read last."""
+        """The strokes of the present image as they were read last.
+
+        A check box counts as painted all over: no stroke in it helps.
+        """
         image = self._session.image
         assert image is not None  # asked for by those who looked
+        found = self._strokes(image)
+        boxes = self._context.layers.boxes(image.key)
+        if boxes:
+            found = np.array(found)
+            for box in boxes:
+                if box.fits(found.shape):
+                    found[box.region(found.ndim)] = self._session.current_class
+        return found
+
+    def _strokes(self, image: ImageSummary) -> np.ndarray:
         shown = self._context.layers.learned_as(image.key)
         for sample in self._context.layers.samples(image.channels):
             if sample.image is shown:  # in a project a sample has a key of its own

@@ -87,6 +87,13 @@ class LiveAnswers(Part):
             self.strokes_read.emit()
             self.ask()
 
+    def learn_again(self) -> None:
+        """Other pixels than before are learned from, though nothing was painted."""
+        self._strokes += 1
+        self.count()
+        self.strokes_read.emit()
+        self.ask()
+
     def count(self) -> None:
         """Bring the painted pixels of the table up to date; unknown labels become classes."""
         session = self._session

@@ -14,7 +14,7 @@ from unetscope.session.engine import projects
 from unetscope.session.engine.projects import scratch
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.project_reader import LayerData, image_layer, labels_layer
-from unetscope.session.project.reading import ClosedImage, sample_key
+from unetscope.session.project.reading import closed_image, sample_key
 from unetscope.workbench.context import Context
 from unetscope.workbench.kept_strokes import KeptStrokes
 from unetscope.workbench.part import Part
@@ -174,7 +174,9 @@ class ProjectImages(Part):
         if labels is not None and labels.shape == self._layers.micrograph(key).spatial_shape:
             name = sample_key(opened.folder, image_id)
             sample = Sample(self._layers.learned_as(key), labels, name)
-            self._layers.stored[image_id] = ClosedImage(sample, self._layers.painted_on(key))
+            boxes = self._layers.boxes(key)
+            closed = closed_image(sample, boxes, self._layers.painted_on(key))
+            self._layers.stored[image_id] = closed
         self._settled.discard(key)
         self._layers.remove(key)
 

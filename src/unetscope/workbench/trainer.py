@@ -29,13 +29,20 @@ class Trainer(Part):
         self._channels = 1  # of the images that are being trained on
         self.lane = self._lane(self._happened, self._ended, niceness=NICENESS)
 
-    def start(self) -> None:
-        """Train on the present strokes, from the present model, within the budget."""
+    def start(self, *, anew: bool = False) -> None:
+        """Train on the present strokes, from the present model, within the budget.
+
+        ``anew``: with a network that has not learned from any stroke yet.
+        """
         session, layers = self._session, self._context.layers
         if session.training.busy or session.image is None or session.model is None:
             return
+        model = session.model.model
+        if anew:
+            model = model.without_network()
+            session.use_model(model)
         request = TrainRequest(
-            model=session.model.model,
+            model=model,
             samples=layers.samples(session.image.channels),
             classes=session.classes,
             seconds=session.budget.seconds,

@@ -25,6 +25,7 @@ from unetscope.session.values import EngineSettings, Message, Scope
 from unetscope.workbench.accepter import Accepter
 from unetscope.workbench.advisor import Advisor
 from unetscope.workbench.annotation_files import AnnotationFiles
+from unetscope.workbench.box_desk import BoxDesk
 from unetscope.workbench.context import Context
 from unetscope.workbench.forgetting_guard import ForgettingGuard
 from unetscope.workbench.kept_strokes import KeptStrokes
@@ -72,6 +73,8 @@ class Workbench(QObject):
         self.advisor = Advisor(self.context, self)
         self.accepter = Accepter(self.context, self.strokes.keeper, self)
         accepting = self.accepter.accepting
+        own = (project, self.project.saver)
+        self.boxes = BoxDesk(self.context, self.strokes, own, accepting, self)
         self.checker = StrokeChecker(self.context, self.advisor.marker, accepting, self)
         self.through = Through(self.context, self.accepter.accepting, self)
         self.shelf = ModelShelf(self.context, self)
@@ -81,7 +84,7 @@ class Workbench(QObject):
         kept = self.project.kept_answers
         self.annotations = AnnotationFiles(self.context, self.said, kept, self)
         files = (self.shelf, self.sizes, self.annotations)
-        workers = (self.answers, self.trainer, self.predictor, *files)
+        workers = (self.answers, self.trainer, self.predictor, self.boxes, *files)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self.answer = ask
         self._as_before = ""  # key of the labels that were adopted as was said of others
@@ -112,6 +115,9 @@ class Workbench(QObject):
         self.answers.strokes_read.connect(self._strokes_read)
         self.answers.strokes_read.connect(self.advisor.strokes_read)
         self.answers.strokes_read.connect(self.checker.strokes_read)
+        self.answers.strokes_read.connect(self.boxes.strokes_read)
+        self.boxes.learning_changed.connect(self.answers.learn_again)
+        self.project.intake.entered.connect(lambda key, _image_id: self.boxes.moved(key))
         self.checker.image_wanted.connect(self.choose_image)
         self.trainer.improved.connect(self._model_changed)
         self.shelf.replaced.connect(self._model_replaced)
@@ -152,6 +158,7 @@ class Workbench(QObject):
             return
         session.image = chosen
         self.strokes.open(key)
+        self.boxes.look(key)
         self.sizes.look(key)
         if session.message is not None or chosen.told:
             session.message = Message(chosen.told) if chosen.told else None
@@ -231,6 +238,8 @@ class Workbench(QObject):
         self._orphans_timer.start()
         session.images = self.layers.summaries()
         session.unreadable = self.layers.images.unreadable()
+        if not self._closed:  # it may open journals
+            self.boxes.look_at_all()
         keys = {image.key: image for image in session.images}
         if session.image is not None and session.image.key in keys:
             renewed = keys[session.image.key]
@@ -346,12 +355,12 @@ class Workbench(QObject):
         else:
             self.train()
 
-    def train(self) -> None:
-        """Train on the strokes as they are this moment."""
+    def train(self, *, anew: bool = False) -> None:
+        """Train on the strokes as they are this moment; ``anew``: forget earlier trainings."""
         self.answers.look()
         self.strokes.keeper.sweep()
         with self.layers.whole_project():
-            self.trainer.start()
+            self.trainer.start(anew=anew)
 
     def predict(self, scope: Scope) -> None:
         """Predict with the newest model."""

@@ -33,6 +33,7 @@ JOBS = {
     requests.StrokesRequest: "advising.check_strokes",
     requests.PropagateRequest: "advising.propagate",
     requests.CompareRequest: "comparing.compare_versions",
+    requests.CheckRequest: "checking.check_boxes",
 }
 
 

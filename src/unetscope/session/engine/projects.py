@@ -21,12 +21,17 @@ from unetscope.errors import UnetscopeError
 from unetscope.images.annotations.mask_names import looks_like_labels
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Question, Undecided
-from unetscope.learning.samples import Sample, labelled_pixels
+from unetscope.learning.samples import Sample
 from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.places import JournalPlace
 from unetscope.session.project.folder import Project
 from unetscope.session.project.images import ChangedImage, Presence, image_files, read_as
-from unetscope.session.project.reading import ClosedImage, read_image, sample_key
+from unetscope.session.project.reading import (
+    ClosedImage,
+    closed_image,
+    read_image,
+    sample_key,
+)
 from unetscope.session.project.records import ImageEntry, Prediction, TrainingEntry
 from unetscope.session.values import ImageSummary, TrainingStatus
 
@@ -470,7 +475,7 @@ def stored_samples(
             left_out += 1
             continue
         sample = Sample(image, labels, sample_key(project.folder, entry.id))
-        yield SampleRead(entry.id, ClosedImage(sample, labelled_pixels([sample])))
+        yield SampleRead(entry.id, closed_image(sample, entry.check_boxes))
     if left_out:
         yield SamplesLeftOut(left_out)
 

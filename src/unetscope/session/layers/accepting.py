@@ -45,12 +45,16 @@ class Accepting:
         self._layers, self._results, self._keeper = layers, results, keeper
 
     def accept(self, key: str, region: GrownRegion) -> int:
-        """Take the present prediction over in a region."""
+        """Take the present prediction over in a region, but for check boxes, which judge it."""
         before = self._painted(key, region.box)
         predicted = np.asarray(self._prediction(key)[region.box])
-        return self.write(
-            key, region.box, accept_region(predicted, before, region.mask), EditKind.ACCEPT
-        )
+        mask = region.mask & ~self._in_boxes(key, region.box)
+        if region.mask.any() and not mask.any():
+            raise LabelError(
+                "a check box judges the answer, so it is painted by hand and takes nothing over; "
+                "use the brush in it"
+            )
+        return self.write(key, region.box, accept_region(predicted, before, mask), EditKind.ACCEPT)
 
     def fill(self, key: str, region: GrownRegion, value: int) -> int:
         """Paint a region with one class."""
@@ -112,6 +116,19 @@ class Accepting:
         if layer is None:
             raise LabelError("there is no layer to paint on; click a class first.")
         return np.array(layer.data[box])
+
+    def _in_boxes(self, key: str, box: Box) -> np.ndarray:
+        """Which pixels of a part of an image lie in its check boxes."""
+        inside = np.zeros([side.stop - side.start for side in box], bool)
+        for own in self._layers.boxes(key):
+            start = (own.z, own.top, own.left)[-len(box) :]
+            stop = (own.z + 1, own.bottom, own.right)[-len(box) :]
+            part = [
+                slice(max(a - side.start, 0), max(b - side.start, 0))
+                for a, b, side in zip(start, stop, box, strict=True)
+            ]
+            inside[tuple(part)] = True
+        return inside
 
     def _prediction(self, key: str) -> Any:
         layer = self._results.find(key, MASK)

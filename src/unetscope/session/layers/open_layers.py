@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from unetscope.errors import ImageError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
+from unetscope.learning.check_box import CheckBox, PaintedBox, outside
 from unetscope.learning.samples import Sample
 from unetscope.session.layers.adoption import paintable_labels
 from unetscope.session.layers.big_labels import blank_labels
@@ -59,7 +61,7 @@ class OpenLayers:
     changed), ``class_picked`` (label chosen in napari's own controls), ``moved`` (slider),
     ``panned`` (camera), ``strokes_made`` (a layer to paint on was made or adopted), ``told`` (what
     a person should know of what was done to a layer), ``pixels_changed`` (key of an image that got
-    other pixels, anew or in place).
+    other pixels, anew or in place), ``boxes_changed`` (key of an image with other check boxes).
     """
 
     images_changed = Signal()
@@ -71,6 +73,7 @@ class OpenLayers:
     strokes_made = Signal(object)
     told = Signal(str)
     pixels_changed = Signal(str)
+    boxes_changed = Signal(str)
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
@@ -79,6 +82,7 @@ class OpenLayers:
         self._parked: dict[Reading, str] = {}  # strokes layers of readings that are not shown
         self._known: dict[str, Reading] = {}  # image key -> reading as it was looked at last
         self._snapshots = Snapshots()  # image key -> strokes as last read
+        self._boxes: dict[str, tuple[CheckBox, ...]] = {}  # image key -> check boxes
         self._owned: dict[str, Connections] = {}  # layer key -> its connections
         self._holding = False  # whether a result layer is being added
         self._seen = SeenPixels()
@@ -387,9 +391,11 @@ class OpenLayers:
     def forget_strokes(self) -> None:
         """Nothing was read yet: every stroke is news to whoever reads next."""
         self._snapshots = Snapshots()
+        for key, boxes in self._boxes.items():
+            self._snapshots.keep_out(key, boxes)
 
     def painted_labels(self, key: str) -> np.ndarray | None:
-        """A copy of the labels painted on an image; None without any."""
+        """A copy of the labels painted on an image, also in its check boxes; None without any."""
         layer = self.strokes_layer(key)
         if layer is None:
             return None
@@ -413,6 +419,35 @@ class OpenLayers:
             for key in self._snapshots
             if self.layer(key) is not None and self.learned_as(key).channels == channels
         )
+
+    # ---- check boxes
+
+    def boxes(self, key: str) -> tuple[CheckBox, ...]:
+        """The check boxes of an image, which nothing is learned from."""
+        return self._boxes.get(key, ())
+
+    def set_boxes(self, key: str, boxes: Sequence[CheckBox]) -> None:
+        """Keep these boxes of an image out of what is learned from, from now on."""
+        if self.boxes(key) != tuple(boxes):
+            self._boxes[key] = tuple(boxes)
+            self._snapshots.keep_out(key, boxes)
+            self.boxes_changed.emit(key)
+
+    def painted_boxes(self, key: str) -> list[PaintedBox]:
+        """The boxes of an open image with copies of what is painted in them."""
+        if self.layer(key) is None:
+            return []
+        image = self.learned_as(key)
+        found = ((box, self._snapshots.in_box(key, box)) for box in self.boxes(key))
+        return [
+            PaintedBox(key, image, box, np.zeros(box.shape, np.uint8) if here is None else here)
+            for box, here in found
+            if box.fits(image.spatial_shape)
+        ]
+
+    def outside_boxes(self, key: str, plane: np.ndarray, z: int = 0) -> np.ndarray:
+        """Labels (y, x) of plane ``z`` of an image without what is painted in its boxes."""
+        return outside(plane, [replace(box, z=0) for box in self.boxes(key) if box.z == z])
 
     # ---- inside
 
@@ -524,6 +559,7 @@ class OpenLayers:
             self.images.forget_pixels(gone)
             self.images.forget_findings(gone)
             self._snapshots.drop(gone)
+            self._boxes.pop(gone, None)
             self._known.pop(gone, None)
         self._parked = {r: own for r, own in self._parked.items() if own in present}
         for layer in image_layers(self.viewer):

@@ -232,7 +232,7 @@ class ProjectLayers(OpenLayers):
     def _closed(self, channels: int) -> list[ClosedImage]:
         """Images that are not open, the one left last at the beginning."""
         known = reversed(self.stored.values())
-        return [one for one in known if one.sample.image.channels == channels]
+        return [one for one in known if one.painted and one.sample.image.channels == channels]
 
     def _near(self, channels: int) -> list[ClosedImage]:
         """What live answers learn from besides open images, so that a stroke stays instant."""

@@ -1,15 +1,19 @@
 """Copies of the strokes: what a worker may read while the layer is painted on.
 
-They are kept by tile, so a stroke costs its own tiles, not the image.
+They are kept by tile, so a stroke costs its own tiles, not the image. What lies in a check box is
+kept apart: nobody gets to learn from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator
+from collections import Counter
+from collections.abc import ItemsView, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from unetscope.learning.check_box import CheckBox
+from unetscope.learning.samples import value_counts
 from unetscope.session.journal.changes import Change, Tiling
 from unetscope.session.journal.mirror import Mirror
 from unetscope.session.layers.big_labels import TiledLabels
@@ -20,15 +24,31 @@ class Snapshots:
 
     def __init__(self) -> None:
         self._taken: dict[str, _Copy] = {}
+        self._boxes: dict[str, tuple[CheckBox, ...]] = {}
 
     def take(self, key: str, strokes: Any) -> bool:
         """Bring the copy of ``strokes`` up to date; say whether they have changed."""
         known = self._taken.get(key)
         if known is None or not known.fits(strokes):
             copy = self._taken[key] = _Copy(strokes)
+            copy.keep_out(self._boxes.get(key, ()))
             changed = copy.follow(strokes)
             return known is not None or changed
         return known.follow(strokes)
+
+    def keep_out(self, key: str, boxes: Sequence[CheckBox]) -> bool:
+        """Keep check boxes of an image out of what is read; say whether these are others."""
+        if self._boxes.get(key, ()) == tuple(boxes):
+            return False
+        self._boxes[key] = tuple(boxes)
+        if key in self._taken:
+            self._taken[key].keep_out(tuple(boxes))
+        return True
+
+    def in_box(self, key: str, box: CheckBox) -> np.ndarray | None:
+        """A copy of what is painted in a box, (y, x); None where nothing was read."""
+        taken = self._taken.get(key)
+        return None if taken is None else taken.in_box(box)
 
     def drop(self, key: str) -> bool:
         """Forget the strokes of an image; say whether there were any."""
@@ -38,17 +58,19 @@ class Snapshots:
         return iter(self._taken)
 
     def items(self) -> ItemsView[str, np.ndarray]:
-        """(image key, strokes as a read-only array) of every image."""
+        """(image key, strokes outside of boxes as a read-only array) of every image."""
         return {key: copy.labels() for key, copy in self._taken.items()}.items()
 
     def painted_pixels(self, keys: Iterable[str]) -> dict[int, int]:
-        """Class value -> labelled pixels over the images ``keys``, without a look at the pixels."""
-        total: dict[int, int] = {}
+        """Class value -> labelled pixels outside of boxes, over the images ``keys``.
+
+        Without a look at other pixels than those of boxes.
+        """
+        total: Counter[int] = Counter()
         for key in keys:
             if key in self._taken:
-                for value, pixels in self._taken[key].pixels.items():
-                    total[value] = total.get(value, 0) + pixels
-        return dict(sorted(total.items()))
+                total.update(self._taken[key].learned())
+        return dict(sorted((+total).items()))
 
 
 class _Copy:
@@ -59,7 +81,8 @@ class _Copy:
         self._dtype = strokes.dtype
         self._mirror = Mirror(Tiling(tuple(strokes.shape)))
         self._whole: np.ndarray | None = None
-        self.pixels: dict[int, int] = {}
+        self._pixels: Counter[int] = Counter()
+        self._boxes: tuple[CheckBox, ...] = ()
 
     def fits(self, strokes: Any) -> bool:
         """Whether it can follow these strokes."""
@@ -89,17 +112,51 @@ class _Copy:
         self._whole = None
         return True
 
+    def keep_out(self, boxes: tuple[CheckBox, ...]) -> None:
+        """Boxes of which nothing is given to who learns; those of another shape do not count."""
+        shape = self._mirror.tiling.shape
+        self._boxes = tuple(box for box in boxes if box.fits(shape))
+        self._whole = None
+
+    def in_box(self, box: CheckBox) -> np.ndarray | None:
+        """A copy of what is painted in a box, (y, x)."""
+        tiling = self._mirror.tiling
+        if not box.fits(tiling.shape):
+            return None
+        found = np.zeros(box.shape, self._dtype)
+        plane = (slice(box.z, box.z + 1),) if len(tiling.shape) == 3 else ()
+        for number in tiling.touched((*plane, *box.plane)):
+            tile, (rows, columns) = self._mirror.tile(number), tiling.slices(number)[-2:]
+            top, bottom = max(rows.start, box.top), min(rows.stop, box.bottom)
+            left, right = max(columns.start, box.left), min(columns.stop, box.right)
+            inner = tile[
+                top - rows.start : bottom - rows.start,
+                left - columns.start : right - columns.start,
+            ]
+            found[top - box.top : bottom - box.top, left - box.left : right - box.left] = inner
+        return found
+
+    def learned(self) -> Counter[int]:
+        """Class value -> painted pixels outside of the boxes."""
+        counts = Counter(self._pixels)
+        for box in self._boxes:
+            inside = self.in_box(box)
+            if inside is not None:
+                counts.subtract(value_counts(inside))
+        return +counts
+
     def labels(self) -> np.ndarray:
-        """The strokes in full; memory that was never painted is not really taken."""
+        """The strokes outside of the boxes; memory that was never painted is not really taken."""
         if self._whole is None:
-            self._whole = self._mirror.labels(self._dtype)
-            self._whole.flags.writeable = False
+            whole = self._mirror.labels(self._dtype)
+            for box in self._boxes:
+                whole[box.region(whole.ndim)] = 0
+            whole.flags.writeable = False
+            self._whole = whole
         return self._whole
 
     def _count(self, change: Change) -> None:
         for values, sign in ((change.old, -1), (change.new, 1)):
             for value in np.unique(values[values > 0]):
                 pixels = sign * int(change.lengths[values == value].sum())
-                left = self.pixels.pop(int(value), 0) + pixels
-                if left:
-                    self.pixels[int(value)] = left
+                self._pixels[int(value)] += pixels

@@ -146,6 +146,11 @@ class StrokeKeeper:
         left.journal.close()
         self._keep(key, journal)
 
+    def journal_path(self, key: str) -> Path | None:
+        """The file of an image's journal; None where there is none."""
+        kept = self._kept.get(key)
+        return None if kept is None else kept.journal.path
+
     def status(self, key: str) -> JournalStatus:
         """What the window shows about the journal of an image."""
         kept = self._kept.get(key)

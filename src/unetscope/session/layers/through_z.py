@@ -20,8 +20,8 @@ from unetscope.session.layers.placement import to_pixel, to_world
 class ThroughZ:
     """Writes planes of the strokes of a stack; each call is one edit and one step of undo.
 
-    What is painted already stays. The methods raise :class:`LabelError` where there is nothing to
-    go from, saying what to paint.
+    What is painted already stays, and what is painted in a check box goes nowhere else. The methods
+    raise :class:`LabelError` where there is nothing to go from, saying what to paint.
     """
 
     def __init__(self, layers: OpenLayers, accepting: Accepting) -> None:
@@ -45,7 +45,10 @@ class ThroughZ:
             )
         first, last = below[-1], above[0]
         box = _bounds(np.stack([labels[first], labels[last]]), first, last)
-        filled = interpolate_slices(np.asarray(labels[box]), 0, last - first)
+        known = np.array(labels[box])
+        for at, plane in ((0, first), (-1, last)):
+            known[at] = self._layers.outside_boxes(key, np.asarray(labels[plane]), plane)[box[1:]]
+        filled = interpolate_slices(known, 0, last - first)
         inner = (slice(first + 1, last), *box[1:])
         return self._accepting.write(key, inner, filled, EditKind.FILL), first, last
 
@@ -57,7 +60,7 @@ class ThroughZ:
             raise LabelError(f"plane {z} is the last one in this direction.")
         if not np.asarray(labels[z]).any():
             raise LabelError(f"nothing is painted on plane {z}; paint it, then copy it on.")
-        pair = np.stack([labels[z], labels[there]])
+        pair = np.stack([self._layers.outside_boxes(key, labels[z], z), labels[there]])
         box = (slice(there, there + 1), *(slice(0, n) for n in labels.shape[1:]))
         written = self._accepting.write(key, box, copy_to_next(pair, 0)[None], EditKind.FILL)
         self.turn_to(key, there)
@@ -65,8 +68,9 @@ class ThroughZ:
 
     def painted(self, key: str) -> dict[int, np.ndarray]:
         """A copy of the labels of each plane that has any."""
-        labels = self._labels(key)
-        return {plane: np.array(labels[plane]) for plane in self.painted_planes(key)}
+        labels, outside = self._labels(key), self._layers.outside_boxes
+        planes = self.painted_planes(key)
+        return {z: np.array(outside(key, np.asarray(labels[z]), z)) for z in planes}
 
     def painted_planes(self, key: str) -> list[int]:
         """The planes with labels, in order."""

@@ -25,6 +25,7 @@ from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
 from unetscope.images.writing import replacing
+from unetscope.session.kept_boxes import KeptBox
 from unetscope.session.project import label_files
 from unetscope.session.project.images import (
     ImageStatus,
@@ -240,6 +241,11 @@ class Project:
         """Note the size of a pixel along the spatial axes of an image, as a person corrected it."""
         self._check_writable()
         self._put(replace(self.image(image_id), pixel_size=pixel_size, unit=unit))
+
+    def set_boxes(self, image_id: str, boxes: Iterable[KeptBox]) -> None:
+        """Replace the check boxes of an image."""
+        self._check_writable()
+        self._put(replace(self.image(image_id), boxes=tuple(boxes)))
 
     def relocate(self, image_id: str, path: str | os.PathLike[str]) -> None:
         """Tell where an image is now.

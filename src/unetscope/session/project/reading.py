@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from unetscope.errors import ProjectError
 from unetscope.images.micrograph import Micrograph
-from unetscope.learning.samples import Sample
+from unetscope.learning.check_box import CheckBox, PaintedBox, outside, painted_boxes
+from unetscope.learning.samples import Sample, labelled_pixels
 from unetscope.session.project.folder import Project
 from unetscope.session.project.images import ChangedImage, Presence, read_as
 
 
 @dataclass(frozen=True, eq=False)
 class ClosedImage:
-    """What is learned from an image that is not open; its pixels by class value."""
+    """What is learned from an image that is not open; its pixels by class value.
+
+    ``boxes`` are its check boxes, which are no part of the others.
+    """
 
     sample: Sample
     painted: Mapping[int, int]
+    boxes: tuple[PaintedBox, ...] = ()
+
+
+def closed_image(
+    sample: Sample, boxes: Sequence[CheckBox], painted: Mapping[int, int] | None = None
+) -> ClosedImage:
+    """An image that is not open, with all its labels; ``painted`` where they were counted."""
+    kept = replace(sample, labels=outside(sample.labels, boxes))
+    counted = labelled_pixels([kept]) if painted is None else painted
+    apart = painted_boxes(sample.key, sample.image, sample.labels, boxes)
+    return ClosedImage(kept, counted, tuple(apart))
 
 
 def sample_key(folder: Path, image_id: str) -> str:

@@ -19,6 +19,8 @@ from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 
 from unetscope.errors import ProjectError
 from unetscope.images.classes import LabelClass
+from unetscope.learning.check_box import CheckBox
+from unetscope.session.kept_boxes import KeptBox
 
 SUFFIX = ".unetproject"
 FILE = "project.json"
@@ -88,6 +90,12 @@ class ImageEntry:
     prediction: Prediction | None = None
     predicted_by: int | None = None  # number of the model that predicted it last
     reviewed: bool = False
+    boxes: tuple[KeptBox, ...] = ()  # kept out of learning, to check answers by
+
+    @property
+    def check_boxes(self) -> tuple[CheckBox, ...]:
+        """Where the check boxes are."""
+        return tuple(kept.box for kept in self.boxes)
 
 
 @dataclass(frozen=True)

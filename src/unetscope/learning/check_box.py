@@ -1,0 +1,136 @@
+"""A check box: a rectangle that is painted densely and that nothing is ever learned from.
+
+What is painted in it is the truth with which answers are compared, so a figure of it may be
+printed. Everything that hands labels to learning hands them through :func:`outside`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from unetscope.errors import LabelError
+from unetscope.images.micrograph import Micrograph
+
+#: A box of fewer painted pixels does not count: what is left out are mostly doubtful places.
+DENSE = 0.95
+SMALLEST_PX = 16  # along a side
+
+
+@dataclass(frozen=True, order=True)
+class CheckBox:
+    """Rows and columns from the first to behind the last, on plane ``z`` of a stack (else 0)."""
+
+    z: int
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, in pixels."""
+        return self.bottom - self.top, self.right - self.left
+
+    @property
+    def plane(self) -> tuple[slice, slice]:
+        """Its slices of (y, x)."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def region(self, axes: int) -> tuple[int | slice, ...]:
+        """Its index into labels of 2 or 3 axes, which gives (y, x)."""
+        return self.plane if axes == 2 else (self.z, *self.plane)
+
+    def meets(self, other: CheckBox) -> bool:
+        """Whether it has a pixel in common with another one."""
+        return (
+            self.z == other.z
+            and self.top < other.bottom
+            and other.top < self.bottom
+            and self.left < other.right
+            and other.left < self.right
+        )
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Whether it lies within labels of this shape, (y, x) or (z, y, x)."""
+        planes = shape[0] if len(shape) == 3 else 1
+        rows, columns = shape[-2:]
+        return (
+            0 <= self.z < planes
+            and 0 <= self.top < self.bottom <= rows
+            and 0 <= self.left < self.right <= columns
+        )
+
+
+def drawn_box(
+    corners: Sequence[Sequence[float]] | np.ndarray,
+    shape: Sequence[int],
+    others: Sequence[CheckBox] = (),
+) -> CheckBox:
+    """The box between two opposite corners ((z,) y, x), cut to an image of ``shape``.
+
+    Raises
+    ------
+    LabelError
+        If it is too small to judge by, or lies on one that is there.
+    """
+    flat = np.asarray(corners, float)[:, -2:]
+    low = np.maximum(np.floor(flat.min(axis=0) + 0.5).astype(int), 0)
+    high = np.minimum(np.floor(flat.max(axis=0) + 0.5).astype(int) + 1, shape[-2:])
+    z = int(np.clip(round(float(corners[0][0])), 0, shape[0] - 1)) if len(shape) == 3 else 0
+    if (high - low < SMALLEST_PX).any():
+        raise LabelError(
+            f"a check box is at least {SMALLEST_PX} × {SMALLEST_PX} pixels; drag a larger one"
+        )
+    (top, left), (bottom, right) = (int(i) for i in low), (int(i) for i in high)
+    box = CheckBox(z, top, bottom, left, right)
+    if any(box.meets(other) for other in others):
+        raise LabelError("check boxes may not overlap; draw it beside the one that is there")
+    return box
+
+
+def outside(labels: np.ndarray, boxes: Sequence[CheckBox]) -> np.ndarray:
+    """``labels``, (y, x) or (z, y, x), with 0 inside of the boxes; unchanged without any."""
+    if not boxes:
+        return labels
+    kept = np.array(labels)
+    for box in boxes:
+        if box.fits(labels.shape):
+            kept[box.region(labels.ndim)] = 0
+    return kept
+
+
+@dataclass(frozen=True, eq=False)
+class PaintedBox:
+    """A box of the image ``image``, with what is painted in it: (y, x), 0 unlabelled.
+
+    ``key`` is the sample key of the image.
+    """
+
+    key: str
+    image: Micrograph
+    box: CheckBox
+    labels: np.ndarray = field(repr=False)
+
+    @property
+    def painted(self) -> float:
+        """The share of its pixels that are labelled."""
+        return float(np.count_nonzero(self.labels) / self.labels.size)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether enough of it is painted to count."""
+        return self.painted >= DENSE
+
+
+def painted_boxes(
+    key: str, image: Micrograph, labels: np.ndarray, boxes: Sequence[CheckBox]
+) -> list[PaintedBox]:
+    """The boxes of an image with copies of what is painted in them."""
+    return [
+        PaintedBox(key, image, box, np.array(labels[box.region(labels.ndim)]))
+        for box in boxes
+        if box.fits(labels.shape)
+    ]
