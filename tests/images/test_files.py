@@ -327,3 +327,18 @@ def test_axes_that_are_given_win_over_remembered_answers(tmp_path: Path) -> None
     assert read_micrograph(path, answers=Answers(axes="cyx")).axes == "cyx"
     assert read_micrograph(path, "zyx", Answers(axes="cyx")).axes == "zyx"
     assert read_labels(path, Answers(axes="cyx")).shape == (12, 20, 20)
+
+
+def test_what_classic_tiff_cannot_address_is_written_as_bigtiff(
+    tmp_path: Path, monkeypatch
+) -> None:
+    from unetscope.images import tiff
+
+    pixels = np.random.default_rng(0).integers(0, 2**16, (90, 80)).astype(np.float32)
+    write_micrograph(Micrograph(pixels, "yx"), tmp_path / "small.ome.tif")
+    monkeypatch.setattr(tiff, "_CLASSIC_BYTES", pixels.nbytes)
+    write_micrograph(Micrograph(pixels, "yx"), tmp_path / "large.ome.tif")
+    for name, big in (("small", False), ("large", True)):
+        with tifffile.TiffFile(tmp_path / f"{name}.ome.tif") as file:
+            assert file.is_bigtiff is big
+        assert np.array_equal(read_micrograph(tmp_path / f"{name}.ome.tif").pixels, pixels)

@@ -1,7 +1,8 @@
-"""Large images: the same labels from file to file, in the memory of a few rows of tiles."""
+"""Large images: the same labels from file to file, in the memory of a few pieces."""
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from unetscope.learning.events import Notice, TileDone
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
-from unetscope.scaling import bands, predicting
+from unetscope.scaling import pieces, predicting
 from unetscope.scaling.predicting import AnswerFiles, predict_into, predict_to, write_probabilities
 
 SMALL = PredictOptions(tile_px=64)
@@ -115,7 +116,12 @@ def fixed_range(model: PixelModel) -> PixelModel:
     return model.with_features(own_normalisation=False, normalisation=scale)
 
 
-def test_the_next_rows_are_read_while_these_are_computed(model) -> None:
+@pytest.fixture
+def small_pieces(monkeypatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE_PX", 64)
+
+
+def test_the_next_piece_is_read_while_this_one_is_computed(model, small_pieces) -> None:
     watched = Watched(blobs((200, 80), 3)[0])
     events = predict_into(fixed_range(model), Micrograph(watched, "yx"), np.zeros((200, 80)), SMALL)
     next(events)
@@ -123,22 +129,52 @@ def test_the_next_rows_are_read_while_these_are_computed(model) -> None:
     for _ in events:
         pass
     assert started[:1] == [0] and len(started) <= 2
-    assert len(watched.read) == 4  # each band once, not each tile
+    assert len(watched.read) == 8  # each piece once, not each tile
     assert all(name.startswith("unetscope-read") for _, name in watched.read)
 
 
-def test_rows_too_wide_to_keep_are_read_by_tiles(model, monkeypatch) -> None:
-    pixels = blobs((200, 80), 3)[0]
-    expected = predict_labels(fixed_range(model), as_micrograph(pixels), SMALL)
-    monkeypatch.setattr(bands, "MOST_BYTES", 100)
-    watched, out = Watched(pixels), np.zeros((200, 80), np.uint8)
-    for _ in predict_into(fixed_range(model), Micrograph(watched, "yx"), out, SMALL):
-        pass
-    assert np.array_equal(out, expected)
-    assert len(watched.read) == 8
+@pytest.mark.parametrize("kind", ["memory", "zarr"])
+@pytest.mark.parametrize("suffix", [".tif", ".ome.zarr"])
+def test_pieces_change_no_pixel(model, tmp_path, small_pieces, kind, suffix) -> None:
+    pixels = np.stack([blobs((150, 170), seed)[0] for seed in range(2)])
+    image = on_disk(tmp_path, pixels, kind, "zyx")
+    target = AnswerFiles(tmp_path / f"labels{suffix}", tmp_path / f"chances{suffix}")
+    told = [(e.done, e.total) for e in done(predict_to(model, image, target, SMALL))]
+    assert told == [(number + 1, 18) for number in range(18)]
+    labels = np.asarray(read_micrograph(target.labels).pixels)
+    assert np.array_equal(labels, predict_labels(model, image, SMALL))
+    assert target.probabilities is not None
+    written = read_micrograph(target.probabilities)
+    chances = np.moveaxis(np.asarray(written.pixels), written.axes.index("c"), 0)
+    assert np.abs(chances - predict_probabilities(model, image, SMALL)).max() < 1e-5
 
 
-def test_out_of_memory_in_a_band_is_survived(model, monkeypatch) -> None:
+def test_pieces_are_not_listed_before_they_are_asked_for(model) -> None:
+    whole = np.broadcast_to(np.uint8(3), (3, 10**6, 10**6))
+    many = pieces.Pieces(model, Micrograph(whole, "zyx"), 512)
+    assert len(many) == 3 * 489**2
+    first, last = many[0], many[-1]
+    assert first.core == (slice(0, 2048), slice(0, 2048)) and first.tiles == 16
+    assert last.z == 2 and last.core[0].stop == 10**6 and last.read[0].stop == 10**6
+    assert many.counted(len(many) - 1, 4, 4) == (len(many) * 16, len(many) * 16)
+    with pytest.raises(IndexError):
+        many[len(many)]
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(model, tmp_path) -> None:
+    from unetscope.scaling.scratch import scratch
+
+    image, target = as_micrograph(blobs((70, 90), 3)[0]), AnswerFiles(tmp_path / "labels.tif")
+    with scratch(target.labels, (3, 3), np.uint8) as own:
+        there = own.path.name
+        gone = tmp_path / there.replace(f".{os.getpid()}.", ".999999999.")
+        other = tmp_path / there.replace("labels.tif", "others.tif")
+        gone.touch(), other.touch()
+        list(predict_to(model, image, target, SMALL))
+        assert not gone.exists() and other.exists()
+
+
+def test_out_of_memory_in_a_piece_is_survived(model, monkeypatch) -> None:
     from unetscope.learning import prediction
 
     answer, failures = prediction.answer_tile, []
@@ -193,7 +229,7 @@ def test_what_cannot_be_is_refused(model, tmp_path) -> None:
 
 
 def test_large_labels_are_never_whole_in_memory(model, tmp_path, monkeypatch) -> None:
-    """What is handed to the writer is mapped from disk, and a band is all that is held."""
+    """What is handed to the writer is mapped from disk, and a piece is all that is held."""
     written: list[Micrograph] = []
     monkeypatch.setattr(predicting, "write_micrograph", lambda image, *_: written.append(image))
     image = as_micrograph(blobs((200, 130), 3)[0])

@@ -42,6 +42,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 LAZY_BYTES = 256 * 2**20
 _OME_DTYPES = ("int8", "int16", "int32", "uint8", "uint16", "uint32", "float32", "float64")
 _IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
+_CLASSIC_BYTES = 2**32 - 2**25  # what classic TIFF can address, less room for its tags
 _IMAGEJ_BYTES = 4 * 10**9
 # Axes that say nothing: tifffile's names for pages in a row.
 _UNTOLD = "QIO"
@@ -297,6 +298,8 @@ def write_tiff(
         and ("S" not in axes or (micrograph.dtype == np.uint8 and pixels.shape[-1] == 3))
     )
     options = _imagej_options(micrograph) if imagej else _ome_options(micrograph)
+    # compressed, tifffile does not know the size before: classic TIFF would break at 4 GiB
+    options["bigtiff"] = pixels.nbytes >= _CLASSIC_BYTES and not imagej
     options["metadata"]["axes"] = axes
     if imagej and colors is not None and micrograph.dtype.kind == "u":
         options["metadata"] |= _lookup_table(micrograph, colors)

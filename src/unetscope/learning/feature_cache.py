@@ -214,10 +214,13 @@ def _checksum(image: Micrograph) -> int:
     return zlib.crc32(np.ascontiguousarray(image.sample_pixels(_CHECKED_PX)).data)
 
 
-def grid(model: PixelModel, image: Micrograph, tile_px: int = GRID_PX) -> list[Tile]:
+def grid(
+    model: PixelModel, image: Micrograph, tile_px: int = GRID_PX, region: Box | None = None
+) -> list[Tile]:
     """The tiles of an image for this model: one grid for strokes, window and whole predictions.
 
     ``tile_px`` is a wish: where what a source says depends on its tile, tiles are ``GRID_PX``.
+    With a ``region`` only the tiles whose core meets it.
     """
     needs = tile_needs(model.feature_sources, model.channels)
     network = (model.network.net if model.network else model.features.backbone).config
@@ -227,6 +230,7 @@ def grid(model: PixelModel, image: Micrograph, tile_px: int = GRID_PX) -> list[T
         halo_px=max(needs.halo_px, network.halo_px),
         margin_px=needs.margin_px,
         multiple=math.lcm(needs.side_multiple, network.multiple),
+        region=region,
     )
 
 

@@ -92,7 +92,7 @@ def predict_tiles(
             try:
                 for z, tile, answer in answers:
                     event = asked.event(z, tile, answer, done + 1, done + len(todo))
-                    todo.pop(0)
+                    todo.popleft()
                     done += 1
                     yield event
             except (RuntimeError, MemoryError) as error:
@@ -148,9 +148,9 @@ def label_dtype(model: PixelModel) -> np.dtype:
 
 def _plan(
     model: PixelModel, image: Micrograph, planes: Sequence[int], region: Box, tile_px: int
-) -> list[tuple[int, Tile]]:
-    tiles = tiles_touching(grid(model, image, tile_px), region)
-    return [(z, tile) for z in planes for tile in tiles]
+) -> deque[tuple[int, Tile]]:
+    tiles = tiles_touching(grid(model, image, tile_px, region), region)
+    return deque((z, tile) for z in planes for tile in tiles)
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,10 +249,10 @@ def _smaller(
 
 def _rest(
     todo: Sequence[tuple[int, Tile]], finer: Sequence[tuple[int, Tile]]
-) -> list[tuple[int, Tile]]:
+) -> deque[tuple[int, Tile]]:
     """Of a finer (or coarser) plan, the tiles that meet what is still to be done."""
-    return [
+    return deque(
         (z, tile)
         for z, tile in finer
         if any(z == left and tiles_touching([tile], old.core) for left, old in todo)
-    ]
+    )

@@ -40,18 +40,26 @@ def padded_shape(shape_yx: Sequence[int], multiple: int) -> tuple[int, int]:
 
 
 def plan_tiles(
-    shape_yx: Sequence[int], *, core_px: int, halo_px: int, margin_px: int, multiple: int
+    shape_yx: Sequence[int],
+    *,
+    core_px: int,
+    halo_px: int,
+    margin_px: int,
+    multiple: int,
+    region: Box | None = None,
 ) -> list[Tile]:
     """Tiles that cover an image of ``shape_yx`` once, row by row, on a grid fixed at its origin.
 
     Cores and windows are widened to multiples of ``multiple``, so that every window starts in the
-    same phase of the poolings as the whole image does.
+    same phase of the poolings as the whole image does. Of an image of any size only those are
+    looked at whose core meets ``region``.
     """
     bounds = padded_shape(shape_yx, multiple)
     core = -(-core_px // multiple) * multiple
+    y, x = region or (slice(0, bounds[0]), slice(0, bounds[1]))
     tiles = []
-    for top in range(0, bounds[0], core):
-        for left in range(0, bounds[1], core):
+    for top in range(y.start // core * core, min(y.stop, bounds[0]), core):
+        for left in range(x.start // core * core, min(x.stop, bounds[1]), core):
             box = (
                 slice(top, min(top + core, bounds[0])),
                 slice(left, min(left + core, bounds[1])),

@@ -1,1 +1,1 @@
-"""Images larger than memory: read ahead, answered band by band, written as they come."""
+"""Images larger than memory: read ahead, answered piece by piece, written as they come."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +19,11 @@ from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
-from unetscope.learning.feature_cache import grid
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
-from unetscope.scaling.bands import Band, read_bands
+from unetscope.learning.tiling import Box
+from unetscope.network.cropping import relative
+from unetscope.scaling.pieces import Pieces, read_pieces
 from unetscope.scaling.scratch import Scratch, scratch
 
 
@@ -74,7 +75,7 @@ def predict_to(
     *,
     engine: Engine | None = None,
 ) -> Iterator[PredictionEvent]:
-    """Answer ``image`` and write the answer to ``target``, in the memory of a few rows of tiles.
+    """Answer ``image`` and write the answer to ``target``, in the memory of a few pieces.
 
     With the default engine the labels are those of :func:`predict_labels`. Events come tile by
     tile; the files appear, whole, when the iterator is exhausted, and not at all if it is closed
@@ -159,11 +160,11 @@ def predict_into(
     probabilities: Any = None,
     machine: Machine | None = None,
 ) -> Iterator[PredictionEvent]:
-    """Answer ``image`` row of tiles by row of tiles into arrays, reading ahead.
+    """Answer ``image`` piece by piece into arrays, reading ahead.
 
     Parameters
     ----------
-    labels : takes ``labels[rows] = …`` or, of a stack, ``labels[z, rows] = …``: a numpy, memmap or
+    labels : takes ``labels[y, x] = …`` or, of a stack, ``labels[z, y, x] = …``: a numpy, memmap or
         zarr array of the image's spatial shape, or a :class:`Scratch`.
     probabilities : the same with a leading axis of classes, float32; None where not wanted.
     machine : takes the place of ``options.device``.
@@ -175,25 +176,23 @@ def predict_into(
         scale = fit_normalisation(image)
         model = model.with_features(own_normalisation=False, normalisation=scale)
     machine = machine or Machine(options.device)
-    bands, tiles_a_band = _bands(model, image, options.tile_px)
-    total = tiles_a_band * len(bands)
+    pieces = Pieces(model, image, options.tile_px)
     stacked = "z" in image.spatial_axes
-    for index, (band, plane) in enumerate(read_bands(image, bands)):
-        region = (band.core, slice(0, image.spatial_shape[-1]))
-        rows = _Rows(model, plane, band.core, chances=probabilities is not None)
-        wanted = replace(options, region=region, clip=True)
+    for index, (piece, plane) in enumerate(read_pieces(image, pieces)):
+        answer = _Answer(model, piece.core, chances=probabilities is not None)
+        wanted = replace(options, region=piece.core, clip=True)
         for event in predict_tiles(model, plane, wanted, machine=machine):
             if isinstance(event, Notice):
                 yield event
                 continue
-            rows.take(event)
-            done = index * tiles_a_band + event.done * tiles_a_band // event.total
-            where = (slice(band.z, band.z + 1), *event.region) if stacked else event.region
+            answer.take(event)
+            where = (slice(piece.z, piece.z + 1), *event.region) if stacked else event.region
+            done, total = pieces.counted(index, event.done, event.total)
             yield replace(event, done=done, total=total, region=where)
-        place = (band.z, band.core) if stacked else (band.core,)
-        labels[place] = rows.labels
-        if rows.chances is not None:
-            for number, chance in enumerate(rows.chances):
+        place = (piece.z, *piece.core) if stacked else piece.core
+        labels[place] = answer.labels
+        if answer.chances is not None:
+            for number, chance in enumerate(answer.chances):
                 probabilities[(number, *place)] = chance
 
 
@@ -206,34 +205,21 @@ def _on_a_device(
     return replace(options, device=choose_device(options.device))
 
 
-class _Rows:
-    """The answer of one row of tiles, as it comes."""
+class _Answer:
+    """The answer of one piece, as it comes."""
 
-    def __init__(self, model: PixelModel, plane: Micrograph, core: slice, *, chances: bool) -> None:
-        shape = (core.stop - core.start, plane.spatial_shape[-1])
+    def __init__(self, model: PixelModel, core: Box, *, chances: bool) -> None:
+        shape = tuple(side.stop - side.start for side in core)
         self.core = core
         self.labels = np.zeros(shape, label_dtype(model))
         self.chances = np.zeros((len(model.classes), *shape), np.float32) if chances else None
 
     def take(self, event: TileDone) -> None:
         """Put one tile where it belongs."""
-        y, x = event.region
-        inside = (slice(y.start - self.core.start, y.stop - self.core.start), x)
+        inside = relative(event.region, self.core)
         self.labels[inside] = event.labels
         if self.chances is not None and event.probabilities is not None:
             self.chances[(slice(None), *inside)] = event.probabilities
-
-
-def _bands(model: PixelModel, image: Micrograph, tile_px: int) -> tuple[Sequence[Band], int]:
-    """Rows of tiles of all planes, and how many tiles are in a row."""
-    height = image.spatial_shape[-2]
-    tiles = grid(model, image, tile_px)
-    rows: dict[int, Band] = {}
-    for tile in tiles:
-        y, window = tile.inside(image.spatial_shape[-2:])[0], tile.window[0]
-        rows[y.start] = Band(0, y, slice(window.start, min(window.stop, height)))
-    planes = [replace(band, z=z) for z in range(image.depth) for band in rows.values()]
-    return planes, len(tiles) // len(rows)
 
 
 def _write(found: Scratch, axes: str, image: Micrograph, path: Path, claim: Claim) -> None:
