@@ -16,9 +16,10 @@ import pytest
 
 from journal.painters import Journalled
 from journal.test_damaged_journals import box, changed, painted
+from unetscope.images import locking
+from unetscope.images.locking import WriterLock
 from unetscope.session.engine.projects import OpenProject
-from unetscope.session.journal import locking, storage
-from unetscope.session.journal.locking import WriterLock
+from unetscope.session.journal import storage
 from unetscope.session.journal.status import Keeping
 from unetscope.session.project.folder import Project
 from unetscope.session.state import STARTING_CLASSES

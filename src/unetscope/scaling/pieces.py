@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -30,64 +31,50 @@ class Piece:
     tiles: int
 
 
-class Pieces(Sequence[Piece]):
-    """All pieces of some planes of an image, plane by plane and row by row.
+def piece_of(model: PixelModel, image: Micrograph, tile_px: int, z: int, core: Box) -> Piece:
+    """The piece ``core`` of plane ``z``, with what the tiles that it is answered by have to see."""
+    tiles = grid(model, image, tile_px, core)
+    y, x = (
+        slice(
+            min(tile.window[axis].start for tile in tiles),
+            min(max(tile.window[axis].stop for tile in tiles), side),
+        )
+        for axis, side in enumerate(image.spatial_shape[-2:])
+    )
+    return Piece(z, core, (y, x), len(tiles))
 
-    Nothing is listed before it is asked for: an image may have a million of them.
 
-    Parameters
-    ----------
-    planes : z indices; None: all.
-    region : (y, x) slices, on the grid of pieces; None: the whole plane.
+class Pieces:
+    """All pieces of an image, plane by plane and row by row; made when their turn comes.
+
+    An image may have a million of them.
     """
 
-    def __init__(
-        self,
-        model: PixelModel,
-        image: Micrograph,
-        tile_px: int,
-        planes: Sequence[int] | None = None,
-        region: Box | None = None,
-    ) -> None:
+    def __init__(self, model: PixelModel, image: Micrograph, tile_px: int) -> None:
         self._model, self._image, self._tile_px = model, image, tile_px
-        height, width = image.spatial_shape[-2:]
-        self._planes = range(image.depth) if planes is None else planes
-        self._region = region or (slice(0, height), slice(0, width))
-        self._sides = [-(-(s.stop - s.start) // PIECE_PX) for s in self._region]
+        self._sides = [-(-side // PIECE_PX) for side in image.spatial_shape[-2:]]
+        self._each = len(grid(model, image, tile_px, self._core(0, 0)))
 
     def __len__(self) -> int:
-        return len(self._planes) * math.prod(self._sides)
+        return self._image.depth * math.prod(self._sides)
 
-    def __getitem__(self, number: Any) -> Any:
-        if isinstance(number, slice):
-            return [self[index] for index in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"there are {len(self)} pieces, and no piece {number}")
-        plane, row, column = np.unravel_index(number % len(self), (len(self._planes), *self._sides))
-        core = self._cut(0, int(row)), self._cut(1, int(column))
-        tiles = grid(self._model, self._image, self._tile_px, core)
-        shape = self._image.spatial_shape[-2:]
-        read = tuple(
-            slice(
-                min(tile.window[axis].start for tile in tiles),
-                min(max(tile.window[axis].stop for tile in tiles), shape[axis]),
-            )
-            for axis in (0, 1)
-        )
-        return Piece(self._planes[int(plane)], core, (read[0], read[1]), len(tiles))
+    def __iter__(self) -> Iterator[Piece]:
+        rows, columns = map(range, self._sides)
+        for z, row, column in product(range(self._image.depth), rows, columns):
+            core = self._core(row, column)
+            yield piece_of(self._model, self._image, self._tile_px, z, core)
 
     def counted(self, number: int, done: int, total: int) -> tuple[int, int]:
         """How many tiles are done when ``done`` of ``total`` of one piece are, and of how many.
 
         A piece at the rim, which has fewer, counts as much as others.
         """
-        each = self[0].tiles
-        return number * each + done * each // total, len(self) * each
+        return number * self._each + done * self._each // total, len(self) * self._each
 
-    def _cut(self, axis: int, index: int) -> slice:
-        whole = self._region[axis]
-        start = whole.start + index * PIECE_PX
-        return slice(start, min(start + PIECE_PX, whole.stop))
+    def _core(self, row: int, column: int) -> Box:
+        height, width = self._image.spatial_shape[-2:]
+        y, x = row * PIECE_PX, column * PIECE_PX
+        return slice(y, min(y + PIECE_PX, height)), slice(x, min(x + PIECE_PX, width))
 
 
 class PiecePixels:
@@ -117,7 +104,7 @@ class PiecePixels:
         return self.image.plane(self.piece.z, (y, x))[channels]
 
 
-def read_pieces(image: Micrograph, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Micrograph]]:
+def read_pieces(image: Micrograph, pieces: Iterable[Piece]) -> Iterator[tuple[Piece, Micrograph]]:
     """Every piece with its plane as a micrograph (c, y, x); the next is read meanwhile.
 
     Two pieces are in memory at most. An image that is in memory already is not read at all.
@@ -126,19 +113,19 @@ def read_pieces(image: Micrograph, pieces: Sequence[Piece]) -> Iterator[tuple[Pi
         for piece in pieces:
             yield piece, _plane(image, piece, None)
         return
+    left = iter(pieces)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="unetscope-read") as reader:
-        coming: Future[tuple[Piece, np.ndarray]] | None = None
-        for index in range(len(pieces)):
-            piece, held = (coming or reader.submit(_read, image, pieces, index)).result()
-            more = index + 1 < len(pieces)
-            coming = reader.submit(_read, image, pieces, index + 1) if more else None
+        coming = [(piece, reader.submit(_read, image, piece)) for piece in islice(left, 1)]
+        while coming:
+            piece, under_way = coming.pop()
+            held = under_way.result()
+            coming = [(after, reader.submit(_read, image, after)) for after in islice(left, 1)]
             yield piece, _plane(image, piece, held)
 
 
-def _read(image: Micrograph, pieces: Sequence[Piece], index: int) -> tuple[Piece, np.ndarray]:
-    piece = pieces[index]
+def _read(image: Micrograph, piece: Piece) -> np.ndarray:
     # A copy: a memory-mapped file would else be read from disk by whoever looks at it.
-    return piece, np.array(image.plane(piece.z, piece.read))
+    return np.array(image.plane(piece.z, piece.read))
 
 
 def _plane(image: Micrograph, piece: Piece, held: np.ndarray | None) -> Micrograph:

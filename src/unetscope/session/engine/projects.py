@@ -19,10 +19,10 @@ import numpy as np
 
 from unetscope.errors import UnetscopeError
 from unetscope.images.annotations.mask_names import looks_like_labels
+from unetscope.images.locking import WriterLock
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Question, Undecided
 from unetscope.learning.samples import Sample
-from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.places import JournalPlace
 from unetscope.session.project.folder import Project
 from unetscope.session.project.images import ChangedImage, Presence, image_files, read_as

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from unetscope.images.classes import LabelClass
+from unetscope.images.locking import WriterLock
 from unetscope.session.journal.changes import Change
 from unetscope.session.journal.faults import DamagedJournal, JournalError
 from unetscope.session.journal.history import EditEntry
 from unetscope.session.journal.identity import ImageIdentity
-from unetscope.session.journal.locking import WriterLock
 from unetscope.session.journal.rows import (
     JournalImage,
     StoredEdit,

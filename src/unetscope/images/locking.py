@@ -1,4 +1,4 @@
-"""One writer at a time: a small file beside the journal that the operating system locks.
+"""One writer at a time: a small file beside what is written that the operating system locks.
 
 The lock ends with its process, however that ends, so there is nothing stale to clean up. The file
 says who holds it. Network shares often have no such locks: there a file that only one can make

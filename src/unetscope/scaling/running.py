@@ -1,0 +1,404 @@
+"""Answering an image of any size into an OME-Zarr, block by block, so that it can be gone on with.
+
+What a run is made of lies beside the answer, in ``NAME.zarr.run``: the manifest, a copy of the
+model, and the ledgers of the processes that work at it. A block counts as done when its files are
+on the disk and a ledger says so; everything else is done again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from unetscope.computing.machine import Engine, Machine
+from unetscope.computing.memory import keep_freed_memory
+from unetscope.computing.precision import choose_device, inference_precision
+from unetscope.errors import OutputError
+from unetscope.images.claims import Claim, Role
+from unetscope.images.files import read_micrograph
+from unetscope.images.locking import WriterLock
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.normalisation import fit_normalisation
+from unetscope.images.zarr_folder import is_zarr
+from unetscope.learning.events import PredictionEvent, TileDone
+from unetscope.learning.persistence import load_model, save_model
+from unetscope.learning.pixel_model import PixelModel, as_seen
+from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
+from unetscope.network.cropping import relative
+from unetscope.scaling.layout import Block
+from unetscope.scaling.ledger import Entry, Ledger, entries_in
+from unetscope.scaling.manifest import Manifest, Wanted, manifest_of
+from unetscope.scaling.pieces import PIECE_PX, Piece, piece_of, read_pieces
+from unetscope.scaling.store import COMPLETE, STATE_KEY, AnswerStore, check_new, mark_in
+
+Begin = Literal["new", "resume", "overwrite"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is wanted of a run.
+
+    Attributes
+    ----------
+    path
+        The answer, NAME.zarr.
+    inputs
+        What it is made of, which it may not replace.
+    begin
+        "new" refuses a name that is taken, "resume" goes on with an answer that was begun,
+        "overwrite" puts the new one in the place of the old.
+    source
+        Where other processes read the image: its path and what was said of it.
+    side
+        Of a block (px), a power of two of at least 512.
+    """
+
+    path: Path
+    inputs: tuple[Path, ...] = ()
+    begin: Begin = "new"
+    source: Mapping[str, Any] | None = None
+    side: int = PIECE_PX
+
+
+@dataclass(frozen=True)
+class RunState:
+    """How far an answer is: blocks done of all, and whether it says that it is complete."""
+
+    done: int
+    total: int
+    complete: bool
+
+
+def folder_of(path: Path) -> Path:
+    """Where a run keeps what it is made of, beside its answer."""
+    return path.with_name(f"{path.name}.run")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """An answer under way, with what makes it."""
+
+    path: Path
+    manifest: Manifest
+    model: PixelModel
+    image: Micrograph
+    options: PredictOptions
+
+    @cached_property
+    def store(self) -> AnswerStore:
+        """Where blocks are written."""
+        return AnswerStore(self.path, self.manifest.layout)
+
+    @cached_property
+    def machine(self) -> Machine:
+        """What computes, the same for all blocks."""
+        return Machine(self.options.device, self.manifest.engine)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Of this process."""
+        return Ledger(folder_of(self.path))
+
+    def left(self) -> list[int]:
+        """Blocks that are not done, in their order."""
+        done = done_in(self.path, self.manifest)
+        return [number for number in range(len(self.manifest.layout)) if number not in done]
+
+    def answered(self, numbers: Iterable[int]) -> Iterator[PredictionEvent | Entry]:
+        """Answer blocks and write them; tile by tile, then an :class:`Entry` for each block."""
+        begun: deque[_BlockAnswer] = deque()  # those whose pieces are read or computed
+        asked = replace(self.options, clip=True, probabilities=self.manifest.probabilities)
+        for piece, plane in read_pieces(self.image, self._pieces(numbers, begun)):
+            options = replace(asked, region=piece.core)
+            for event in predict_tiles(self.model, plane, options, machine=self.machine):
+                if isinstance(event, TileDone):
+                    begun[0].take(piece, event)
+                yield event
+            if piece.z == begun[0].block.planes[-1]:
+                yield self._written(begun.popleft())
+
+    def _pieces(self, numbers: Iterable[int], begun: deque[_BlockAnswer]) -> Iterator[Piece]:
+        """The pieces of blocks, plane by plane; each block is ``begun`` with its first one."""
+        for block in map(self.manifest.layout.block, numbers):
+            begun.append(_BlockAnswer(self.model, block, self.manifest.probabilities))
+            for z in block.planes:
+                yield piece_of(self.model, self.image, self.options.tile_px, z, block.region)
+
+    def _written(self, answer: _BlockAnswer) -> Entry:
+        """Write a block; when it is on the disk, the ledger says so."""
+        stack = self.manifest.layout.is_stack
+        labels = answer.labels if stack else answer.labels[0]
+        chances = answer.chances if answer.chances is None or stack else answer.chances[:, 0]
+        done = self.store.write(answer.block, labels, chances)
+        values, counts = np.unique(labels, return_counts=True)
+        counted = {int(v): int(n) for v, n in zip(values, counts, strict=True)}
+        entry = Entry(answer.block.number, done.digest, done.sizes, counted)
+        self.ledger.add(entry)
+        return entry
+
+
+class _BlockAnswer:
+    """The answer of one block, as it comes: ([class,] z, y, x)."""
+
+    def __init__(self, model: PixelModel, block: Block, chances: bool) -> None:
+        sides = (side.stop - side.start for side in block.region)
+        shape = (len(block.planes), *sides)
+        self.block = block
+        self.labels = np.zeros(shape, label_dtype(model))
+        self.chances = np.zeros((len(model.classes), *shape), np.float16) if chances else None
+
+    def take(self, piece: Piece, event: TileDone) -> None:
+        """Put one tile where it belongs."""
+        y, x = relative(event.region, self.block.region)
+        z = piece.z - self.block.planes.start
+        self.labels[z, y, x] = event.labels
+        if self.chances is not None and event.probabilities is not None:
+            self.chances[:, z, y, x] = event.probabilities
+
+
+# ---- beginning, going on, ending
+
+
+def begin(
+    model: PixelModel,
+    image: Micrograph,
+    work: Work,
+    options: PredictOptions | None = None,
+    engine: Engine | None = None,
+) -> Run:
+    """Make the empty answer, or find the one that was begun.
+
+    Raises
+    ------
+    OutputError
+        If there is something already that may not be replaced or continued, with what to do.
+    ModelError
+        If the model cannot answer such an image.
+    """
+    check_new(work.path)
+    seen = as_seen(model, image)
+    options = replace(options or PredictOptions(), planes=None, region=None)
+    options = replace(options, device=choose_device(options.device))
+    wanted = Wanted(
+        _decided(model, engine or Engine(), options.device), work.side, options.probabilities
+    )
+    grey = model.features.scale or fit_normalisation(seen)
+    manifest = manifest_of(model, seen, grey, wanted, work.source or {})
+    folder = folder_of(work.path)
+    there = os.path.lexists(work.path)
+    if there and work.begin == "resume":
+        Manifest.read(folder / "manifest.json").check_same(manifest, work.path)
+    else:
+        _make_room(work, there)
+        folder.mkdir()
+        save_model(model, folder / "model.unetscope")
+        _create(AnswerStore(work.path, manifest.layout), model, seen, manifest)
+        manifest.write(folder / "manifest.json")  # last: without it nothing is gone on with
+    return Run(work.path, manifest, ready(model, manifest), seen, options)
+
+
+def ready(model: PixelModel, manifest: Manifest) -> PixelModel:
+    """``model`` with the grey range of the whole image, so that no block looks for its own."""
+    if model.features.scale is not None:
+        return model
+    return model.with_features(own_normalisation=False, normalisation=manifest.grey)
+
+
+def _decided(model: PixelModel, engine: Engine, device: str) -> Engine:
+    """With a precision that is not decided anew by every process."""
+    if engine.precision != "auto":
+        return engine
+    return replace(engine, precision=inference_precision(model.features.backbone, device))
+
+
+def _create(store: AnswerStore, model: PixelModel, image: Micrograph, manifest: Manifest) -> None:
+    notes = [f"predicted by the model {model.identity}"]
+    store.create(image, model.classes, notes)
+    if manifest.probabilities:
+        store.create_probabilities(image, model.classes, notes)
+
+
+def _make_room(work: Work, there: bool) -> None:
+    """See that the names are free; an answer of before steps aside where that is allowed."""
+    folder = folder_of(work.path)
+    claim = Claim(Role.PREDICTION, work.inputs)
+    claim.check(work.path)
+    if there:
+        if work.begin != "overwrite":
+            raise OutputError(
+                f"{work.path} is there already ({_told(work.path)}); go on with it by --resume, "
+                "replace it by --overwrite, or choose another name"
+            )
+        _set_aside(work.path)
+    if folder.is_dir():
+        _set_aside(folder)
+
+
+def _told(path: Path) -> str:
+    if STATE_KEY not in mark_in(path):
+        return "it was not made block by block"
+    state = state_of(path)
+    return "complete" if state.complete else f"{state.done} of {state.total} blocks done"
+
+
+def _set_aside(path: Path) -> None:
+    """An old answer, kept until the new one is complete."""
+    aside = _aside(path)
+    if os.path.lexists(aside):
+        shutil.rmtree(aside)
+    os.rename(path, aside)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.before")
+
+
+def opened(path: Path, device: str = "auto", tile_px: int = 512) -> Run:
+    """A run that was begun, as another process sees it: model and image are read again.
+
+    Raises
+    ------
+    OutputError
+        If nothing was begun there, or the image is another one by now.
+    """
+    folder = folder_of(path)
+    manifest = Manifest.read(folder / "manifest.json")
+    if "path" not in manifest.source:
+        raise OutputError(
+            f"{path} was made of pixels in memory, which another process cannot read; go on in "
+            "the program that began it"
+        )
+    model = load_model(folder / "model.unetscope")
+    image = as_seen(model, read_micrograph(manifest.source["path"], answers=manifest.answers))
+    options = PredictOptions(device=choose_device(device), tile_px=tile_px)
+    wanted = Wanted(manifest.engine, manifest.layout.side, manifest.probabilities)
+    now = manifest_of(model, image, manifest.grey, wanted, manifest.source)
+    manifest.check_same(replace(now, must={**now.must, "layout": manifest.must["layout"]}), path)
+    return Run(path, manifest, ready(model, manifest), image, options)
+
+
+def done_in(path: Path, manifest: Manifest) -> dict[int, Entry]:
+    """Blocks that are done, by number: noted in a ledger, and their files as large as noted."""
+    store = AnswerStore(path, manifest.layout)
+    done = {}
+    for entry in entries_in(folder_of(path)):
+        if not 0 <= entry.block < len(manifest.layout):
+            continue
+        block = manifest.layout.block(entry.block)
+        if store.sizes(block, probabilities=manifest.probabilities) == entry.sizes:
+            done[entry.block] = entry
+    return done
+
+
+def state_of(path: Path) -> RunState:
+    """How far the answer at ``path`` is.
+
+    Raises
+    ------
+    OutputError
+        If there is no answer that was made block by block.
+    """
+    mark = mark_in(path)
+    if not is_zarr(path) or STATE_KEY not in mark:
+        raise OutputError(f"{path} is no answer that unetscope made block by block")
+    if mark[STATE_KEY] == COMPLETE:
+        return RunState(mark["blocks"], mark["blocks"], complete=True)
+    manifest = Manifest.read(folder_of(path) / "manifest.json")
+    return RunState(len(done_in(path, manifest)), len(manifest.layout), complete=False)
+
+
+@contextmanager
+def only_one(path: Path, part: str = "run") -> Iterator[None]:
+    """Nobody else works at the same part of an answer meanwhile.
+
+    Raises
+    ------
+    OutputError
+        If somebody does.
+    """
+    lock = WriterLock(folder_of(path) / f"{part}.lock")
+    if not lock.acquire():
+        raise OutputError(
+            f"{path} is being worked at ({lock.holder()}); wait for that, or stop it first"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def finish(path: Path, *, verify: bool = False) -> RunState:
+    """Make the coarse levels and say that the answer is complete.
+
+    Parameters
+    ----------
+    verify : read every block back and compare its digest first.
+
+    Raises
+    ------
+    OutputError
+        If blocks are missing or damaged; they are named, and done again by --resume.
+    """
+    state = state_of(path)
+    if state.complete and not verify:
+        return state
+    manifest = Manifest.read(folder_of(path) / "manifest.json")
+    store = AnswerStore(path, manifest.layout)
+    done = done_in(path, manifest)
+    bad = _damaged(store, done) if verify else []
+    missing = [number for number in range(len(manifest.layout)) if number not in done] + bad
+    if missing:
+        named = ", ".join(map(str, missing[:8])) + (", …" if len(missing) > 8 else "")
+        raise OutputError(
+            f"{path} is not complete: {len(missing)} of {len(manifest.layout)} blocks are missing "
+            f"or damaged ({named}); do them with --resume"
+        )
+    if not state.complete:
+        for _ in store.coarse_levels():
+            pass
+        store.end(_told_of(done, manifest), probabilities=manifest.probabilities)
+        for old in (_aside(path), _aside(folder_of(path))):
+            shutil.rmtree(old, ignore_errors=True)
+    return RunState(len(manifest.layout), len(manifest.layout), complete=True)
+
+
+def _damaged(store: AnswerStore, done: Mapping[int, Entry]) -> list[int]:
+    bad = []
+    for number, entry in sorted(done.items()):
+        if store.digest(store.layout.block(number)) != entry.digest:
+            bad.append(number)
+    return bad
+
+
+def _told_of(done: Mapping[int, Entry], manifest: Manifest) -> dict[str, Any]:
+    """What a complete answer says of itself: blocks, a digest of them, pixels of each class."""
+    digests = "".join(done[number].digest for number in range(len(done)))
+    counts: dict[int, int] = {}
+    for entry in done.values():
+        for value, count in entry.counts.items():
+            counts[value] = counts.get(value, 0) + count
+    return {
+        "blocks": len(done),
+        "digest": sha256(digests.encode()).hexdigest()[:16],
+        "pixels": {str(value): counts[value] for value in sorted(counts)},
+        "made_of": manifest.digest,
+    }
+
+
+def run_here(run: Run, numbers: Sequence[int] | None = None) -> Iterator[PredictionEvent | Entry]:
+    """Do what is left of a run in this process and, where that was all, finish it."""
+    keep_freed_memory()
+    with only_one(run.path):
+        yield from run.answered(run.left() if numbers is None else numbers)
+        if numbers is None:
+            finish(run.path)
