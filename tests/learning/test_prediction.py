@@ -87,8 +87,8 @@ def test_tiles_are_exact_for_nets_of_any_depth(widths, upsampling) -> None:
 def test_too_narrow_a_halo_would_be_noticed(voices, monkeypatch) -> None:
     grid = prediction.grid
 
-    def narrow(model, image, tile_px):
-        return [replace(tile, window=tile.grown) for tile in grid(model, image, tile_px)]
+    def narrow(*asked):
+        return [replace(tile, window=tile.grown) for tile in grid(*asked)]
 
     image = as_micrograph(blobs((161, 135), 3)[0])
     right = predict_probabilities(voices["network"], image, TILED)

@@ -27,7 +27,7 @@ from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.scaling.layout import Layout
-from unetscope.scaling.ledger import Entry
+from unetscope.scaling.ledger import BlockDone
 from unetscope.scaling.pyramid import halved
 from unetscope.scaling.running import (
     Run,
@@ -63,10 +63,10 @@ def bytes_of(store: Path) -> dict[str, str]:
     return {str(p.relative_to(store)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def entries(run: Run, most: int | None = None) -> list[Entry]:
+def entries(run: Run, most: int | None = None) -> list[BlockDone]:
     found = []
     for event in run_here(run):
-        if isinstance(event, Entry):
+        if isinstance(event, BlockDone):
             found.append(event)
             if len(found) == most:
                 break

@@ -75,8 +75,11 @@ def _loaded(file: str) -> Any:
     return import_module(f"unetscope.cli.{file}")
 
 
-def _command(group: typer.Typer, form: type, file: str) -> None:
-    """Make a command of a form: ``run`` of ``file`` gets it filled in and yields what to print."""
+def _command(group: typer.Typer, form: type, file: str, name: str = "") -> None:
+    """Make a command of a form: ``run`` of ``file`` gets it filled in and yields what to print.
+
+    It is called like the form where no ``name`` is given.
+    """
 
     def command(**options: Any) -> None:
         for line in _loaded(file).run(form(**options)):
@@ -87,13 +90,15 @@ def _command(group: typer.Typer, form: type, file: str) -> None:
     ordered = sorted(signature.parameters.values(), key=lambda parameter: parameter.name not in own)
     command.__signature__ = signature.replace(parameters=ordered)  # type: ignore[attr-defined]
     command.__annotations__ = get_type_hints(form, include_extras=True)
-    command.__name__, command.__doc__ = form.__name__.lower(), form.__doc__
+    command.__name__, command.__doc__ = name or form.__name__.lower(), form.__doc__
     group.command()(command)
 
 
 _command(app, forms.Demo, "demo.showing")
 _command(app, forms.Train, "train")
 _command(app, forms.Predict, "predict")
+_command(app, forms.AnswerStatus, "status", "status")
+_command(app, forms.Finish, "finish")
 _command(app, forms.Measure, "measure")
 _command(app, forms.Agree, "agree")
 

@@ -133,11 +133,30 @@ class Predict(ImageReading):
         list[Path],
         typer.Argument(help="Images to segment, or folders of images.", metavar="IMAGE..."),
     ]
-    out: Annotated[Path, typer.Option(help="Folder for NAME_labels.tif.")]
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder for NAME_labels.tif, or NAME.zarr for one image of any size."),
+    ]
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Write NAME_probabilities.tif (float32), too.")
+        bool, typer.Option("--probabilities", help="Write NAME_probabilities (float32), too.")
     ] = False
     overwrite: Overwrite = False
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a NAME.zarr that was begun.")
+    ] = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how long NAME.zarr takes and how large it gets.")
+    ] = False
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that make NAME.zarr; with --dask, workers.")
+    ] = 1
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Make NAME.zarr on a cluster: local, an address, or QUEUE.yaml."),
+    ] = None
+    part: Annotated[
+        str | None, typer.Option(help="Make a part of NAME.zarr, e.g. 3/16 as a job of a queue.")
+    ] = None
     tile: Annotated[int, typer.Option(min=64, help="Tile size (px); the result is the same.")] = 512
     device: Device = "auto"
     engine: Annotated[
@@ -153,6 +172,23 @@ class Predict(ImageReading):
         ),
     ] = "fp32"
     allow_download: AllowDownload = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerStatus:
+    """Say how far answers are that are made block by block (predict --out NAME.zarr)."""
+
+    answers: Annotated[list[Path], typer.Argument(help="Answers.", metavar="NAME.zarr...")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finish:
+    """Complete an answer whose blocks are all done, e.g. by the jobs of a queue."""
+
+    answer: Annotated[Path, typer.Argument(help="The answer.", metavar="NAME.zarr")]
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every block back and compare it first.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)

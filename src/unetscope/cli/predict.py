@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 from rich.markup import escape
 
+from unetscope.cli import blocks
 from unetscope.cli.forms import Predict
 from unetscope.cli.reading import image_at
 from unetscope.cli.terminal import (
@@ -38,6 +39,10 @@ _PASSED = ("passed over, as masks or results of other images; give one alone to 
 
 def run(form: Predict) -> Iterator[Path]:
     """Predict; yields each file when it is written."""
+    if form.out.suffix == ".zarr":
+        yield from blocks.run(form)
+        return
+    _no_blocks(form)
     found, passed = images_of(form.images)
     say_notes(", ".join(map(name_of, passed)), _PASSED[: len(passed)])
     targets = prediction_targets(found, form.out)
@@ -53,6 +58,22 @@ def run(form: Predict) -> Iterator[Path]:
     if failed:
         say_error(f"{len(failed)} of {len(targets)} images were not predicted, as said above.")
         raise typer.Exit(1)
+
+
+def _no_blocks(form: Predict) -> None:
+    """Refuse what goes with an answer of blocks only."""
+    asked = {
+        "--resume": form.resume,
+        "--dry-run": form.dry_run,
+        "--workers": form.workers > 1,
+        "--dask": form.dask,
+        "--part": form.part,
+    }
+    for option, given in asked.items():
+        if given:
+            raise OutputError(
+                f"{option} needs an answer that is made block by block; give --out NAME.zarr"
+            )
 
 
 @dataclass(frozen=True)

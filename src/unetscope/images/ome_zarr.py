@@ -219,8 +219,11 @@ def _readable(where: Path, array: Any) -> Any:
 
 
 def _level_notes(group: Any, image: Multiscale, array: Any) -> tuple[str, ...]:
-    """What to know of the levels: a later one that is larger, pixels that are not stored."""
+    """What to know of the levels: an answer that still grows, a later one that is larger."""
     notes = []
+    ours = dict(group.attrs).get(MARK)
+    if isinstance(ours, dict) and ours.get("state") == "incomplete":
+        notes.append("it is not complete: what is not answered yet is 0 (go on with --resume)")
     for path in image.datasets[1:]:
         level = group.get(path)
         if isinstance(level, zarr.Array) and np.prod(level.shape) > np.prod(array.shape):

@@ -18,7 +18,7 @@ _BEGIN, _END = "ledger-", ".jsonl"
 
 
 @dataclass(frozen=True)
-class Entry:
+class BlockDone:
     """One block that is written and safe.
 
     Attributes
@@ -45,7 +45,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"{_BEGIN}{uuid.uuid4().hex}{_END}"
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: BlockDone) -> None:
         """Note a block; its files have to be on the disk already."""
         line = json.dumps(asdict(entry), separators=(",", ":")) + "\n"
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -56,11 +56,13 @@ class Ledger:
             os.close(descriptor)
 
 
-def entries_in(folder: Path) -> Iterator[Entry]:
+def entries_in(folder: Path) -> Iterator[BlockDone]:
     """All lines of all ledgers of a run; a line that was torn off is passed over."""
     for path in sorted(folder.glob(f"{_BEGIN}*{_END}")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             with suppress(ValueError, TypeError, KeyError, AttributeError):
                 told = json.loads(line)
                 counts = {int(value): int(n) for value, n in told["counts"].items()}
-                yield Entry(int(told["block"]), str(told["digest"]), tuple(told["sizes"]), counts)
+                yield BlockDone(
+                    int(told["block"]), str(told["digest"]), tuple(told["sizes"]), counts
+                )

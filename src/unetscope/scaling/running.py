@@ -10,12 +10,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +30,7 @@ from unetscope.images.files import read_micrograph
 from unetscope.images.locking import WriterLock
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
+from unetscope.images.writing import usable_folder
 from unetscope.images.zarr_folder import is_zarr
 from unetscope.learning.events import PredictionEvent, TileDone
 from unetscope.learning.persistence import load_model, save_model
@@ -36,12 +38,12 @@ from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
 from unetscope.network.cropping import relative
 from unetscope.scaling.layout import Block
-from unetscope.scaling.ledger import Entry, Ledger, entries_in
-from unetscope.scaling.manifest import Manifest, Wanted, manifest_of
+from unetscope.scaling.ledger import BlockDone, Ledger, entries_in
+from unetscope.scaling.made_of import Manifest, RunOptions, manifest_of
 from unetscope.scaling.pieces import PIECE_PX, Piece, piece_of, read_pieces
 from unetscope.scaling.store import COMPLETE, STATE_KEY, AnswerStore, check_new, mark_in
 
-Begin = Literal["new", "resume", "overwrite"]
+Begin = Literal["new", "resume", "overwrite", "join"]
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Work:
         What it is made of, which it may not replace.
     begin
         "new" refuses a name that is taken, "resume" goes on with an answer that was begun,
-        "overwrite" puts the new one in the place of the old.
+        "overwrite" puts the new one in the place of the old, "join" begins one or goes on with the
+        one that another process began.
     source
         Where other processes read the image: its path and what was said of it.
     side
@@ -71,7 +74,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class RunState:
+class AnswerState:
     """How far an answer is: blocks done of all, and whether it says that it is complete."""
 
     done: int
@@ -114,8 +117,8 @@ class Run:
         done = done_in(self.path, self.manifest)
         return [number for number in range(len(self.manifest.layout)) if number not in done]
 
-    def answered(self, numbers: Iterable[int]) -> Iterator[PredictionEvent | Entry]:
-        """Answer blocks and write them; tile by tile, then an :class:`Entry` for each block."""
+    def answered(self, numbers: Iterable[int]) -> Iterator[PredictionEvent | BlockDone]:
+        """Answer blocks and write them; tile by tile, then a :class:`BlockDone` for each block."""
         begun: deque[_BlockAnswer] = deque()  # those whose pieces are read or computed
         asked = replace(self.options, clip=True, probabilities=self.manifest.probabilities)
         for piece, plane in read_pieces(self.image, self._pieces(numbers, begun)):
@@ -134,7 +137,7 @@ class Run:
             for z in block.planes:
                 yield piece_of(self.model, self.image, self.options.tile_px, z, block.region)
 
-    def _written(self, answer: _BlockAnswer) -> Entry:
+    def _written(self, answer: _BlockAnswer) -> BlockDone:
         """Write a block; when it is on the disk, the ledger says so."""
         stack = self.manifest.layout.is_stack
         labels = answer.labels if stack else answer.labels[0]
@@ -142,7 +145,7 @@ class Run:
         done = self.store.write(answer.block, labels, chances)
         values, counts = np.unique(labels, return_counts=True)
         counted = {int(v): int(n) for v, n in zip(values, counts, strict=True)}
-        entry = Entry(answer.block.number, done.digest, done.sizes, counted)
+        entry = BlockDone(answer.block.number, done.digest, done.sizes, counted)
         self.ledger.add(entry)
         return entry
 
@@ -189,22 +192,42 @@ def begin(
     seen = as_seen(model, image)
     options = replace(options or PredictOptions(), planes=None, region=None)
     options = replace(options, device=choose_device(options.device))
-    wanted = Wanted(
+    wanted = RunOptions(
         _decided(model, engine or Engine(), options.device), work.side, options.probabilities
     )
     grey = model.features.scale or fit_normalisation(seen)
     manifest = manifest_of(model, seen, grey, wanted, work.source or {})
+    run = Run(work.path, manifest, ready(model, manifest), seen, options)
     folder = folder_of(work.path)
-    there = os.path.lexists(work.path)
-    if there and work.begin == "resume":
+    if os.path.lexists(work.path) and work.begin == "resume":
         Manifest.read(folder / "manifest.json").check_same(manifest, work.path)
-    else:
+        return run
+    Claim(Role.PREDICTION, work.inputs).check(work.path)
+    usable_folder(folder)
+    with _only_one_begins(folder):
+        there = os.path.lexists(work.path)
+        if there and work.begin == "join":
+            Manifest.read(folder / "manifest.json").check_same(manifest, work.path)
+            return run
         _make_room(work, there)
-        folder.mkdir()
         save_model(model, folder / "model.unetscope")
         _create(AnswerStore(work.path, manifest.layout), model, seen, manifest)
         manifest.write(folder / "manifest.json")  # last: without it nothing is gone on with
-    return Run(work.path, manifest, ready(model, manifest), seen, options)
+    return run
+
+
+@contextmanager
+def _only_one_begins(folder: Path, wait_s: float = 60.0) -> Iterator[None]:
+    """Parts of a run that begin together wait here, and find what the first of them made."""
+    lock, until = WriterLock(folder / "begin.lock"), monotonic() + wait_s
+    while not lock.acquire():
+        if monotonic() > until:
+            raise OutputError(f"{folder} is being begun by {lock.holder()}; try again")
+        sleep(0.05)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def ready(model: PixelModel, manifest: Manifest) -> PixelModel:
@@ -231,8 +254,6 @@ def _create(store: AnswerStore, model: PixelModel, image: Micrograph, manifest: 
 def _make_room(work: Work, there: bool) -> None:
     """See that the names are free; an answer of before steps aside where that is allowed."""
     folder = folder_of(work.path)
-    claim = Claim(Role.PREDICTION, work.inputs)
-    claim.check(work.path)
     if there:
         if work.begin != "overwrite":
             raise OutputError(
@@ -240,8 +261,8 @@ def _make_room(work: Work, there: bool) -> None:
                 "replace it by --overwrite, or choose another name"
             )
         _set_aside(work.path)
-    if folder.is_dir():
-        _set_aside(folder)
+    for left in (*folder.glob("ledger-*"), folder / "manifest.json", folder / "stop"):
+        left.unlink(missing_ok=True)
 
 
 def _told(path: Path) -> str:
@@ -281,13 +302,13 @@ def opened(path: Path, device: str = "auto", tile_px: int = 512) -> Run:
     model = load_model(folder / "model.unetscope")
     image = as_seen(model, read_micrograph(manifest.source["path"], answers=manifest.answers))
     options = PredictOptions(device=choose_device(device), tile_px=tile_px)
-    wanted = Wanted(manifest.engine, manifest.layout.side, manifest.probabilities)
+    wanted = RunOptions(manifest.engine, manifest.layout.side, manifest.probabilities)
     now = manifest_of(model, image, manifest.grey, wanted, manifest.source)
     manifest.check_same(replace(now, must={**now.must, "layout": manifest.must["layout"]}), path)
     return Run(path, manifest, ready(model, manifest), image, options)
 
 
-def done_in(path: Path, manifest: Manifest) -> dict[int, Entry]:
+def done_in(path: Path, manifest: Manifest) -> dict[int, BlockDone]:
     """Blocks that are done, by number: noted in a ledger, and their files as large as noted."""
     store = AnswerStore(path, manifest.layout)
     done = {}
@@ -300,7 +321,7 @@ def done_in(path: Path, manifest: Manifest) -> dict[int, Entry]:
     return done
 
 
-def state_of(path: Path) -> RunState:
+def state_of(path: Path) -> AnswerState:
     """How far the answer at ``path`` is.
 
     Raises
@@ -312,9 +333,9 @@ def state_of(path: Path) -> RunState:
     if not is_zarr(path) or STATE_KEY not in mark:
         raise OutputError(f"{path} is no answer that unetscope made block by block")
     if mark[STATE_KEY] == COMPLETE:
-        return RunState(mark["blocks"], mark["blocks"], complete=True)
+        return AnswerState(mark["blocks"], mark["blocks"], complete=True)
     manifest = Manifest.read(folder_of(path) / "manifest.json")
-    return RunState(len(done_in(path, manifest)), len(manifest.layout), complete=False)
+    return AnswerState(len(done_in(path, manifest)), len(manifest.layout), complete=False)
 
 
 @contextmanager
@@ -337,7 +358,7 @@ def only_one(path: Path, part: str = "run") -> Iterator[None]:
         lock.release()
 
 
-def finish(path: Path, *, verify: bool = False) -> RunState:
+def finish(path: Path, *, verify: bool = False) -> AnswerState:
     """Make the coarse levels and say that the answer is complete.
 
     Parameters
@@ -367,12 +388,11 @@ def finish(path: Path, *, verify: bool = False) -> RunState:
         for _ in store.coarse_levels():
             pass
         store.end(_told_of(done, manifest), probabilities=manifest.probabilities)
-        for old in (_aside(path), _aside(folder_of(path))):
-            shutil.rmtree(old, ignore_errors=True)
-    return RunState(len(manifest.layout), len(manifest.layout), complete=True)
+        shutil.rmtree(_aside(path), ignore_errors=True)
+    return AnswerState(len(manifest.layout), len(manifest.layout), complete=True)
 
 
-def _damaged(store: AnswerStore, done: Mapping[int, Entry]) -> list[int]:
+def _damaged(store: AnswerStore, done: Mapping[int, BlockDone]) -> list[int]:
     bad = []
     for number, entry in sorted(done.items()):
         if store.digest(store.layout.block(number)) != entry.digest:
@@ -380,7 +400,7 @@ def _damaged(store: AnswerStore, done: Mapping[int, Entry]) -> list[int]:
     return bad
 
 
-def _told_of(done: Mapping[int, Entry], manifest: Manifest) -> dict[str, Any]:
+def _told_of(done: Mapping[int, BlockDone], manifest: Manifest) -> dict[str, Any]:
     """What a complete answer says of itself: blocks, a digest of them, pixels of each class."""
     digests = "".join(done[number].digest for number in range(len(done)))
     counts: dict[int, int] = {}
@@ -395,10 +415,21 @@ def _told_of(done: Mapping[int, Entry], manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def run_here(run: Run, numbers: Sequence[int] | None = None) -> Iterator[PredictionEvent | Entry]:
-    """Do what is left of a run in this process and, where that was all, finish it."""
+def run_here(run: Run, part: tuple[int, int] = (1, 1)) -> Iterator[PredictionEvent | BlockDone]:
+    """Do what is left of a run in this process, then finish it if nothing is left.
+
+    ``part`` is (3, 16) for the third of 16: every sixteenth block, so that as many processes that
+    know nothing of each other, jobs of a queue, share a run. The last of them finishes it.
+    """
     keep_freed_memory()
-    with only_one(run.path):
-        yield from run.answered(run.left() if numbers is None else numbers)
-        if numbers is None:
-            finish(run.path)
+    number, parts = part
+    own = [block for block in run.left() if block % parts == number - 1]
+    with only_one(run.path, "run" if parts == 1 else f"part-{number}-of-{parts}"):
+        yield from run.answered(own)
+    if not run.left():
+        last = WriterLock(folder_of(run.path) / "finish.lock")
+        if last.acquire():  # else another part that ended at the same moment does it
+            try:
+                finish(run.path)
+            finally:
+                last.release()

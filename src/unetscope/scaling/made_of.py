@@ -140,7 +140,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunOptions:
     """How a run answers: the engine (its precision decided), blocks, and if probabilities, too."""
 
     engine: Engine
@@ -152,7 +152,7 @@ def manifest_of(
     model: PixelModel,
     image: Micrograph,
     grey: Normalisation,
-    wanted: Wanted,
+    wanted: RunOptions,
     source: Mapping[str, Any],
 ) -> Manifest:
     """What a run over ``image`` is made of; a sample of its pixels tells it from others."""
