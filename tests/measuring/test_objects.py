@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -113,6 +115,18 @@ def test_a_painted_border_parts_and_its_pixels_are_given_back() -> None:
     assert (found.ids > 0).all()
     sizes = np.bincount(found.ids.ravel())[1:]
     assert sizes.tolist() == pytest.approx([30 * 20, 30 * 20, 30 * 40, 30 * 40], rel=0.03)
+
+
+def test_gaps_in_a_border_are_closed_where_the_typical_size_is_told() -> None:
+    labels = np.ones((90, 90), np.uint8)
+    labels[:, 44:46] = labels[44:46, :] = 2
+    for gap in (18, 66):
+        labels[gap : gap + 5, 44:46] = labels[44:46, gap : gap + 5] = 1
+    how = Separation(by="border", border=2, typical=45.0)
+    assert len(objects_of(labels, PX, replace(how, typical=None)).numbers) == 1
+    found = objects_of(labels, PX, how)
+    assert (found.ids > 0).all()
+    assert np.bincount(found.ids.ravel())[1:].tolist() == pytest.approx([45 * 45] * 4, rel=0.03)
 
 
 def test_the_line_in_a_border_lies_in_its_middle_where_pixels_are_not_square() -> None:

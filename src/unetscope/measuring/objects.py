@@ -39,7 +39,8 @@ class Separation:
     ----------
     by
         "components"; "shape" also parts them at necks; "border" gives the pixels of the class
-        ``border`` back to the objects that they part.
+        ``border`` back to the objects that they part, after these are parted at necks where a
+        typical size is told: a border has gaps.
     classes
         Which classes are measured; all but the border where empty.
     typical
@@ -80,6 +81,11 @@ class Separation:
         pixel = min(spacing.size)
         length = USUAL_PX * pixel if self.typical is None else self.typical * _OF_TYPICAL
         return Necks(spacing.size, max(length, pixel), max(length, pixel))
+
+    @property
+    def at_necks(self) -> bool:
+        """Whether components are parted at necks."""
+        return self.by == "shape" or (self.by == "border" and self.typical is not None)
 
     def smallest_px(self, spacing: Spacing) -> float:
         """The fewest pixels that an object has."""
@@ -156,7 +162,7 @@ def objects_of(
         mask = labels == value
         if how.holes:
             fill_holes(mask, how.holes / spacing.cell, np.isin(labels, kept))
-        found.add(value, mask, how.necks(spacing) if how.by == "shape" else None)
+        found.add(value, mask, how.necks(spacing) if how.at_necks else None)
     if how.border is not None:
         give_back(found.ids, labels == how.border, spacing)
     return _numbered(found, spacing, how)

@@ -136,6 +136,9 @@ def _found(images: Sequence[Measured], how: Separation | None, spacing: Spacing)
             f"(smoothing and depth {length}{typical})"
         )
     if how.by == "border":
+        if how.typical is not None:
+            typical = lengths_in_words([how.typical], spacing.unit)
+            text += f", parted at necks for a typical size of {typical} where their border has gaps"
         text += f", parted by the border class {how.border}, whose pixels were given back to them"
     yield text + "."
     if how.holes:
