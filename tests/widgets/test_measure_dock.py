@@ -172,3 +172,75 @@ def test_removing_the_objects_takes_the_numbers_away(open_dock: Any) -> None:
     opened.viewer.layers.remove(opened.layer("objects of"))
     assert opened.state.found is None
     assert "Press Find objects" in opened.dock.card.label.text()
+
+
+def click(opened: Measuring, y: float, x: float, *, more: bool = False) -> None:
+    """A click as the layer tells it."""
+    number = int(opened.layer("objects of").data[int(y), int(x)])
+    opened.bench.objects.clicked.emit(number, (y, x), more)
+
+
+def test_join_split_and_drop_are_steps_that_can_be_taken_back(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    before = opened.layer("objects of").data.copy()
+    editor = opened.bench.editor
+    click(opened, 20, 20)
+    click(opened, 20, 60, more=True)
+    editor.join()
+    opened.wait()
+    assert opened.state.found.count == 5
+    assert opened.dock.card.label.text().startswith("5 × class 2")
+    click(opened, 60, 20)
+    opened.bench.split()
+    click(opened, 60, 15)
+    click(opened, 60, 26)
+    opened.bench.finish()
+    opened.wait()
+    assert opened.state.found.count == 6
+    click(opened, 1, 100)
+    editor.drop()
+    opened.wait()
+    assert opened.state.found.count == 5
+    assert opened.state.selected == ()
+    assert opened.state.edits == 3
+    for _ in range(4):
+        editor.undo()
+    opened.wait()
+    np.testing.assert_array_equal(opened.layer("objects of").data, before)
+    assert opened.state.found.count == 6
+    assert (opened.state.can_undo, opened.state.can_redo) == (False, True)
+
+
+def test_edits_that_come_fast_wait_for_each_other(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    for number in (1, 2, 3):
+        opened.bench.choose((number,))
+        opened.bench.editor.drop()
+    opened.bench.editor.undo()
+    opened.wait()
+    assert opened.state.found.objects.numbers.tolist() == [3, 4, 5, 6]
+
+
+def test_corrections_are_there_again_in_another_viewer(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    opened.bench.choose((2,))
+    opened.bench.editor.drop()
+    opened.wait()
+    opened.dock.shut_down()
+    again = open_dock()
+    again.find()
+    assert again.state.found.objects.numbers.tolist() == [1, 3, 4, 5, 6]
+    assert again.state.edits == 1
+    assert again.state.can_undo
+
+
+def test_keys_of_the_objects_are_not_those_of_painting(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    layer = opened.layer("objects of")
+    bound = {str(key) for key in layer.keymap}
+    assert {"J", "K", "Z", "Backspace"} <= bound
+    assert "J" not in {str(key) for key in opened.layer("truth").keymap}

@@ -16,6 +16,9 @@ class EditKind(Enum):
     FILL = "fill"
     POLYGON = "polygon"
     ACCEPT = "accept"  # a prediction taken over
+    JOIN = "join"  # of objects, as are the next two
+    SPLIT = "split"
+    DROP = "drop"
     CONSOLE = "console"  # written by a script, or found without an event that told of it
     RESTORE = "restore"  # brought back from this journal
     BEGIN = "begin"  # another layer took the place of the one that was painted on

@@ -20,7 +20,7 @@ from unetscope.session.layers.object_clicks import ObjectClicks
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import to_world, unit_steps
 
-OBJECTS, CHOSEN, MEASURE = "objects", "chosen objects", "measure"
+OBJECTS, CHOSEN, MEASURE, POINTS = "objects", "chosen objects", "measure", "split here"
 #: How much of an object's box is around it when it is framed: three times its size is on screen.
 _AROUND = 3.0
 _OUTLINE = "#FFFFFF"
@@ -115,9 +115,31 @@ class ObjectLayers:
                 metadata={ROLE: {"role": "chosen", "image": self.image}},
                 **place,
             )
-            layer.contour = self._width_px(layer)
+            layer.contour = int(np.clip(round(2 * self._pixel_px()), 1, 4))
             read_only(layer)
         self._keys[CHOSEN] = layer_key(layer)
+
+    def mark(self, points: Sequence[tuple[float, ...]]) -> None:
+        """Show where an object is to be split; none takes the marks away."""
+        old = self._layer(POINTS)
+        if not points or self.objects is None:
+            if old is not None:
+                self._remove(POINTS)
+            return
+        if old is not None:
+            old.data = np.array(points)
+            return
+        with self._layers.same_active():
+            layer = self._viewer.add_points(
+                np.array(points),
+                name=POINTS,
+                size=max(3.0, 8.0 * self._pixel_px()),
+                face_color=_OUTLINE,
+                border_color="#000000",
+                metadata={ROLE: {"role": "hint", "image": self.image}},
+                **self._layers.place_over(self.image),
+            )
+        self._keys[POINTS] = layer_key(layer)
 
     def frame(self, box: Box) -> None:
         """Bring a box of pixels into the middle of the view, with twice its size around it."""
@@ -197,11 +219,11 @@ class ObjectLayers:
         with self._layers.same_active():
             self._viewer.layers.remove(layer)
 
-    def _width_px(self, layer: Any) -> int:
-        """Some two pixels of the screen, in pixels of the image."""
+    def _pixel_px(self) -> float:
+        """How many pixels of the image one of the screen is."""
+        layer = self.objects
         step = float(unit_steps(self._viewer, layer)[-1]) * abs(float(layer.scale[-1]))
-        zoom = float(self._viewer.scene.camera.zoom) * step
-        return int(np.clip(round(2 / max(zoom, 1e-9)), 1, 4))
+        return 1 / max(float(self._viewer.scene.camera.zoom) * step, 1e-9)
 
     def _clicked(self, place: tuple[float, ...], more: bool) -> None:
         layer = self.objects

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
@@ -17,11 +17,14 @@ from unetscope.looking.answers import Working
 from unetscope.session.values import ImageSummary, Message
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from unetscope.measuring.objects import Objects
     from unetscope.measuring.one_image import SegmentedImage, Wanted
     from unetscope.measuring.populations import EdgeRule
     from unetscope.measuring.quantities import Quantity
     from unetscope.measuring.summary import Measured
+    from unetscope.session.measuring.object_place import ObjectPlace
 
 Apart = Literal["components", "shape", "border", "numbered"]
 BACKGROUND_NAME = "background"
@@ -90,20 +93,59 @@ class Wish:
 
 
 @dataclass(frozen=True, eq=False)
+class Looked:
+    """What objects were looked for in.
+
+    Attributes
+    ----------
+    image
+        Key of the image.
+    labels
+        The numbers as they were on the layer of the ``source``.
+    place
+        Where corrections of the objects are kept.
+    numbers, doubt, count_range
+        Of the objects as they were found, (object,).
+    """
+
+    image: str
+    source: LabelSource
+    wish: Wish
+    labels: NDArray[Any] = field(repr=False)
+    place: ObjectPlace
+    numbers: NDArray[Any] = field(repr=False)
+    doubt: NDArray[Any] = field(repr=False)
+    count_range: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
 class FoundObjects:
     """Objects of one image with their numbers, and of what and how they were found.
 
     ``quantities`` are of the class that was wished for; () while they are being computed.
     """
 
-    image: str  # key
-    source: LabelSource
-    wish: Wish
+    looked: Looked
     wanted: Wanted = field(repr=False)
     segmented: SegmentedImage = field(repr=False)
     objects: Objects = field(repr=False)
     measured: Measured = field(repr=False)
     quantities: tuple[Quantity, ...] = ()
+
+    @property
+    def image(self) -> str:
+        """The key of the image."""
+        return self.looked.image
+
+    @property
+    def source(self) -> LabelSource:
+        """The labels that they were found in."""
+        return self.looked.source
+
+    @property
+    def wish(self) -> Wish:
+        """What was wished for."""
+        return self.looked.wish
 
     @property
     def count(self) -> int:
@@ -117,7 +159,8 @@ class MeasureState:
 
     ``stale`` says why the numbers are no longer those of what is on screen; "" where they are.
     ``selected`` are numbers of objects, the one chosen last at the end. ``tool`` is what a click on
-    an object means: "" chooses it.
+    an object means: "" chooses it, "typical" takes its size, "split" sets one of the ``points``, a
+    pixel, that will each be in a part of its own. ``edits`` is how many corrections stand.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -136,6 +179,8 @@ class MeasureState:
     colour_by: str = ""
     can_undo: bool = False
     can_redo: bool = False
+    edits: int = 0
+    points: tuple[tuple[float, ...], ...] = ()
     message: Message | None = None
 
     def name_of(self, value: int) -> str:

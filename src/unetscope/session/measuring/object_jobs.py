@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from math import pi
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,13 +18,39 @@ from numpy.typing import NDArray
 from unetscope.errors import MeasurementError
 from unetscope.images.micrograph import Micrograph
 from unetscope.looking.answers import Working
-from unetscope.measuring.objects import Separation
+from unetscope.measuring.object_edits import EditWish, ObjectEdit, ObjectRows, edited, wished
+from unetscope.measuring.object_table import update
+from unetscope.measuring.objects import Objects, Separation
 from unetscope.measuring.one_image import SegmentedImage, Wanted, measure_image, objects_in
+from unetscope.measuring.pixel_runs import Runs, runs_in
 from unetscope.measuring.quantities import Spacing, spacing_of
 from unetscope.measuring.summary import class_quantities
-from unetscope.session.measuring.measure_state import FoundObjects, LabelKind, LabelSource, Wish
+from unetscope.session.measuring.measure_state import (
+    FoundObjects,
+    LabelKind,
+    LabelSource,
+    Looked,
+    Wish,
+)
+from unetscope.session.measuring.object_place import ObjectPlace, place_of
+from unetscope.session.measuring.object_store import (
+    FoundBeginning,
+    corrected,
+    read_beginning,
+    write_beginning,
+)
 
 _STEPS = 3
+Box = tuple[slice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """Objects were corrected: they differ from those of before in ``box`` alone."""
+
+    found: FoundObjects
+    wish: EditWish
+    box: Box
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +58,8 @@ class FindRequest:
     """Find the objects of an image in ``labels`` and measure them.
 
     ``labels`` and ``region`` (True where pixels count) are of the shape of the image;
-    ``class_name`` is what the class that is wished for is called.
+    ``class_name`` is what the class that is wished for is called. ``folder`` is where corrections
+    are kept, ``content`` says which image it is.
     """
 
     image: str
@@ -40,16 +68,22 @@ class FindRequest:
     labels: NDArray[Any] = field(repr=False)
     wish: Wish
     class_name: str
+    folder: Path
+    content: str
     region: NDArray[np.bool_] | None = field(default=None, repr=False)
 
 
 def find(request: FindRequest) -> Iterator[Working | FoundObjects]:
     """Find objects, measure them, and tell their numbers last, for intervals take longest.
 
+    Where the same objects were corrected before, the corrections stand.
+
     Raises
     ------
     MeasurementError
         If the image is not answered as a whole, or something does not fit.
+    JournalError
+        If corrections are kept and cannot be read.
     """
     yield Working("Finding objects", 0, _STEPS)
     if request.source.kind is LabelKind.ANSWER:
@@ -57,14 +91,155 @@ def find(request: FindRequest) -> Iterator[Working | FoundObjects]:
     segmented = segmented_of(request)
     wanted = wanted_of(request.wish, segmented.spacing)
     objects = objects_in(segmented, wanted)
+    place = place_of(request.folder, request.content, objects.ids)
+    asked = request.image, request.source, request.wish, request.labels, place
+    looked = Looked(*asked, objects.numbers, objects.doubt, objects.count_range)
+    ids = corrected(place, objects.ids.shape)
+    if ids is not None:
+        everything = tuple(slice(0, n) for n in ids.shape)
+        objects = followed(looked, objects, everything, ids)
+    yield from _measured(looked, wanted, segmented, objects, request.class_name)
+
+
+def bring_back(request: FindRequest, place: ObjectPlace) -> Iterator[Working | FoundObjects]:
+    """Objects that were corrected before, with all corrections, in what they were found in.
+
+    Of the request the image counts, and the key of its source where the labels are still there.
+
+    Raises
+    ------
+    MeasurementError
+        If what is kept cannot be read.
+    JournalError
+        The same, of the corrections.
+    """
+    yield Working("Bringing objects back", 0, _STEPS)
+    kept = read_beginning(place)
+    request = replace(
+        request, source=kept.source, labels=kept.labels, wish=kept.wish, region=kept.region
+    )
+    ids = corrected(place, kept.labels.shape)
+    if ids is None:
+        raise MeasurementError("these objects are kept no more; find objects anew")
+    segmented = segmented_of(request)
+    wanted = wanted_of(kept.wish, segmented.spacing)
+    asked = request.image, kept.source, kept.wish, kept.labels, place
+    looked = Looked(*asked, kept.numbers, kept.doubt, kept.count_range)
+    how = (
+        None
+        if segmented.numbers is not None
+        else replace(wanted.separation, classes=wanted.classes)
+    )
+    none = Objects(
+        np.zeros_like(ids), kept.numbers[:0], kept.numbers[:0], kept.doubt[:0], segmented.spacing,
+        kept.count_range, kept.dropped, how, largest=int(kept.numbers.max(initial=0)),
+    )  # fmt: skip
+    everything = tuple(slice(0, n) for n in ids.shape)
+    objects = followed(looked, none, everything, ids)
+    yield from _measured(looked, wanted, segmented, objects, kept.class_name)
+
+
+def edit(found: FoundObjects, wish: EditWish, class_name: str) -> Iterator[Edited | FoundObjects]:
+    """Correct objects by hand: what changes and the rows of that first, then the numbers.
+
+    What the objects were found in is kept before the first edit of them.
+
+    Raises
+    ------
+    MeasurementError
+        If it cannot be done with these objects.
+    OutputError
+        If nothing can be kept.
+    """
+    done = wished(found.objects, wish)
+    after = edited(found.objects, done)
+    write_beginning(found.looked.place, beginning_of(found, class_name))
+    renewed = _renewed(found, after)
+    yield Edited(renewed, wish, done.box)
+    yield told(renewed, class_name)
+
+
+def follow(
+    found: FoundObjects, box: Box, ids: NDArray[Any], class_name: str
+) -> Iterator[FoundObjects]:
+    """The objects after ``ids`` took the place of their numbers in ``box``: an undo, a redo."""
+    after = followed(found.looked, found.objects, box, ids)
+    renewed = _renewed(found, after)
+    yield renewed
+    yield told(renewed, class_name)
+
+
+def followed(looked: Looked, objects: Objects, box: Box, ids: NDArray[Any]) -> Objects:
+    """Objects whose numbers in ``box`` are ``ids`` now.
+
+    Those that were found have the doubt that they were found with, others none.
+    """
+    old = objects.ids[box]
+    changed = old != ids
+    touched = np.union1d(old[changed], ids[changed])
+    touched = touched[touched > 0].astype(np.int64)
+    before = objects.runs.of(touched)
+    boxes = [[side.start, side.stop - 1] for side in box]
+    ends = np.concatenate([before.boxes, np.array([boxes])])  # they may go on beside the box
+    corner, stop = ends[..., 0].min(axis=0), ends[..., 1].max(axis=0) + 1
+    wide = tuple(slice(int(low), int(high)) for low, high in zip(corner, stop, strict=True))
+    whole = np.array(objects.ids[wide])
+    shifts = zip(box, corner.tolist(), strict=True)
+    whole[tuple(slice(side.start - low, side.stop - low) for side, low in shifts)] = ids
+    own = np.where(np.isin(whole, touched), whole, 0)
+    after = runs_in(own, corner.tolist(), objects.ids.shape)
+    more = after.count - before.count
+    count = len(objects.numbers) + more
+    low, high = looked.count_range
+    total = count - len(looked.numbers)
+    ranges = (objects.count_range, (max(low + total, min(count, 1)), max(high + total, count)))
+    change = ObjectEdit(EditWish("drop", ()), _rows(looked, before), _rows(looked, after), ranges)
+    return edited(objects, change)
+
+
+def beginning_of(found: FoundObjects, class_name: str) -> FoundBeginning:
+    """What is kept of objects as they were found."""
+    looked = found.looked
+    return FoundBeginning(
+        looked.source, looked.wish, class_name, looked.labels, found.segmented.region,
+        looked.numbers, looked.doubt, looked.count_range, found.objects.dropped,
+    )  # fmt: skip
+
+
+def _rows(looked: Looked, runs: Runs) -> ObjectRows:
+    doubt = np.zeros(runs.count)
+    at = np.searchsorted(looked.numbers, runs.numbers).clip(max=max(len(looked.numbers) - 1, 0))
+    if len(looked.numbers):
+        known = looked.numbers[at] == runs.numbers
+        doubt[known] = looked.doubt[at[known]]
+    return ObjectRows(runs, np.full(runs.count, looked.wish.value, np.int64), doubt)
+
+
+def _renewed(found: FoundObjects, objects: Objects) -> FoundObjects:
+    """With other objects: only rows that changed are measured."""
+    measured, region = found.measured, found.segmented.region
+    table = update(measured.table, objects, found.segmented.image, region)
+    seen = replace(measured.seen, count_range=objects.count_range)
+    if found.wanted.grain_size:
+        anew = measure_image(found.segmented, found.wanted, objects)
+        seen = anew.seen
+    measured = replace(measured, table=table, seen=seen)
+    return replace(found, objects=objects, measured=measured, quantities=())
+
+
+def _measured(
+    looked: Looked,
+    wanted: Wanted,
+    segmented: SegmentedImage,
+    objects: Objects,
+    class_name: str,
+) -> Iterator[Working | FoundObjects]:
     yield Working("Measuring them", 1, _STEPS)
     measured = measure_image(segmented, wanted, objects)
-    found = FoundObjects(
-        request.image, request.source, request.wish, wanted, segmented, objects, measured
-    )
+    found = FoundObjects(looked, wanted, segmented, objects, measured)
     yield found
     yield Working("Computing intervals", 2, _STEPS)
-    yield told(found, request.class_name)
+    yield told(found, class_name)
 
 
 def told(found: FoundObjects, class_name: str) -> FoundObjects:

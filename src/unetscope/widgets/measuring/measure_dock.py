@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 from unetscope.session.layers.connections import Connections
 from unetscope.widgets.kit.docked_panel import DockedPanel
 from unetscope.widgets.kit.looks import theme_tints
+from unetscope.widgets.measuring.edit_panel import EditPanel
 from unetscope.widgets.measuring.measure_card import MeasureCard
 from unetscope.widgets.measuring.measure_panel import MeasurePanel
+from unetscope.widgets.measuring.object_keys import ObjectKeys
 from unetscope.widgets.measuring.source_panel import SourcePanel
 from unetscope.workbench.measuring.measure_bench import MeasureBench
 
 #: The parts, from top to bottom; the card stays above them.
-PARTS: tuple[type[MeasurePanel], ...] = (SourcePanel,)
+PARTS: tuple[type[MeasurePanel], ...] = (SourcePanel, EditPanel)
 Kind = TypeVar("Kind", bound=MeasurePanel)
 
 
@@ -40,6 +42,9 @@ class MeasureDock(DockedPanel):
         self.lay_out(self.card, self.parts[1:])
         for part in self.parts:
             part.called_for.connect(partial(self.bring_into_view, part))
+        calls = {key: call for part in self.parts for key, call in part.keys().items()}
+        self.object_keys = ObjectKeys(calls)
+        self.object_keys.add_to(self)
         self._theme_changed()
         self._connect()
         self.destroyed.connect(self.bench.close)
@@ -59,6 +64,7 @@ class MeasureDock(DockedPanel):
 
     def _connect(self) -> None:
         self._connections.connect(self.state.events, self._state_changed)
+        self.bench.objects_shown.connect(self.object_keys.bind_layer)
         self._connections.connect(self._viewer.events.theme, self._theme_changed)
         self._connections.connect(self._viewer.layers.events.removing, self.make_canvas_current)
 
@@ -78,4 +84,5 @@ class MeasureDock(DockedPanel):
     def shut_down(self) -> None:
         """End all work and let go of the viewer; called when the window or napari closes."""
         self._connections.close()
+        self.object_keys.close()
         self.bench.close()

@@ -8,42 +8,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError, in_words
 from unetscope.images.classes import LabelClass
 from unetscope.looking.answers import Working
+from unetscope.session.journal.identity import content_hash
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.label_sources import LabelSources
 from unetscope.session.layers.object_layers import ObjectLayers
 from unetscope.session.layers.pixel_sizes import PixelSizes
 from unetscope.session.layers.project_layers import layers_of
+from unetscope.session.layers.stroke_keeping import journal_folder
 from unetscope.session.measuring.measure_state import (
     FoundObjects,
     LabelKind,
     MeasureState,
     starting_class,
 )
+from unetscope.session.measuring.object_place import FOLDER
 from unetscope.session.open_sessions import open_sessions
 from unetscope.session.values import Message
 from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.measuring.measure_jobs import jobs
+from unetscope.workbench.measuring.object_editor import ObjectEditor
 from unetscope.workbench.timers import single_shot
 
 TYPICAL_OF = 3  # so many clicked objects say how large a good one is
 LOOK_MS = 300  # after layers have changed, so that a burst of tiles is looked at once
 
 
-def jobs() -> Any:
-    """What finds and measures; loaded by the first worker, for that takes a second."""
-    return import_module("unetscope.session.measuring.object_jobs")
-
-
 class MeasureBench(QObject):
-    """One viewer's measuring; :meth:`close` ends all of it."""
+    """One viewer's measuring; :meth:`close` ends all of it.
+
+    ``objects_shown(layer)``: objects lie on a new layer.
+    """
+
+    objects_shown = Signal(object)
 
     def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
@@ -52,6 +57,8 @@ class MeasureBench(QObject):
         self.layers = layers_of(viewer)
         self.sources = LabelSources(self.layers)
         self.objects = ObjectLayers(self.layers)
+        self.editor = ObjectEditor(self.state, self.objects, self)
+        self.editor.edited.connect(self._edited)
         self.sizes = PixelSizes(self.layers)
         self._closed = False
         self._connections = Connections()
@@ -78,6 +85,7 @@ class MeasureBench(QObject):
         self._closed = True
         self._look_timer.stop()
         self.finding.close()
+        self.editor.close()
         self._watched.close()
         self._connections.close()
         self.objects.close()
@@ -86,7 +94,7 @@ class MeasureBench(QObject):
     @property
     def busy(self) -> bool:
         """Whether anything runs, or waits to."""
-        return self.finding.busy or self._look_timer.isActive()
+        return self.finding.busy or self.editor.busy or self._look_timer.isActive()
 
     # ---- which image, which labels
 
@@ -264,7 +272,14 @@ class MeasureBench(QObject):
             "labels": self.sources.read(state.source.key),
             "wish": state.wish,
             "class_name": state.name_of(state.wish.value),
+            "folder": self._folder(),
+            "content": content_hash(self.layers.micrograph(state.image.key).pixels),
         }
+
+    def _folder(self) -> Path:
+        """Where corrections are kept: in the project of the image, else with the strokes."""
+        note = self.layers.note(self.state.image.key) if self.state.image is not None else None
+        return (note[0] if note is not None else journal_folder()) / FOLDER
 
     def _happened(self, ticket: Any, event: Any) -> None:
         state = self.state
@@ -277,6 +292,7 @@ class MeasureBench(QObject):
             state.stale = ""
             state.selected = ()
             self._show(found)
+            self.editor.open(found)
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self.state.working = None
@@ -286,8 +302,9 @@ class MeasureBench(QObject):
     def _show(self, found: FoundObjects) -> None:
         version = found.source.title.rpartition(" ")[2] if found.source.made_by else ""
         name = f"objects of {self.state.name_of(found.wish.value)} {version}".rstrip()
-        self.objects.show(found.image, found.objects.ids, name, source=found.source.title)
+        layer = self.objects.show(found.image, found.objects.ids, name, source=found.source.title)
         self._tell_features(found)
+        self.objects_shown.emit(layer)
 
     def _tell_features(self, found: FoundObjects) -> None:
         table = found.measured.table
@@ -295,9 +312,17 @@ class MeasureBench(QObject):
         columns = {column.header: table.columns[column.key] for column in shown}
         self.objects.tell(columns, table.columns["object"])
 
+    def _edited(self, found: FoundObjects) -> None:
+        """Rows have changed: what was chosen may be gone."""
+        numbers = found.objects.numbers
+        left = tuple(one for one in self.state.selected if (numbers == one).any())
+        self.choose(left)
+        self._tell_features(found)
+
     def forget(self) -> None:
         """Nothing is found any more."""
         self.finding.drop()
+        self.editor.let_go()
         state = self.state
         state.working, state.found, state.stale = None, None, ""
         state.selected, state.tool = (), ""
@@ -318,7 +343,7 @@ class MeasureBench(QObject):
         if found is None:
             return
         source = self.state.chosen(found.source.key)
-        same = source is not None and self.sources.same(source.key, found.segmented.labels)
+        same = source is not None and self.sources.same(source.key, found.looked.labels)
         self.state.stale = "" if same else _stale(found)
 
     # ---- choosing
@@ -339,6 +364,8 @@ class MeasureBench(QObject):
         if self.state.tool == "typical":
             if number:
                 self._take_typical(number)
+        elif self.state.tool == "split":
+            self._take_point(number, place)
         elif more and number:
             rest = tuple(one for one in chosen if one != number)
             self.choose(rest if number in chosen else (*rest, number))
@@ -348,8 +375,11 @@ class MeasureBench(QObject):
     def use_tool(self, tool: str) -> None:
         """What a click on an object means from now on: "" chooses it."""
         state = self.state
+        state.points = ()
         state.tool = tool
-        self.choose(())
+        self.objects.mark(())
+        if tool != "split" or len(state.selected) != 1:
+            self.choose(())
         if tool == "typical" and state.found is None:
             self.find()  # there is nothing to click on yet
 
@@ -366,6 +396,38 @@ class MeasureBench(QObject):
         self.choose(())
         self.wish(typical=float(np.median(sizes)), apart="shape")
         self.find()
+
+    def _take_point(self, number: int, place: tuple[float, ...]) -> None:
+        """One more point of the object that is to be split."""
+        state = self.state
+        if number and state.selected != (number,):
+            self.choose((number,))
+            state.points = ()
+        if number:
+            state.points = (*state.points, place)
+            self.objects.mark(state.points)
+
+    def split(self) -> None:
+        """Begin to set points on an object, or part it where they are set."""
+        state = self.state
+        if state.tool != "split":
+            self.use_tool("split")
+            return
+        if len(state.points) > 1 and len(state.selected) == 1:
+            self.editor.split(state.selected[0], state.points)
+        self.use_tool("")
+
+    def finish(self) -> None:
+        """Enter: do what was begun."""
+        if self.state.tool == "split":
+            self.split()
+
+    def give_up(self) -> None:
+        """Escape: put the tool away, or else choose nothing."""
+        if self.state.tool:
+            self.use_tool("")
+        else:
+            self.choose(())
 
     # ---- telling
 

@@ -1,0 +1,166 @@
+"""Jobs of the panel "Measure": found, corrected, taken back, brought back after a restart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from session.measured_disks import found_in, many_disks, request_of
+from unetscope.errors import MeasurementError
+from unetscope.measuring.object_edits import EditWish
+from unetscope.measuring.one_image import measure_image
+from unetscope.session.layers.object_keeping import ObjectKeeper
+from unetscope.session.measuring import object_jobs
+from unetscope.session.measuring.measure_state import FoundObjects
+from unetscope.session.measuring.object_store import edits_in, kept_of, read_beginning
+
+
+class Hand:
+    """Edits as the window makes them: computed, written on a layer, kept."""
+
+    def __init__(self, found: FoundObjects) -> None:
+        self.found, self.keeper = found, ObjectKeeper()
+        self.layer = Labels(np.array(found.objects.ids, np.uint32))
+        self.keeper.open(self.layer, found.looked.place, "disks")
+
+    def do(self, doing: Any, *numbers: int, points: Any = ()) -> None:
+        event = next(object_jobs.edit(self.found, EditWish(doing, numbers, points), "disk"))
+        self.keeper.write(doing, event.found.objects.ids, event.box)
+        self.found = event.found
+
+    def step(self, *, back: bool) -> bool:
+        box = self.keeper.undo() if back else self.keeper.redo()
+        if box is not None:
+            new = self.layer.data[box].copy()
+            self.found = next(object_jobs.follow(self.found, box, new, "disk"))
+        return box is not None
+
+
+def random_edit(hand: Hand, rng: np.random.Generator) -> None:
+    numbers = hand.found.objects.numbers
+    doing = rng.choice(["join", "drop", "split"])
+    if doing == "join":
+        hand.do("join", *rng.choice(numbers, 2, replace=False).tolist())
+    elif doing == "drop":
+        hand.do("drop", int(rng.choice(numbers)))
+    else:
+        number = int(rng.choice(numbers))
+        at = np.argwhere(hand.found.objects.ids == number)
+        picked = at[rng.choice(len(at), 2, replace=False)]
+        points = tuple(tuple(map(float, place)) for place in picked)
+        hand.do("split", number, points=points)
+
+
+def same_tables(one: FoundObjects, other: FoundObjects) -> None:
+    a, b = one.measured.table, other.measured.table
+    assert [c.key for c in a.about] == [c.key for c in b.about]
+    for key in a.columns:
+        assert a.columns[key].tobytes() == b.columns[key].tobytes(), key
+
+
+def test_edits_and_as_many_undos_give_back_every_byte(tmp_path: Path) -> None:
+    first = found_in(request_of(tmp_path))
+    hand, rng = Hand(first), np.random.default_rng(3)
+    for _ in range(25):
+        random_edit(hand, rng)
+        assert (hand.layer.data == hand.found.objects.ids).all()
+    anew = measure_image(hand.found.segmented, hand.found.wanted, hand.found.objects)
+    same_tables(hand.found, replace(hand.found, measured=anew))
+    while hand.step(back=True):
+        assert (hand.layer.data == hand.found.objects.ids).all()
+    assert hand.layer.data.tobytes() == first.objects.ids.tobytes()
+    assert hand.found.objects.count_range == first.objects.count_range
+    same_tables(hand.found, first)
+    hand.keeper.close()
+
+
+def test_what_was_taken_back_is_done_again_to_the_byte(tmp_path: Path) -> None:
+    hand, rng = Hand(found_in(request_of(tmp_path))), np.random.default_rng(4)
+    for _ in range(8):
+        random_edit(hand, rng)
+    after = hand.found
+    for _ in range(8):
+        assert hand.step(back=True)
+    for _ in range(8):
+        assert hand.step(back=False)
+    assert not hand.step(back=False)
+    assert hand.found.objects.ids.tobytes() == after.objects.ids.tobytes()
+    same_tables(hand.found, after)
+    hand.keeper.close()
+
+
+def test_untouched_objects_keep_their_numbers(tmp_path: Path) -> None:
+    hand = Hand(found_in(request_of(tmp_path)))
+    before = hand.found.objects.numbers
+    hand.do("join", int(before[2]), int(before[5]))
+    after = hand.found.objects.numbers
+    assert set(before) - set(after) == {before[2], before[5]}
+    assert set(after) - set(before) == {before[-1] + 1}
+    hand.keeper.close()
+
+
+def test_the_same_objects_find_their_edits_after_a_restart(tmp_path: Path) -> None:
+    request = request_of(tmp_path)
+    hand, rng = Hand(found_in(request)), np.random.default_rng(5)
+    for _ in range(6):
+        random_edit(hand, rng)
+    hand.keeper.close()
+    again = Hand(found_in(request))
+    assert again.found.objects.ids.tobytes() == hand.found.objects.ids.tobytes()
+    same_tables(again.found, hand.found)
+    assert again.keeper.edits == 6
+    while again.step(back=True):
+        pass
+    same_tables(again.found, found_in(request_of(tmp_path / "elsewhere")))
+    again.keeper.close()
+
+
+def test_objects_come_back_although_their_answer_is_gone(tmp_path: Path) -> None:
+    request = request_of(tmp_path)
+    hand = Hand(found_in(request))
+    hand.do("drop", int(hand.found.objects.numbers[0]))
+    hand.keeper.close()
+    (place,) = kept_of(tmp_path, request.content)
+    assert edits_in(place, request.labels.shape) == 1
+    assert read_beginning(place).class_name == "disk"
+    other = replace(request, labels=np.ones_like(request.labels))
+    *_, back = object_jobs.bring_back(other, place)
+    assert back.objects.ids.tobytes() == hand.found.objects.ids.tobytes()
+    assert back.objects.how == hand.found.objects.how
+    same_tables(back, hand.found)
+    assert [str(q) for q in back.quantities] == [
+        str(q) for q in object_jobs.told(hand.found, "disk").quantities
+    ]
+
+
+def test_objects_that_were_only_looked_at_leave_nothing_behind(tmp_path: Path) -> None:
+    hand = Hand(found_in(request_of(tmp_path)))
+    hand.keeper.close()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_beginning_is_refused_in_words(tmp_path: Path) -> None:
+    request = request_of(tmp_path)
+    hand = Hand(found_in(request))
+    hand.do("drop", int(hand.found.objects.numbers[0]))
+    hand.keeper.close()
+    (place,) = kept_of(tmp_path, request.content)
+    place.beginning.write_bytes(b"PK nothing")
+    with pytest.raises(MeasurementError, match="find the objects anew"):
+        list(object_jobs.bring_back(request, place))
+
+
+def test_stacks_are_corrected_as_planes_are(tmp_path: Path) -> None:
+    stack = np.stack([many_disks(64, count=8)] * 5)
+    hand = Hand(found_in(request_of(tmp_path, stack)))
+    numbers = hand.found.objects.numbers
+    hand.do("join", int(numbers[0]), int(numbers[1]))
+    assert (hand.layer.data == hand.found.objects.ids).all()
+    assert hand.step(back=True)
+    assert hand.found.objects.numbers.tolist() == numbers.tolist()
+    hand.keeper.close()
