@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -35,14 +36,26 @@ settings.load_profile("unetscope")
 _VIEWERS = {"make_napari_viewer", "make_napari_viewer_proxy"}
 
 
-def _out_of_the_collectors_way() -> None:
-    """Let the garbage collector pass over what stays, as the million objects of modules do."""
-    gc.collect()
-    gc.freeze()
+class _Collector:
+    """The garbage collector, which passes over modules: a million objects that stay.
+
+    Qt's windows hang in circles and need a full collection after each test of one.
+    """
+
+    modules = 0
+
+    @classmethod
+    def passes_over_what_is_there(cls) -> None:
+        """After what is garbage now was collected; nothing is done where few modules are new."""
+        if len(sys.modules) < cls.modules + 10:
+            return
+        gc.collect()
+        gc.freeze()
+        cls.modules = len(sys.modules)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    _out_of_the_collectors_way()
+    _Collector.passes_over_what_is_there()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -83,6 +96,23 @@ def has_gl() -> bool:
     return usable
 
 
+@cache
+def _plugins() -> list[Any]:
+    from npe2 import PluginManifest
+
+    return list(PluginManifest.discover())
+
+
+def _without_what_no_test_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each viewer a search for installed plugins and a welcome written at each key bound."""
+    from napari._qt.widgets.qt_welcome import QtWelcomeWidget
+    from npe2 import PluginManifest
+
+    found = _plugins()
+    monkeypatch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
+    monkeypatch.setattr(QtWelcomeWidget, "refresh", lambda *_: None)
+
+
 @pytest.fixture(autouse=True)
 def _gl_or_stub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let layers be added without OpenGL: napari asks the driver for two facts only."""
@@ -90,11 +120,11 @@ def _gl_or_stub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if not (_VIEWERS & set(request.fixturenames) or is_gl_test):
         return
     request.getfixturevalue("qapp")
-    if "napari._vispy.utils.visual" not in sys.modules:
-        import napari._qt.qt_viewer
-        import napari._vispy.utils.visual  # noqa: F401  (imports every layer's visual)
+    import napari._qt.qt_viewer
+    import napari._vispy.utils.visual  # noqa: F401  (imports every layer's visual)
 
-        _out_of_the_collectors_way()
+    _Collector.passes_over_what_is_there()
+    _without_what_no_test_reads(monkeypatch)
     if has_gl():
         return
     if is_gl_test:
