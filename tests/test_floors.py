@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import pkgutil
 import re
 import subprocess
@@ -36,56 +37,69 @@ def modules_of(*rooms: str) -> list[str]:
     return found
 
 
-def brought_along(modules: list[str], suspects: tuple[str, ...]) -> set[str]:
-    """Which of ``suspects`` a fresh interpreter has loaded after importing ``modules``."""
+#: Suspects of what is imported one after the other by one fresh interpreter, the lightest first:
+#: what a step brings along has not been there before, for no step before it may bring that either.
+ENGINE = ("images", "network", "computing", "learning", "inspection", "measuring", "looking")
+SLOW = ("timm", "torchvision", "kornia", "openvino")  # imported only when used
+ONE_AFTER_THE_OTHER: dict[str, tuple[list[str], tuple[str, ...]]] = {
+    "package": (["unetscope"], ("torch", "napari", *QT)),
+    "images": (modules_of("images"), ("torch", "napari", *QT)),
+    "measuring": (modules_of("measuring"), ("torch", "napari", "pandas", *QT)),
+    "command line": (["unetscope.cli.app"], ("torch", "napari", "sklearn", *QT)),
+    "engine": (modules_of(*ENGINE, "pretraining", "scaling"), ("napari", "vispy", *QT, *SLOW)),
+    "session without layers": (
+        [name for name in modules_of("session") if ".session.layers" not in name],
+        ("napari", "vispy", *QT),
+    ),
+    "session": (modules_of("session"), QT),
+}
+WINDOW = {
+    "window": (
+        [n for n in modules_of("looking", "session", "workbench", "widgets") if n not in BEHIND],
+        ("torch", "sklearn", "scipy.ndimage"),
+    )
+}
+
+
+def brought_along(steps: dict[str, tuple[list[str], tuple[str, ...]]]) -> dict[str, set[str]]:
+    """For each step, in a fresh interpreter, its suspects that are loaded once it is imported."""
     code = (
-        "import sys, importlib\n"
-        f"for name in {modules!r}: importlib.import_module(name)\n"
-        f"print(*[s for s in {suspects!r} if s in sys.modules])"
+        "import sys, importlib, json\n"
+        f"for step, (modules, suspects) in {steps!r}.items():\n"
+        "    for name in modules: importlib.import_module(name)\n"
+        "    print(json.dumps([step, [s for s in suspects if s in sys.modules]]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    return set(done.stdout.split())
+    return {step: set(found) for step, found in map(json.loads, done.stdout.splitlines())}
 
 
-def test_importing_the_package_brings_neither_torch_nor_napari_nor_qt() -> None:
-    assert brought_along(["unetscope"], ("torch", "napari", *QT)) == set()
+@pytest.fixture(scope="module")
+def brought() -> dict[str, set[str]]:
+    return brought_along(ONE_AFTER_THE_OTHER)
 
 
-def test_images_bring_no_torch_no_napari_no_qt() -> None:
-    assert brought_along(modules_of("images"), ("torch", "napari", *QT)) == set()
+def test_a_suspect_would_be_found() -> None:
+    steps = {"one": (["unetscope.images"], ("json", "torch")), "two": (["xml.dom"], ("xml",))}
+    assert brought_along(steps) == {"one": {"json"}, "two": {"xml"}}
 
 
-def test_measuring_brings_no_torch_no_napari_no_qt_no_pandas() -> None:
-    assert brought_along(modules_of("measuring"), ("torch", "napari", "pandas", *QT)) == set()
+@pytest.mark.parametrize("step", [step for step in ONE_AFTER_THE_OTHER if step != "session"])
+def test_an_import_brings_along_nothing_from_above_its_floor(
+    brought: dict[str, set[str]], step: str
+) -> None:
+    assert brought[step] == set()
 
 
-def test_the_engine_brings_neither_qt_nor_napari() -> None:
-    engine = modules_of(
-        *("images", "network", "computing", "learning", "inspection", "measuring", "looking"),
-        *("pretraining", "scaling"),
-    )
-    others = ("timm", "torchvision")  # extras, and slow to import
-    assert brought_along(engine, ("napari", "vispy", *QT, *others)) == set()
-
-
-def test_the_session_brings_no_qt() -> None:
+def test_the_session_brings_no_qt(brought: dict[str, set[str]]) -> None:
     # napari.layers itself brings magicgui, which knows Qt only when it makes a widget
-    assert brought_along(modules_of("session"), QT) - {"magicgui"} == set()
-
-
-def test_of_the_session_only_the_room_of_layers_knows_napari() -> None:
-    others = [name for name in modules_of("session") if ".session.layers" not in name]
-    assert brought_along(others, ("napari", "vispy")) == set()
+    assert brought["session"] - {"magicgui"} == set()
 
 
 def test_importing_the_widgets_does_not_import_torch() -> None:
-    slow = ("torch", "sklearn", "scipy.ndimage")
-    rooms = modules_of("looking", "session", "workbench", "widgets")
-    light = [name for name in rooms if name not in BEHIND]
-    assert brought_along(light, slow) == set()
+    assert brought_along(WINDOW) == {"window": set()}
 
 
 def test_every_request_has_a_job_behind_the_door() -> None:
@@ -94,10 +108,6 @@ def test_every_request_has_a_job_behind_the_door() -> None:
     for place in door.JOBS.values():
         file, _, job = place.partition(".")
         assert callable(getattr(door.room(file), job))
-
-
-def test_the_command_line_starts_without_torch_and_without_napari() -> None:
-    assert brought_along(["unetscope.cli.app"], ("torch", "napari", "sklearn", *QT)) == set()
 
 
 @pytest.mark.parametrize("name", ["Segmenter", "Micrograph"])

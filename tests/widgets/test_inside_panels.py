@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -451,11 +449,3 @@ def test_nothing_asks_for_more_than_300_px(
             if label.isVisible() and not label.wordWrap():
                 assert label.sizeHint().width() <= 300, label.text()
         assert not widget.grab().isNull()
-
-
-def test_showing_needs_no_torch() -> None:
-    """The window opens before torch is loaded."""
-    parts = ["u_drawing", "layer_table", "layer_card", "strongest_panel", "depth_slider"]
-    code = "import sys\n" + "\n".join(f"import unetscope.widgets.inside.{part}" for part in parts)
-    code += "\nsys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
