@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from windows import SIZE, shoot, wait_until
 
-from unetscope.widgets.painting.accept_panel import AcceptPanel
 from unetscope.widgets.painting.places_panel import PlacesPanel
 
 warnings.filterwarnings("ignore")  # of libraries, about each other
@@ -89,8 +88,7 @@ def take(name: str, picture: Any, folder: Path) -> None:
     shoot(viewer, folder / f"{name}-after.png", limit_kb=LIMIT_KB)
 
     if name == "em":  # once is enough for the pages
-        panel.part(PlacesPanel).fold.expand()
-        panel.part(AcceptPanel).fold.expand()
+        panel.bring_out(panel.part(PlacesPanel))
         wait_until(lambda: panel.part(PlacesPanel).table.rowCount() > 0)
         bench.advisor.go_to_next()
         shoot(viewer, folder / f"{name}-next.png", limit_kb=LIMIT_KB)

@@ -10,6 +10,8 @@ import pytest
 from unetscope.session.state import Session
 from unetscope.widgets.kit.looks import theme_tints
 from unetscope.widgets.kit.status_card import StatusCard
+from unetscope.widgets.painting.five_sections import SECTIONS
+from unetscope.widgets.painting.helpers_panel import HelpersPanel
 from unetscope.widgets.painting.paint_train_predict import PANELS, PaintTrainPredict
 from widgets.conftest import halves
 from widgets.fake_engine import FakeJobs
@@ -59,12 +61,14 @@ def test_the_key_of_a_panel_cannot_be_wished_for_by_another_action(
 
 def test_a_part_that_is_not_there_is_named(make_napari_viewer_proxy: Any) -> None:
     window = PaintTrainPredict(make_napari_viewer_proxy(), FakeJobs(), panels=())
-    with pytest.raises(KeyError, match="no StrokesPanel; add it to PANELS"):
+    with pytest.raises(KeyError, match="no StrokesPanel; add it to a section"):
         window.part(StrokesPanel)
     window.shut_down()
 
 
 def test_every_panel_shows_fields_that_the_session_has() -> None:
     known = {field.name for field in fields(Session)}
-    for panel in (StatusCard, *PANELS):
+    parts = [part for section in SECTIONS for part in section.PARTS]
+    helpers = [kind for kind, _ in HelpersPanel.HELPERS.values()]
+    for panel in (StatusCard, *PANELS, *parts, *helpers):
         assert known >= panel.SHOWS, panel.__name__

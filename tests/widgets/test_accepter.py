@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 
 from unetscope.session.layers.accept_tools import Tool
 from unetscope.widgets.painting.accept_panel import AcceptPanel
+from unetscope.widgets.painting.helpers_panel import HelpersPanel
 from unetscope.widgets.painting.prediction_panel import PredictionPanel
 from widgets.conftest import SIDE, Opened
 
@@ -29,7 +30,7 @@ def answered(open_window: Open, qtbot: Any, image: Any = None, **how: Any) -> Op
 
 def take(opened: Opened, tool: Tool, qtbot: Any) -> Any:
     panel = opened.window.part(AcceptPanel)
-    panel.fold.expand()
+    opened.window.bring_out(panel)
     qtbot.mouseClick(panel.buttons[tool], Qt.MouseButton.LeftButton)
     assert panel.buttons[tool].isChecked()
     return panel
@@ -124,7 +125,7 @@ def test_napari_own_tools_and_folding_put_the_tool_away(open_window: Open, qtbot
     opened.strokes.mode = "erase"
     assert not panel.buttons[Tool.BRUSH].isChecked() and opened.strokes.mode == "erase"
     take(opened, Tool.REGION, qtbot)
-    panel.fold.collapse()
+    opened.window.part(HelpersPanel).fold.collapse()
     assert opened.strokes.mode == "paint"
     take(opened, Tool.LASSO, qtbot)
     opened.viewer.layers.selection.active = opened.viewer.layers[0]  # the image

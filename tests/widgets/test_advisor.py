@@ -10,6 +10,7 @@ import pytest
 
 from unetscope.session.layers import rounds as rounds_module
 from unetscope.session.requests import PlacesRequest
+from unetscope.widgets.painting.helpers_panel import HelpersPanel
 from unetscope.widgets.painting.places_panel import PlacesPanel
 from unetscope.workbench import advisor as advisor_module
 from widgets.advising_engine import AdvisingFakeJobs
@@ -61,7 +62,7 @@ def test_nothing_is_looked_for_while_the_list_is_folded(open_window: Open, qtbot
     opened = answered(open_window, qtbot)
     qtbot.wait(100)
     assert opened.jobs.asked(PlacesRequest) == []
-    assert not opened.window.part(PlacesPanel).fold.isExpanded()
+    assert not opened.window.part(HelpersPanel).fold.isExpanded()
 
 
 def test_a_row_takes_the_person_there_and_painting_takes_it_off(
@@ -69,7 +70,7 @@ def test_a_row_takes_the_person_there_and_painting_takes_it_off(
 ) -> None:
     opened = answered(open_window, qtbot)
     panel, advisor = opened.window.part(PlacesPanel), opened.window.bench.advisor
-    panel.fold.expand()
+    opened.window.bring_out(panel)
     qtbot.waitUntil(lambda: bool(advisor.places), timeout=5000)
     rows = listed(opened)
     assert rows[0][0] == "1" and "background" in rows[0][1] and rows[0][2].endswith(" px")
@@ -114,7 +115,7 @@ def test_the_key_goes_from_place_to_place(open_window: Open, qtbot: Any) -> None
 def test_where_the_model_is_sure_the_list_says_so(open_window: Open, qtbot: Any) -> None:
     opened = answered(open_window, qtbot, halves())
     panel = opened.window.part(PlacesPanel)
-    panel.fold.expand()
+    opened.window.bring_out(panel)
     qtbot.waitUntil(lambda: "sure" in panel.words.text(), timeout=5000)
     assert not panel.table.isVisibleTo(panel)
 
@@ -144,7 +145,7 @@ def test_after_enough_rounds_a_line_says_whether_strokes_still_help(
     monkeypatch.setattr(rounds_module, "ENOUGH_ROUNDS", 2)
     opened = answered(open_window, qtbot, halves())
     panel, rounds = opened.window.part(PlacesPanel), opened.window.bench.advisor.rounds
-    panel.fold.expand()
+    opened.window.bring_out(panel)
     end_of_round = opened.window.bench.advisor._round_timer.timeout
     end_of_round.emit()
     assert rounds.dice == [], "the first strokes were painted on no answer"
@@ -170,7 +171,7 @@ def test_after_enough_rounds_a_line_says_whether_strokes_still_help(
 def test_another_image_begins_without_places_of_the_first(open_window: Open, qtbot: Any) -> None:
     opened = answered(open_window, qtbot)
     advisor = opened.window.bench.advisor
-    opened.window.part(PlacesPanel).fold.expand()
+    opened.window.bring_out(opened.window.part(PlacesPanel))
     qtbot.waitUntil(lambda: bool(advisor.places), timeout=5000)
     advisor.go(advisor.places[0])
     opened.viewer.add_image(np.zeros((SIDE, SIDE, 3), np.uint8), rgb=True, name="colour")

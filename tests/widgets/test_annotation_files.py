@@ -23,6 +23,7 @@ from unetscope.images.files import read_micrograph, write_labels
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.requests import WriteRequest
 from unetscope.widgets.painting.annotation_panel import AnnotationPanel
+from unetscope.widgets.painting.save_panel import SavePanel
 from widgets.conftest import SIDE, Opened, halves
 
 Open = Callable[..., Opened]
@@ -30,11 +31,13 @@ Open = Callable[..., Opened]
 
 def said(opened: Opened, qtbot: Any, *words: str) -> str:
     """The news on the card, or its question, once these words are in it."""
-    panel = opened.window.part(AnnotationPanel)
+    panel, saving = opened.window.part(AnnotationPanel), opened.window.part(SavePanel)
 
     def text() -> str:
         asked = panel.question.question
-        return str(asked.text if asked is not None else panel.note.text())
+        if asked is not None:
+            return str(asked.text)
+        return f"{panel.card.note.text()} {saving.card.note.text()}"
 
     qtbot.waitUntil(lambda: all(word in text() for word in words), timeout=5000)
     return text()
@@ -281,12 +284,12 @@ def test_what_was_left_out_is_said_in_short_and_in_full(
     notes = read_annotations(written, (SIDE, SIDE), opened.session.classes).notes
     opened.window.bench.annotations.import_from(written)
     short = said(opened, qtbot, "Imported a.geojson")
-    assert len(notes) > 1 and not panel.details_button.isHidden()
+    assert len(notes) > 1 and not panel.card.details_button.isHidden()
     shown = [note for note in notes if note[1:] in short]
     assert 0 < len(shown) < len(notes)
-    panel.details_button.click()
-    assert all(note[1:] in panel.note.text() for note in notes)
-    assert panel.details_button.isHidden()
+    panel.card.details_button.click()
+    assert all(note[1:] in panel.card.note.text() for note in notes)
+    assert panel.card.details_button.isHidden()
 
 
 def test_what_a_format_has_no_place_for_is_said(
@@ -357,7 +360,7 @@ def test_the_dialogs_yes_to_replace_counts_for_that_very_file_of_that_kind(
     open_window: Open, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = open_window()
-    panel = opened.window.part(AnnotationPanel)
+    panel = opened.window.part(SavePanel)
     opened.paint_both()
     theirs = tmp_path / "theirs.tif"
     tifffile.imwrite(theirs, np.zeros((5, 5), np.uint8))

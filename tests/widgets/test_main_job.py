@@ -90,12 +90,12 @@ def test_undo_is_answered_as_well(open_window: Open, qtbot: Any) -> None:
 
 def test_nothing_is_answered_while_live_is_off(open_window: Open, qtbot: Any) -> None:
     opened = open_window()
-    opened.window.part(ViewPanel).live.setChecked(False)
+    opened.window.part(TrainingPanel).live.setChecked(False)
     opened.paint_both()
     qtbot.waitUntil(lambda: bool(opened.session.painted))
     qtbot.wait(100)
     assert opened.jobs.asked(AnswerRequest) == []
-    opened.window.part(ViewPanel).live.setChecked(True)
+    opened.window.part(TrainingPanel).live.setChecked(True)
     qtbot.waitUntil(lambda: opened.layer("prediction") is not None)
 
 

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QLabel, QTableView, QW
 
 from unetscope.session.journal.status import JournalStatus, RestoreOffer
 from unetscope.widgets.kit.fold import Fold
+from unetscope.widgets.kit.section_panel import SectionPanel
 from unetscope.widgets.kit.telling import TwoLines
 from unetscope.widgets.painting.image_panel import ImagePanel
 from unetscope.widgets.painting.journal_bar import JournalBar
@@ -65,6 +66,8 @@ def test_nothing_is_cut_in_paint_train_predict(
 ) -> None:
     opened = show_window(points=points, width=width, name="tio2 particles.tif")
     window = opened.window
+    for section in window.findChildren(SectionPanel):
+        section.open(on=True)
     for fold in window.findChildren(Fold):
         fold.expand(animate=False)
     opened.paint_both()

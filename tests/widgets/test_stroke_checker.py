@@ -41,7 +41,7 @@ def settled(opened: Opened, qtbot: Any) -> None:
 def checked(opened: Opened, qtbot: Any) -> Any:
     """The panel after the button; its lane has ended."""
     panel, checker = opened.window.part(DoubtsPanel), opened.window.bench.checker
-    panel.fold.expand()
+    opened.window.bring_out(panel)
     panel.check.click()
     qtbot.waitUntil(lambda: not checker.lane.busy and panel.check.isEnabled(), timeout=5000)
     return panel

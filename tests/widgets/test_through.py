@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from unetscope.widgets.painting.helpers_panel import HelpersPanel
 from unetscope.widgets.painting.through_panel import ThroughPanel
 from widgets.advising_engine import AdvisingFakeJobs
 from widgets.conftest import Opened, halves
@@ -26,7 +27,7 @@ def stack(open_window: Open, qtbot: Any) -> Opened:
     paint(opened, 2, 1, slice(10, 30), slice(40, 60))
     qtbot.waitUntil(lambda: opened.session.model.model.can_answer, timeout=5000)
     opened.viewer.dims.set_current_step(0, 1)
-    opened.window.part(ThroughPanel).fold.expand()
+    opened.window.bring_out(opened.window.part(ThroughPanel))
     return opened
 
 
@@ -40,12 +41,14 @@ def press(button: Any, qtbot: Any) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def test_the_fold_is_there_for_stacks_alone(stack: Opened) -> None:
-    panel = stack.window.part(ThroughPanel)
+def test_the_helper_is_there_for_stacks_alone(stack: Opened) -> None:
+    panel, word = stack.window.part(ThroughPanel), stack.window.part(HelpersPanel).buttons
     assert panel.isVisibleTo(stack.window) and not panel.accept.isVisibleTo(panel)
+    assert word[ThroughPanel].isVisibleTo(stack.window)
     stack.viewer.add_image(halves(), name="flat")
     stack.window.bench.choose_image(stack.session.images[-1].key)
     assert not panel.isVisibleTo(stack.window)
+    assert not word[ThroughPanel].isVisibleTo(stack.window)
 
 
 def test_a_gap_is_filled_as_one_edit(stack: Opened, qtbot: Any) -> None:

@@ -12,9 +12,9 @@ from qtpy.QtCore import Qt
 
 from unetscope.session.values import Message, Phase, Scope
 from unetscope.widgets.kit.telling import TwoLines
-from unetscope.widgets.painting.annotation_panel import AnnotationPanel
 from unetscope.widgets.painting.image_panel import ImagePanel
 from unetscope.widgets.painting.model_panel import ModelPanel
+from unetscope.widgets.painting.save_panel import SavePanel
 from unetscope.widgets.painting.training_panel import TrainingPanel
 from widgets.conftest import Opened, halves
 
@@ -152,13 +152,13 @@ def test_an_answer_that_is_not_whole_is_not_saved(
     open_window: Open, qtbot: Any, tmp_path: Path
 ) -> None:
     opened = open_window()
-    panel = opened.window.part(AnnotationPanel)
+    panel = opened.window.part(SavePanel)
     opened.window.bench.annotations.save_result(tmp_path / "a.tif", "mask", False)
-    assert "no answer to save yet" in panel.note.text()
+    assert "no answer to save yet" in panel.card.note.text()
     answered(opened, qtbot)
     opened.layer("prediction").data[:100] = 0
     opened.window.bench.annotations.save_result(tmp_path / "a.tif", "mask", False)
-    assert "50% of the image is not answered yet" in panel.note.text()
+    assert "50% of the image is not answered yet" in panel.card.note.text()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,14 +168,17 @@ def test_painted_labels_and_the_result_are_two_files_with_pixel_size_and_class_v
     from unetscope.images.files import read_labels, read_micrograph
 
     opened = open_window(name="tio2.tif", scale=(2.5, 2.5), units=("nm", "nm"))
-    panel = opened.window.part(AnnotationPanel)
+    panel = opened.window.part(SavePanel)
     answered(opened, qtbot)
     painted, answer = np.array(opened.strokes.data), np.array(opened.layer("prediction").data)
     opened.window.bench.annotations.export_to(tmp_path / "painted.tif", "mask", False)
-    qtbot.waitUntil(lambda: "the labels you painted" in panel.note.text())
-    assert "Values 1 background, 2 object; 0 (nothing said) in 95%; 2.5 nm/px" in panel.note.text()
+    qtbot.waitUntil(lambda: "the labels you painted" in panel.card.note.text())
+    assert (
+        "Values 1 background, 2 object; 0 (nothing said) in 95%; 2.5 nm/px"
+        in panel.card.note.text()
+    )
     opened.window.bench.annotations.save_result(tmp_path / "result.tif", "mask", False)
-    qtbot.waitUntil(lambda: "the answer on screen" in panel.note.text())
+    qtbot.waitUntil(lambda: "the answer on screen" in panel.card.note.text())
     np.testing.assert_array_equal(read_labels(tmp_path / "painted.tif"), painted)
     np.testing.assert_array_equal(read_labels(tmp_path / "result.tif"), answer)
     for name in ("painted", "result"):
@@ -186,12 +189,12 @@ def test_painted_labels_and_the_result_are_two_files_with_pixel_size_and_class_v
 def test_dialogs_begin_beside_the_image_and_then_where_the_last_file_went(
     open_window: Open, monkeypatch: Any, tmp_path: Path
 ) -> None:
-    from unetscope.widgets.painting import annotation_panel
+    from unetscope.widgets.painting import save_panel
     from unetscope.workbench import folders
 
     monkeypatch.setattr(folders, "_LAST", {})
     opened = open_window(name="tio2.tif")
-    panel = opened.window.part(AnnotationPanel)
+    panel = opened.window.part(SavePanel)
     (tmp_path / "images").mkdir()
     (tmp_path / "out").mkdir()
     opened.window.bench.annotations.image_file = lambda: tmp_path / "images" / "tio2.tif"
@@ -201,7 +204,7 @@ def test_dialogs_begin_beside_the_image_and_then_where_the_last_file_went(
         asked.append(start)
         return str(tmp_path / "out" / "mine.tif"), ""
 
-    monkeypatch.setattr(annotation_panel.QFileDialog, "getSaveFileName", staticmethod(ask))
+    monkeypatch.setattr(save_panel.QFileDialog, "getSaveFileName", staticmethod(ask))
     for _ in range(2):
         panel.save_button.menu().actions()[0].trigger()
     assert asked == [

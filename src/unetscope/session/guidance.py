@@ -144,7 +144,7 @@ def _status(session: Session) -> Status:
         return _while_predicting(session)
     if session.image.constant:
         return Status(CONSTANT_SAID, "notice")
-    missing = _missing_strokes(session)
+    missing = missing_strokes(session)
     if missing and not can_answer_image(session):
         return Status(_other_channels(session) + missing, "next")
     if session.model is None and session.model_failed and not session.opening_model:
@@ -152,7 +152,7 @@ def _status(session: Session) -> Status:
     if session.model is None:
         return Status(f"Opening {session.opening_model or 'the model'} …", "busy")
     if session.training.reason and session.trained_image in ("", session.image.key):
-        return _after_training(session) if _is_on_screen(session) else _other_version(session)
+        return _after_training(session) if is_on_screen(session) else _other_version(session)
     if missing:
         seen = _seen(session) or "This model can predict at once. "
         return Status(f"{seen}To correct it: {missing}", "next")
@@ -169,7 +169,7 @@ def _other_channels(session: Session) -> str:
     )
 
 
-def _missing_strokes(session: Session) -> str:
+def missing_strokes(session: Session) -> str:
     """What to paint before anything can be learned; "" when two classes have strokes."""
     painted = painted_classes(session.painted)
     if len(painted) >= 2:
@@ -248,7 +248,7 @@ def _while_predicting(session: Session) -> Status:
     return Status(f"Predicting {work.what} …{tiles}", "busy")
 
 
-def _is_on_screen(session: Session) -> bool:
+def is_on_screen(session: Session) -> bool:
     """Whether the version that answers is the one that the last training ended with."""
     current, ended = session.versions.current, session.training.version
     return current is None or not ended or current.number == ended

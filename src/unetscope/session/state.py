@@ -87,6 +87,8 @@ class Session:
     versions: Versions = field(default_factory=Versions)
     curves: Curves = field(default_factory=Curves)
     seen: frozenset[str] = frozenset()  # keys of the images on which this model's answer is drawn
+    predicted: Mapping[str, int] = field(default_factory=dict)  # image key -> serial of the model
+    outcomes: Mapping[str, str] = field(default_factory=dict)  # image key -> what came of it
     answered_of: str = ""  # which planes were answered, where others are on screen, too
     trained_image: str = ""  # key of the image that was on screen when training ended
     message: Message | None = None
@@ -267,6 +269,10 @@ class Session:
             if lacking:
                 self.classes = tuple(sorted((*self.classes, *lacking), key=lambda c: c.value))
             self.use_model(to.model, to.title or None, saved=to.saved)
+
+    def note_outcome(self, key: str, words: str) -> None:
+        """Keep what was measured or saved last of the image ``key``, in a few words."""
+        self.outcomes = {**self.outcomes, key: words}
 
     # ---- classes
 

@@ -46,7 +46,9 @@ class News:
 
 
 class AnnotationFiles(Part):
-    """``told(News)`` what happened, ``failed(text)`` what did not and why, ``asked(question)``.
+    """``told(News)`` what was imported, ``failed(text)`` what not and why, ``asked(question)``.
+
+    ``written(News)`` and ``not_written(text)`` are the same of what is saved.
 
     A question is a :class:`MeaningsWanted`, which :meth:`confirm` answers, or an
     :class:`AnswerWanted` for :meth:`answer`. What was answered (``said``: kind of question ->
@@ -58,6 +60,8 @@ class AnnotationFiles(Part):
     told = Signal(object)
     failed = Signal(str)
     asked = Signal(object)
+    written = Signal(object)
+    not_written = Signal(str)
     answered = Signal(object)
 
     def __init__(
@@ -70,11 +74,11 @@ class AnnotationFiles(Part):
         super().__init__(context, parent)
         self._kept = kept
         self._layers, self._results, self._jobs = context.layers, context.results, context.jobs
-        self._written = ""  # what is being written, in words
+        self._written = self._written_of = ""  # what is being written, in words; image key
         self._named: tuple[LabelClass, ...] = ()
         self._said = said
-        self._reading = self._lane(self._happened, self._ended)
-        self._writing = self._lane(self._happened, self._ended, writes=True)
+        self._reading = self._lane(self._happened, self._read)
+        self._writing = self._lane(self._happened, self._wrote, writes=True)
 
     def image_file(self) -> Path | None:
         """The file of the image on screen, where it has one."""
@@ -127,7 +131,7 @@ class AnnotationFiles(Part):
         image = self._session.image
         labels = None if image is None else self._layers.painted_labels(image.key)
         if image is None or labels is None:
-            self.failed.emit(
+            self.not_written.emit(
                 "Nothing is painted on this image yet; there is nothing to save. "
                 "The answer of the model is under “Save result”."
             )
@@ -146,11 +150,13 @@ class AnnotationFiles(Part):
         image = self._session.image
         answer = None if image is None else self._results.answer(image.key)
         if image is None or answer is None:
-            self.failed.emit("There is no answer to save yet. Paint two classes or press Predict.")
+            self.not_written.emit(
+                "There is no answer to save yet. Paint two classes or press Predict."
+            )
             return
         if not answer.all():
             share = 1 - np.count_nonzero(answer) / answer.size
-            self.failed.emit(
+            self.not_written.emit(
                 f"{share:.0%} of the image is not answered yet. Press Predict, then save."
             )
             return
@@ -161,18 +167,19 @@ class AnnotationFiles(Part):
         """Write the probability of each class, computed anew by the model that answers."""
         session = self._session
         if session.image is None or session.model is None or not can_answer_image(session):
-            self.failed.emit("No model answers this image yet. Paint two classes first.")
+            self.not_written.emit("No model answers this image yet. Paint two classes first.")
             return
         key, model = session.image.key, session.model.model
         request = self._request(np.zeros(0), key, Role.PROBABILITIES, overwrite=overwrite)
         self._written = "the probabilities of the classes"
         job = partial(probabilities_saved, self._jobs, model, request, path)
-        self.told.emit(News(f"Computing {path.name} …"))
+        self.written.emit(News(f"Computing {path.name} …"))
         self._writing.start(job, f"Saving {path.name}")
 
     def _request(
         self, labels: np.ndarray, key: str, role: Role, *, overwrite: bool
     ) -> ExportRequest:
+        self._written_of = key
         like = replace(self._layers.learned_as(key), notes=self._layers.images.notes(key))
         file = self._layers.file(key)
         return ExportRequest(labels, self._session.classes, like, role, file, overwrite)
@@ -190,7 +197,8 @@ class AnnotationFiles(Part):
             case Exported():
                 path, what = event.path, event.what
                 text = f"Wrote {path.name} in {path.parent}: {self._written}. {as_sentence(what)}"
-                self.told.emit(News(text, tuple(map(as_sentence, event.notes))))
+                self._session.note_outcome(self._written_of, f"saved {path.name}")
+                self.written.emit(News(text, tuple(map(as_sentence, event.notes))))
 
     def _take(self, event: Imported) -> None:
         """Write labels into the strokes, as one edit that can be undone."""
@@ -218,6 +226,10 @@ class AnnotationFiles(Part):
         notes = tuple(map(as_sentence, (*again, *read.notes)))
         self.told.emit(News(text, notes, event.request if again else None))
 
-    def _ended(self, ticket: Any, end: JobEnded) -> None:
+    def _read(self, ticket: Any, end: JobEnded) -> None:
         if end.error is not None:
             self.failed.emit(as_sentence(in_words(end.error, str(ticket))))
+
+    def _wrote(self, ticket: Any, end: JobEnded) -> None:
+        if end.error is not None:
+            self.not_written.emit(as_sentence(in_words(end.error, str(ticket))))

@@ -34,6 +34,7 @@ class Predictor(Part):
         self.lane = self._lane(self._happened, self._ended, niceness=5)
         self._written: dict[str, int] = {}  # image key -> tiles of the prediction under way
         self._left_out, self._stopped, self._scope = "", False, Scope.IMAGE
+        self._serial = 0  # of the model that predicts
         self._redraw_timer = QTimer(self)
         self._redraw_timer.setInterval(REDRAW_MS)
         self._redraw_timer.timeout.connect(context.results.redraw)
@@ -61,6 +62,7 @@ class Predictor(Part):
             model, targets, session.show, session.current_class, scope is Scope.VIEW
         )
         self._left_out, self._written, self._stopped = _left_out(left_out), {}, False
+        self._serial = session.model.serial
         session.message = Message(self._left_out) if self._left_out else None
         session.prediction = PredictionStatus(busy=True, what=scope.value)
         self._redraw_timer.start()
@@ -98,6 +100,9 @@ class Predictor(Part):
         if end.error is not None:
             self._context.tell(end.error, "Predicting")
         elif self._written:
+            if not self._stopped and self._scope is not Scope.VIEW:
+                done = dict.fromkeys(self._written, self._serial)
+                session.predicted = {**session.predicted, **done}
             session.message = Message(f"{self._done()} {self._left_out}".strip())
 
     def _done(self) -> str:

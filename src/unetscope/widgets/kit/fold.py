@@ -29,6 +29,7 @@ class Fold(QCollapsible):
         layout = self.layout()
         if layout is not None:
             layout.setContentsMargins(0, 0, 0, 0)  # several folds lie below each other
+            layout.setSpacing(2)
         self.setToolTip(tip)
         if inner is not None:
             self.addWidget(inner)

@@ -21,6 +21,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+_BUTTON = (  # a pressed one is no main action, so it is never blue
+    "QPushButton { padding: 3px 8px; } QPushButton::menu-indicator { image: none; width: 0px; } "
+    "QPushButton:checked { background-color: rgba(128, 128, 128, 150); }"
+)
 LARGE_PX = 24  # lines higher than this: a font so large that indents cost too much
 _COLOR_WORDS = {
     "#0072B2": "blue",
@@ -171,10 +175,21 @@ def small_button(text: str, tip: str) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
     button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-    button.setStyleSheet(
-        "QPushButton { padding: 3px 8px; } QPushButton::menu-indicator { image: none; width: 0px; }"
-    )
+    button.setStyleSheet(_BUTTON)
     return button
+
+
+def fill_button(button: QPushButton, tints: Tints | None, *, on: bool) -> None:
+    """Make a button the one that stands out, or one among others."""
+    filled = (
+        f"QPushButton:enabled {{ background-color: {tints.accent}; color: {tints.on_accent}; "
+        "font-weight: bold; } "
+        if on and tints is not None
+        else ""
+    )
+    style = f"{filled}{_BUTTON}"
+    if button.styleSheet() != style:
+        button.setStyleSheet(style)
 
 
 def offer(button: QPushButton, entries: Iterable[tuple[str, Callable[[], object]]]) -> None:

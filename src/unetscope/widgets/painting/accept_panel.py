@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QLabel, QPushButton
 
 from unetscope.session.layers.accept_tools import Tool
 from unetscope.widgets.kit.arranging import column, flow
-from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import quiet, small_button
 from unetscope.widgets.kit.panel import Panel
 from unetscope.workbench.workbench import Workbench
@@ -25,7 +24,7 @@ _IDLE = "What the prediction has right can be taken over as labels, what you pai
 
 
 class AcceptPanel(Panel):
-    """The fold *Accept and correct*: four tools, one of them on, and a sentence."""
+    """The helper *Accept*: four tools, one of them on, and a sentence."""
 
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
@@ -38,17 +37,9 @@ class AcceptPanel(Panel):
             button.setCheckable(True)
             button.clicked.connect(lambda on, chosen=tool: self._clicked(chosen, on=on))
             self.buttons[tool] = button
-        inner = QWidget()
-        column(inner, flow(*self.buttons.values()), self.words, margins=INDENTED)
-        self.fold = Fold("Accept and correct", inner, "Say where the prediction is right.")
-        self.fold.toggled.connect(self._toggled)
-        self.fold.alone_in(self)
+        column(self, flow(*self.buttons.values()), self.words)
         accepter.told.connect(self._told)
         accepter.tool_changed.connect(self._tool_changed)
-
-    def refresh(self) -> None:
-        """As high as its words need."""
-        self.fold.fit()
 
     def _clicked(self, tool: Tool, *, on: bool) -> None:
         self._accepter.choose(tool if on else None)
@@ -62,8 +53,8 @@ class AcceptPanel(Panel):
     def _told(self, text: str) -> None:
         if text:
             self.words.setText(text)
-            self.refresh()
 
-    def _toggled(self, opened: bool) -> None:
-        if not opened:
+    def called_on(self, *, on: bool) -> None:
+        """Closed, it puts its tool away."""
+        if not on:
             self._accepter.choose(None)

@@ -27,7 +27,7 @@ _SHOWN_ROWS = 6
 
 
 class ClassesPanel(Panel):
-    """The class table with its two buttons."""
+    """The class table, and ``below`` it a row of buttons."""
 
     SHOWS = frozenset({"classes", "eyes", "current_class", "brush_label", "painted"})
 
@@ -43,7 +43,8 @@ class ClassesPanel(Panel):
         self.add_button.clicked.connect(self._add)
         self.delete_button = small_button("Delete", "")
         self.delete_button.clicked.connect(lambda: work.delete_class(self._session.current_class))
-        column(self, self.view, flow(self.add_button, self.delete_button, spacing=None))
+        self.below = flow(self.add_button, self.delete_button, spacing=4)
+        column(self, self.view, self.below)
 
     def refresh(self) -> None:
         """Show the session's classes; the one in the brush is selected, none for an eraser."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QWidget
+from qtpy.QtWidgets import QLabel
 
 from unetscope.session.guidance import class_name
 from unetscope.widgets.kit.arranging import column, flow
-from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import quiet, small_button
 from unetscope.widgets.kit.panel import Panel
 from unetscope.widgets.painting.places_panel import fill_row, fit_rows, short_table
@@ -17,7 +16,7 @@ _TEXT, _SURENESS = range(2)
 
 
 class DoubtsPanel(Panel):
-    """The fold *Doubtful strokes*."""
+    """The helper *Doubtful*: a button, the list, and what to do with a stroke."""
 
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
@@ -34,12 +33,8 @@ class DoubtsPanel(Panel):
         self.words.setText(checker.words)
         self.table = short_table(2, _TEXT, "Doubtful strokes")
         self.table.cellClicked.connect(lambda row, column: checker.go(self._shown[row]))
-        inner = QWidget()
         buttons = flow(self.check, self.delete, self.relabel)
-        column(inner, buttons, self.table, self.words, margins=INDENTED)
-        self.fold = Fold("Doubtful strokes", inner, "Strokes that may be in the wrong class.")
-        self.fold.toggled.connect(self.refresh)
-        self.fold.alone_in(self)
+        column(self, buttons, self.table, self.words)
         self.check.clicked.connect(lambda _checked: checker.check())
         self.delete.clicked.connect(lambda _checked: checker.delete())
         self.relabel.clicked.connect(lambda _checked: checker.relabel())
@@ -57,7 +52,6 @@ class DoubtsPanel(Panel):
         self.check.setEnabled(not checker.lane.busy)
         for button in (self.delete, self.relabel):
             button.setVisible(checker.editable)
-        self.fold.fit()
 
     def _fill(self) -> None:
         self.table.setRowCount(len(self._shown))

@@ -17,52 +17,18 @@ from unetscope.session.values import Message
 from unetscope.widgets.kit.docked_panel import DockedPanel
 from unetscope.widgets.kit.keyboard import Keyboard
 from unetscope.widgets.kit.looks import small_button, theme_tints
-from unetscope.widgets.kit.panel import Panel
+from unetscope.widgets.kit.panel import Panel, all_parts
 from unetscope.widgets.kit.preferences import Preferences
 from unetscope.widgets.kit.question_card import ask
 from unetscope.widgets.kit.status_card import StatusCard
-from unetscope.widgets.painting.accept_panel import AcceptPanel
-from unetscope.widgets.painting.advanced_panel import AdvancedPanel
-from unetscope.widgets.painting.annotation_panel import AnnotationPanel
-from unetscope.widgets.painting.balance_line import BalanceLine
-from unetscope.widgets.painting.brush_panel import BrushPanel
-from unetscope.widgets.painting.classes_panel import ClassesPanel
-from unetscope.widgets.painting.doubts_panel import DoubtsPanel
+from unetscope.widgets.painting.five_sections import SECTIONS
 from unetscope.widgets.painting.forgetting_line import ForgettingLine
-from unetscope.widgets.painting.image_panel import ImagePanel
 from unetscope.widgets.painting.journal_bar import JournalBar
-from unetscope.widgets.painting.model_panel import ModelPanel
-from unetscope.widgets.painting.places_panel import PlacesPanel
-from unetscope.widgets.painting.plot_panel import PlotPanel
-from unetscope.widgets.painting.prediction_panel import PredictionPanel
-from unetscope.widgets.painting.through_panel import ThroughPanel
-from unetscope.widgets.painting.training_panel import TrainingPanel
-from unetscope.widgets.painting.view_panel import ViewPanel
-from unetscope.widgets.project.project_panel import ProjectPanel
 from unetscope.workbench.timers import single_shot
 from unetscope.workbench.workbench import Workbench
 
-#: The parts, from top to bottom; the status line stays above them.
-PANELS: tuple[type[Panel], ...] = (
-    JournalBar,
-    ForgettingLine,
-    ProjectPanel,
-    ImagePanel,
-    ModelPanel,
-    ClassesPanel,
-    BalanceLine,
-    BrushPanel,
-    ViewPanel,
-    PlacesPanel,
-    DoubtsPanel,
-    AcceptPanel,
-    ThroughPanel,
-    TrainingPanel,
-    PlotPanel,
-    PredictionPanel,
-    AdvancedPanel,
-    AnnotationPanel,
-)
+#: What lies below each other, from top to bottom; the status line stays above them.
+PANELS: tuple[type[Panel], ...] = (JournalBar, ForgettingLine, *SECTIONS)
 Part = TypeVar("Part", bound=Panel)
 
 
@@ -97,8 +63,9 @@ class PaintTrainPredict(DockedPanel):
         self.session.live = self._preferences.live
         self.session.budget = self._preferences.budget
         self.status = StatusCard(self.bench)
-        self.panels = (self.status, *(kind(self.bench) for kind in panels))
-        self._lay_out()
+        laid_out = tuple(kind(self.bench) for kind in panels)
+        self.panels = (self.status, *all_parts(laid_out))
+        self._lay_out(laid_out)
         self.keyboard = self._bind_keys()
         self._theme_changed()
         self._connect()
@@ -117,19 +84,26 @@ class PaintTrainPredict(DockedPanel):
         for panel in self.panels:
             if isinstance(panel, kind):
                 return panel
-        raise KeyError(f"this dock has no {kind.__name__}; add it to PANELS")
+        raise KeyError(f"this dock has no {kind.__name__}; add it to a section")
 
     # ---- building
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, panels: Sequence[Panel]) -> None:
         look_inside = small_button(
             "Look inside …",
             "Feature maps, kernels and receptive fields of the model, on your image.",
         )
-        look_inside.clicked.connect(lambda _checked: self._open_look_inside())
-        self.lay_out(self.status, (*self.panels[1:], look_inside))
+        look_inside.clicked.connect(lambda _checked: self._open_dock("Look inside"))
+        self.lay_out(self.status, (*panels, look_inside))
         for panel in self.panels:
-            panel.called_for.connect(partial(self.bring_into_view, panel))
+            panel.called_for.connect(partial(self.bring_out, panel))
+            panel.dock_wanted.connect(self._open_dock)
+
+    def bring_out(self, panel: Panel) -> None:
+        """Open the sections and folds that hide a part, and scroll to it."""
+        for holder in self.panels:
+            holder.bring_out(panel)
+        self.bring_into_view(panel)
 
     def _bind_keys(self) -> Keyboard:
         actions = tuple(action for panel in self.panels for action in panel.ACTIONS)
@@ -167,9 +141,9 @@ class PaintTrainPredict(DockedPanel):
             if change.signal.name in panel.SHOWS:
                 panel.refresh()
 
-    def _open_look_inside(self) -> None:
-        """Open the other panel beside this one; napari brings it forward if it is there already."""
-        self._viewer.window.add_plugin_dock_widget("napari-unetscope", "Look inside")
+    def _open_dock(self, name: str) -> None:
+        """Open another panel beside this one; napari brings it forward if it is there already."""
+        self._viewer.window.add_plugin_dock_widget("napari-unetscope", name)
 
     def _theme_changed(self, event: Any = None) -> None:
         tints = theme_tints(self._viewer.theme)

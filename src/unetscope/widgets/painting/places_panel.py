@@ -12,12 +12,10 @@ from qtpy.QtWidgets import (
     QLabel,
     QTableWidget,
     QTableWidgetItem,
-    QWidget,
 )
 
 from unetscope.session.guidance import class_name
 from unetscope.widgets.kit.arranging import column
-from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import line_px, quiet
 from unetscope.widgets.kit.panel import Panel
 from unetscope.widgets.kit.shortcuts import Calls
@@ -31,7 +29,7 @@ _RANK, _CLASSES, _GAIN = range(3)
 
 
 class PlacesPanel(Panel):
-    """The fold *Where to paint next*: one sentence and a list."""
+    """The helper *Where next*: one sentence and a list of places."""
 
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
@@ -44,15 +42,7 @@ class PlacesPanel(Panel):
         self.stop_line.setToolTip(
             "From the last rounds of painting: how much of what you painted the answer had wrong."
         )
-        inner = QWidget()
-        column(inner, self.words, self.table, self.stop_line, margins=INDENTED)
-        self.fold = Fold(
-            "Where to paint next",
-            inner,
-            "Places where the model is unsure and nothing is painted near by.",
-        )
-        self.fold.toggled.connect(self._toggled)
-        self.fold.alone_in(self)
+        column(self, self.words, self.table, self.stop_line)
         advisor.changed.connect(self.refresh)
 
     def keys(self) -> Calls:
@@ -62,7 +52,7 @@ class PlacesPanel(Panel):
     def refresh(self) -> None:
         """Show the advisor's places; the current one is selected."""
         advisor = self._advisor
-        if not self.fold.isExpanded():
+        if not advisor.wanted:
             return
         self.words.setText(advisor.words)
         if advisor.places != self._shown:
@@ -73,7 +63,6 @@ class PlacesPanel(Panel):
         fit_rows(self.table)
         self.stop_line.setText(advisor.stop_words)
         self.stop_line.setVisible(bool(advisor.stop_words))
-        self.fold.fit()
 
     def _fill(self) -> None:
         self.table.setRowCount(len(self._shown))
@@ -86,8 +75,9 @@ class PlacesPanel(Panel):
     def _clicked(self, row: int, column: int) -> None:
         self._advisor.go(self._shown[row])
 
-    def _toggled(self, opened: bool) -> None:
-        self._advisor.wanted = opened
+    def called_on(self, *, on: bool) -> None:
+        """Places are looked for while it is open."""
+        self._advisor.wanted = on
         self.refresh()
 
 

@@ -11,10 +11,11 @@ from qtpy.QtWidgets import (
 )
 
 from unetscope.session.guidance import controls, predict_words
+from unetscope.session.sections import SECTION_FIELDS, Section, next_section
 from unetscope.session.values import Scope
 from unetscope.widgets.kit.arranging import column, row
 from unetscope.widgets.kit.keys import KeyTable
-from unetscope.widgets.kit.looks import small_button
+from unetscope.widgets.kit.looks import Tints, fill_button, small_button
 from unetscope.widgets.kit.panel import Panel
 from unetscope.widgets.kit.shortcuts import Calls
 from unetscope.workbench.workbench import Workbench
@@ -23,13 +24,14 @@ from unetscope.workbench.workbench import Workbench
 class PredictionPanel(Panel):
     """Predict, then how far it is; the scope chosen last stays on the button."""
 
-    SHOWS = frozenset({"image", "painted", "prediction", "model"})
+    SHOWS = SECTION_FIELDS
 
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
         self._work = work
         self.scope = Scope.IMAGE
         self._keys = KeyTable()
+        self._tints: Tints | None = None
         self.button = QPushButton()
         self.more = small_button("▾", "Predict the view, this image or all open images.")
         self.button.clicked.connect(self._predict)
@@ -61,6 +63,7 @@ class PredictionPanel(Panel):
         can, work = controls(self._session), self._session.prediction
         self.idle_row.setVisible(not work.busy)
         self.busy_row.setVisible(work.busy)
+        fill_button(self.button, self._tints, on=next_section(self._session) is Section.RESULT)
         self.button.setText(predict_words(self.scope))
         self.button.setEnabled(can.predict)
         self.more.setEnabled(can.predict)
@@ -73,6 +76,11 @@ class PredictionPanel(Panel):
         self.progress.setRange(0, work.total)
         self.progress.setValue(work.done)
         self.progress.setFormat(f"%v of %m {work.of_what}" if work.total else "")
+
+    def set_tints(self, tints: Tints) -> None:
+        """Follow the theme."""
+        self._tints = tints
+        self.refresh()
 
     def _predict(self) -> None:
         self._work.predict(self.scope)

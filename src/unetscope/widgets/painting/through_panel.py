@@ -1,11 +1,10 @@
-"""Through z: labels carried along a stack; hidden where the image is none."""
+"""Through z: labels carried along a stack."""
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QLabel, QSpinBox, QWidget
+from qtpy.QtWidgets import QLabel, QSpinBox
 
 from unetscope.widgets.kit.arranging import column, flow
-from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import quiet, small_button
 from unetscope.widgets.kit.panel import Panel
 from unetscope.workbench.workbench import Workbench
@@ -14,7 +13,7 @@ _IDLE = "Carry the labels of painted planes to others. What is painted stays."
 
 
 class ThroughPanel(Panel):
-    """The fold *Through z*: buttons, a number of planes, a sentence, and yes or no."""
+    """The helper *Through z*: buttons, a number of planes, a sentence, and yes or no."""
 
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
@@ -37,12 +36,9 @@ class ThroughPanel(Panel):
         self.discard = small_button("Discard", "Remove the proposal.")
         self.words = quiet(QLabel())
         self.words.setText(_IDLE)  # a text that is set later is given the lines it needs
-        inner = QWidget()
         copies = (self.interpolate, self.back, self.forth)
         begin = flow(*copies, self.propagate, self.reach, self.unit)
-        column(inner, begin, flow(self.accept, self.discard), self.words, margins=INDENTED)
-        self.fold = Fold("Through z", inner, "Labels along a stack.")
-        self.fold.alone_in(self)
+        column(self, begin, flow(self.accept, self.discard), self.words)
         self.interpolate.clicked.connect(lambda _checked: through.interpolate())
         self.back.clicked.connect(lambda _checked: through.copy(-1))
         self.forth.clicked.connect(lambda _checked: through.copy(1))
@@ -53,11 +49,9 @@ class ThroughPanel(Panel):
 
     def refresh(self) -> None:
         """Show what is possible now."""
-        self.setVisible(self._through.possible)
         waits = self._through.planes.proposed and not self._through.lane.busy
         for button in (self.accept, self.discard):
             button.setVisible(waits)
-        self.fold.fit()
 
     def _told(self, text: str) -> None:
         self.words.setText(text or _IDLE)

@@ -1,19 +1,21 @@
-"""One button to train, a budget, and Pause and Stop while it runs."""
+"""Learning: live from each stroke, and one button to train, with Pause and Stop."""
 
 from __future__ import annotations
 
 from qtpy.QtWidgets import (
-    QLabel,
+    QCheckBox,
+    QGridLayout,
     QProgressBar,
     QPushButton,
     QWidget,
 )
 
 from unetscope.session.guidance import controls, spoken_seconds
+from unetscope.session.sections import SECTION_FIELDS, Section, next_section
 from unetscope.session.values import BUDGETS, Phase
 from unetscope.widgets.kit.arranging import column, row
 from unetscope.widgets.kit.keys import KeyTable
-from unetscope.widgets.kit.looks import NarrowCombo, Tints
+from unetscope.widgets.kit.looks import LARGE_PX, NarrowCombo, Tints, fill_button, line_px
 from unetscope.widgets.kit.panel import Panel
 from unetscope.widgets.kit.shortcuts import Calls
 from unetscope.workbench.workbench import Workbench
@@ -22,12 +24,15 @@ from unetscope.workbench.workbench import Workbench
 class TrainingPanel(Panel):
     """Train with its budget; Pause, Stop and how far it is while it runs."""
 
-    SHOWS = frozenset({"image", "painted", "budget", "training", "model", "versions"})
+    SHOWS = SECTION_FIELDS | {"budget", "live"}
 
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
-        self._train_or_stop = work.train_or_stop
+        self._work = work
+        self._tints: Tints | None = None
         self._keys = KeyTable()
+        self.live = QCheckBox("Live")
+        self.live.toggled.connect(work.set_live)
         self.train_button = QPushButton("Train")
         self.train_button.clicked.connect(work.train)
         self.budget = NarrowCombo()
@@ -46,20 +51,23 @@ class TrainingPanel(Panel):
         self.progress = QProgressBar()
         self.progress.setTextVisible(True)
         self.idle_row, self.busy_row = QWidget(), QWidget()
-        row(QLabel("Train for"), self.budget, owner=self.idle_row, stretched=(1,))
+        self._grid = QGridLayout(self.idle_row)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        for at, part in enumerate((self.train_button, self.budget, self.live)):
+            self._grid.addWidget(part, 0, at)
+        self._grid.setColumnStretch(0, 1)
+        self._grid.setColumnStretch(1, 1)
         row(self.pause_button, self.stop_button, owner=self.busy_row, stretched=(0, 1))
-        column(self, self.train_button, self.idle_row, self.busy_row, self.progress)
+        column(self, self.idle_row, self.busy_row, self.progress)
 
     def keys(self) -> Calls:
-        """One key starts and stops."""
-        return {"train": self._train_or_stop}
+        """One key starts and stops, one switches Live."""
+        return {"train": self._work.train_or_stop, "live": self.live.toggle}
 
     def set_tints(self, tints: Tints) -> None:
-        """The one button that matters most stands out."""
-        self.train_button.setStyleSheet(
-            f"QPushButton:enabled {{ background-color: {tints.accent}; color: {tints.on_accent}; "
-            "font-weight: bold; padding: 5px 12px; } QPushButton { padding: 5px 12px; }"
-        )
+        """Follow the theme."""
+        self._tints = tints
+        self.refresh()
 
     def show_keys(self, keys: KeyTable) -> None:
         """Tooltips with the keys as they are."""
@@ -70,12 +78,14 @@ class TrainingPanel(Panel):
         """Show what can be pressed."""
         can, training = controls(self._session), self._session.training
         busy = training.busy
-        idle_part: tuple[QWidget, ...] = (self.train_button, self.idle_row)
-        busy_part: tuple[QWidget, ...] = (self.busy_row, self.progress)
-        for widget in idle_part:
-            widget.setVisible(not busy)
-        for widget in busy_part:
+        self.idle_row.setVisible(not busy)
+        for widget in (self.busy_row, self.progress):
             widget.setVisible(busy)
+        is_next = next_section(self._session) is Section.LEARN
+        fill_button(self.train_button, self._tints, on=is_next)
+        large = line_px(self.live) > LARGE_PX  # then two of them fill a line
+        self._grid.addWidget(self.live, int(large), 0 if large else 2)
+        self._show_live()
         self.train_button.setText(f"▶ {can.train_word}")
         self.train_button.setEnabled(can.train)
         self.train_button.setToolTip(
@@ -90,6 +100,12 @@ class TrainingPanel(Panel):
             self._keys.tip("train", "End training and keep the best model so far.")
         )
         self._show_progress()
+
+    def _show_live(self) -> None:
+        self.live.blockSignals(True)
+        self.live.setChecked(self._session.live)
+        self.live.blockSignals(False)
+        self.live.setToolTip(self._keys.tip("live", "Answer every stroke at once, as you paint."))
 
     def _show_budget(self) -> None:
         budget = self._session.budget

@@ -1,11 +1,10 @@
-"""How the answer is shown: live or not, as which kind of result, and how strongly."""
+"""How the answer is shown: as which kind of result, and how strongly."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QCheckBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -26,16 +25,13 @@ _OPACITY_STEP = 10  # percent
 
 
 class ViewPanel(Panel):
-    """Live, Show and opacity; sets the session's fields itself."""
+    """Show and opacity; sets the session's fields itself."""
 
-    SHOWS = frozenset({"live", "show", "opacity"})
+    SHOWS = frozenset({"show", "opacity"})
 
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
         self._work = work
-        self.live = QCheckBox("Live")
-        self.live.setStyleSheet("QCheckBox { margin-right: 10px; }")
-        self.live.toggled.connect(work.set_live)
         self.buttons: dict[ResultKind, QPushButton] = {}
         group = QButtonGroup(self)
         for show in kinds():
@@ -65,12 +61,11 @@ class ViewPanel(Panel):
         beside.addWidget(self.opacity, 1)
         beside.addWidget(self.percent)
         below = flow(self.outlines, self.hide_button, strength, spacing=4)
-        column(self, flow(self.live, *self.buttons.values()), below)
+        column(self, flow(*self.buttons.values()), below)
 
     def keys(self) -> Calls:
-        """Live, what is shown, and how strongly."""
+        """What is shown, and how strongly."""
         return {
-            "live": lambda: self._work.set_live(not self._session.live),
             "show": self.show_next,
             "toggle": self.hide_button.toggle,
             "contour": self.outlines.toggle,
@@ -81,7 +76,6 @@ class ViewPanel(Panel):
 
     def show_keys(self, keys: KeyTable) -> None:
         """Tooltips with the keys as they are."""
-        self.live.setToolTip(keys.tip("live", "Answer every stroke at once, as you paint."))
         for show, button in self.buttons.items():
             button.setToolTip(f"{show.tip} ({keys.shown('show')}: the next one)")
         self.outlines.setToolTip(
@@ -96,12 +90,9 @@ class ViewPanel(Panel):
     def refresh(self) -> None:
         """Show the session's choices."""
         session = self._session
-        for widget in (self.live, self.opacity):
-            widget.blockSignals(True)
-        self.live.setChecked(session.live)
+        self.opacity.blockSignals(True)
         self.opacity.setValue(round(session.opacity * 100))
-        for widget in (self.live, self.opacity):
-            widget.blockSignals(False)
+        self.opacity.blockSignals(False)
         self.buttons[session.show].setChecked(True)
         self.outlines.setEnabled(session.show.has_areas)  # there is nothing to outline else
         self.percent.setText(f"{round(session.opacity * 100)} %")

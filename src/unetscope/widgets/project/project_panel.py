@@ -159,6 +159,7 @@ class ProjectPanel(Panel):
             )
         if arrived:
             self.fold.expand(animate=False)
+            self.called_for.emit()
         self._fit()
 
     def show_question(self, question: Asked | None) -> None:
@@ -167,6 +168,8 @@ class ProjectPanel(Panel):
             self.card.dismiss()
         elif question != self.card.question:
             self.card.ask(question)
+            self.fold.expand(animate=False)
+            self.called_for.emit()
         self._fit()
 
     def _fill(self) -> None:
