@@ -10,33 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from scipy import stats
 
 from unetscope.errors import MeasurementError
 from unetscope.measuring.object_table import ObjectTable
+from unetscope.measuring.object_weights import EDGE_WORDS as EDGE_WORDS
+from unetscope.measuring.object_weights import ON_A_SIDE, by_base, weights_of
+from unetscope.measuring.object_weights import Base as Base
+from unetscope.measuring.object_weights import EdgeRule as EdgeRule
 from unetscope.measuring.pixel_runs import Floats, Ints
 from unetscope.measuring.quantities import LEVEL, Quantity
 
-Base = Literal["number", "area", "volume"]
-EdgeRule = Literal["weight", "drop", "keep"]
 #: From so many images on, images are the sample.
 FIELDS = 5
-#: So many objects have to lie on the thinner side of a percentile for it to have an interval.
-ON_A_SIDE = 5
 #: A mean has an interval from so many objects on.
 OBJECTS = 10
 RESAMPLES = 999
 _TILES = 4
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-#: What is done with objects at the edge, in words.
-EDGE_WORDS: dict[EdgeRule, str] = {
-    "weight": "objects at the edge left out and the rest weighted (Miles-Lantuéjoul)",
-    "drop": "objects at the edge left out, the rest not weighted",
-    "keep": "objects at the edge kept as they are seen",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,21 +106,13 @@ def population_of(tables: Sequence[ObjectTable], edge: EdgeRule = "weight") -> P
 
 
 def _kept(table: ObjectTable, edge: EdgeRule) -> tuple[Floats, Floats]:
-    weight = _weights(table, edge)
+    weight = weights_of(table, edge)
     return table.columns["diameter"][weight > 0], weight[weight > 0]
-
-
-def _weights(table: ObjectTable, edge: EdgeRule) -> Floats:
-    """(object,) how many each stands for; 0 for those that are left out."""
-    if edge == "keep":
-        return np.ones(len(table))
-    inside = table.columns["at_border"] == 0
-    return np.where(inside, table.columns["weight"] if edge == "weight" else 1.0, 0.0)
 
 
 def mean_diameter(objects: Population) -> Quantity:
     """The mean equivalent diameter by number."""
-    shares = _powered(objects, "number")
+    shares = by_base(objects.weight, objects.diameter, "number")
 
     def mean(counts: Floats) -> float:
         weight = shares * counts
@@ -145,7 +130,7 @@ def percentile(objects: Population, percent: float, base: Base = "number") -> Qu
     if not 0 < percent < 100:
         raise MeasurementError(f"a percentile of {percent} is none; give 0 to 100, without both")
     order = np.argsort(objects.diameter, kind="stable")
-    sizes, shares = objects.diameter[order], _powered(objects, base)[order]
+    sizes, shares = objects.diameter[order], by_base(objects.weight, objects.diameter, base)[order]
     share = percent / 100
 
     def quantile(counts: Floats) -> float:
@@ -185,7 +170,7 @@ def density(tables: Sequence[ObjectTable], edge: EdgeRule = "weight") -> Quantit
         spread = float(np.sqrt((objects.weight**2).sum())) * _normal()
         how = "Poisson: objects that keep apart or flock together have another interval"
     else:
-        wide = tile_spread([tile_sums(tables[0], _weights(tables[0], edge))])
+        wide = tile_spread([tile_sums(tables[0], weights_of(tables[0], edge))])
         spread = max(wide, float(np.sqrt((objects.weight**2).sum())) * _normal())
         how = "t over 4 x 4 tiles, no narrower than Poisson"
     half = spread / float(fields.sum())
@@ -205,14 +190,6 @@ def t_over_images(name: str, values: Floats, unit: str, method: str) -> Quantity
     low, high = t_interval(values)
     method = f"{method}; mean and t over images"
     return Quantity(name, float(values.mean()), unit, len(values), "images", method, low, high)
-
-
-def _powered(objects: Population, base: Base) -> Floats:
-    powers = {"number": 0, "area": 2, "volume": 3}
-    if base not in powers:
-        raise MeasurementError(f"percentiles are by number, area or volume, not by {base!r}")
-    largest = objects.diameter.max(initial=0.0) or 1.0
-    return np.asarray(objects.weight * (objects.diameter / largest) ** powers[base])
 
 
 def _estimated(

@@ -52,7 +52,10 @@ def cell(value: float, column: Column, classes: Mapping[int, str]) -> str:
 
 
 def significant(value: float, digits: int = DIGITS, *, whole: bool = False) -> str:
-    """A number to so many significant digits; a ``whole`` one as it is; a true minus sign."""
+    """A number to so many significant digits, or more before the point; a true minus sign.
+
+    A ``whole`` number has no point.
+    """
     if not math.isfinite(value):
         return "−∞" if value < 0 else "∞"
     rounded = float(f"{value:.{digits}g}")
@@ -64,7 +67,7 @@ def significant(value: float, digits: int = DIGITS, *, whole: bool = False) -> s
         text = f"{abs(int(value))}"
     else:
         before = math.floor(math.log10(size)) if size else 0
-        text = f"{size:.{max(0, digits - 1 - before)}f}"
+        text = f"{abs(value):.{max(0, digits - 1 - before)}f}"
     return f"−{text}" if rounded < 0 else text
 
 
