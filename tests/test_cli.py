@@ -173,7 +173,9 @@ def test_predict_takes_folders_and_other_ways_to_compute(
     (folder / "notes.txt").write_text("no image")
     done = run("predict", model, folder, "--out", tmp_path / "out", "--precision", "bf16")
     assert done.exit_code == 0, done.output
-    assert done.stdout.split() == [str(tmp_path / "out" / f"{n}_labels.tif") for n in "ab"]
+    out = tmp_path / "out"
+    named = ("a_labels.tif", "b_labels.tif", "predictions.csv")
+    assert done.stdout.split() == [str(out / name) for name in named]
     labels = tifffile.imread(tmp_path / "out" / "a_labels.tif")
     assert (labels == halves.truth).mean() > 0.95
 

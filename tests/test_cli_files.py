@@ -20,13 +20,13 @@ from typer.testing import CliRunner
 from unetscope import Segmenter
 from unetscope.cli import terminal
 from unetscope.cli.app import app
-from unetscope.cli.predict import images_of, prediction_targets
 from unetscope.cli.terminal import Interview
 from unetscope.computing import precision
 from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_labels, read_micrograph, write_labels
 from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.zarr_folder import name_of
+from unetscope.scaling.batches import images_of, prediction_targets
 
 GREY = np.random.default_rng(0).integers(0, 255, (64, 80)).astype(np.uint8)
 PAINTED = np.zeros((64, 80), np.uint8)
@@ -131,7 +131,8 @@ def test_one_bad_file_does_not_end_a_batch_and_the_exit_code_tells(
     tifffile.imwrite(folder / "3.tif", np.stack([GREY] * 12), metadata=None)
     done = predict(model, folder, "--out", tmp_path / "out")
     assert done.exit_code == 1, done.output
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["1_labels.tif", "4_labels.tif"]
+    shown = sorted(p.name for p in (tmp_path / "out").iterdir() if not p.name.startswith("."))
+    assert shown == ["1_labels.tif", "4_labels.tif", "predictions.csv"]
     assert "2.tif" in said(done) and "3.tif" in said(done)
     assert "2 of 4 images were not predicted" in said(done)
     assert "Traceback" not in done.output
@@ -143,7 +144,7 @@ def test_what_takes_the_place_of_a_device_is_said_once_for_all_images(
     monkeypatch.setattr(precision, "_is_there", lambda device: device == "cpu")
     folder = a_folder(tmp_path, "a.tif", "b.tif", "c.tif")
     result = run("predict", model, folder, "--out", tmp_path / "out", "--device", "mps")
-    assert result.exit_code == 0 and len(result.stdout.split()) == 3
+    assert result.exit_code == 0 and len(result.stdout.split()) == 4  # and the table
     assert said(result).count("no such Apple GPU can be used here") == 1
 
 

@@ -125,7 +125,9 @@ class Predict(ImageReading):
     """Segment images of any size with a trained model; sizes of pixels are kept.
 
     An image that cannot be read or predicted does not keep the others from it: what failed is
-    named, and the exit code is 1.
+    named, and the exit code is 1. Of several images predictions.csv says what came of each, how
+    much of each class there is, and which are unlike the others; images that are up to date in it
+    are passed over.
     """
 
     model: Annotated[Path, typer.Argument(help=f"A {MODEL_SUFFIX} file.")]
@@ -157,6 +159,9 @@ class Predict(ImageReading):
     part: Annotated[
         str | None, typer.Option(help="Make a part of NAME.zarr, e.g. 3/16 as a job of a queue.")
     ] = None
+    anew: Annotated[bool, typer.Option("--anew", help="Predict what is up to date as well.")] = (
+        False
+    )
     tile: Annotated[int, typer.Option(min=64, help="Tile size (px); the result is the same.")] = 512
     device: Device = "auto"
     engine: Annotated[

@@ -25,11 +25,13 @@ from unetscope.learning.events import (
     HeadFitted,
     LearningEvent,
     Notice,
+    PredictionEvent,
     Started,
     StepDone,
     TileDone,
     Validation,
 )
+from unetscope.scaling.file_results import FileBegun, FileResult, FilesDone
 
 if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
@@ -173,27 +175,56 @@ def watch_pretraining(
     return True
 
 
-def watch_prediction(
-    events: Iterable[TileDone | Notice], console: Console, *, title: str
-) -> Iterator[TileDone]:
-    """Pass the tiles of a prediction on, with a progress bar on ``console``; notices are printed.
+def watch_files(
+    events: Iterable[PredictionEvent | FileBegun | FileResult | FilesDone], console: Console
+) -> Iterator[FileResult | FilesDone]:
+    """Pass on what came of each file, with a bar of its tiles on ``console``; notices are printed.
 
+    A bar is drawn with the first tile, for reading a file may ask something before.
     Ctrl-C ends it between two tiles with :class:`KeyboardInterrupt`.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} tiles"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(escape(title), total=1)
+    title, bar = "", None
+    try:
         for event in events:
-            if isinstance(event, Notice):
-                progress.console.print(escape(event.text), soft_wrap=True)
-                continue
-            progress.update(task, total=event.total, completed=event.done)
-            yield event
+            if isinstance(event, FileBegun):
+                count = f" ({event.done + 1} of {event.total})" if event.total > 1 else ""
+                title = f"{event.image.name}{count}"
+            elif isinstance(event, Notice):
+                console.print(escape(event.text), soft_wrap=True)
+            elif isinstance(event, TileDone):
+                bar = bar or _Bar(title, console)
+                bar.show(event)
+            else:
+                if bar is not None:
+                    bar.end()
+                bar = None
+                yield event
+    finally:
+        if bar is not None:
+            bar.end()
+
+
+class _Bar:
+    """How far a file is, in tiles."""
+
+    def __init__(self, title: str, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} tiles"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._progress.add_task(escape(title), total=1)
+        self._progress.start()
+
+    def show(self, tile: TileDone) -> None:
+        """One more tile is done."""
+        self._progress.update(self._task, total=tile.total, completed=tile.done)
+
+    def end(self) -> None:
+        """Leave the bar as it is."""
+        self._progress.stop()
 
 
 def messages() -> Console:
@@ -250,7 +281,7 @@ def say_notes(name: str, notes: Iterable[str]) -> None:
         messages().print(escape(f"{name}: {note}"), soft_wrap=True, highlight=False)
 
 
-def named(path: Path, error: Exception) -> str:
+def named(path: Path, error: Exception | str) -> str:
     """What went wrong, with the name of the file it went wrong with."""
     told = str(error)
     return told if str(path) in told or path.name in told else f"{path}: {told}"

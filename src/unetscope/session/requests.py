@@ -16,6 +16,7 @@ import numpy as np
 from unetscope.images.claims import Claim
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.questions import Answers
 from unetscope.images.target import Target
 from unetscope.learning.advice.progress import Forgotten
 from unetscope.learning.check_box import PaintedBox
@@ -185,6 +186,19 @@ class WriteRequest:
     image: Micrograph
     path: Path
     claim: Claim
+
+
+@dataclass(frozen=True, eq=False)
+class FilesRequest:
+    """Answer the images of the folder ``source`` into ``folder``, one after the other.
+
+    ``answers``: what their files do not say.
+    """
+
+    model: PixelModel
+    source: Path
+    folder: Path
+    answers: Answers = field(default_factory=Answers)
 
 
 # ---- advice

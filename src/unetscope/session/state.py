@@ -30,6 +30,7 @@ from unetscope.session.result_kind import ResultKind
 from unetscope.session.results.mask import MASK
 from unetscope.session.values import (
     BUDGETS,
+    BatchStatus,
     Budget,
     CheckStatus,
     ImageSummary,
@@ -95,6 +96,7 @@ class Session:
     device: str = ""
     trained_from: PixelModel | None = None  # the model that the last training began with
     check: CheckStatus = field(default_factory=CheckStatus)
+    batch: BatchStatus = field(default_factory=BatchStatus)
     newest: NewestNetwork | None = None  # of the present or last training, better or not
 
     # ---- events of the engine

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from unetscope.scaling.file_results import DONE, FAILED, UP_TO_DATE
+from unetscope.scaling.odd_ones import Answered, odd_ones
 
 if TYPE_CHECKING:
     from unetscope.learning.events import Validation
@@ -21,6 +26,7 @@ class Scope(Enum):
     IMAGE = "this image"
     ALL = "all open images"
     PROJECT = "all images of the project"
+    FOLDER = "a folder …"
 
 
 class Phase(Enum):
@@ -127,6 +133,53 @@ class PredictionStatus:
     total: int = 0
     stopping: bool = False
     of_what: str = "tiles"
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """One image of many that are predicted: ``status`` in a word, and why it failed.
+
+    ``answered``: what is in the answer. ``image_id`` of a project's image, ``file`` of another.
+    ``odd``: how it is unlike the others.
+    """
+
+    name: str
+    status: str
+    why: str = ""
+    answered: Answered | None = None
+    image_id: str = ""
+    file: Path | None = None
+    odd: str = ""
+
+
+@dataclass(frozen=True)
+class BatchStatus:
+    """The last prediction of many images: what it was of, where the masks are, and its rows."""
+
+    title: str = ""
+    folder: Path | None = None
+    rows: tuple[BatchRow, ...] = ()
+
+    def with_row(self, row: BatchRow) -> BatchStatus:
+        """With one more row."""
+        return replace(self, rows=(*self.rows, row))
+
+    def judged(self, names: Mapping[int, str]) -> BatchStatus:
+        """With each row saying how it is unlike the others, where it is."""
+        told = {at: row.answered for at, row in enumerate(self.rows) if row.answered is not None}
+        odd = odd_ones(told, names)
+        rows = (replace(row, odd=odd.get(at, "")) for at, row in enumerate(self.rows))
+        return replace(self, rows=tuple(rows))
+
+    def said(self, *, stopped: bool) -> str:
+        """What came of it, in words."""
+        count = Counter(row.status for row in self.rows)
+        parts = [f"{'Stopped' if stopped else 'Done'}: {count[DONE]} images predicted"]
+        parts += [f"{count[UP_TO_DATE]} were up to date"] if count[UP_TO_DATE] else []
+        parts += [f"{count[FAILED]} failed"] if count[FAILED] else []
+        odd = sum(bool(row.odd) for row in self.rows)
+        unlike = f" {odd} unlike the others: see the table." if odd else ""
+        return f"{', '.join(parts)}; the masks are in {self.folder}.{unlike}"
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from qtpy.QtCore import QObject, QTimer
 from unetscope.errors import ModelError
 from unetscope.images.claims import Claim, Role
 from unetscope.images.micrograph import Micrograph
-from unetscope.session.engine import project_predicting, projects
+from unetscope.scaling.file_results import DONE, FAILED, UP_TO_DATE
+from unetscope.session.engine import project_predicting
 from unetscope.session.engine.projects import scratch
 from unetscope.session.requests import PredictRequest, TileShown, WriteRequest
-from unetscope.session.values import Message, PredictionStatus, Scope
+from unetscope.session.values import BatchRow, BatchStatus, Message, PredictionStatus, Scope
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded
 from unetscope.workbench.part import Part
@@ -140,8 +141,6 @@ class ProjectPredictor(Part):
         super().__init__(context, parent)
         self._project = project
         self._saver, self._keep_labels = saver, keep_labels
-        self._written = self._up_to_date = 0
-        self._failed: list[str] = []
         self._stopped = False
         self.lane = self._lane(self._happened, self._ended, niceness=5)
 
@@ -155,10 +154,11 @@ class ProjectPredictor(Part):
             session.message = Message(f"Nothing is predicted into a project. {reason}", "error")
             return
         model = session.model.model
-        self._written = self._up_to_date = 0
-        self._failed, self._stopped = [], False
+        self._stopped = False
         self._keep_labels()
         session.message = None
+        folder = opened.folder / project_predicting.FOLDER
+        session.batch = BatchStatus(Scope.PROJECT.value, folder)
         self._progress(0, len(opened.project.record.images))
 
         def predict(image: Micrograph, path: Path, inputs: tuple[Path, ...]) -> Any:
@@ -194,31 +194,39 @@ class ProjectPredictor(Part):
             case project_predicting.ImageBegun() if not self._stopped:
                 self._progress(event.done, event.total)
             case project_predicting.ImagePredicted() if opened is not None:
-                self._written += 1
                 opened.take_prediction(event.image_id, event.prediction)
                 self._saver.save_soon()
+                self._row(event.image_id, DONE)
             case project_predicting.UpToDate():
-                self._up_to_date += 1
-            case projects.NotRead():
-                self._failed.append(f"{event.what}: {event.why}")
+                self._row(event.image_id, UP_TO_DATE)
+            case project_predicting.ImageFailed():
+                row = BatchRow(event.name, FAILED, event.why, image_id=event.image_id)
+                self._session.batch = self._session.batch.with_row(row)
+
+    def _row(self, image_id: str, status: str) -> None:
+        """Add what came of an image to the table."""
+        opened = self._project.opened
+        if opened is not None:
+            entry = opened.project.image(image_id)
+            answered = project_predicting.answered_before(entry.prediction)
+            row = BatchRow(entry.name, status, "", answered, image_id)
+            self._session.batch = self._session.batch.with_row(row)
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         session, opened = self._session, self._project.opened
         session.prediction = PredictionStatus()
+        session.batch = session.batch.judged({c.value: c.name for c in session.classes})
         if end.error is not None:
             self._project.tell(end.error, "Predicting the project")
         elif opened is not None:
-            session.message = Message(self._told(opened.folder / project_predicting.FOLDER))
+            session.message = Message(self._told(session.batch))
         self._project.changed.emit()
 
-    def _told(self, folder: Path) -> str:
-        """What came of it, in words."""
-        said = [f"{'Stopped' if self._stopped else 'Done'}: {self._written} images predicted"]
-        if self._up_to_date:
-            said.append(f", {self._up_to_date} were up to date")
-        said.append(f"; the masks are in {folder}.")
-        if self._failed:
-            named = "; ".join(self._failed[:_MOST_NAMED])
-            more = "" if len(self._failed) <= _MOST_NAMED else "; …"
-            said.append(f" {len(self._failed)} not predicted: {named}{more}.")
-        return "".join(said)
+    def _told(self, batch: BatchStatus) -> str:
+        """What came of it, in words, with the reasons of those that failed."""
+        failed = [f"{row.name}: {row.why}" for row in batch.rows if row.status == FAILED]
+        if not failed:
+            return batch.said(stopped=self._stopped)
+        more = "" if len(failed) <= _MOST_NAMED else "; …"
+        named = "; ".join(failed[:_MOST_NAMED])
+        return f"{batch.said(stopped=self._stopped)} Not predicted: {named}{more}."

@@ -27,6 +27,7 @@ from unetscope.workbench.advisor import Advisor
 from unetscope.workbench.annotation_files import AnnotationFiles
 from unetscope.workbench.box_desk import BoxDesk
 from unetscope.workbench.context import Context
+from unetscope.workbench.folder_predictor import FolderPredictor
 from unetscope.workbench.forgetting_guard import ForgettingGuard
 from unetscope.workbench.kept_strokes import KeptStrokes
 from unetscope.workbench.live_answers import LIVE_IMAGE_PX, LiveAnswers
@@ -70,6 +71,7 @@ class Workbench(QObject):
         self.answers = LiveAnswers(self.context, self)
         self.trainer = Trainer(self.context, self)
         self.predictor = Predictor(self.context, self)
+        self.folder_predictor = FolderPredictor(self.context, self.project.kept_answers, self)
         self.advisor = Advisor(self.context, self)
         self.accepter = Accepter(self.context, self.strokes.keeper, self)
         accepting = self.accepter.accepting
@@ -84,7 +86,8 @@ class Workbench(QObject):
         kept = self.project.kept_answers
         self.annotations = AnnotationFiles(self.context, self.said, kept, self)
         files = (self.shelf, self.sizes, self.annotations)
-        workers = (self.answers, self.trainer, self.predictor, self.boxes, *files)
+        predictors = (self.predictor, self.folder_predictor)
+        workers = (self.answers, self.trainer, *predictors, self.boxes, *files)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self.answer = ask
         self._as_before = ""  # key of the labels that were adopted as was said of others
@@ -370,9 +373,15 @@ class Workbench(QObject):
         else:
             self.predictor.start(scope)
 
+    def predict_folder(self, source: Path, folder: Path) -> None:
+        """Predict the images in a folder that are not open, into another folder."""
+        self.answers.look()
+        self.folder_predictor.start(source, folder)
+
     def stop_predicting(self) -> None:
         """Stop; what is predicted already stays."""
         self.predictor.stop()
+        self.folder_predictor.stop()
         self.project.predictor.stop()
 
     def _go_back_to(self, number: int) -> None:

@@ -16,11 +16,12 @@ from unetscope.learning.persistence import start_model
 from unetscope.learning.samples import Sample
 from unetscope.session.engine.door import EngineDoor
 from unetscope.session.engine.project_predicting import (
+    ImageFailed,
     ImagePredicted,
     UpToDate,
     predicted_images,
 )
-from unetscope.session.engine.projects import NotRead, OpenProject, scratch
+from unetscope.session.engine.projects import OpenProject, scratch
 from unetscope.session.project.folder import Project
 from unetscope.session.requests import WriteRequest
 from unetscope.session.values import EngineSettings
@@ -56,14 +57,14 @@ def test_masks_of_a_real_model_lie_in_the_project_and_are_made_once(tmp_path: Pa
             told.append(event)
             if isinstance(event, ImagePredicted):
                 opened.take_prediction(event.image_id, event.prediction)
-        return [one for one in told if isinstance(one, ImagePredicted | UpToDate | NotRead)]
+        return [one for one in told if isinstance(one, ImagePredicted | UpToDate | ImageFailed)]
 
     opened = OpenProject(project.folder)
     first, second = run(opened), run(opened)
     files = [one.prediction.file for one in first if isinstance(one, ImagePredicted)]
     opened.close()
-    assert [type(one) for one in first] == [ImagePredicted, NotRead, ImagePredicted]
-    assert [type(one) for one in second] == [UpToDate, NotRead, UpToDate]
+    assert [type(one) for one in first] == [ImagePredicted, ImageFailed, ImagePredicted]
+    assert [type(one) for one in second] == [UpToDate, ImageFailed, UpToDate]
     assert files == ["predictions/0001-a.ome.tif", "predictions/0003-b.ome.tif"]
     for name in files:
         mask = read_labels(project.folder / name)

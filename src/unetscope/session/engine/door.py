@@ -29,6 +29,7 @@ JOBS = {
     requests.TrainRequest: "training.train",
     requests.PredictRequest: "answering.predict",
     requests.WriteRequest: "writing.write",
+    requests.FilesRequest: "writing.write_files",
     requests.PlacesRequest: "advising.rank_places",
     requests.StrokesRequest: "advising.check_strokes",
     requests.PropagateRequest: "advising.propagate",

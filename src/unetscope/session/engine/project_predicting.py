@@ -10,7 +10,8 @@ from typing import Any
 
 from unetscope.errors import ProjectError
 from unetscope.images.micrograph import Micrograph
-from unetscope.session.engine.projects import NotRead, why
+from unetscope.scaling.odd_ones import Answered
+from unetscope.session.engine.projects import why
 from unetscope.session.project.folder import Project
 from unetscope.session.project.reading import read_image
 from unetscope.session.project.records import ImageEntry, Prediction
@@ -44,9 +45,18 @@ class UpToDate:
     image_id: str
 
 
+@dataclass(frozen=True)
+class ImageFailed:
+    """An image that could not be predicted, and why."""
+
+    image_id: str
+    name: str
+    why: str
+
+
 def predicted_images(
     project: Project, model: str, predict: Predict
-) -> Iterator[ImageBegun | ImagePredicted | UpToDate | NotRead | Any]:
+) -> Iterator[ImageBegun | ImagePredicted | UpToDate | ImageFailed | Any]:
     """Predict every image that ``model`` (its identity) has not answered as it is now.
 
     Masks are written with the pixel size into ``predictions`` in the project. An image that cannot
@@ -75,11 +85,30 @@ def predicted_images(
             path = project.image_path(entry.id)
             name = _file_name(entry)
             inputs = (path,) if path is not None else ()
-            yield from predict(image, project.folder / name, inputs)
+            answered = None
+            for event in predict(image, project.folder / name, inputs):
+                answered = event if isinstance(event, Answered) else answered
+                yield event
         except Exception as error:  # whatever is wrong with one image, the others are predicted
-            yield NotRead(known.name, why(error))
+            yield ImageFailed(known.id, known.name, why(error))
         else:
-            yield ImagePredicted(entry.id, Prediction(name, model, entry.content))
+            yield ImagePredicted(entry.id, _kept(name, model, entry, answered))
+
+
+def _kept(name: str, model: str, entry: ImageEntry, answered: Answered | None) -> Prediction:
+    """What the project keeps of an answer."""
+    if answered is None:
+        return Prediction(name, model, entry.content)
+    shares = {str(value): float(share) for value, share in answered.shares.items()}
+    low, high = (tuple(map(float, ends)) for ends in (answered.low, answered.high))
+    return Prediction(name, model, entry.content, shares, low, high)
+
+
+def answered_before(kept: Prediction | None) -> Answered | None:
+    """What is in a kept answer: shares of classes, grey range; None where that was not kept."""
+    if kept is None or not kept.shares:
+        return None
+    return Answered({int(v): share for v, share in kept.shares.items()}, kept.low, kept.high)
 
 
 def is_up_to_date(project: Project, entry: ImageEntry, model: str) -> bool:

@@ -39,13 +39,19 @@ _Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer to a whole image: its file, the ``model`` that gave it, and for which content."""
+    """The answer to a whole image: its file, the ``model`` that gave it, and for which content.
+
+    ``shares``: class value -> share of the pixels. ``low``, ``high``: grey range by channel.
+    """
 
     __pydantic_config__ = _STRICT
 
     file: _PredictionName
     model: str
     content: str
+    shares: dict[str, float] = field(default_factory=dict)
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

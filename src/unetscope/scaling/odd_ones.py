@@ -1,0 +1,71 @@
+"""Images whose answer or grey values are unlike those of the others: they want a look.
+
+Robust, for odd ones are what is looked for: distance from the median in median absolute
+deviations, scaled to a standard deviation (Iglewicz and Hoaglin, *How to detect and handle
+outliers*, 1993, take 3.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+FEWEST = 5  # images, below which nobody knows what is usual
+_FAR = 3.5
+_SCALED = 1.4826  # median absolute deviation -> standard deviation, of a normal law
+_LEAST_SHARE = 0.02  # shares nearer to the median than this are never odd
+_LEAST_GREY = 0.1  # of the usual grey range
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Of an image: class value -> share of its pixels, and its grey range by channel."""
+
+    shares: Mapping[int, float]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+def odd_ones(
+    answers: Mapping[Key, Answered], names: Mapping[int, str] | None = None
+) -> dict[Key, str]:
+    """Image -> how it differs from the others, in words; those that do not are left out."""
+    if len(answers) < FEWEST:
+        return {}
+    keys = list(answers)
+    odd: dict[Key, list[str]] = {}
+    for value in sorted({value for one in answers.values() for value in one.shares}):
+        shares = np.array([answers[key].shares.get(value, 0.0) for key in keys])
+        name = (names or {}).get(value, f"class {value}")
+        for at, usual in _far(shares, _LEAST_SHARE):
+            odd.setdefault(keys[at], []).append(f"{shares[at]:.0%} {name}, others {usual:.0%}")
+    ranges = _grey_ranges(answers)
+    if ranges is not None:
+        low, high = ranges
+        least = _LEAST_GREY * float(np.median(high - low))
+        for ends, word in ((low, "darkest"), (high, "brightest")):
+            for at, usual in _far(ends, least):
+                odd.setdefault(keys[at], []).append(
+                    f"{word} grey {ends[at]:.4g}, others {usual:.4g}"
+                )
+    return {key: "; ".join(reasons) for key, reasons in odd.items()}
+
+
+def _far(values: np.ndarray, least: float) -> list[tuple[int, float]]:
+    """Which values are far from the median, and the median."""
+    usual = float(np.median(values))
+    away = np.abs(values - usual)
+    spread = _SCALED * float(np.median(away))
+    return [(int(at), usual) for at in np.flatnonzero(away > max(_FAR * spread, least))]
+
+
+def _grey_ranges(answers: Mapping[Key, Answered]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Lowest and highest grey values of each image; None where one does not say them."""
+    if not all(one.low and one.high for one in answers.values()):
+        return None
+    low = np.array([min(one.low) for one in answers.values()], float)
+    return low, np.array([max(one.high) for one in answers.values()], float)
