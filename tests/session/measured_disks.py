@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels
 
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
+from unetscope.measuring.object_edits import EditWish
+from unetscope.session.layers.object_keeping import ObjectKeeper
+from unetscope.session.measuring import object_jobs
 from unetscope.session.measuring.measure_state import FoundObjects, LabelKind, LabelSource, Wish
 from unetscope.session.measuring.object_jobs import FindRequest, find
 
@@ -41,3 +45,39 @@ def found_in(request: FindRequest) -> FoundObjects:
     *_, last = find(request)
     assert isinstance(last, FoundObjects)
     return last
+
+
+class Hand:
+    """Edits as the window makes them: computed, written on a layer, kept."""
+
+    def __init__(self, found: FoundObjects) -> None:
+        self.found, self.keeper = found, ObjectKeeper()
+        self.layer = Labels(np.array(found.objects.ids, np.uint32))
+        self.keeper.open(self.layer, found.looked.place, "disks")
+
+    def do(self, doing: Any, *numbers: int, points: Any = ()) -> None:
+        event = next(object_jobs.edit(self.found, EditWish(doing, numbers, points), "disk"))
+        self.keeper.write(doing, event.found.objects.ids, event.box)
+        self.found = event.found
+
+    def step(self, *, back: bool) -> bool:
+        box = self.keeper.undo() if back else self.keeper.redo()
+        if box is not None:
+            new = self.layer.data[box].copy()
+            self.found = next(object_jobs.follow(self.found, box, new, "disk"))
+        return box is not None
+
+
+def random_edit(hand: Hand, rng: np.random.Generator) -> None:
+    numbers = hand.found.objects.numbers
+    doing = rng.choice(["join", "drop", "split"])
+    if doing == "join":
+        hand.do("join", *rng.choice(numbers, 2, replace=False).tolist())
+    elif doing == "drop":
+        hand.do("drop", int(rng.choice(numbers)))
+    else:
+        number = int(rng.choice(numbers))
+        at = np.argwhere(hand.found.objects.ids == number)
+        picked = at[rng.choice(len(at), 2, replace=False)]
+        points = tuple(tuple(map(float, place)) for place in picked)
+        hand.do("split", number, points=points)

@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from napari.layers import Labels
 
-from session.measured_disks import found_in, many_disks, request_of
+from session.measured_disks import Hand, found_in, many_disks, random_edit, request_of
 from unetscope.errors import MeasurementError
-from unetscope.measuring.object_edits import EditWish
 from unetscope.measuring.one_image import measure_image
-from unetscope.session.layers.object_keeping import ObjectKeeper
 from unetscope.session.measuring import object_jobs
 from unetscope.session.measuring.measure_state import FoundObjects
 from unetscope.session.measuring.object_store import edits_in, kept_of, read_beginning
-
-
-class Hand:
-    """Edits as the window makes them: computed, written on a layer, kept."""
-
-    def __init__(self, found: FoundObjects) -> None:
-        self.found, self.keeper = found, ObjectKeeper()
-        self.layer = Labels(np.array(found.objects.ids, np.uint32))
-        self.keeper.open(self.layer, found.looked.place, "disks")
-
-    def do(self, doing: Any, *numbers: int, points: Any = ()) -> None:
-        event = next(object_jobs.edit(self.found, EditWish(doing, numbers, points), "disk"))
-        self.keeper.write(doing, event.found.objects.ids, event.box)
-        self.found = event.found
-
-    def step(self, *, back: bool) -> bool:
-        box = self.keeper.undo() if back else self.keeper.redo()
-        if box is not None:
-            new = self.layer.data[box].copy()
-            self.found = next(object_jobs.follow(self.found, box, new, "disk"))
-        return box is not None
-
-
-def random_edit(hand: Hand, rng: np.random.Generator) -> None:
-    numbers = hand.found.objects.numbers
-    doing = rng.choice(["join", "drop", "split"])
-    if doing == "join":
-        hand.do("join", *rng.choice(numbers, 2, replace=False).tolist())
-    elif doing == "drop":
-        hand.do("drop", int(rng.choice(numbers)))
-    else:
-        number = int(rng.choice(numbers))
-        at = np.argwhere(hand.found.objects.ids == number)
-        picked = at[rng.choice(len(at), 2, replace=False)]
-        points = tuple(tuple(map(float, place)) for place in picked)
-        hand.do("split", number, points=points)
 
 
 def same_tables(one: FoundObjects, other: FoundObjects) -> None:
@@ -164,3 +128,16 @@ def test_stacks_are_corrected_as_planes_are(tmp_path: Path) -> None:
     assert hand.step(back=True)
     assert hand.found.objects.numbers.tolist() == numbers.tolist()
     hand.keeper.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks and kills: Unix alone")
+def test_kills_lose_no_edit_that_was_told() -> None:
+    script = Path(__file__).with_name("object_crashing.py")
+    done = subprocess.run(
+        [sys.executable, str(script), "4"],
+        capture_output=True, text=True, timeout=600, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["bad"] == []
+    assert said["acknowledged"] >= 4

@@ -82,7 +82,7 @@ def test_objects_are_found_and_told_with_unit_n_and_method(open_dock: Any) -> No
     assert found.segmented.spacing.size == (2.0, 2.0)
     said = opened.dock.card.label.text()
     assert said.startswith("6 × class 2 · mean diameter 36.7 nm")
-    assert "nm (n = 5; no interval: 5 complete objects" in said
+    assert "nm (n = 5 objects; no interval: 5 complete objects" in said
     assert "1 at the border left out" in said
 
 
@@ -244,3 +244,146 @@ def test_keys_of_the_objects_are_not_those_of_painting(open_dock: Any) -> None:
     bound = {str(key) for key in layer.keymap}
     assert {"J", "K", "Z", "Backspace"} <= bound
     assert "J" not in {str(key) for key in opened.layer("truth").keymap}
+
+
+# ---- table, colours, choosing
+
+
+def test_a_click_on_an_object_shows_its_row_and_a_row_frames_its_object(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    table = opened.dock.open_table()
+    click(opened, 60, 20)
+    assert table.view.selected.tolist() == list(opened.state.selected)
+    assert opened.layer("chosen objects").data.any()
+    zoom = opened.viewer.scene.camera.zoom
+    table.view.chosen.emit(np.array([2]))
+    assert opened.state.selected == (2,)
+    assert opened.viewer.scene.camera.zoom != zoom
+    centre = opened.state.found.measured.table.columns["centre_y"][1]
+    assert abs(opened.viewer.scene.camera.center[-2] - centre) < 2
+
+
+def test_objects_are_coloured_by_a_measure_and_a_filter_leaves_some(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    opened.bench.colour_by("area")
+    opened.wait()
+    layer, found = opened.layer("measure: area"), opened.state.found
+    table, ids = found.measured.table, found.objects.ids
+    for number, area in zip(table.columns["object"], table.columns["area"], strict=True):
+        assert (layer.data[ids == number] == np.float32(area)).all()
+    assert np.isnan(layer.data[ids == 0]).all()
+    opened.dock.open_table().view.filter_by("not at border")
+    opened.wait()
+    cut = table.columns["object"][table.columns["at_border"] == 1]
+    layer = opened.layer("measure: area")
+    assert np.isnan(layer.data[np.isin(ids, cut)]).all()
+    assert np.isfinite(layer.data).sum() == np.count_nonzero(ids) - np.isin(ids, cut).sum()
+
+
+def test_the_table_follows_edits_and_its_dock_can_be_closed_and_opened(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find()
+    table = opened.dock.open_table()
+    opened.bench.choose((1,))
+    opened.bench.editor.drop()
+    opened.wait()
+    assert len(table.view.table) == 5
+    opened.viewer.window.remove_dock_widget(table)
+    assert opened.dock.table is None
+    opened.find(apart="components")
+    assert len(opened.dock.open_table().view.table) == opened.state.found.count
+
+
+# ---- checking, cleaning
+
+
+def test_the_most_doubtful_objects_come_first_and_ticks_stay(open_dock: Any) -> None:
+    near = ((30, 30, 12), (30, 45, 12), (70, 30, 12), (70, 44, 12), (70, 90, 12))
+    opened = open_dock(disks(at=near))
+    opened.find()
+    checker = opened.bench.checker
+    table = opened.state.found.measured.table
+    doubtful = table.columns["object"][np.argsort(-table.columns["doubt"], kind="stable")]
+    checker.next()
+    first = opened.state.selected
+    assert first == (doubtful[0],)
+    checker.tick()
+    assert opened.state.checked == set(first)
+    assert opened.state.selected != first
+    opened.dock.shut_down()
+    again = open_dock(disks(at=near))
+    again.find()
+    assert again.state.checked == set(first)
+    while again.state.message is None or "No other" not in again.state.message.text:
+        again.bench.checker.next()
+
+
+def test_what_is_too_small_is_shown_before_it_is_left_out(open_dock: Any) -> None:
+    from unetscope.widgets.measuring.count_panel import CountPanel
+
+    opened = open_dock()
+    opened.find()
+    panel = opened.dock.part(CountPanel)
+    panel.smallest.told.emit(18.0)
+    assert panel.preview.text() == "3 of 6 would go."
+    assert len(opened.state.selected) == 3
+    assert opened.dock.part(SourcePanel).find_button.text() == "Update"
+    opened.find()
+    assert opened.state.found.count == 3
+    assert opened.state.found.objects.dropped == 3
+
+
+def test_only_what_is_drawn_counts(open_dock: Any) -> None:
+    opened = open_dock()
+    opened.find(drawn=True)
+    assert "No region is drawn" in opened.dock.card.label.text()
+    opened.viewer.add_shapes([[[-1, -1], [-1, 40], [40, 40], [40, -1]]], shape_type="rectangle")
+    opened.find()
+    assert opened.state.found.objects.numbers.tolist() == [1]
+    assert opened.state.wish.edge == "weight"
+    opened.viewer.add_shapes([[[0, 0], [0, 80], [40, 40]]], shape_type="polygon")
+    opened.find()
+    assert opened.state.wish.edge == "drop"
+    assert "not weighted" in opened.dock.card.label.text()
+
+
+# ---- what is told
+
+
+def test_no_number_is_shown_without_unit_n_and_interval_or_reason(open_dock: Any) -> None:
+    from unetscope.widgets.measuring.numbers_panel import NumbersPanel
+
+    opened = open_dock(scale=(2, 2), units=("nm", "nm"))
+    opened.find(fibre_width=True, grain_size=True)
+    told = opened.state.found.quantities
+    panel = opened.dock.part(NumbersPanel)
+    lines = [label for part in panel.lists.values() for label in part.lines if label.text()]
+    assert len(lines) == len(told) > 15
+    for label in lines:
+        text, tip = label.text(), label.toolTip()
+        assert "n = " in text
+        assert " to " in text or "no interval: " in text or "not measured: " in text
+        assert "Method: " in tip
+    for quantity in told:
+        shown = next(one.text() for one in lines if one.text().startswith(f"{quantity.name}: "))
+        unit = quantity.unit.lstrip("1/")
+        assert not unit or "m" in shown or "°" in shown or "not measured" in shown
+    assert "n = 5" in opened.dock.card.label.text()
+
+
+def test_stale_numbers_are_grey_and_say_of_what_they_are(open_dock: Any) -> None:
+    from unetscope.widgets.measuring.numbers_panel import NumbersPanel
+
+    opened = open_dock()
+    opened.find()
+    panel, table = opened.dock.part(NumbersPanel), opened.dock.open_table()
+    lines = panel.lists["Sizes"].lines
+    assert lines[0].styleSheet() == ""
+    truth = opened.layer("truth")
+    truth.data[10:30, 10:30] = 1
+    truth.refresh()
+    opened.wait()
+    assert "color" in lines[0].styleSheet()
+    assert table.view._is_stale

@@ -109,11 +109,11 @@ def headline(quantities: Sequence[Quantity]) -> Quantity | None:
 
 
 def value_in_words(quantity: Quantity) -> str:
-    """ "628 nm (610 to 645, n = 393)"; the reason where there is no interval."""
+    """ "628 nm (610 to 645; n = 393 objects)"; the reason where there is no interval."""
+    n = f"n = {quantity.n:,} {quantity.of}"
     if math.isnan(quantity.value):
-        return f"not measured: {quantity.reason}"
+        return f"not measured: {quantity.reason} ({n})"
     told = _with_unit(quantity.value, quantity)
-    n = f"n = {quantity.n:,}"
     if quantity.low is None or quantity.high is None:
         return f"{told} ({n}; no interval: {quantity.reason})"
     low, high = (_with_unit(end, quantity) for end in (quantity.low, quantity.high))

@@ -79,6 +79,10 @@ class Wish:
         Diameters of the smallest object and of the largest hole that is filled.
     edge
         What is done with objects at the edge.
+    drawn
+        Whether only what lies in a region that is drawn counts.
+    grain_size, fibre_width
+        Whether those are told, too.
     """
 
     value: int = 0
@@ -88,6 +92,7 @@ class Wish:
     smallest: float | None = None
     holes: float | None = None
     edge: EdgeRule = "weight"
+    drawn: bool = False
     grain_size: bool = False
     fibre_width: bool = False
 
@@ -161,6 +166,9 @@ class MeasureState:
     ``selected`` are numbers of objects, the one chosen last at the end. ``tool`` is what a click on
     an object means: "" chooses it, "typical" takes its size, "split" sets one of the ``points``, a
     pixel, that will each be in a part of its own. ``edits`` is how many corrections stand.
+    ``colour_by`` is the key of a column, "" for none; ``kept`` are the objects that a filter
+    leaves, None without one. ``checked`` are those that a person has said are right. ``offer`` is
+    what can be brought back, in words.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -177,11 +185,19 @@ class MeasureState:
     selected: tuple[int, ...] = ()
     tool: str = ""
     colour_by: str = ""
+    kept: tuple[int, ...] | None = None
     can_undo: bool = False
     can_redo: bool = False
     edits: int = 0
     points: tuple[tuple[float, ...], ...] = ()
+    checked: frozenset[int] = frozenset()
+    offer: str = ""
     message: Message | None = None
+
+    @property
+    def outdated(self) -> bool:
+        """Whether finding anew would give other numbers."""
+        return self.found is not None and (bool(self.stale) or self.found.wish != self.wish)
 
     def name_of(self, value: int) -> str:
         """The present name of a class."""
@@ -192,11 +208,19 @@ class MeasureState:
         return next((source for source in self.sources if source.key == key), None)
 
 
+def parts_objects(one: LabelClass) -> bool:
+    """Whether a class is called as one that is painted between objects."""
+    name = one.name.lower()
+    return "border" in name or "boundar" in name
+
+
 def starting_class(source: LabelSource, wished: int) -> int:
     """The class that is measured first: the one wished for, else the first that is a thing."""
-    values = [c.value for c in source.classes]
-    if wished in values:
+    classes = source.classes
+    if wished in [c.value for c in classes]:
         return wished
-    named = [c.value for c in source.classes if c.name.strip().lower() == BACKGROUND_NAME]
-    ground = named or values[:1]  # the first class is what things lie in
-    return next((value for value in values if value not in ground), next(iter(values), 1))
+    things = [c for c in classes if not parts_objects(c)] or list(classes)
+    rest = [c for c in things if c.name.strip().lower() != BACKGROUND_NAME]
+    if len(rest) == len(things) and len(rest) > 1:
+        rest = rest[1:]  # the first class is what things lie in
+    return next((c.value for c in rest or things), 1)

@@ -6,7 +6,7 @@ A job gets copies and yields what is being done, then what was found. The number
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import pi
 from pathlib import Path
@@ -73,6 +73,15 @@ class FindRequest:
     region: NDArray[np.bool_] | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, eq=False)
+class Coloured:
+    """A picture of a measure of some objects; NaN where there is none."""
+
+    found: FoundObjects
+    title: str
+    picture: NDArray[np.float32] = field(repr=False)
+
+
 def find(request: FindRequest) -> Iterator[Working | FoundObjects]:
     """Find objects, measure them, and tell their numbers last, for intervals take longest.
 
@@ -94,10 +103,11 @@ def find(request: FindRequest) -> Iterator[Working | FoundObjects]:
     place = place_of(request.folder, request.content, objects.ids)
     asked = request.image, request.source, request.wish, request.labels, place
     looked = Looked(*asked, objects.numbers, objects.doubt, objects.count_range)
-    ids = corrected(place, objects.ids.shape)
-    if ids is not None:
-        everything = tuple(slice(0, n) for n in ids.shape)
-        objects = followed(looked, objects, everything, ids)
+    kept = corrected(place, objects.ids.shape)
+    if kept is not None:
+        everything = tuple(slice(0, n) for n in kept.ids.shape)
+        before = replace(objects, largest=kept.largest)
+        objects = followed(looked, before, everything, kept.ids)
     yield from _measured(looked, wanted, segmented, objects, request.class_name)
 
 
@@ -118,8 +128,8 @@ def bring_back(request: FindRequest, place: ObjectPlace) -> Iterator[Working | F
     request = replace(
         request, source=kept.source, labels=kept.labels, wish=kept.wish, region=kept.region
     )
-    ids = corrected(place, kept.labels.shape)
-    if ids is None:
+    found = corrected(place, kept.labels.shape)
+    if found is None:
         raise MeasurementError("these objects are kept no more; find objects anew")
     segmented = segmented_of(request)
     wanted = wanted_of(kept.wish, segmented.spacing)
@@ -131,11 +141,11 @@ def bring_back(request: FindRequest, place: ObjectPlace) -> Iterator[Working | F
         else replace(wanted.separation, classes=wanted.classes)
     )
     none = Objects(
-        np.zeros_like(ids), kept.numbers[:0], kept.numbers[:0], kept.doubt[:0], segmented.spacing,
-        kept.count_range, kept.dropped, how, largest=int(kept.numbers.max(initial=0)),
+        np.zeros_like(found.ids), kept.numbers[:0], kept.numbers[:0], kept.doubt[:0],
+        segmented.spacing, kept.count_range, kept.dropped, how, largest=found.largest,
     )  # fmt: skip
-    everything = tuple(slice(0, n) for n in ids.shape)
-    objects = followed(looked, none, everything, ids)
+    everything = tuple(slice(0, n) for n in found.ids.shape)
+    objects = followed(looked, none, everything, found.ids)
     yield from _measured(looked, wanted, segmented, objects, kept.class_name)
 
 
@@ -195,6 +205,28 @@ def followed(looked: Looked, objects: Objects, box: Box, ids: NDArray[Any]) -> O
     ranges = (objects.count_range, (max(low + total, min(count, 1)), max(high + total, count)))
     change = ObjectEdit(EditWish("drop", ()), _rows(looked, before), _rows(looked, after), ranges)
     return edited(objects, change)
+
+
+def coloured(found: FoundObjects, key: str, kept: Sequence[int] | None) -> Iterator[Coloured]:
+    """A measure at each pixel of its object, for objects that are ``kept`` (None: all)."""
+    table = found.measured.table
+    values = np.asarray(table.columns[key], np.float32)
+    numbers = table.columns["object"]
+    if kept is not None:
+        values = np.where(np.isin(numbers, kept), values, np.float32(np.nan))
+    runs = found.objects.runs
+    at = np.searchsorted(numbers, runs.numbers)
+    picture = np.full(found.objects.ids.shape, np.nan, np.float32)
+    lines = picture.reshape(-1, found.objects.ids.shape[-1])
+    each = runs.owner
+    rest = np.arange(runs.length.sum()) - np.repeat(
+        np.cumsum(runs.length) - runs.length, runs.length
+    )
+    x = np.repeat(runs.start, runs.length) + rest
+    lines[np.repeat(runs.line, runs.length), x] = np.repeat(values[at[each]], runs.length)
+    unit = next(column.unit for column in table.about if column.key == key)
+    title = f"measure: {key.replace('_', ' ')}{f' ({unit})' if unit else ''}"
+    yield Coloured(found, title, picture)
 
 
 def beginning_of(found: FoundObjects, class_name: str) -> FoundBeginning:

@@ -37,6 +37,11 @@ class ObjectPlace:
         """How they were corrected."""
         return self.folder / f"{self.stem}.sqlite3"
 
+    @property
+    def ticks(self) -> Path:
+        """Which of them a person has said are right."""
+        return self.folder / f"{self.stem}.json"
+
     def identity(self, shape: tuple[int, ...], name: str) -> ImageIdentity:
         """The objects as their journal knows them."""
         return ImageIdentity(self.stem, shape, name=name)

@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unetscope.errors import MeasurementError
+from unetscope.errors import MeasurementError, OutputError
+from unetscope.images.annotations.documents import write_json
 from unetscope.images.claims import Claim, Role
 from unetscope.images.classes import LabelClass
 from unetscope.images.writing import replacing
+from unetscope.session.journal.changes import Tiling
 from unetscope.session.journal.faults import JournalError
 from unetscope.session.journal.history import History
-from unetscope.session.journal.replaying import replayed
+from unetscope.session.journal.mirror import Mirror
 from unetscope.session.journal.storage import JournalFile
 from unetscope.session.measuring.measure_state import LabelKind, LabelSource, Wish
 from unetscope.session.measuring.object_place import LETTERS, ObjectPlace
@@ -81,7 +83,7 @@ def write_beginning(place: ObjectPlace, beginning: FoundBeginning) -> None:
     packed = io.BytesIO()
     told = np.frombuffer(json.dumps(about).encode(), np.uint8)
     np.savez_compressed(packed, about=told, allow_pickle=False, **arrays)
-    place.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(place.folder)
     with replacing(place.beginning, Claim(Role.STATE)) as temporary:
         temporary.write_bytes(packed.getvalue())
 
@@ -115,8 +117,16 @@ def read_beginning(place: ObjectPlace) -> FoundBeginning:
         ) from error
 
 
-def corrected(place: ObjectPlace, shape: tuple[int, ...]) -> NDArray[np.uint32] | None:
-    """The numbers of objects after their edits, ``shape``; None where none are kept.
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Numbers of objects after their edits, and the largest that any of them ever had."""
+
+    ids: NDArray[np.uint32]
+    largest: int
+
+
+def corrected(place: ObjectPlace, shape: tuple[int, ...]) -> Corrected | None:
+    """The objects of ``shape`` after their edits; None where none are kept.
 
     Raises
     ------
@@ -130,7 +140,11 @@ def corrected(place: ObjectPlace, shape: tuple[int, ...]) -> NDArray[np.uint32] 
         row = opened.find(place.identity(shape, ""))
         if row is None or not opened.entries(row):
             return None
-        return np.asarray(replayed(shape, opened.changes(row)).labels(np.uint32))
+        mirror, largest = Mirror(Tiling(shape)), 0
+        for change in opened.changes(row):
+            mirror.apply(change)
+            largest = max(largest, int(change.new.max(initial=0)))
+        return Corrected(np.asarray(mirror.labels(np.uint32)), largest)
     finally:
         opened.close()
 
@@ -151,3 +165,38 @@ def edits_in(place: ObjectPlace, shape: tuple[int, ...]) -> int:
         return 0
     finally:
         opened.close()
+
+
+def read_ticks(place: ObjectPlace) -> frozenset[int]:
+    """The numbers of the objects that were said to be right; none where that cannot be read."""
+    try:
+        told = json.loads(place.ticks.read_bytes())
+        return frozenset(int(number) for number in told["right"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return frozenset()
+
+
+def write_ticks(place: ObjectPlace, right: frozenset[int]) -> None:
+    """Keep which objects are right.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    make_folder(place.folder)
+    write_json({"schema": _SCHEMA, "right": sorted(right)}, place.ticks, Claim(Role.STATE))
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder where it is not there.
+
+    Raises
+    ------
+    OutputError
+        If that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error.strerror}") from error

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from unetscope.session.layers.connections import Connections
 from unetscope.widgets.kit.docked_panel import DockedPanel
 from unetscope.widgets.kit.looks import theme_tints
+from unetscope.widgets.measuring.check_panel import CheckPanel
+from unetscope.widgets.measuring.count_panel import CountPanel
 from unetscope.widgets.measuring.edit_panel import EditPanel
+from unetscope.widgets.measuring.look_row import LookRow
 from unetscope.widgets.measuring.measure_card import MeasureCard
 from unetscope.widgets.measuring.measure_panel import MeasurePanel
+from unetscope.widgets.measuring.numbers_panel import NumbersPanel
 from unetscope.widgets.measuring.object_keys import ObjectKeys
 from unetscope.widgets.measuring.source_panel import SourcePanel
+from unetscope.widgets.measuring.table_dock import TITLE, TableDock
 from unetscope.workbench.measuring.measure_bench import MeasureBench
 
 #: The parts, from top to bottom; the card stays above them.
-PARTS: tuple[type[MeasurePanel], ...] = (SourcePanel, EditPanel)
+PARTS: tuple[type[MeasurePanel], ...] = (
+    SourcePanel,
+    EditPanel,
+    CheckPanel,
+    LookRow,
+    CountPanel,
+    NumbersPanel,
+)
 Kind = TypeVar("Kind", bound=MeasurePanel)
 
 
@@ -42,6 +55,8 @@ class MeasureDock(DockedPanel):
         self.lay_out(self.card, self.parts[1:])
         for part in self.parts:
             part.called_for.connect(partial(self.bring_into_view, part))
+        self.table: TableDock | None = None
+        self.part(LookRow).table_wanted.connect(self.open_table)
         calls = {key: call for part in self.parts for key, call in part.keys().items()}
         self.object_keys = ObjectKeys(calls)
         self.object_keys.add_to(self)
@@ -78,11 +93,46 @@ class MeasureDock(DockedPanel):
         for part in self.parts:
             part.set_tints(tints)
             part.refresh()
+        if self.table is not None:
+            self.table.set_tints(tints)
+
+    # ---- the table
+
+    def open_table(self) -> TableDock:
+        """Show the table below the image."""
+        if self.table is not None:
+            dock = self.table.parentWidget()
+            if dock is not None:
+                dock.show()  # it may have been hidden
+                dock.raise_()
+            return self.table
+        table = self.table = TableDock(self.bench, theme_tints(self._viewer.theme))
+        self._viewer.window.add_dock_widget(table, name=TITLE, area="bottom")
+        self.object_keys.add_to(table)
+        table.left.connect(self._table_left)
+        return table
+
+    def _table_left(self) -> None:
+        """Its dock was closed: a new one is made when it is wanted again."""
+        table, self.table = self.table, None
+        if table is not None:
+            table.let_go()
+            table.deleteLater()
 
     # ---- ending
+
+    def taken_out(self) -> None:
+        """The panel is gone and the viewer stays: the table goes with it."""
+        table = self.table
+        super().taken_out()
+        if table is not None:
+            with suppress(LookupError):
+                self._viewer.window.remove_dock_widget(table)
 
     def shut_down(self) -> None:
         """End all work and let go of the viewer; called when the window or napari closes."""
         self._connections.close()
+        if self.table is not None:
+            self.table.let_go()
         self.object_keys.close()
         self.bench.close()

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QDoubleValidator
 from qtpy.QtWidgets import (
     QButtonGroup,
     QGridLayout,
     QLabel,
-    QLineEdit,
     QProgressBar,
     QPushButton,
     QWidget,
@@ -20,6 +18,7 @@ from unetscope.session.measuring.measure_guidance import measure_controls
 from unetscope.session.measuring.measure_state import LabelKind, LabelSource
 from unetscope.widgets.kit.arranging import flow, row
 from unetscope.widgets.kit.looks import NarrowCombo, Tints, line_px, small_button, swatch
+from unetscope.widgets.measuring.length_field import LengthField, unit_of
 from unetscope.widgets.measuring.measure_panel import MeasurePanel
 from unetscope.widgets.painting.pixel_size_row import PixelSizeRow
 from unetscope.workbench.measuring.measure_bench import MeasureBench
@@ -36,8 +35,11 @@ class SourcePanel(MeasurePanel):
     """Image, labels, class, apart, and the button that finds objects."""
 
     SHOWS = frozenset(
-        {"images", "image", "sources", "source", "wish", "names", "working", "stale", "tool"}
-    )
+        {
+            "images", "image", "sources", "source", "wish", "names", "working", "stale", "tool",
+            "found",
+        }
+    )  # fmt: skip
 
     def __init__(self, bench: MeasureBench) -> None:
         super().__init__(bench)
@@ -110,7 +112,7 @@ class SourcePanel(MeasurePanel):
         self._show(self.typical, state.wish.apart == "shape")
         self._show(self.border, state.wish.apart == "border")
         can = measure_controls(state)
-        self.find_button.setText("Update" if state.stale else "Find objects")
+        self.find_button.setText("Update" if state.outdated else "Find objects")
         self.find_button.setEnabled(can.find)
         self.find_button.setToolTip(can.find_reason or "Find the objects and measure them.")
         self._working.setVisible(state.working is not None)
@@ -179,38 +181,22 @@ class _Typical(QWidget):
 
     def __init__(self, bench: MeasureBench) -> None:
         super().__init__()
-        self._bench, self._state = bench, bench.state
-        self.number = QLineEdit()
-        self.number.setValidator(QDoubleValidator(0.0, 1e12, 9))
-        self.number.setAccessibleName("Typical size")
-        self.number.setPlaceholderText("any")
-        self.number.setToolTip(
-            "Diameter of a good object: necks are looked for on a 24th of it. Empty: one pixel."
+        self._state = bench.state
+        self.field = LengthField(
+            "Typical size",
+            "Diameter of a good object: necks are looked for on a 24th of it. Empty: one pixel.",
         )
-        self.number.editingFinished.connect(self._typed)
-        self.unit = QLabel()
+        self.field.told.connect(lambda value: bench.wish(typical=value))
         self.click = small_button("click three", "Click three good objects in the image.")
         self.click.setCheckable(True)
         self.click.clicked.connect(lambda on: bench.use_tool("typical" if on else ""))
-        row(self.number, self.unit, self.click, owner=self, stretched=(0,))
+        row(self.field, self.click, owner=self, stretched=(0,))
 
     def refresh(self) -> None:
         """Show the size in the unit of the image."""
-        image, typical = self._state.image, self._state.wish.typical
-        unit = image.unit if image is not None and image.pixel_size is not None else "px"
-        self.unit.setText(unit or "px")
-        if not self.number.hasFocus():
-            self.number.setText("" if typical is None else f"{typical:.4g}")
+        self.field.show_length(self._state.wish.typical, unit_of(self._state))
         self.click.setEnabled(self._state.source is not None)
         self.click.setChecked(self._state.tool == "typical")
-
-    def _typed(self) -> None:
-        text = self.number.text().replace(",", ".")
-        value = float(text) if text else None
-        known = self._state.wish.typical
-        if value is not None and known is not None and f"{known:.4g}" == text:
-            return  # as it was shown, with fewer digits
-        self._bench.wish(typical=value or None)
 
 
 def _picker(name: str, tip: str) -> NarrowCombo:

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.errors import UnetscopeError, in_words
+from unetscope.errors import MeasurementError, UnetscopeError, in_words
 from unetscope.images.classes import LabelClass
 from unetscope.looking.answers import Working
 from unetscope.session.journal.identity import content_hash
 from unetscope.session.layers.connections import Connections
+from unetscope.session.layers.drawn_regions import DrawnRegions
 from unetscope.session.layers.label_sources import LabelSources
 from unetscope.session.layers.object_layers import ObjectLayers
 from unetscope.session.layers.pixel_sizes import PixelSizes
@@ -28,6 +30,7 @@ from unetscope.session.measuring.measure_state import (
     FoundObjects,
     LabelKind,
     MeasureState,
+    parts_objects,
     starting_class,
 )
 from unetscope.session.measuring.object_place import FOLDER
@@ -35,6 +38,7 @@ from unetscope.session.open_sessions import open_sessions
 from unetscope.session.values import Message
 from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.measuring.measure_jobs import jobs
+from unetscope.workbench.measuring.object_checker import ObjectChecker
 from unetscope.workbench.measuring.object_editor import ObjectEditor
 from unetscope.workbench.timers import single_shot
 
@@ -60,12 +64,16 @@ class MeasureBench(QObject):
         self.editor = ObjectEditor(self.state, self.objects, self)
         self.editor.edited.connect(self._edited)
         self.sizes = PixelSizes(self.layers)
+        self.regions = DrawnRegions(self.layers)
+        self.checker = ObjectChecker(self.state, self._frame, self)
         self._closed = False
         self._connections = Connections()
         self._watched = Connections()  # of the labels that objects are found in
         self.finding = Lane(self)
         self.finding.happened.connect(self._happened)
         self.finding.ended.connect(self._ended)
+        self.colouring = Lane(self)
+        self.colouring.happened.connect(self._coloured)
         self._look_timer = single_shot(self, LOOK_MS, self.look)
         self._connect()
         self.look()
@@ -85,6 +93,7 @@ class MeasureBench(QObject):
         self._closed = True
         self._look_timer.stop()
         self.finding.close()
+        self.colouring.close()
         self.editor.close()
         self._watched.close()
         self._connections.close()
@@ -94,7 +103,8 @@ class MeasureBench(QObject):
     @property
     def busy(self) -> bool:
         """Whether anything runs, or waits to."""
-        return self.finding.busy or self.editor.busy or self._look_timer.isActive()
+        lanes = (self.finding, self.colouring)
+        return any(lane.busy for lane in lanes) or self.editor.busy or self._look_timer.isActive()
 
     # ---- which image, which labels
 
@@ -218,7 +228,10 @@ class MeasureBench(QObject):
         elif apart == "numbered":
             apart = "shape"
         value = starting_class(source, wish.value)
-        self.state.wish = replace(wish, value=value, apart=apart)
+        border = next((c.value for c in source.classes if parts_objects(c)), None)
+        if border is not None and wish.value == 0:
+            apart = "border"  # it was painted for that
+        self.state.wish = replace(wish, value=value, apart=apart, border=border or wish.border)
         self._watched.close()
         layer = self.layers.layer(source.key)
         for emitter in (layer.events.set_data, layer.events.data):
@@ -228,7 +241,7 @@ class MeasureBench(QObject):
         """The class that parts objects: one that is called so, else another than the objects'."""
         source = self.state.source
         others = [c for c in source.classes if c.value != value] if source is not None else []
-        named = [c for c in others if "border" in c.name.lower() or "boundary" in c.name.lower()]
+        named = [c for c in others if parts_objects(c)]
         return next((c.value for c in (*named, *others[::-1])), None)
 
     def _rescale(self, before: Any, after: Any) -> None:
@@ -262,10 +275,12 @@ class MeasureBench(QObject):
         self.finding.drop()
         self.state.working = None
 
-    def _request(self) -> Any:
+    def _request(self) -> dict[str, Any]:
         state = self.state
         assert state.image is not None and state.source is not None
+        region = self._region()
         return {
+            "region": region,
             "image": state.image.key,
             "micrograph": self.layers.micrograph(state.image.key),
             "source": state.source,
@@ -275,6 +290,36 @@ class MeasureBench(QObject):
             "folder": self._folder(),
             "content": content_hash(self.layers.micrograph(state.image.key).pixels),
         }
+
+    def _region(self) -> Any:
+        """What was drawn, where only that counts; where it is no box nothing can be weighted.
+
+        Raises
+        ------
+        MeasurementError
+            If nothing is drawn.
+        """
+        state = self.state
+        if not state.wish.drawn or state.image is None:
+            return None
+        region = self.regions.mask(state.image.key)
+        if region is None:
+            raise MeasurementError(
+                "no region is drawn on this image; draw a rectangle or polygon, or measure all"
+            )
+        if state.wish.edge == "weight" and not is_box(region):
+            state.wish = replace(state.wish, edge="drop")
+            state.message = Message(
+                "The region is no rectangle: objects at its edge are left out, the rest is not "
+                "weighted."
+            )
+        return region
+
+    def draw_region(self) -> None:
+        """Let a person draw what counts."""
+        if self.state.image is not None:
+            self.regions.start(self.state.image.key)
+            self.wish(drawn=True)
 
     def _folder(self) -> Path:
         """Where corrections are kept: in the project of the image, else with the strokes."""
@@ -293,6 +338,7 @@ class MeasureBench(QObject):
             state.selected = ()
             self._show(found)
             self.editor.open(found)
+            self.checker.open(found)
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self.state.working = None
@@ -304,6 +350,8 @@ class MeasureBench(QObject):
         name = f"objects of {self.state.name_of(found.wish.value)} {version}".rstrip()
         layer = self.objects.show(found.image, found.objects.ids, name, source=found.source.title)
         self._tell_features(found)
+        self.state.kept = None
+        self._recolour()
         self.objects_shown.emit(layer)
 
     def _tell_features(self, found: FoundObjects) -> None:
@@ -318,6 +366,32 @@ class MeasureBench(QObject):
         left = tuple(one for one in self.state.selected if (numbers == one).any())
         self.choose(left)
         self._tell_features(found)
+        self._recolour()
+        self.checker.follow(found)
+
+    # ---- colours
+
+    def colour_by(self, key: str) -> None:
+        """Colour objects by a measure, the key of its column; "" gives each a colour of its own."""
+        self.state.colour_by = key
+        self._recolour()
+
+    def show_only(self, numbers: tuple[int, ...] | None) -> None:
+        """Colour these objects alone; None: all."""
+        self.state.kept = numbers
+        self._recolour()
+
+    def _recolour(self) -> None:
+        found, key = self.state.found, self.state.colour_by
+        self.colouring.drop()
+        if found is None or not key or key not in found.measured.table.columns:
+            self.objects.colour_no_more()
+            return
+        self.colouring.start(partial(_colouring, found, key, self.state.kept))
+
+    def _coloured(self, ticket: Any, event: Any) -> None:
+        if self.state.found is not None and event.found.objects is self.state.found.objects:
+            self.objects.colour_by(event.title, event.picture)
 
     def forget(self) -> None:
         """Nothing is found any more."""
@@ -325,7 +399,7 @@ class MeasureBench(QObject):
         self.editor.let_go()
         state = self.state
         state.working, state.found, state.stale = None, None, ""
-        state.selected, state.tool = (), ""
+        state.selected, state.tool, state.checked = (), "", frozenset()
         self.objects.clear()
 
     def _objects_gone(self) -> None:
@@ -359,8 +433,12 @@ class MeasureBench(QObject):
         if frame and box is not None:
             self.objects.frame(box)
 
+    def _frame(self, number: int) -> None:
+        self.choose((number,), frame=True)
+
     def _object_clicked(self, number: int, place: tuple[float, ...], more: bool) -> None:
         chosen = self.state.selected
+        self.state.message = None
         if self.state.tool == "typical":
             if number:
                 self._take_typical(number)
@@ -436,9 +514,20 @@ class MeasureBench(QObject):
         self.state.message = Message(in_words(error, doing), "error")
 
 
+def is_box(region: NDArray[np.bool_]) -> bool:
+    """Whether a region is a full box."""
+    sides = [np.flatnonzero(region.any(tuple(a for a in range(region.ndim) if a != axis)))
+             for axis in range(region.ndim)]  # fmt: skip
+    return bool(np.count_nonzero(region) == np.prod([side[-1] - side[0] + 1 for side in sides]))
+
+
 def _finding(request: dict[str, Any]) -> Iterator[Any]:
     room = jobs()
     yield from room.find(room.FindRequest(**request))
+
+
+def _colouring(found: FoundObjects, key: str, kept: tuple[int, ...] | None) -> Iterator[Any]:
+    yield from jobs().coloured(found, key, kept)
 
 
 def _stale(found: FoundObjects) -> str:
