@@ -14,12 +14,12 @@ SCREEN := xvfb-run -a -s "-screen 0 1600x1000x24"
 PIP_ARGS ?=
 # What else pytest is to be told, e.g. PYTEST_ARGS="-k tiling"
 PYTEST_ARGS ?=
-# One process a core, each with one thread; a file's tests stay together. PARALLEL= runs them in turn.
-PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+# One process a core, each with one thread; who is done takes tests from another. PARALLEL= runs them in turn.
+PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist worksteal
 # What else the demo is to be told, e.g. DEMO_ARGS="--sample grains --headless"
 DEMO_ARGS ?=
 
-.PHONY: help setup demo test lint soak bench bench-quick screenshots clean
+.PHONY: help setup demo test lint lint-types lint-style lint-floors soak bench bench-quick screenshots clean
 
 help:
 	@echo "make demo         open the demonstration (without a screen: writes pictures into demo/)"
@@ -58,9 +58,16 @@ demo: $(STAMP)
 	$(VENV)/bin/unetscope demo $(DEMO_ARGS)
 
 lint: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs 2 lint-types lint-style lint-floors
+
+lint-types: $(STAMP)
+	$(VENV)/bin/mypy
+
+lint-style: $(STAMP)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
-	$(VENV)/bin/mypy
+
+lint-floors: $(STAMP)
 	$(VENV)/bin/lint-imports --no-cache
 
 # With a screen: there. Without: on a virtual one where xvfb-run and its libraries are, else offscreen

@@ -150,3 +150,18 @@ def _no_worker_left() -> Iterator[None]:
     threads = sys.modules.get("unetscope.workbench.job_threads")
     if threads is not None:
         assert threads.wait_for_all(20), "a job goes on after its test"
+
+
+@pytest.fixture(scope="module")
+def few_trees() -> Iterator[None]:
+    """Forests of eight trees, for tests that ask what is done with one, not how good it is."""
+    from unetscope.learning import forest
+
+    grown = forest.RandomForestClassifier
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            forest,
+            "RandomForestClassifier",
+            lambda n_estimators, **how: grown(n_estimators=min(n_estimators, 8), **how),
+        )
+        yield

@@ -24,6 +24,8 @@ from unetscope.cli import terminal
 from unetscope.cli.app import app
 from unetscope.learning.events import Finished, HeadFitted, StepDone
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 runner = CliRunner()
 
 

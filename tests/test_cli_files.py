@@ -28,6 +28,8 @@ from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.zarr_folder import name_of
 from unetscope.scaling.batches import images_of, prediction_targets
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 GREY = np.random.default_rng(0).integers(0, 255, (64, 80)).astype(np.uint8)
 PAINTED = np.zeros((64, 80), np.uint8)
 PAINTED[5:15, 5:30], PAINTED[40:60, 40:70] = 1, 2

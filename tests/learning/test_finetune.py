@@ -40,6 +40,8 @@ from unetscope.network.channels import with_classes
 from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.unet import UNet, initialise
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 QUICK = TrainOptions(
     max_seconds=None, max_epochs=2, steps_per_epoch=3, patch_px=64, batch_size=2, device="cpu"
 )

@@ -29,6 +29,8 @@ from unetscope.network.channels import with_classes
 from unetscope.network.model_file import ModelFile, load_model_file
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 Path_ = tuple[str | int, ...]
 
 ODD: tuple[Any, ...] = (

@@ -30,6 +30,8 @@ from unetscope.network.fingerprint import network_fingerprint
 from unetscope.network.model_file import load_model_file, save_model_file
 from unetscope.network.unet import initialise
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 
 def trained(
     *, forest: bool = True, network: bool = True, recipe: Recipe = PLAIN_RECIPE

@@ -34,6 +34,8 @@ from unetscope.learning.tile_answer import head_logits, likeliest
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import initialise
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 WHOLE, TILED = PredictOptions(tile_px=4096), PredictOptions(tile_px=32)
 
 

@@ -18,6 +18,8 @@ from unetscope.learning.finetune import TrainOptions
 from unetscope.learning.metrics import mean_dice
 from unetscope.network.unet import UNet
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 SHORT = TrainOptions(
     max_epochs=1, steps_per_epoch=2, patch_px=64, batch_size=2, augmentation=AugmentOptions()
 )

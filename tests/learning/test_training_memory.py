@@ -25,6 +25,8 @@ from unetscope.learning.prediction import predict_labels
 from unetscope.learning.samples import Sample
 from unetscope.learning.training_run import TrainingRun
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 OPTIONS = TrainOptions(
     max_seconds=None, max_epochs=2, steps_per_epoch=2, patch_px=64, batch_size=2, device="cpu"
 )
