@@ -21,9 +21,9 @@ from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions
 from unetscope.scaling.ledger import BlockDone
 from unetscope.scaling.running import Run, Work, begin, folder_of, run_here, state_of
-from unetscope.scaling.workers import BlockFailed, Cluster, How, Processes, run_by
+from unetscope.scaling.workers import BlockFailed, Cluster, Processes, WorkerOptions, run_by
 
-HOW = How("cpu", 128)
+HOW = WorkerOptions("cpu", 128)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_block_that_fails_is_named_and_the_others_are_done(begun, tmp_path) ->
         def __init__(self, run: Run) -> None:
             self.run, self.asked = run, []
 
-        def submit(self, path: str, number: int, how: How) -> int:
+        def submit(self, path: str, number: int, how: WorkerOptions) -> int:
             self.asked.append(number)
             return len(self.asked)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import typer
 from rich.console import Console
@@ -26,8 +27,9 @@ from unetscope.learning.persistence import load_model
 from unetscope.learning.prediction import PredictOptions
 from unetscope.scaling.estimate import Estimate, check_room, estimated
 from unetscope.scaling.ledger import BlockDone
+from unetscope.scaling.matching import How, matched
 from unetscope.scaling.running import Begin, Run, Work, begin, run_here
-from unetscope.scaling.workers import BlockFailed, Cluster, How, Pool, Processes, run_by
+from unetscope.scaling.workers import BlockFailed, Cluster, Pool, Processes, WorkerOptions, run_by
 
 #: Above so many pixels it is said before the start how long it takes.
 _LARGE_PX = 16_000_000
@@ -66,7 +68,10 @@ def run(form: Predict) -> Iterator[Path]:
             return
         check_room(expected, form.out)
     source = {"path": str(path.absolute()), "answers": asker.answers.as_record()}
-    work = Work(form.out, (path, form.model), _how_to_begin(form), source)
+    pixels = cast("How", form.pixel_size)
+    say_notes(name_of(path), [note] if (note := matched(model, image, pixels).note) else [])
+    inputs = (path, form.model)
+    work = Work(form.out, inputs, _how_to_begin(form), source, pixels=pixels)
     begun = begin(model, image, work, options, engine)
     left = [n for n in begun.left() if n % part[1] == part[0] - 1]
     done_before = len(begun.manifest.layout) - len(begun.left())
@@ -106,7 +111,7 @@ def _events(
     form: Predict, begun: Run, part: tuple[int, int]
 ) -> Iterable[PredictionEvent | BlockDone | BlockFailed]:
     pool: Pool
-    how = How(form.device, form.tile)
+    how = WorkerOptions(form.device, form.tile)
     if form.dask:
         pool = Cluster(form.dask, form.workers if form.workers > 1 else None)
     elif form.workers > 1:

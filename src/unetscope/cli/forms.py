@@ -163,6 +163,12 @@ class Predict(ImageReading):
         False
     )
     tile: Annotated[int, typer.Option(min=64, help="Tile size (px); the result is the same.")] = 512
+    pixel_size: Annotated[
+        str,
+        typer.Option(
+            help="Pixels of another size than the model's: say (and go on), auto (resample), as-is."
+        ),
+    ] = "say"
     device: Device = "auto"
     engine: Annotated[
         str,

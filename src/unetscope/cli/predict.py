@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import cast, get_args
 
 import typer
 
@@ -35,12 +36,15 @@ from unetscope.scaling.batches import (
     prediction_targets,
 )
 from unetscope.scaling.file_results import FAILED, UP_TO_DATE, FileResult, FilesDone
+from unetscope.scaling.matching import How
 
 _PASSED = ("passed over, as masks or results of other images; give one alone to predict it",)
 
 
 def run(form: Predict) -> Iterator[Path]:
     """Predict; yields each file when it is written, and the table of several at the end."""
+    if form.pixel_size not in get_args(How):
+        raise OutputError(f"--pixel-size is {', '.join(get_args(How))}, not {form.pixel_size!r}")
     if form.out.suffix == ".zarr":
         yield from blocks.run(form)
         return
@@ -57,6 +61,7 @@ def run(form: Predict) -> Iterator[Path]:
         (*found, *foreign(passed), form.model),
         form.overwrite,
         form.anew,
+        cast("How", form.pixel_size),
     )
     failed = 0
     read = partial(_read, form.asker(), batch.model)

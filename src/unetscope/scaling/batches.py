@@ -38,6 +38,7 @@ from unetscope.scaling.file_results import (
     FileResult,
     FilesDone,
 )
+from unetscope.scaling.matching import How
 from unetscope.scaling.odd_ones import Answered, odd_ones
 from unetscope.scaling.predicting import AnswerFiles, predict_to
 
@@ -58,6 +59,8 @@ class Batch:
         All files that are read, which no result may replace.
     anew
         Also answer what is up to date.
+    pixels
+        What to do about pixels of another size than the model's.
     """
 
     model: PixelModel
@@ -68,12 +71,14 @@ class Batch:
     inputs: tuple[Path, ...] = ()
     overwrite: bool = False
     anew: bool = False
+    pixels: How = "as-is"
 
     @property
     def identity(self) -> str:
         """What answers, as the table says it: two equal ones give equal masks."""
         engine = self.engine
-        return f"{self.model.fingerprint} {engine.name} {engine.precision}"
+        seen = " resampled" if self.pixels == "auto" else ""
+        return f"{self.model.fingerprint} {engine.name} {engine.precision}{seen}"
 
     @property
     def claim(self) -> Claim:
@@ -217,7 +222,7 @@ def _predicted(
     batch: Batch, path: Path, mask: Path, read: Read
 ) -> Generator[PredictionEvent, None, Answered]:
     probabilities = beside(mask) if batch.options.probabilities else None
-    goal = AnswerFiles(mask, probabilities, batch.inputs, batch.overwrite)
+    goal = AnswerFiles(mask, probabilities, batch.inputs, batch.overwrite, batch.pixels)
     goal.check()  # before anything is read
     image = as_seen(batch.model, read(path))
     return (yield from answered_into(batch.model, image, goal, batch.options, batch.engine))

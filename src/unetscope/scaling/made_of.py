@@ -31,6 +31,7 @@ _WORDS = {
     "model": "the model",
     "engine": "the engine or precision",
     "image": "the image",
+    "factors": "the pixel size at which the image is seen",
     "grey": "the grey range",
     "layout": "the blocks",
     "probabilities": "whether probabilities are written",
@@ -88,6 +89,12 @@ class Manifest:
         return bool(self.must["probabilities"])
 
     @property
+    def factors(self) -> tuple[float, float] | None:
+        """(y, x) by how much there are more pixels as the model sees it; None: as they are."""
+        told = self.must["factors"]
+        return None if told is None else (told[0], told[1])
+
+    @property
     def answers(self) -> Answers:
         """What was said of the image file."""
         return Answers(**self.source.get("answers", {}))
@@ -141,11 +148,12 @@ class Manifest:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run answers: the engine (its precision decided), blocks, and if probabilities, too."""
+    """How a run answers: the engine (its precision decided), blocks, and what else it writes."""
 
     engine: Engine
     most_px: int
     probabilities: bool = False
+    factors: tuple[float, float] | None = None
 
 
 def manifest_of(
@@ -170,6 +178,7 @@ def manifest_of(
         "grey": asdict(grey),
         "layout": asdict(Layout.of(image.spatial_shape, wanted.most_px)),
         "probabilities": wanted.probabilities,
+        "factors": wanted.factors,
     }
     recorded = {
         "unetscope": __version__,

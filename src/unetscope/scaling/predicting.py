@@ -23,6 +23,7 @@ from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
 from unetscope.learning.tiling import Box
 from unetscope.network.cropping import relative
+from unetscope.scaling.matching import BroughtBack, How, matched, seen_by
 from unetscope.scaling.pieces import Pieces, read_pieces
 from unetscope.scaling.scratch import Scratch, scratch
 
@@ -37,12 +38,15 @@ class AnswerFiles:
         What the answer is made of, which it may not replace.
     overwrite
         Whether files that unetscope did not predict may be replaced.
+    pixels
+        What to do about pixels of another size than the model's.
     """
 
     labels: Path
     probabilities: Path | None = None
     inputs: tuple[Path, ...] = ()
     overwrite: bool = False
+    pixels: How = "as-is"
 
     def __post_init__(self) -> None:
         if self.probabilities == self.labels:
@@ -105,11 +109,19 @@ def predict_to(
             shape = (len(model.classes), *shape)
             chances = stack.enter_context(scratch(target.probabilities, shape, np.float32))
         machine = Machine(options.device, engine or Engine())
+        match = matched(model, image, target.pixels)
+        seen = seen_by(image, match)
+        sinks: list[Any] = [labels, chances]
+        if match.note:
+            yield Notice(match.note)
+        if match.factors is not None:
+            sinks = [one and BroughtBack(one, image, match.factors) for one in sinks]
         yield from predict_into(
-            model, image, labels, options, probabilities=chances, machine=machine
+            model, seen, sinks[0], options, probabilities=sinks[1], machine=machine
         )
         axes = image.spatial_axes
-        told = replace(image, notes=(*image.notes, f"predicted by {_called(model)}"))
+        said = [match.note] if match.note else []
+        told = replace(image, notes=(*image.notes, f"predicted by {_called(model)}", *said))
         _write(labels, axes, told, target.labels, target.claim(Role.PREDICTION))
         if chances is not None and target.probabilities is not None:
             claim = target.claim(Role.PROBABILITIES)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,6 +30,7 @@ from unetscope.images.files import read_micrograph
 from unetscope.images.locking import WriterLock
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
+from unetscope.images.rescaled import nearest
 from unetscope.images.writing import usable_folder
 from unetscope.images.zarr_folder import is_zarr
 from unetscope.learning.events import PredictionEvent, TileDone
@@ -40,6 +41,7 @@ from unetscope.network.cropping import relative
 from unetscope.scaling.layout import Block
 from unetscope.scaling.ledger import BlockDone, Ledger, entries_in
 from unetscope.scaling.made_of import Manifest, RunOptions, manifest_of
+from unetscope.scaling.matching import How, Match, matched, seen_by
 from unetscope.scaling.pieces import PIECE_PX, Piece, piece_of, read_pieces
 from unetscope.scaling.store import COMPLETE, STATE_KEY, AnswerStore, check_new, mark_in
 
@@ -64,6 +66,8 @@ class Work:
         Where other processes read the image: its path and what was said of it.
     side
         Of a block (px), a power of two of at least 512.
+    pixels
+        What to do about pixels of another size than the model's.
     """
 
     path: Path
@@ -71,6 +75,7 @@ class Work:
     begin: Begin = "new"
     source: Mapping[str, Any] | None = None
     side: int = PIECE_PX
+    pixels: How = "as-is"
 
 
 @dataclass(frozen=True)
@@ -117,25 +122,34 @@ class Run:
         done = done_in(self.path, self.manifest)
         return [number for number in range(len(self.manifest.layout)) if number not in done]
 
+    @cached_property
+    def seen(self) -> Micrograph:
+        """The image as the model sees it: at its own pixel size or the model's."""
+        return seen_by(self.image, Match(self.manifest.factors, ""))
+
     def answered(self, numbers: Iterable[int]) -> Iterator[PredictionEvent | BlockDone]:
         """Answer blocks and write them; tile by tile, then a :class:`BlockDone` for each block."""
         begun: deque[_BlockAnswer] = deque()  # those whose pieces are read or computed
         asked = replace(self.options, clip=True, probabilities=self.manifest.probabilities)
-        for piece, plane in read_pieces(self.image, self._pieces(numbers, begun)):
+        for piece, plane in read_pieces(self.seen, self._pieces(numbers, begun)):
             options = replace(asked, region=piece.core)
             for event in predict_tiles(self.model, plane, options, machine=self.machine):
                 if isinstance(event, TileDone):
-                    begun[0].take(piece, event)
+                    begun[0].take(event)
                 yield event
+            begun[0].keep(piece)
             if piece.z == begun[0].block.planes[-1]:
                 yield self._written(begun.popleft())
 
     def _pieces(self, numbers: Iterable[int], begun: deque[_BlockAnswer]) -> Iterator[Piece]:
         """The pieces of blocks, plane by plane; each block is ``begun`` with its first one."""
+        sides = self.seen.spatial_shape[-2:]
+        factors = self.manifest.factors or (1.0, 1.0)
         for block in map(self.manifest.layout.block, numbers):
-            begun.append(_BlockAnswer(self.model, block, self.manifest.probabilities))
+            at = [nearest(*one) for one in zip(block.region, factors, sides, strict=True)]
+            begun.append(_BlockAnswer(self.model, block, at, self.manifest.probabilities))
             for z in block.planes:
-                yield piece_of(self.model, self.image, self.options.tile_px, z, block.region)
+                yield piece_of(self.model, self.seen, self.options.tile_px, z, begun[-1].core)
 
     def _written(self, answer: _BlockAnswer) -> BlockDone:
         """Write a block; when it is on the disk, the ledger says so."""
@@ -151,22 +165,42 @@ class Run:
 
 
 class _BlockAnswer:
-    """The answer of one block, as it comes: ([class,] z, y, x)."""
+    """The answer of one block, as it comes: ([class,] z, y, x).
 
-    def __init__(self, model: PixelModel, block: Block, chances: bool) -> None:
-        sides = (side.stop - side.start for side in block.region)
-        shape = (len(block.planes), *sides)
-        self.block = block
+    ``at`` are, for its rows and columns, those of the image as the model sees it.
+    """
+
+    def __init__(
+        self, model: PixelModel, block: Block, at: Sequence[np.ndarray], chances: bool
+    ) -> None:
+        shape = (len(block.planes), *(len(side) for side in at))
+        classes = len(model.classes)
+        self.block, self._at = block, at
+        self.core = (_around(at[0]), _around(at[1]))
+        seen = tuple(side.stop - side.start for side in self.core)
         self.labels = np.zeros(shape, label_dtype(model))
-        self.chances = np.zeros((len(model.classes), *shape), np.float16) if chances else None
+        self.chances = np.zeros((classes, *shape), np.float16) if chances else None
+        self._labels = np.zeros(seen, label_dtype(model))
+        self._chances = np.zeros((classes, *seen), np.float16) if chances else None
 
-    def take(self, piece: Piece, event: TileDone) -> None:
-        """Put one tile where it belongs."""
-        y, x = relative(event.region, self.block.region)
+    def take(self, event: TileDone) -> None:
+        """Put one tile where it belongs in the plane."""
+        y, x = relative(event.region, self.core)
+        self._labels[y, x] = event.labels
+        if self._chances is not None and event.probabilities is not None:
+            self._chances[:, y, x] = event.probabilities
+
+    def keep(self, piece: Piece) -> None:
+        """A plane is answered: bring it to the pixels of the image."""
+        rows, columns = (side - core.start for side, core in zip(self._at, self.core, strict=True))
         z = piece.z - self.block.planes.start
-        self.labels[z, y, x] = event.labels
-        if self.chances is not None and event.probabilities is not None:
-            self.chances[:, z, y, x] = event.probabilities
+        self.labels[z] = self._labels[rows[:, None], columns]
+        if self.chances is not None and self._chances is not None:
+            self.chances[:, z] = self._chances[:, rows[:, None], columns]
+
+
+def _around(index: np.ndarray) -> slice:
+    return slice(int(index[0]), int(index[-1]) + 1)
 
 
 # ---- beginning, going on, ending
@@ -192,10 +226,14 @@ def begin(
     seen = as_seen(model, image)
     options = replace(options or PredictOptions(), planes=None, region=None)
     options = replace(options, device=choose_device(options.device))
+    match = matched(model, seen, work.pixels)
     wanted = RunOptions(
-        _decided(model, engine or Engine(), options.device), work.side, options.probabilities
+        _decided(model, engine or Engine(), options.device),
+        work.side,
+        options.probabilities,
+        match.factors,
     )
-    grey = model.features.scale or fit_normalisation(seen)
+    grey = model.features.scale or fit_normalisation(seen_by(seen, match))
     manifest = manifest_of(model, seen, grey, wanted, work.source or {})
     run = Run(work.path, manifest, ready(model, manifest), seen, options)
     folder = folder_of(work.path)
@@ -211,7 +249,7 @@ def begin(
             return run
         _make_room(work, there)
         save_model(model, folder / "model.unetscope")
-        _create(AnswerStore(work.path, manifest.layout), model, seen, manifest)
+        _create(AnswerStore(work.path, manifest.layout), model, seen, manifest, match.note)
         manifest.write(folder / "manifest.json")  # last: without it nothing is gone on with
     return run
 
@@ -244,8 +282,10 @@ def _decided(model: PixelModel, engine: Engine, device: str) -> Engine:
     return replace(engine, precision=inference_precision(model.features.backbone, device))
 
 
-def _create(store: AnswerStore, model: PixelModel, image: Micrograph, manifest: Manifest) -> None:
-    notes = [f"predicted by the model {model.identity}"]
+def _create(
+    store: AnswerStore, model: PixelModel, image: Micrograph, manifest: Manifest, note: str
+) -> None:
+    notes = [f"predicted by the model {model.identity}", *([note] if note else [])]
     store.create(image, model.classes, notes)
     if manifest.probabilities:
         store.create_probabilities(image, model.classes, notes)
@@ -302,7 +342,9 @@ def opened(path: Path, device: str = "auto", tile_px: int = 512) -> Run:
     model = load_model(folder / "model.unetscope")
     image = as_seen(model, read_micrograph(manifest.source["path"], answers=manifest.answers))
     options = PredictOptions(device=choose_device(device), tile_px=tile_px)
-    wanted = RunOptions(manifest.engine, manifest.layout.side, manifest.probabilities)
+    wanted = RunOptions(
+        manifest.engine, manifest.layout.side, manifest.probabilities, manifest.factors
+    )
     now = manifest_of(model, image, manifest.grey, wanted, manifest.source)
     manifest.check_same(replace(now, must={**now.must, "layout": manifest.must["layout"]}), path)
     return Run(path, manifest, ready(model, manifest), image, options)

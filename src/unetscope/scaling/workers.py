@@ -44,8 +44,8 @@ class BlockFailed:
 
 
 @dataclass(frozen=True)
-class How:
-    """How a worker computes: its device, side of tiles, and threads of each process."""
+class WorkerOptions:
+    """WorkerOptions a worker computes: its device, side of tiles, and threads of each process."""
 
     device: str = "auto"
     tile_px: int = 512
@@ -57,9 +57,9 @@ class Pool(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many blocks are done at a time."""
+        """WorkerOptions many blocks are done at a time."""
 
-    def submit(self, path: str, number: int, how: How) -> Any:
+    def submit(self, path: str, number: int, how: WorkerOptions) -> Any:
         """Begin a block; a future."""
 
     def ended(self) -> Iterator[tuple[Any, BlockDone | Exception]]:
@@ -69,7 +69,7 @@ class Pool(Protocol):
         """End; what is under way is given up."""
 
 
-def run_by(run: Run, pool: Pool, how: How) -> Iterator[BlockDone | BlockFailed]:
+def run_by(run: Run, pool: Pool, how: WorkerOptions) -> Iterator[BlockDone | BlockFailed]:
     """Do what is left of a run with ``pool``, then finish it if no block failed.
 
     A block that fails is tried :data:`TRIES` times; the others go on.
@@ -92,7 +92,7 @@ def run_by(run: Run, pool: Pool, how: How) -> Iterator[BlockDone | BlockFailed]:
 
 
 def _done_by(
-    pool: Pool, path: str, numbers: Sequence[int], how: How
+    pool: Pool, path: str, numbers: Sequence[int], how: WorkerOptions
 ) -> Iterator[BlockDone | BlockFailed]:
     left = deque(numbers)
     tries: Counter[int] = Counter()
@@ -113,7 +113,7 @@ def _done_by(
                 yield BlockFailed(number, str(told) or type(told).__name__)
 
 
-def do_block(path: str, number: int, how: How) -> BlockDone:
+def do_block(path: str, number: int, how: WorkerOptions) -> BlockDone:
     """What a worker does: answer one block of the run at ``path`` and write it.
 
     Raises
@@ -132,7 +132,7 @@ def do_block(path: str, number: int, how: How) -> BlockDone:
 
 
 @lru_cache(maxsize=1)
-def _opened_once(path: str, _written: int, how: How) -> Run:
+def _opened_once(path: str, _written: int, how: WorkerOptions) -> Run:
     torch.set_num_threads(how.threads)
     return opened(Path(path), how.device, how.tile_px)
 
@@ -152,7 +152,7 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self.workers, mp_context=context)
 
-    def submit(self, path: str, number: int, how: How) -> Future[BlockDone]:
+    def submit(self, path: str, number: int, how: WorkerOptions) -> Future[BlockDone]:
         """Begin a block."""
         try:
             future = self._pool.submit(do_block, path, number, how)
@@ -221,7 +221,7 @@ class Cluster:
         """Threads of the workers that are there by now."""
         return max(1, sum(self._client.nthreads().values()))
 
-    def submit(self, path: str, number: int, how: How) -> Any:
+    def submit(self, path: str, number: int, how: WorkerOptions) -> Any:
         """Begin a block, under a name of its own: never the result of another run."""
         future = self._client.submit(
             do_block, path, number, how, pure=False, retries=0, key=f"block-{number}-{self._count}"

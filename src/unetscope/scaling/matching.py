@@ -1,0 +1,118 @@
+"""Pixels of another size than those that a model learned from: what is done about it.
+
+A tenth of difference costs nothing that was measured (at most .006 Dice), a factor of two .03 to
+.05, and more than four is mostly a wrong unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from unetscope.errors import ModelError
+from unetscope.images.micrograph import Micrograph
+from unetscope.images.rescaled import before, nearest, resampled
+from unetscope.images.units import length_in_words, unit_factor
+from unetscope.learning.pixel_model import PixelModel
+
+How = Literal["say", "auto", "as-is"]
+#: Differences of pixel sizes up to this matter for no answer.
+_ALIKE = 0.1
+#: Beyond so many times it is taken for a wrong unit.
+_MOST = 4.0
+
+
+@dataclass(frozen=True)
+class Match:
+    """How the image is seen.
+
+    Attributes
+    ----------
+    factors
+        (y, x) by how much there are more pixels then; None as it is.
+    note
+        What to tell a person; "" where there is nothing to tell.
+    """
+
+    factors: tuple[float, float] | None
+    note: str
+
+
+def matched(model: PixelModel, image: Micrograph, how: How = "say") -> Match:
+    """What to do about the pixel size of ``image``.
+
+    Parameters
+    ----------
+    how : "say" takes the image as it is and says how its pixels differ, "auto" resamples it to
+        the pixel size of the model, "as-is" says nothing.
+
+    Raises
+    ------
+    ModelError
+        If pixel sizes differ more than four times, and nobody said that this is meant.
+    """
+    learned, unit = model.provenance.pixel_size, model.provenance.unit
+    factor = unit_factor(image.unit, unit or "") if image.pixel_size and learned else None
+    if how == "as-is" or (factor is None and how == "say"):
+        return Match(None, "")
+    if factor is None or image.pixel_size is None or learned is None:
+        return Match(None, "the pixel size of image or model is not known: it is seen as it is")
+    ratios = np.array(image.pixel_size[-2:]) * factor / np.array(learned[-2:])
+    if (np.abs(ratios - 1) <= _ALIKE).all():
+        return Match(None, "")
+    seen = length_in_words(learned[-1], unit)
+    own = length_in_words(image.pixel_size[-1], image.unit)
+    if ratios.max() > _MOST or ratios.min() < 1 / _MOST:
+        raise ModelError(
+            f"the model learned at {seen} a pixel and {image.name or 'the image'} has {own}, "
+            f"{_times(float(ratios[-1]))}, which is mostly a wrong unit; correct the pixel size, "
+            "or say that it is meant with --pixel-size as-is"
+        )
+    if how == "say":
+        return Match(
+            None,
+            f"the model learned at {seen} a pixel, the image has {own} "
+            f"({_times(float(ratios[-1]))}); --pixel-size auto resamples it",
+        )
+    return Match(
+        (float(ratios[0]), float(ratios[1])),
+        f"seen at {seen} a pixel, as the model learned it (the image has {own}): resampled",
+    )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.3g} times coarser" if ratio > 1 else f"{1 / ratio:.3g} times finer"
+
+
+class BroughtBack:
+    """Takes the answer to a resampled image and writes it, by the nearest pixel, at its own size.
+
+    Parameters
+    ----------
+    target : takes ``target[…, y, x] = …`` in pixels of the image.
+    """
+
+    def __init__(self, target: Any, image: Micrograph, factors: tuple[float, float]) -> None:
+        self._target, self._factors = target, factors
+        self._shape = image.spatial_shape[-2:]
+        self._seen = resampled(image, factors).spatial_shape[-2:]
+
+    def __setitem__(self, where: tuple[Any, ...], values: np.ndarray) -> None:
+        """Write a part that lies at ``where`` of the resampled image."""
+        *leading, y, x = where
+        box, at = [], []
+        for part, factor, length, after in zip(
+            (y, x), self._factors, self._shape, self._seen, strict=True
+        ):
+            own = before(part, factor, length, after)
+            box.append(own)
+            at.append(nearest(own, factor, after) - part.start)
+        if all(side.stop > side.start for side in box):
+            self._target[(*leading, *box)] = values[..., at[0][:, None], at[1]]
+
+
+def seen_by(image: Micrograph, match: Match) -> Micrograph:
+    """``image`` as the model is to see it."""
+    return image if match.factors is None else resampled(image, match.factors)
