@@ -70,13 +70,40 @@ def test_intercepts_along_stretched_grains_differ_by_direction() -> None:
     found = {n.name: n for n in size_by_intercept([intercepts_of(ids, MICRON)])}
     assert found["mean intercept along x"].value == pytest.approx(199 / 9)
     assert found["mean intercept along y"].value == pytest.approx(99 / 9)
+    assert found["anisotropy index"].value == pytest.approx(199 / 99)
+    falling, rising = (
+        found[f"mean intercept along the {way} diagonal"] for way in ("falling", "rising")
+    )
+    assert falling.value == pytest.approx(rising.value)
+    # a line that falls meets the sides of both directions: 1 / l = (1 / 20 + 1 / 10) / √2
+    assert falling.value == pytest.approx(
+        np.sqrt(2) / (1 / 20 + 1 / 10), rel=0.15
+    )  # 9 of 10, corners
 
 
 def test_a_boundary_between_two_grains_is_crossed_once() -> None:
     ids = np.zeros((4, 11), np.uint32)
     ids[:, :5], ids[:, 7:] = 1, 2
-    assert intercepts_of(ids, MICRON).crossings == (4, 0)
-    assert intercepts_of(ids, MICRON).lengths == (40.0, 3.0 * 9)
+    found = intercepts_of(ids, MICRON)
+    assert found.crossings[:2] == (4, 0)
+    assert found.lengths[:2] == (40.0, 3.0 * 9)
+    # one diagonal of four pixels spans the boundary of two from one grain to the other
+    assert found.crossings[2:] == (1, 1)
+
+
+def test_lines_along_diagonals_are_those_of_the_matrix() -> None:
+    ids = np.random.default_rng(0).integers(0, 4, (17, 30)).astype(np.uint32)
+    found = intercepts_of(ids, Spacing((2.0, 1.0), "µm"))
+    for turned, at in ((ids, 2), (ids[::-1], 3)):
+        crossed, steps = 0, 0
+        for number in range(-16, 30):
+            line = np.diagonal(turned, number)
+            places = np.flatnonzero(line)
+            crossed += np.count_nonzero(np.diff(line[places]))
+            steps += places[-1] - places[0] if len(places) else 0
+        assert found.crossings[at] == crossed
+        assert found.lengths[at] == pytest.approx(steps * np.sqrt(5))
+    assert sum(found.shares) == pytest.approx(1)
 
 
 def test_without_a_pixel_size_and_in_stacks_there_is_no_grain_size() -> None:

@@ -13,6 +13,8 @@ from scipy import ndimage
 from measuring.phantoms import ball
 from unetscope.errors import MeasurementError
 from unetscope.images.micrograph import Micrograph
+from unetscope.measuring.background import Ring
+from unetscope.measuring.columns import Extras
 from unetscope.measuring.object_edits import (
     ObjectEdit,
     cut,
@@ -81,13 +83,15 @@ def random_edit(objects: Objects, rng: np.random.Generator) -> ObjectEdit:
         return split(objects, number, ends)
 
 
-@pytest.mark.parametrize("shape", [(160, 200), (14, 50, 60)])
-def test_a_hundred_edits_taken_back_leave_every_byte_as_it_was(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("shape", "count"), [((160, 200), 100), ((14, 40, 40), 40)])
+def test_a_hundred_edits_taken_back_leave_every_byte_as_it_was(
+    shape: tuple[int, ...], count: int
+) -> None:
     rng, start = np.random.default_rng(0), blobs(shape)
     image = Micrograph(rng.normal(100, 9, shape).astype(np.float32), "zyx"[-len(shape) :])
     table = first = measure(start, image)
     objects, edits = start, []
-    for step in range(100):
+    for step in range(count):
         edits.append(random_edit(objects, rng))
         objects = edited(objects, edits[-1])
         table = update(table, objects, image)
@@ -104,7 +108,29 @@ def test_a_hundred_edits_taken_back_leave_every_byte_as_it_was(shape: tuple[int,
         table = update(table, objects, image)
     assert same(objects, start) and bytes_of(table) == bytes_of(first)
     # numbers that were used once are not used again
-    assert objects.next_number == largest + 1 > len(start.numbers) + 50
+    assert objects.next_number == largest + 1 > len(start.numbers) + count // 2
+
+
+@pytest.mark.parametrize("shape", [(90, 110), (10, 40, 40)])
+def test_surroundings_of_others_change_with_an_edit_as_if_measured_anew(
+    shape: tuple[int, ...],
+) -> None:
+    rng, objects = np.random.default_rng(2), blobs(shape)
+    image = Micrograph(rng.normal(100, 9, shape).astype(np.float32), "zyx"[-len(shape) :])
+    extras = Extras(Ring(1.0, 4.0), neighbours=True)
+    table = first = measure(objects, image, extras=extras)
+    edits = []
+    for _ in range(8):
+        edits.append(random_edit(objects, rng))
+        objects = edited(objects, edits[-1])
+        table = update(table, objects, image)
+        assert bytes_of(measure(objects, image, extras=extras)) == bytes_of(table)
+    gone = edited(objects, drop(objects, objects.numbers[:2].tolist()))
+    table = update(table, gone, image)
+    assert bytes_of(measure(gone, image, extras=extras)) == bytes_of(table)
+    for edit in [*edits[::-1]]:
+        objects = edited(objects, edit.inverse)
+    assert bytes_of(update(table, objects, image)) == bytes_of(first)
 
 
 def test_done_again_from_what_was_wished_is_the_same() -> None:

@@ -90,6 +90,8 @@ def test_a_sphere_has_volume_surface_and_axes_of_a_sphere(spacing: tuple[float, 
     assert row["diameter"] == pytest.approx(2 * radius, rel=0.004)
     assert row["surface"] == pytest.approx(4 * np.pi * radius**2, rel=0.02)
     assert row["sphericity"] == pytest.approx(1, rel=0.02)
+    assert row["feret_max"] == pytest.approx(2 * radius, abs=1.2 * max(spacing))
+    assert 0.85 < row["solidity"] <= 1
     axes = [row[f"axis_{at}"] for at in (1, 2, 3)]
     assert axes == pytest.approx([2 * radius] * 3, rel=0.01)
 
@@ -157,6 +159,24 @@ def test_solidity_of_a_convex_and_of_a_hollow_shape() -> None:
     square[5:8, 10:20] = 1
     row = table_of(square, (1.0, 1.0)).columns
     assert row["solidity"][0] == pytest.approx((400 - 170) / 400)
+
+
+def test_the_hull_of_a_box_and_of_two_that_lie_apart_in_a_stack() -> None:
+    solid = np.zeros((8, 20, 30), np.uint8)
+    solid[2:6, 4:14, 5:25] = 1
+    row = table_of(solid, (2.0, 1.0, 1.0)).columns
+    assert row["solidity"][0] == pytest.approx(1)
+    # middles of faces: whole along one axis, half a pixel less at each end along the others
+    ways = [
+        np.hypot(8, np.hypot(9, 19)),
+        np.hypot(6, np.hypot(10, 19)),
+        np.hypot(6, np.hypot(9, 20)),
+    ]
+    assert row["feret_max"][0] == pytest.approx(max(ways))
+    solid[2:6, 4:14, 10:20] = 0
+    ends = measure(given_objects(solid, Spacing((2.0, 1.0, 1.0)))).columns
+    assert ends["solidity"][0] == pytest.approx(0.5)
+    assert ends["feret_max"][0] == pytest.approx(max(ways))
 
 
 def test_turning_and_mirroring_change_no_measure_but_place_and_angle() -> None:

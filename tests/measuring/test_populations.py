@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from unetscope.errors import MeasurementError
 from unetscope.measuring import populations
-from unetscope.measuring.columns import columns_of
+from unetscope.measuring.columns import Extras, columns_of
 from unetscope.measuring.object_table import ObjectTable, measure
-from unetscope.measuring.objects import Separation, objects_of
+from unetscope.measuring.objects import Separation, given_objects, objects_of
 from unetscope.measuring.populations import (
     Population,
     counted,
     density,
+    enough_for,
     mean_diameter,
+    nearest_distance,
+    objects_needed,
     percentile,
     population_of,
     t_over_images,
@@ -187,3 +190,75 @@ def test_weights_of_drawn_objects_make_the_mean_of_a_small_field_right() -> None
             along_x = 60 / (60 - size - 1)
             sums[kind] += table.columns["weight"][kept].sum() / along_x
     np.testing.assert_allclose(sums, 60)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_the_mean_distance_of_points_thrown_at_random_is_that_of_poisson(axes: int) -> None:
+    side = (40, 40, 40) if axes == 3 else (160, 160)
+    values, plain = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        ids = np.zeros(side, np.uint32)
+        at = np.unique(rng.integers(0, side[0], (160, axes)), axis=0)
+        ids[tuple(at.T)] = np.arange(1, len(at) + 1)
+        extras = Extras(neighbours=True)
+        table = measure(given_objects(ids, Spacing((1.0,) * axes)), extras=extras)
+        found = nearest_distance([table])
+        values.append(found.value)
+        plain.append(table.columns["nearest_centre"].mean())
+        assert found.low < found.value < found.high and "Hanisch" in found.method
+    rate = 160 / np.prod(side)
+    truth = 0.5 / np.sqrt(rate) if axes == 2 else 0.55396 / np.cbrt(rate)
+    assert np.mean(values) == pytest.approx(truth, rel=0.03)
+    assert np.mean(plain) > 1.02 * truth  # neighbours behind the edge are missed
+
+
+def test_the_mean_gap_leaves_out_who_is_nearer_to_the_edge() -> None:
+    ids = np.zeros((50, 100), np.uint32)
+    ids[20:30, 20:30], ids[20:30, 36:46], ids[2:6, 90:94] = 1, 2, 3
+    table = measure(given_objects(ids, PX), extras=Extras(neighbours=True))
+    found = nearest_distance([table], "nearest_edge")
+    assert found.value == 6 and found.n == 2 and "2 complete objects" in found.reason
+    with pytest.raises(MeasurementError, match="ask for their columns"):
+        nearest_distance([measure(given_objects(ids, PX))])
+    assert np.isnan(nearest_distance([table.where(np.zeros(3, bool))]).value)
+
+
+@pytest.mark.parametrize(("percent", "base"), [(50, "number"), (90, "number"), (50, "volume")])
+def test_as_many_objects_as_are_needed_come_as_near_as_was_asked(percent: float, base: str) -> None:
+    rng, sigma, power = np.random.default_rng(0), 0.3, {"number": 0, "volume": 3}[base]
+    z = {50: 0.0, 90: 1.2815516}[percent]
+    truth = 10 * np.exp(power * sigma**2 + sigma * z)
+    many = population(10 * np.exp(sigma * rng.standard_normal(40_000)))
+    needed = objects_needed(many, percent, base)
+    near = 0
+    for _ in range(200):
+        sizes = 10 * np.exp(sigma * rng.standard_normal(needed))
+        near += abs(np.log(percentile_alone(sizes, percent, power) / truth)) <= np.log(1.05)
+    assert 0.9 <= near / 200 <= 0.99
+    assert objects_needed(many, percent, base, 0.1) < needed / 3
+
+
+def percentile_alone(sizes: NDArray[np.float64], percent: float, power: int) -> float:
+    sizes = np.sort(sizes)
+    heap = np.cumsum(sizes**power)
+    return float(np.interp(percent / 100, (heap - sizes**power / 2) / heap[-1], sizes))
+
+
+def test_it_is_said_for_what_there_are_enough_objects() -> None:
+    rng = np.random.default_rng(1)
+    told = enough_for(population(20 * np.exp(0.47 * rng.standard_normal(700))))
+    assert told.startswith("n = 700: enough for d50 by number, not for d50 by volume (")
+    assert "d90 by volume (" in told and told.endswith("to be within 5%.")
+    assert enough_for(population(np.full(700, 5.0))).count("not for") == 0
+    assert "too few" in enough_for(population(np.arange(1.0, 5.0)))
+    with pytest.raises(MeasurementError, match="needs 10"):
+        objects_needed(population(np.arange(1.0, 5.0)), 50, "number")
+
+
+def test_objects_longer_than_half_of_the_field_are_noted() -> None:
+    ids = np.zeros((40, 40), np.uint32)
+    ids[5:15, 5:25] = 1
+    assert measure(given_objects(ids, PX)).notes == ()
+    ids[5:15, 5:26] = 1
+    assert "1 object is longer than half" in measure(given_objects(ids, PX)).notes[0]

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from unetscope.measuring.background import RING_FROM_PX, Ring
 from unetscope.measuring.quantities import Spacing, unit_in_name
+
+
+@dataclass(frozen=True)
+class Extras:
+    """Columns that are measured when they are asked for, as they need more than the object itself.
+
+    ``ring`` gives the grey value around each object, ``neighbours`` what lies beside it.
+    """
+
+    ring: Ring | None = None
+    neighbours: bool = False
+
+
+USUAL = Extras()
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,13 @@ _BOTH = (
     ("at_border", 0, "1 where it reaches the edge of the image or region and may be cut"),
     ("weight", 0, "of complete objects: Miles-Lantuéjoul, field / (field - box), by axes"),
 )
+_NEAR = (
+    ("nearest_centre", 1, "from its centre of gravity to the nearest of another object"),
+    ("nearest_edge", 1, "shortest way between its pixels and those of another object, 0: touching"),
+    ("touching", 0, "how many other objects share a side of a pixel with it"),
+    ("nearest_centre_sure", 0, "1 where the edge of image or region is no nearer than that centre"),
+    ("nearest_edge_sure", 0, "1 where the edge of image or region is no nearer than that object"),
+)
 _SHAPE = "; empty below 20 pixels"
 _FLAT = (
     ("area", 2, "pixels x area of a pixel"),
@@ -44,28 +66,54 @@ _SOLID = (
     ("diameter", 1, "of the ball of the same volume, (6V/π)^⅓"),
     ("surface", 2, "Crofton, 13 directions" + _SHAPE),
     ("sphericity", 0, "π^⅓ (6V)^⅔ / S" + _SHAPE),
+    ("feret_max", 1, "largest distance of the middles of voxel faces" + _SHAPE),
     ("axis_1", 1, "2√(5λ) of the largest eigenvalue of the covariance" + _SHAPE),
     ("axis_2", 1, "2√(5λ) of the middle one" + _SHAPE),
     ("axis_3", 1, "2√(5λ) of the smallest one" + _SHAPE),
+    ("solidity", 0, "V / volume of the hull of voxel corners" + _SHAPE),
+)
+
+_GREY = (
+    ("mean", "mean grey value of its pixels"),
+    ("sd", "standard deviation of the grey values of its pixels"),
+    ("min", "least grey value"),
+    ("max", "greatest grey value"),
+    (
+        "saturated",
+        "share of its pixels at the greatest value that their type holds; empty of reals",
+    ),
 )
 
 
-def columns_of(spacing: Spacing, channels: int = 0) -> tuple[Column, ...]:
+def columns_of(
+    spacing: Spacing, channels: int = 0, extras: Extras | None = None
+) -> tuple[Column, ...]:
     """The columns of an image of these axes, with grey values of so many channels."""
-    axes = "zyx"[-len(spacing.size) :]
+    extras, axes = extras or USUAL, "zyx"[-len(spacing.size) :]
     places = [
         (f"centre_{a}", 1, f"centre of gravity along {a}, from the first pixel") for a in axes
     ]
+    for a in axes:
+        places += [
+            (f"first_{a}", 0, f"its first pixel along {a}, counted from 0"),
+            (f"last_{a}", 0, f"its last pixel along {a}, counted from 0"),
+        ]
     own = _FLAT if len(axes) == 2 else _SOLID
     told = [("object", 0, "its number"), ("class", 0, "number of its class"), *places, *own, *_BOTH]
+    told += _NEAR if extras.neighbours else ()
     units = {0: "", -1: "°", 1: spacing.unit, 2: spacing.power(2), 3: spacing.power(3)}
     found = [Column(key, units[power], formula) for key, power, formula in told]
     for channel in range(channels):
         name = f"_c{channel}" if channels > 1 else ""
-        found += [
-            Column(f"mean{name}", "", "mean grey value of its pixels"),
-            Column(f"sd{name}", "", "standard deviation of the grey values of its pixels"),
-            Column(f"min{name}", "", "least grey value"),
-            Column(f"max{name}", "", "greatest grey value"),
-        ]
+        found += [Column(f"{key}{name}", "", formula) for key, formula in _GREY]
+        if extras.ring is not None:
+            ring = f"{extras.ring.inner:g} to {extras.ring.outer:g} {spacing.unit} away"
+            found += [
+                Column(
+                    f"background{name}",
+                    "",
+                    f"median of pixels {ring} in no object; empty below {RING_FROM_PX} pixels",
+                ),
+                Column(f"corrected{name}", "", f"mean{name} - background{name}"),
+            ]
     return tuple(found)

@@ -41,14 +41,14 @@ def directions(size: tuple[float, ...]) -> tuple[tuple[Way, float], ...]:
     ways = [way for way in product((0, 1, -1), repeat=len(size)) if way > (0,) * len(size)]
     steps = np.array(ways) * np.array(size)
     lengths = np.linalg.norm(steps, axis=1)
-    shares = _shares(steps / lengths[:, None])
+    shares = shares_of(steps / lengths[:, None])
     apart = np.prod(size) / lengths  # distance (cross-section) of neighbouring lines
     factor = np.pi / 2 if len(size) == 2 else 2.0
     weights = 2 * factor * shares * apart
     return tuple(zip(ways, weights.tolist(), strict=True))
 
 
-def _shares(units: Floats) -> Floats:
+def shares_of(units: Floats) -> Floats:
     """What share of all directions is nearest to each of these or to its opposite."""
     if units.shape[1] == 3:
         both = SphericalVoronoi(np.concatenate([units, -units])).calculate_areas() / (4 * np.pi)

@@ -8,7 +8,7 @@ sections of other structures have another factor (0.785 for Poisson-Voronoi).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from unetscope.errors import MeasurementError
 from unetscope.images.units import unit_factor
+from unetscope.measuring.crossings import shares_of
 from unetscope.measuring.object_table import ObjectTable
 from unetscope.measuring.pixel_runs import BAND_PX, Floats
 from unetscope.measuring.populations import population_of, t_interval, tile_spread, tile_sums
@@ -84,19 +85,27 @@ def _spread_rate(
 
 @dataclass(frozen=True)
 class Intercepts:
-    """What lines along x and y meet in one image: crossings from grain to grain, and lengths.
+    """What lines along x, y and the two diagonals of pixels meet in one image.
 
-    ``tiles`` (tile,) are crossings for each length in 4 x 4 tiles, both directions as one.
+    ``crossings`` are those from grain to grain and ``lengths`` those of the lines, by direction;
+    ``tiles`` (tile,) crossings for each length in 4 x 4 tiles, all directions as one; ``shares``
+    how many of all directions each one stands for (a quarter where pixels are square).
     """
 
-    crossings: tuple[int, int]
-    lengths: tuple[float, float]
+    crossings: tuple[int, ...]
+    lengths: tuple[float, ...]
     tiles: Floats
+    shares: tuple[float, ...]
     unit: str
 
 
+#: The directions of lines, as steps (y, x), and what they are called.
+_WAYS = ((0, 1), (1, 0), (1, 1), (-1, 1))
+_CALLED = ("along x", "along y", "along the falling diagonal", "along the rising diagonal")
+
+
 def intercepts_of(ids: NDArray[Any], spacing: Spacing) -> Intercepts:
-    """Go along all rows and columns of grain numbers (y, x); 0 between two grains is boundary.
+    """Go along all lines of grain numbers (y, x); 0 between two grains is boundary.
 
     Raises
     ------
@@ -105,39 +114,59 @@ def intercepts_of(ids: NDArray[Any], spacing: Spacing) -> Intercepts:
     """
     if ids.ndim != 2:
         raise MeasurementError("intercepts are those of a plane; give one plane of the stack")
-    crossed, lengths, tiles = [], [], np.zeros((_TILES, _TILES))
-    for turned, size in ((ids, spacing.size[1]), (ids.T, spacing.size[0])):
-        counts, steps = _crossings(turned)
-        length = steps * size
+    steps = np.array(_WAYS) * np.array(spacing.size)
+    sizes = np.hypot(*steps.T)
+    shares = shares_of(steps / sizes[:, None])
+    crossed, lengths, tiles = [], [], np.zeros(_TILES**2)
+    for way, size, share in zip(_WAYS, sizes.tolist(), shares.tolist(), strict=True):
+        counts, gone = _crossings(ids, way)
         crossed.append(int(counts.sum()))
-        lengths.append(length)
-        both = counts if turned is ids else counts.T
-        tiles += both / max(length, size) * _TILES**2 / 2
-    return Intercepts(
-        (crossed[0], crossed[1]), (lengths[0], lengths[1]), tiles.ravel(), spacing.unit
-    )
+        lengths.append(gone * size)
+        tiles += share * counts * _TILES**2 / max(gone * size, size)
+    told = tuple(shares.tolist())
+    return Intercepts(tuple(crossed), tuple(lengths), tiles, told, spacing.unit)
 
 
-def _crossings(ids: NDArray[Any]) -> tuple[Floats, int]:
-    """Along lines (line, x): crossings in tiles (line, x), and steps from first to last grain."""
+def _crossings(ids: NDArray[Any], way: tuple[int, int]) -> tuple[Floats, int]:
+    """Along lines: crossings in tiles (tile,), and steps from first to last grain of each."""
     counts, steps = np.zeros(_TILES**2), 0
-    lines = max(1, BAND_PX // ids.shape[1])
-    for first in range(0, len(ids), lines):
-        line, at = np.nonzero(ids[first : first + lines])
-        value = ids[first + line, at]
+    height, width = ids.shape
+    for value, y, x in _lines(ids, way):
+        line, at = np.nonzero(value)
+        met = value[line, at]
         same = line[1:] == line[:-1]
-        met = np.flatnonzero(same & (value[1:] != value[:-1]))
+        crossed = np.flatnonzero(same & (met[1:] != met[:-1]))
         steps += int((at[1:] - at[:-1])[same].sum())
-        rows = (first + line[met]) * _TILES // len(ids)
-        columns = (at[met] + at[met + 1]) * _TILES // (2 * ids.shape[1])
-        counts += np.bincount(rows * _TILES + columns, minlength=_TILES**2)
-    return counts.reshape(_TILES, _TILES), steps
+        places = [(line[crossed], at[crossed]), (line[crossed], at[crossed + 1])]
+        rows, columns = (sum(where[place] for place in places) for where in (y, x))
+        tile = rows * _TILES // (2 * height) * _TILES + columns * _TILES // (2 * width)
+        counts += np.bincount(tile, minlength=_TILES**2)
+    return counts, steps
+
+
+def _lines(
+    ids: NDArray[Any], way: tuple[int, int]
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """Lines (line, place) of the image some at a time, with y and x of each; 0 outside of it."""
+    height, width = ids.shape
+    long, first, last = (width, 0, height) if way == (0, 1) else (height, 0, width)
+    if all(way):
+        first, last = (1 - height, width) if way[0] > 0 else (0, width + height - 1)
+    some = max(1, BAND_PX // long)
+    for begin in range(first, last, some):
+        line = np.arange(begin, min(begin + some, last))[:, None]
+        at = np.arange(long)[None]
+        y, x = (line, at) if way == (0, 1) else (at, line + way[1] * way[0] * at)
+        y, x = np.broadcast_arrays(y, x)
+        inside = (x >= 0) & (x < width)
+        yield np.where(inside, ids[y, np.clip(x, 0, width - 1)], 0), y, x
 
 
 def size_by_intercept(fields: Sequence[Intercepts]) -> tuple[Quantity, ...]:
-    """G from the mean intercept, -6.643856 log10(l / mm) - 3.288, and l along x and along y.
+    """G from the mean intercept, -6.643856 log10(l / mm) - 3.288, l by direction, and their ratio.
 
-    l is length over crossings; the interval is t over 4 x 4 tiles of all images.
+    l is length over crossings, each direction by its share of all; the interval is t over 4 x 4
+    tiles of all images.
 
     Raises
     ------
@@ -148,29 +177,39 @@ def size_by_intercept(fields: Sequence[Intercepts]) -> tuple[Quantity, ...]:
     if {field.unit for field in fields} != {unit}:
         raise MeasurementError("intercepts in several units cannot be joined; bring them to one")
     factor = _millimetre(unit, 2)
-    counts = [sum(field.crossings[way] for field in fields) for way in (0, 1)]
-    lengths = [sum(field.lengths[way] for field in fields) for way in (0, 1)]
+    ways = range(len(_WAYS))
+    counts = [sum(field.crossings[way] for field in fields) for way in ways]
+    lengths = [sum(field.lengths[way] for field in fields) for way in ways]
     rates = [n / length if length else math.nan for n, length in zip(counts, lengths, strict=True)]
-    method = "length of all rows and columns / crossings from grain to grain"
+    method = "length of all lines / crossings from grain to grain"
     told = [
         Quantity(
-            f"mean intercept along {name}",
+            f"mean intercept {name}",
             1 / rate if rate else math.nan,
             unit,
             count,
             "crossings",
             method,
-            reason="one direction alone; G has the interval of both",
+            reason="one direction alone; G has the interval of all",
         )
-        for name, rate, count in zip("xy", rates, counts, strict=True)
+        for name, rate, count in zip(_CALLED, rates, counts, strict=True)
     ]
-    rate = _rate(fields, float(np.mean(rates)), sum(counts), method)
+    rate = _rate(fields, float(np.dot(fields[0].shares, rates)), sum(counts), method)
     size = _turned("G by intercept", rate, lambda r: -6.643856 * math.log10(factor / r) - 3.288)
-    return (size, *told)
+    index = Quantity(
+        "anisotropy index",
+        rates[1] / rates[0] if rates[0] else math.nan,
+        "",
+        counts[0] + counts[1],
+        "crossings",
+        "mean intercept along x / along y",
+        reason="a ratio of two directions of these images",
+    )
+    return (size, *told, index)
 
 
 def _rate(fields: Sequence[Intercepts], rate: float, crossings: int, method: str) -> Quantity:
-    """Crossings for each length, both directions as one."""
+    """Crossings for each length, all directions as one."""
     told = ("crossings by length", rate, f"1/{fields[0].unit}", crossings, "crossings")
     if crossings < _FEWEST_CROSSINGS:
         reason = f"{crossings} crossings, an interval needs {_FEWEST_CROSSINGS}"

@@ -7,6 +7,7 @@ rounded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,22 +80,26 @@ def _calipers(around: Floats) -> tuple[Floats, Floats]:
 
 def hulls_of_edges(runs: Runs) -> Hulls:
     """Hulls of the middles of the pixels' edges, whose diameters are near those of the shape."""
-    return _hulls(runs, side=1, end=0)
+    return _hulls(runs, ((-1, 0), (0, 1), (1, 0)))
 
 
 def hulls_of_corners(runs: Runs) -> Hulls:
     """Hulls of the pixels' corners, which hold all of their area."""
-    return _hulls(runs, side=1, end=1)
+    return _hulls(runs, ((-1, 1), (0, 1), (1, 1)))
 
 
-def _hulls(runs: Runs, side: int, end: int) -> Hulls:
-    """Hulls of points ``side`` half pixels beside each line's ends, and ``end`` above and below."""
+def hulls_of_centres(runs: Runs) -> Hulls:
+    """Hulls of the pixels' centres; one point or a line where there is no more."""
+    return _hulls(runs, ((0, 0),))
+
+
+def _hulls(runs: Runs, around: Sequence[tuple[int, int]]) -> Hulls:
+    """Hulls of points at the ends of lines: half pixels down, and out to the side."""
     owner, line, low, high = _line_ends(runs)
-    levels = np.concatenate([2 * line - 1, 2 * line, 2 * line + 1])
-    owners = np.tile(owner, 3)
-    left = _chain(owners, levels, np.concatenate([2 * low - end, 2 * low - side, 2 * low - end]))
-    mirrored = np.concatenate([-2 * high - end, -2 * high - side, -2 * high - end])
-    right = _chain(owners, levels, mirrored)
+    levels = np.concatenate([2 * line + down for down, _ in around])
+    owners = np.tile(owner, len(around))
+    left = _chain(owners, levels, np.concatenate([2 * low - out for _, out in around]))
+    right = _chain(owners, levels, np.concatenate([-2 * high - out for _, out in around]))
     # down the left side and up the right one
     who = np.concatenate([left[0], right[0]])
     turn = np.concatenate([left[1], -right[1] + 4 * (2 * int(line.max(initial=0)) + 2)])

@@ -42,30 +42,38 @@ def centres_and_covariances(runs: Runs, spacing: tuple[float, ...]) -> tuple[Flo
 
 
 def grey_values(runs: Runs, image: Micrograph) -> Floats:
-    """(channel, 4, object) mean, standard deviation (of the pixels, not of a sample), least, most.
+    """(channel, 5, object) mean, standard deviation, least, most, share that is saturated.
 
-    Where a pixel is not finite, the values of its object are NaN. Only the pixels around the
+    The standard deviation is that of the pixels, not of a sample; saturated is what has the
+    greatest value of a type of whole numbers. Where a pixel is not finite, the values of its object
+    are NaN. Only the pixels around the
     objects are read, a band at a time.
     """
     shift = _near(image)
-    sums = np.zeros((image.channels, 4, len(runs.line)))
+    top = np.iinfo(image.dtype).max if image.dtype.kind in "iu" else None
+    sums = np.zeros((image.channels, 5, len(runs.line)))
     for some, grey, begins in _on_bands(runs, image):
         ends = np.stack([begins, begins + runs.length[some]], 1).ravel()
         for channel, values in enumerate(grey):
             flat = np.append(np.asarray(values, np.float64).ravel(), 0.0)
             flat[~np.isfinite(flat)] = np.nan
             into = sums[channel]
+            full = np.append(values.ravel() == top, False)
+            if top is not None and full.any():
+                into[4, some] = np.add.reduceat(full, ends, dtype=np.float64)[::2]
             into[2, some] = np.minimum.reduceat(flat, ends)[::2]
             into[3, some] = np.maximum.reduceat(flat, ends)[::2]
             flat -= shift[channel]
             into[0, some] = np.add.reduceat(flat, ends)[::2]
             into[1, some] = np.add.reduceat(np.square(flat, out=flat), ends)[::2]
-    found = np.empty((image.channels, 4, runs.count))
+    found = np.full((image.channels, 5, runs.count), np.nan)
     for into, told, middle in zip(sums, found, shift, strict=True):
         mean = runs.total(into[0]) / runs.pixels
         variance = runs.total(into[1]) / runs.pixels - mean**2
         told[0], told[1] = mean + middle, np.sqrt(np.maximum(variance, 0))
         told[2], told[3] = runs.least(into[2]), runs.most(into[3])
+        if top is not None:
+            told[4] = runs.total(into[4]) / runs.pixels
     return found
 
 

@@ -12,16 +12,15 @@ from scipy import ndimage
 
 from unetscope.errors import MeasurementError
 from unetscope.images.micrograph import Micrograph
-from unetscope.measuring.columns import Column, columns_of
-from unetscope.measuring.crossings import border_lengths
-from unetscope.measuring.hulls import hulls_of_corners, hulls_of_edges
+from unetscope.measuring.background import Surroundings, backgrounds
+from unetscope.measuring.columns import USUAL, Column, Extras, columns_of
 from unetscope.measuring.moments import centres_and_covariances, grey_values, pixels_on
+from unetscope.measuring.neighbours import centre_distances, gaps, touching
 from unetscope.measuring.objects import Objects
-from unetscope.measuring.pixel_runs import Floats, Runs
+from unetscope.measuring.pixel_runs import Floats, Ints, Runs
 from unetscope.measuring.quantities import Spacing
+from unetscope.measuring.shapes import shapes_of, sizes_of
 
-#: Shapes of fewer pixels are those of the grid: their columns are empty.
-SHAPE_FROM_PX = 20
 #: So many runs of pixels are measured together.
 _RUNS = 1 << 20
 
@@ -44,6 +43,8 @@ class ObjectTable:
         Whether all of that box was looked at: only then can complete objects be weighted.
     notes
         What a person should know of it.
+    extras
+        Which columns were asked for besides the usual ones.
     """
 
     about: tuple[Column, ...]
@@ -53,6 +54,7 @@ class ObjectTable:
     field: tuple[float, ...]
     rectangular: bool = True
     notes: tuple[str, ...] = ()
+    extras: Extras = USUAL
 
     def __len__(self) -> int:
         return len(self.columns["object"])
@@ -71,6 +73,7 @@ def measure(
     objects: Objects,
     image: Micrograph | None = None,
     region: NDArray[np.bool_] | None = None,
+    extras: Extras | None = None,
 ) -> ObjectTable:
     """Measure all objects; ``image`` gives grey values, ``region`` is that objects were found in.
 
@@ -79,9 +82,10 @@ def measure(
     MeasurementError
         If image or region are of another shape.
     """
-    looked = _looked(objects, image, region)
+    looked = _looked(objects, image, region, extras or USUAL)
     rows = [_rows(objects.runs.some(part), looked) for part in _parts(objects.runs)]
     columns = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
+    columns |= _around(objects.runs, columns, looked, np.ones(objects.runs.count, bool))
     return _table(objects, columns, looked)
 
 
@@ -101,17 +105,23 @@ def update(
     MeasurementError
         If image or region are of another shape, or were not those of the table.
     """
-    looked = _looked(objects, image, region)
+    looked = _looked(objects, image, region, table.extras)
     if tuple(column.key for column in looked.about) != tuple(c.key for c in table.about):
         raise MeasurementError(
             "the table has columns of other channels; measure anew where the image is another"
         )
-    old = table.columns["object"]
-    kept = table.where(np.isin(old, objects.numbers)).columns
-    new = np.flatnonzero(~np.isin(objects.numbers, old))
-    made = _rows(objects.runs.some(new), looked)
+    old, runs = table.columns["object"], objects.runs
+    there = np.isin(old, objects.numbers)
+    kept = table.where(there).columns
+    new = ~np.isin(objects.numbers, old)
+    made = _rows(runs.some(np.flatnonzero(new)), looked)
     order = np.argsort(np.append(kept["object"], objects.numbers[new]), kind="stable")
     columns = {key: np.append(kept[key], made[key])[order] for key in made}
+    for key in _around_keys(looked):  # those of new objects are found with their neighbours
+        columns[key] = np.append(kept[key], np.full(np.count_nonzero(new), np.nan))[order]
+    gone = table.where(~there)
+    boxes = np.concatenate([_boxes_of(gone), runs.boxes[new]])
+    columns |= _around(runs, columns, looked, new | _near(runs, columns, boxes, looked))
     return _table(objects, columns, looked)
 
 
@@ -124,7 +134,10 @@ class _Looked:
     """
 
     spacing: Spacing
+    ids: NDArray[Any]
     image: Micrograph | None
+    region: NDArray[np.bool_] | None
+    extras: Extras
     about: tuple[Column, ...]
     box: tuple[slice, ...]
     full: bool
@@ -132,7 +145,10 @@ class _Looked:
 
 
 def _looked(
-    objects: Objects, image: Micrograph | None, region: NDArray[np.bool_] | None
+    objects: Objects,
+    image: Micrograph | None,
+    region: NDArray[np.bool_] | None,
+    extras: Extras,
 ) -> _Looked:
     shape = tuple(objects.ids.shape)
     if image is not None and image.spatial_shape != shape:
@@ -142,13 +158,17 @@ def _looked(
         )
     if region is not None and region.shape != shape:
         raise MeasurementError(f"the region has the shape {region.shape}, the labels {shape}")
-    about = columns_of(objects.spacing, 0 if image is None else image.channels)
+    if extras.ring is not None and image is None:
+        raise MeasurementError("a background needs the image; give it, or ask for no ring")
+    about = columns_of(objects.spacing, 0 if image is None else image.channels, extras)
     box, rim = tuple(slice(0, n) for n in shape), None
     if region is not None:
         box = _box_of(region)
         if not region[box].all():
             rim = ~ndimage.binary_erosion(region, border_value=1)
-    return _Looked(objects.spacing, image, about, box, rim is None, rim)
+    return _Looked(
+        objects.spacing, objects.ids, image, region, extras, about, box, rim is None, rim
+    )
 
 
 def _box_of(region: NDArray[np.bool_]) -> tuple[slice, ...]:
@@ -173,26 +193,104 @@ def _parts(runs: Runs) -> Iterator[slice]:
 
 def _rows(runs: Runs, looked: _Looked) -> dict[str, NDArray[Any]]:
     """All columns that pixels tell."""
-    spacing, flat = looked.spacing, len(looked.spacing.size) == 2
+    spacing = looked.spacing
     centres, spread = centres_and_covariances(runs, spacing.size)
     values: dict[str, NDArray[Any]] = {"object": runs.numbers}
     values |= {f"centre_{a}": c for a, c in zip("zyx"[-centres.shape[1] :], centres.T, strict=True)}
-    shaped = _Shaped(runs, spacing, runs.pixels.astype(np.float64) * spacing.cell, spread)
-    values |= shaped.flat_size() if flat else shaped.solid_size()
-    shapes = shaped.flat() if flat else shaped.solid()
-    small = runs.pixels < SHAPE_FROM_PX
-    values |= {key: np.where(small, np.nan, column) for key, column in shapes.items()}
+    for a, ends in zip("zyx"[-centres.shape[1] :], np.moveaxis(runs.boxes, 1, 0), strict=True):
+        values |= {f"first_{a}": ends[:, 0], f"last_{a}": ends[:, 1]}
+    values |= sizes_of(runs, spacing)
+    values |= shapes_of(runs, spacing, spread)
     cut = _cut(runs, looked)
     extent = tuple(side.stop - side.start for side in looked.box)
     values["at_border"] = cut.astype(np.int64)
     values["weight"] = _weights(runs, extent, cut) if looked.full else np.where(cut, np.nan, 1.0)
     if looked.image is not None:
-        channels = looked.image.channels
-        for channel, four in enumerate(grey_values(runs, looked.image)):
-            name = f"_c{channel}" if channels > 1 else ""
-            named = (f"{kind}{name}" for kind in ("mean", "sd", "min", "max"))
-            values |= zip(named, four, strict=True)
+        for name, five in zip(_names(looked.image), grey_values(runs, looked.image), strict=True):
+            kinds = (f"{kind}{name}" for kind in ("mean", "sd", "min", "max", "saturated"))
+            values |= zip(kinds, five, strict=True)
     return values
+
+
+def _names(image: Micrograph) -> list[str]:
+    """What stands behind the names of the columns of each channel."""
+    return [f"_c{at}" for at in range(image.channels)] if image.channels > 1 else [""]
+
+
+def _around(
+    runs: Runs, columns: Mapping[str, NDArray[Any]], looked: _Looked, some: NDArray[np.bool_]
+) -> dict[str, NDArray[Any]]:
+    """The columns that other objects and their surroundings tell; those of ``some`` anew."""
+    found: dict[str, NDArray[Any]] = {}
+    at, ring = np.flatnonzero(some), looked.extras.ring
+    if looked.extras.neighbours:
+        axes = "zyx"[-len(looked.spacing.size) :]
+        centres = np.stack([columns[f"centre_{a}"] for a in axes], -1)
+        found["nearest_centre"] = centre_distances(centres)
+        found["nearest_edge"] = gaps(runs, looked.spacing.size, some)
+        found["touching"] = touching(runs)
+        if not some.all():
+            found["nearest_edge"] = np.where(some, found["nearest_edge"], columns["nearest_edge"])
+        found |= _sure(runs, centres, found, looked)
+    if ring is not None and looked.image is not None:
+        around = Surroundings(looked.image, looked.ids, looked.spacing.size, looked.region)
+        medians = backgrounds(runs.some(at), ring, around)
+        for name, median in zip(_names(looked.image), medians, strict=True):
+            key = f"background{name}"
+            found[key] = np.array(columns.get(key, np.full(runs.count, np.nan)))
+            found[key][at] = median
+            found[f"corrected{name}"] = columns[f"mean{name}"] - found[key]
+    return found
+
+
+def _around_keys(looked: _Looked) -> list[str]:
+    keys = ["nearest_edge"] if looked.extras.neighbours else []
+    if looked.extras.ring is not None and looked.image is not None:
+        keys += [f"background{name}" for name in _names(looked.image)]
+    return keys
+
+
+def _sure(
+    runs: Runs, centres: Floats, found: Mapping[str, Floats], looked: _Looked
+) -> dict[str, NDArray[Any]]:
+    """Whether no neighbour can lie nearer behind the edge of what was looked at."""
+    size = np.array(looked.spacing.size)
+    sides = np.array([[side.start, side.stop - 1] for side in looked.box])
+    open_axes = np.array(runs.shape) > 1
+    told = {}
+    for name, ends in (
+        ("nearest_centre", np.stack([centres / size] * 2, -1)),
+        ("nearest_edge", runs.boxes),
+    ):
+        to_edge = np.stack([ends[..., 0] - sides[:, 0], sides[:, 1] - ends[..., 1]], -1)
+        nearest = (to_edge.min(-1) * size)[:, open_axes].min(1, initial=np.inf)
+        told[f"{name}_sure"] = (found[name] <= nearest).astype(np.int64)
+    return told
+
+
+def _boxes_of(table: ObjectTable) -> Ints:
+    """(object, axis, 2) as those of runs."""
+    axes = "zyx"[-len(table.spacing.size) :]
+    ends = [[table.columns[f"{end}_{a}"] for end in ("first", "last")] for a in axes]
+    return np.moveaxis(np.array(ends, np.int64), -1, 0)
+
+
+def _near(
+    runs: Runs, columns: Mapping[str, NDArray[Any]], boxes: Ints, looked: _Looked
+) -> NDArray[np.bool_]:
+    """(object,) which are so near to boxes that changes in those may change what is around them."""
+    size, ring = np.array(looked.spacing.size), looked.extras.ring
+    reach = np.full(runs.count, -1.0 if ring is None else ring.outer)
+    if looked.extras.neighbours:
+        gap = columns["nearest_edge"]
+        reach = np.maximum(reach, np.where(np.isnan(gap), np.inf, gap))
+    found = np.zeros(runs.count, bool)
+    if (reach < 0).all():
+        return found
+    for box in boxes:
+        apart = np.maximum(runs.boxes[..., 0] - box[:, 1], box[:, 0] - runs.boxes[..., 1]) - 1
+        found |= np.sqrt(((np.maximum(apart, 0) * size) ** 2).sum(1)) <= reach
+    return found
 
 
 def _table(objects: Objects, columns: dict[str, NDArray[Any]], looked: _Looked) -> ObjectTable:
@@ -203,54 +301,32 @@ def _table(objects: Objects, columns: dict[str, NDArray[Any]], looked: _Looked) 
     ]
     corner, reach = zip(*corners, strict=True)
     ordered = {column.key: columns[column.key] for column in looked.about}
-    return ObjectTable(looked.about, ordered, looked.spacing, corner, reach, looked.full)
+    return ObjectTable(
+        looked.about,
+        ordered,
+        looked.spacing,
+        corner,
+        reach,
+        looked.full,
+        _notes(ordered, looked),
+        looked.extras,
+    )
 
 
-@dataclass(frozen=True, eq=False)
-class _Shaped:
-    """What shapes are measured from: ``size`` (object,) areas or volumes, and covariances."""
-
-    runs: Runs
-    spacing: Spacing
-    size: Floats
-    spread: Floats
-
-    def flat_size(self) -> dict[str, Floats]:
-        return {"area": self.size, "diameter": np.sqrt(4 * self.size / np.pi)}
-
-    def solid_size(self) -> dict[str, Floats]:
-        return {"volume": self.size, "diameter": np.cbrt(6 * self.size / np.pi)}
-
-    def _border(self) -> Floats:
-        return border_lengths(self.runs, self.spacing)
-
-    def flat(self) -> dict[str, Floats]:
-        """What objects in a plane have."""
-        perimeter = self._border()
-        xx, yy, xy = self.spread[:, 1, 1], self.spread[:, 0, 0], self.spread[:, 0, 1]
-        middle, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
-        largest, smallest = hulls_of_edges(self.runs).ferets(self.spacing.size)
-        return {
-            "perimeter": perimeter,
-            "circularity": 4 * np.pi * self.size / perimeter**2,
-            "feret_max": largest,
-            "feret_min": smallest,
-            "axis_major": 4 * np.sqrt(middle + half),
-            "axis_minor": 4 * np.sqrt(np.maximum(middle - half, 0)),
-            # y points down in images, and angles are told as they are seen
-            "angle": np.rad2deg(np.arctan2(-2 * xy, xx - yy)) / 2 % 180,
-            "solidity": self.runs.pixels / hulls_of_corners(self.runs).areas(),
-        }
-
-    def solid(self) -> dict[str, Floats]:
-        """What objects in a stack have."""
-        surface = self._border()
-        axes = 2 * np.sqrt(5 * np.maximum(np.linalg.eigvalsh(self.spread)[:, ::-1], 0))
-        return {
-            "surface": surface,
-            "sphericity": np.cbrt(np.pi) * np.cbrt(6 * self.size) ** 2 / surface,
-            **{f"axis_{at + 1}": axes[:, at] for at in range(3)},
-        }
+def _notes(columns: Mapping[str, NDArray[Any]], looked: _Looked) -> tuple[str, ...]:
+    long = np.zeros(len(columns["object"]), bool)
+    for axis, side in zip("zyx"[-len(looked.box) :], looked.box, strict=True):
+        whole = side.stop - side.start
+        if whole > 1:
+            long |= columns[f"last_{axis}"] - columns[f"first_{axis}"] + 1 > whole / 2
+    count = int(np.count_nonzero(long))
+    if not count:
+        return ()
+    told = "1 object is" if count == 1 else f"{count:,} objects are"
+    return (
+        f"{told} longer than half of the field: larger ones are hardly seen whole, and the "
+        "distribution is cut off",
+    )
 
 
 def _cut(runs: Runs, looked: _Looked) -> NDArray[np.bool_]:

@@ -22,7 +22,7 @@ EDGE_WORDS: dict[EdgeRule, str] = {
     "drop": "objects at the edge left out, the rest not weighted",
     "keep": "objects at the edge kept as they are seen",
 }
-_POWERS = {"number": 0, "area": 2, "volume": 3}
+POWERS = {"number": 0, "area": 2, "volume": 3}
 
 
 def weights_of(table: ObjectTable, edge: EdgeRule) -> Floats:
@@ -41,7 +41,7 @@ def by_base(weights: Floats, diameter: Floats, base: Base) -> Floats:
     MeasurementError
         If there is no such base.
     """
-    if base not in _POWERS:
+    if base not in POWERS:
         raise MeasurementError(f"percentiles are by number, area or volume, not by {base!r}")
     largest = diameter.max(initial=0.0) or 1.0
-    return np.asarray(weights * (diameter / largest) ** _POWERS[base])
+    return np.asarray(weights * (diameter / largest) ** POWERS[base])

@@ -45,6 +45,8 @@ class Separation:
         Which classes are measured; all but the border where empty.
     typical
         Diameter of a good object: hills smoothed and parted by 1/24 of it, at least a pixel.
+    smooth, depth
+        Smoothing and depth of necks where they are not to follow the typical size.
     smallest
         Area (volume) of the smallest object; :data:`SMALLEST_PX` pixels where None.
     holes
@@ -57,6 +59,8 @@ class Separation:
     border: int | None = None
     smallest: float | None = None
     holes: float = 0.0
+    smooth: float | None = None
+    depth: float | None = None
 
     def __post_init__(self) -> None:
         if self.by not in ("components", "shape", "border"):
@@ -69,18 +73,22 @@ class Separation:
             )
         if self.border is not None and self.border in self.classes:
             raise MeasurementError(f"class {self.border} cannot be border and object at once")
-        for name in ("typical", "smallest", "holes"):
+        for name in ("typical", "smallest", "holes", "smooth", "depth"):
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value >= 0):
                 raise MeasurementError(f"{name} is {value}; give a length or area of 0 or more")
         if self.typical == 0:
             raise MeasurementError("a typical size of 0 parts nothing; give a diameter")
+        if self.depth == 0:
+            raise MeasurementError("a depth of 0 parts at every pixel; give a length")
 
     def necks(self, spacing: Spacing) -> Necks:
         """Smoothing and depth for an image of this spacing."""
         pixel = min(spacing.size)
         length = USUAL_PX * pixel if self.typical is None else self.typical * _OF_TYPICAL
-        return Necks(spacing.size, max(length, pixel), max(length, pixel))
+        usual = max(length, pixel)
+        smooth = usual if self.smooth is None else self.smooth
+        return Necks(spacing.size, smooth, usual if self.depth is None else self.depth)
 
     @property
     def at_necks(self) -> bool:

@@ -9,7 +9,7 @@ them, for objects of one image are more alike than those of two.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -17,7 +17,7 @@ from scipy import stats
 from unetscope.errors import MeasurementError
 from unetscope.measuring.object_table import ObjectTable
 from unetscope.measuring.object_weights import EDGE_WORDS as EDGE_WORDS
-from unetscope.measuring.object_weights import ON_A_SIDE, by_base, weights_of
+from unetscope.measuring.object_weights import ON_A_SIDE, POWERS, by_base, weights_of
 from unetscope.measuring.object_weights import Base as Base
 from unetscope.measuring.object_weights import EdgeRule as EdgeRule
 from unetscope.measuring.pixel_runs import Floats, Ints
@@ -48,6 +48,8 @@ class Population:
         How many objects reach an edge.
     axes
         2 for profiles in planes, 3 for bodies.
+    words
+        What was done with objects at the edge where that is no :data:`EdgeRule`.
     """
 
     diameter: Floats
@@ -58,6 +60,7 @@ class Population:
     unit: str
     axes: int
     edge: EdgeRule
+    words: str = ""
 
     @property
     def count(self) -> int:
@@ -67,7 +70,7 @@ class Population:
     @property
     def method(self) -> str:
         """What was done with objects at the edge."""
-        return EDGE_WORDS[self.edge]
+        return self.words or EDGE_WORDS[self.edge]
 
 
 def population_of(tables: Sequence[ObjectTable], edge: EdgeRule = "weight") -> Population:
@@ -112,14 +115,18 @@ def _kept(table: ObjectTable, edge: EdgeRule) -> tuple[Floats, Floats]:
 
 def mean_diameter(objects: Population) -> Quantity:
     """The mean equivalent diameter by number."""
+    reason = "" if objects.count >= OBJECTS else _too_few(objects, OBJECTS)
+    return _mean(objects, "mean diameter", reason)
+
+
+def _mean(objects: Population, name: str, reason: str) -> Quantity:
     shares = by_base(objects.weight, objects.diameter, "number")
 
     def mean(counts: Floats) -> float:
         weight = shares * counts
         return float((weight * objects.diameter).sum() / weight.sum())
 
-    reason = "" if objects.count >= OBJECTS else _too_few(objects, OBJECTS)
-    return _estimated(objects, "mean diameter", mean, reason)
+    return _estimated(objects, name, mean, reason)
 
 
 def percentile(objects: Population, percent: float, base: Base = "number") -> Quantity:
@@ -183,6 +190,97 @@ def counted(tables: Sequence[ObjectTable]) -> Quantity:
     count = sum(map(len, tables))
     reason = "counted in these images, not drawn from more"
     return Quantity("objects", float(count), "", count, "objects", "count", reason=reason)
+
+
+def nearest_distance(tables: Sequence[ObjectTable], key: str = "nearest_centre") -> Quantity:
+    """The mean distance to the nearest centre or edge of another object.
+
+    Objects nearer to the edge of the field than to that neighbour are left out, and the rest stands
+    for them (Hanisch 1984): each for as many as the field has places where its neighbour is seen.
+
+    Raises
+    ------
+    MeasurementError
+        If the tables have no columns of neighbours, or the region is no box.
+    """
+    if not all(table.extras.neighbours for table in tables):
+        raise MeasurementError("neighbours were not measured; ask for their columns")
+    plain = population_of(tables, "keep")
+    if not all(table.rectangular for table in tables):
+        raise MeasurementError(
+            "neighbours behind the edge of a region that is no box are not known"
+        )
+    kept = [table.where(table.columns[f"{key}_sure"] == 1) for table in tables]
+    objects = replace(
+        plain,
+        diameter=np.concatenate([table.columns[key] for table in kept]),
+        weight=np.concatenate([_places(table, key) for table in kept]),
+        image=np.repeat(np.arange(len(kept)), [len(table) for table in kept]),
+        words="objects nearer to the edge left out and the rest weighted (Hanisch)",
+    )
+    reason = "" if objects.count >= OBJECTS else _too_few(objects, OBJECTS)
+    what = "centre" if key == "nearest_centre" else "edge"
+    return _mean(objects, f"mean distance to the nearest {what}", reason)
+
+
+def _places(table: ObjectTable, key: str) -> Floats:
+    """(object,) the field over the part of it in which the neighbour would be seen."""
+    weight = np.ones(len(table))
+    for axis, field, size in zip(
+        "zyx"[-len(table.field) :], table.field, table.spacing.size, strict=True
+    ):
+        if field > size:
+            reach = 2 * table.columns[key]
+            if key == "nearest_edge":
+                reach = reach + _lengths(table, axis) * size
+            weight *= field / np.maximum(field - reach, size)
+    return weight
+
+
+def _lengths(table: ObjectTable, axis: str) -> Ints:
+    """(object,) how many pixels long it is along an axis."""
+    return np.asarray(table.columns[f"last_{axis}"] - table.columns[f"first_{axis}"] + 1)
+
+
+def objects_needed(objects: Population, percent: float, base: Base, within: float = 0.05) -> int:
+    """How many objects a percentile needs so that its 95 % interval is ± ``within`` of it.
+
+    Of diameters spread as logarithms of a normal distribution, with the spread of these (which ISO
+    13322-1 supposes, too): the variance of a quantile of weighted values, as n grows.
+
+    Raises
+    ------
+    MeasurementError
+        If there are fewer than 10 objects.
+    """
+    if objects.count < OBJECTS:
+        raise MeasurementError(_too_few(objects, OBJECTS))
+    logs, weight = np.log(objects.diameter), objects.weight / objects.weight.sum()
+    mean = float(weight @ logs)
+    sigma = float(np.sqrt(weight @ (logs - mean) ** 2))
+    share, z = percent / 100, float(stats.norm.ppf(percent / 100))
+    power = POWERS[base] * sigma
+    below = float(stats.norm.cdf(z - power))
+    spread = np.exp(power**2) * ((1 - share) ** 2 * below + share**2 * (1 - below))
+    variance = sigma**2 * spread / float(stats.norm.pdf(z)) ** 2
+    return int(np.ceil(variance * (_normal() / np.log1p(within)) ** 2))
+
+
+def enough_for(objects: Population, within: float = 0.05) -> str:
+    """For which percentiles there are enough objects, and for which not, in a sentence."""
+    count = f"n = {objects.count:,}"
+    if objects.count < OBJECTS:
+        return f"{count}: too few objects to say how many are needed."
+    asked: list[tuple[float, Base]] = [(50, "number"), (50, "volume"), (90, "volume")]
+    told = [
+        (f"d{percent:g} by {base}", objects_needed(objects, percent, base, within))
+        for percent, base in asked
+    ]
+    yes = [name for name, needed in told if needed <= objects.count]
+    no = [f"{name} ({needed:,})" for name, needed in told if needed > objects.count]
+    parts = [f"enough for {' and '.join(yes)}"] if yes else []
+    parts += [f"not for {' and '.join(no)}"] if no else []
+    return f"{count}: {', '.join(parts)}, to be within {within:.0%}."
 
 
 def t_over_images(name: str, values: Floats, unit: str, method: str) -> Quantity:

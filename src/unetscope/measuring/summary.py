@@ -15,7 +15,7 @@ from unetscope.measuring.grain_size import (
     size_by_count,
     size_by_intercept,
 )
-from unetscope.measuring.object_table import SHAPE_FROM_PX, ObjectTable
+from unetscope.measuring.object_table import ObjectTable
 from unetscope.measuring.objects import SMALLEST_PX, Separation
 from unetscope.measuring.phase_fraction import Share, fraction
 from unetscope.measuring.populations import (
@@ -27,6 +27,7 @@ from unetscope.measuring.populations import (
     population_of,
 )
 from unetscope.measuring.quantities import LEVEL, PIXELS, Quantity, Spacing
+from unetscope.measuring.shapes import SHAPE_FROM_PX
 
 _PERCENTS = (10, 50, 90)
 _LIBRARIES = ("numpy", "scipy", "scikit-image")
@@ -125,7 +126,10 @@ def _found(images: Sequence[Measured], how: Separation | None, spacing: Spacing)
         return
     text = f"Objects were found {where} as components of pixels of one class that share a side"
     if how.by == "shape":
-        length = lengths_in_words([how.necks(spacing).depth], spacing.unit)
+        necks = how.necks(spacing)
+        length = lengths_in_words([necks.depth], spacing.unit)
+        if necks.smooth != necks.depth:
+            length = f"{lengths_in_words([necks.smooth], spacing.unit)} and {length}"
         typical = (
             f", for a typical size of {lengths_in_words([how.typical], spacing.unit)}"
             if how.typical is not None
