@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from unetscope.cli.terminal import Interview
+from unetscope.computing.choices import EngineName, Precision
 from unetscope.images.questions import Answers
 from unetscope.network.facts import BUNDLED, BUNDLED_TITLES, DEFAULT_MODEL, MODEL_SUFFIX
 
@@ -175,13 +176,13 @@ class Predict(ImageReading):
         typer.Option(
             help="torch, or openvino (CPU; pip install openvino): faster from minutes on."
         ),
-    ] = "torch"
+    ] = EngineName.TORCH
     precision: Annotated[
         str,
         typer.Option(
             help="fp32, bf16, or auto: bf16 where it is faster; may change a pixel in 500."
         ),
-    ] = "fp32"
+    ] = Precision.FP32
     allow_download: AllowDownload = False
 
 

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from unetscope.images.classes import LabelClass, default_name
 from unetscope.images.questions import Answers, Question, Undecided
+from unetscope.learning.end_reason import EndReason
 from unetscope.learning.events import (
     EpochDone,
     Finished,
@@ -38,12 +39,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_REASONS = {
-    "time": "the time was up",
-    "plateau": "nothing got better any more",
-    "steps": "all epochs are done",
-    "stopped": "you stopped it",
-    "memory": "memory ran out",
+_REASONS: dict[str, str] = {
+    EndReason.TIME: "the time was up",
+    EndReason.PLATEAU: "nothing got better any more",
+    EndReason.STEPS: "all epochs are done",
+    EndReason.STOPPED: "you stopped it",
+    EndReason.MEMORY: "memory ran out",
 }
 
 

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from unetscope.computing.choices import EngineName, Precision, one_of
 from unetscope.computing.fused import fuse
 from unetscope.computing.memory import give_back
 from unetscope.computing.openvino_engine import OpenVinoNet, openvino_library
@@ -24,9 +25,6 @@ from unetscope.errors import ModelError
 from unetscope.network.folding import fold_batch_norm
 from unetscope.network.unet import UNet
 
-ENGINES = ("torch", "openvino")
-PRECISIONS = ("auto", "fp32", "bf16")
-
 
 @dataclass(frozen=True)
 class Engine:
@@ -34,21 +32,20 @@ class Engine:
 
     Attributes
     ----------
-    name : ``"torch"``, or ``"openvino"`` on the CPU where that is installed.
-    precision : ``"fp32"`` (the same labels as the network itself, to rounding), ``"bf16"``, or
-        ``"auto"``: bf16 where :func:`inference_precision` finds it faster and equal enough.
+    name : an :class:`EngineName`; ``"openvino"`` on the CPU where that is installed.
+    precision : a :class:`Precision`: ``"fp32"`` (the same labels as the network itself, to
+        rounding), ``"bf16"``, or ``"auto"``: bf16 where :func:`inference_precision` finds it
+        faster and equal enough.
     """
 
-    name: str = "torch"
-    precision: str = "fp32"
+    name: str = EngineName.TORCH
+    precision: str = Precision.FP32
 
     def __post_init__(self) -> None:
-        if self.name not in ENGINES:
-            raise ModelError(f"engine {self.name!r} is unknown; use {' or '.join(ENGINES)}.")
-        if self.precision not in PRECISIONS:
-            raise ModelError(
-                f"precision {self.precision!r} is unknown; use {', '.join(PRECISIONS)}."
-            )
+        if self.name not in list(EngineName):
+            raise ModelError(f"engine {self.name!r} is unknown; use {one_of(EngineName)}.")
+        if self.precision not in list(Precision):
+            raise ModelError(f"precision {self.precision!r} is unknown; use {one_of(Precision)}.")
 
 
 _Net = TypeVar("_Net", bound=nn.Module)
@@ -73,13 +70,15 @@ class Machine:
     def __init__(self, device: str = "auto", engine: Engine | None = None) -> None:
         self.device = choose_device(device)
         kind = self.device.split(":")[0]
-        if kind != "cpu" and engine is not None and engine.name == "openvino":
+        if kind != "cpu" and engine is not None and engine.name == EngineName.OPENVINO:
             raise ModelError(
                 f"OpenVINO works on the CPU here, not on {self.device!r}: use device cpu."
             )
-        if engine is not None and engine.name == "openvino":
+        if engine is not None and engine.name == EngineName.OPENVINO:
             openvino_library()  # before work is begun that could not be done
-        self.engine = engine or Engine("torch", "fp32" if kind == "cpu" else "auto")
+        self.engine = engine or Engine(
+            precision=Precision.FP32 if kind == "cpu" else Precision.AUTO
+        )
         self._asked = engine
         self._copies: WeakKeyDictionary[nn.Module, nn.Module] = WeakKeyDictionary()
         self._lock = threading.Lock()
@@ -122,7 +121,7 @@ class Machine:
 
 def _made_ready(net: UNet, device: str, engine: Engine) -> UNet:
     precision = inference_precision(net, device, engine.precision)
-    if engine.name == "openvino":
+    if engine.name == EngineName.OPENVINO:
         return OpenVinoNet(net, precision)
     fast = fused_copy(net, device, precision)
     if device.startswith("cuda"):
@@ -136,7 +135,7 @@ def fused_copy(net: UNet, device: str, precision: str) -> UNet:
     """A copy of ``net`` on ``device``, folded and fused; its logits are float32 always."""
     fast = fold_batch_norm(net) if net.config.norm == "batch" else copy.deepcopy(net)
     fast = fast.eval().requires_grad_(False).to(device)
-    if precision == "bf16":
+    if precision == Precision.BF16:
         fast = fast.to(torch.bfloat16)
     if net.config.ndim == 2:
         # torch's type stubs lack the overload that its documentation shows

@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unetscope.computing.choices import Precision
 from unetscope.errors import ModelError
 from unetscope.network.cropping import Region, checked_core, coarser, cut
 from unetscope.network.folding import fold_batch_norm
 from unetscope.network.unet import UNet
 
-_HINTS = {"fp32": "f32", "bf16": "bf16"}
+_HINTS: dict[str, str] = {Precision.FP32: "f32", Precision.BF16: "bf16"}
 
 
 class OpenVinoNet(UNet):

@@ -18,6 +18,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from unetscope.computing.choices import Precision, one_of
 from unetscope.errors import ModelError
 from unetscope.network.unet import UNet, UNetConfig
 
@@ -65,25 +66,25 @@ def _is_there(device: str) -> bool:
 
 
 @cache
-def training_precision(device: str, wanted: str = "auto") -> str:
+def training_precision(device: str, wanted: str = Precision.AUTO) -> str:
     """``"bf16"`` where the device multiplies it natively, otherwise ``"fp32"``."""
-    if wanted not in ("auto", "bf16", "fp32"):
-        raise ModelError(f"precision {wanted!r} is unknown; use auto, bf16 or fp32.")
-    if wanted != "auto":
+    if wanted not in list(Precision):
+        raise ModelError(f"precision {wanted!r} is unknown; use {one_of(Precision)}.")
+    if wanted != Precision.AUTO:
         return wanted
     if device.startswith("cuda"):
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        return Precision.BF16 if torch.cuda.is_bf16_supported() else Precision.FP32
     if device == "cpu":
         # AVX-512 without bf16 instructions emulates them and loses; AVX2 machines as well.
         flags = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
         native = any(getattr(torch.cpu, flag, lambda: False)() for flag in flags)
-        return "bf16" if native else "fp32"
-    return "fp32"
+        return Precision.BF16 if native else Precision.FP32
+    return Precision.FP32
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:
     """The context in which a forward pass runs in ``precision``."""
-    if precision != "bf16":
+    if precision != Precision.BF16:
         return nullcontext()
     return torch.autocast(device.split(":")[0], dtype=torch.bfloat16)
 
@@ -95,7 +96,7 @@ _probing = threading.Lock()
 def inference_precision(
     net: UNet,
     device: str,
-    wanted: str = "auto",
+    wanted: str = Precision.AUTO,
     *,
     clock: Callable[[], float] = time.perf_counter,
 ) -> str:
@@ -108,12 +109,13 @@ def inference_precision(
     clock : seconds; given by tests.
     """
     native = training_precision(device, wanted)
-    if wanted != "auto" or native == "fp32":
+    if wanted != Precision.AUTO or native == Precision.FP32:
         return native
     key = (device, net.config)
     with _probing:
         if key not in _found:
-            _found[key] = "bf16" if _bf16_wins(net, device, clock) else "fp32"
+            won = _bf16_wins(net, device, clock)
+            _found[key] = Precision.BF16 if won else Precision.FP32
         return _found[key]
 
 
@@ -124,11 +126,11 @@ def _bf16_wins(net: UNet, device: str, clock: Callable[[], float]) -> bool:
     sides = [side] * 2 if net.config.ndim == 2 else [net.config.multiple * 2] * 3
     image = torch.rand(1, net.config.in_channels, *sides, generator=generator).to(device)
     wide = copy.deepcopy(net).eval().to(device)
-    nets = {"fp32": wide, "bf16": copy.deepcopy(wide).to(torch.bfloat16)}
+    nets = {Precision.FP32: wide, Precision.BF16: copy.deepcopy(wide).to(torch.bfloat16)}
     if net.config.ndim == 2:
         for either in nets.values():
             either.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = {"fp32": image, "bf16": image.to(torch.bfloat16)}
+    images = {Precision.FP32: image, Precision.BF16: image.to(torch.bfloat16)}
     answers: dict[str, Tensor] = {}
     seconds = {name: float("inf") for name in nets}
     for turn in range(_PROBE_TURNS + 1):  # in turns, so that a busy moment meets both
@@ -139,7 +141,8 @@ def _bf16_wins(net: UNet, device: str, clock: Callable[[], float]) -> bool:
             _wait_for(device)
             if turn:  # the first makes things ready
                 seconds[name] = min(seconds[name], clock() - began)
-    return seconds["bf16"] < seconds["fp32"] and equal_enough(answers["fp32"], answers["bf16"])
+    faster = seconds[Precision.BF16] < seconds[Precision.FP32]
+    return faster and equal_enough(answers[Precision.FP32], answers[Precision.BF16])
 
 
 def equal_enough(exact: Tensor, rounded: Tensor) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
@@ -24,16 +23,9 @@ from unetscope.learning.sources.bundled import CONTEXT, own_sources, tap_names
 from unetscope.learning.sources.classical import FILTERS, classical_maps
 from unetscope.learning.sources.source import tile_needs
 from unetscope.learning.tiling import padded_shape
+from unetscope.learning.voice import Voice
 from unetscope.network.cropping import Region
 from unetscope.network.unet import UNet
-
-
-class Voice(StrEnum):
-    """Which of a model's networks is meant."""
-
-    NETWORK = "fine-tuned network"
-    INSTANT = "instant answer"
-    BACKBONE = "bundled network"
 
 
 def voices(model: PixelModel) -> tuple[Voice, ...]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unetscope.learning.end_reason import EndReason
+
 if TYPE_CHECKING:
     from unetscope.learning.pixel_model import PixelModel
     from unetscope.network.unet import UNet
@@ -143,9 +145,9 @@ class Notice:
 
 @dataclass(frozen=True)
 class Finished:
-    """Training ended; ``reason``: ``"time"``, ``"plateau"``, ``"steps"`` or ``"memory"``."""
+    """Training ended, and why."""
 
-    reason: str
+    reason: EndReason
     model: PixelModel
     best_epoch: int
     seconds: float

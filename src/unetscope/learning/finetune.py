@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 
 from unetscope.computing.precision import device_note
 from unetscope.images.classes import LabelClass
+from unetscope.learning.end_reason import EndReason
 from unetscope.learning.events import LearningEvent, Notice
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.optimiser_steps import NO_MEMORY
@@ -58,7 +59,7 @@ def fine_tune(
             if not run.learner.steps:
                 raise
             yield Notice(f"Out of memory: {NO_MEMORY} The best model so far is kept.")
-            reason = "memory"
+            reason = EndReason.MEMORY
         yield run.finish(reason)
     finally:
         run.release()
@@ -66,7 +67,7 @@ def fine_tune(
 
 def _learned(
     run: TrainingRun, samples: Sequence[Sample], classes: Sequence[LabelClass] | None
-) -> Generator[LearningEvent, Sequence[Sample] | None, str]:
+) -> Generator[LearningEvent, Sequence[Sample] | None, EndReason]:
     """Step until there is a reason to stop, which is returned."""
     update: Sequence[Sample] | None = samples
     while True:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from unetscope.computing.choices import Precision
 from unetscope.computing.flat_weights import FlatWeights, flattened
 from unetscope.computing.memory import give_back, is_out_of_memory
 from unetscope.computing.precision import autocast, choose_device, training_precision
@@ -66,7 +67,7 @@ class OptimiserSteps:
     def _set_up(self) -> None:
         """Weights in flat vectors, which all steps are made on."""
         written = can_be_written(self.net, self.device)
-        working = torch.bfloat16 if written and self.precision == "bf16" else torch.float32
+        working = torch.bfloat16 if written and self.precision == Precision.BF16 else torch.float32
         self._weights = FlatWeights(self.net, working)
         self._averaged = flattened(self.average)
         self._written = WrittenPass(self._weights, self.net) if written else None

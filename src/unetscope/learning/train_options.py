@@ -23,7 +23,7 @@ class TrainOptions:
         unlabelled pixels without any influence.
     average_decay : of the exponential average of the weights, which is what answers.
     validation_fraction : share of the labels held back.
-    precision : ``"auto"``, ``"bf16"`` or ``"fp32"``.
+    precision : a :class:`Precision`.
     """
 
     max_seconds: float | None = 60.0

@@ -14,6 +14,7 @@ import torch
 from unetscope.computing.machine import settled
 from unetscope.computing.memory import is_out_of_memory
 from unetscope.images.classes import LabelClass
+from unetscope.learning.end_reason import EndReason
 from unetscope.learning.events import (
     EpochDone,
     Finished,
@@ -240,17 +241,17 @@ class TrainingRun:
             validation_note=parts.note,
         )
 
-    def reason_to_stop(self) -> str | None:
+    def reason_to_stop(self) -> EndReason | None:
         """Why training ends now, or None.
 
         A time budget of more than nothing reaches a check, however short it is.
         """
         options = self.options
         if self.time_is_up and (self.epoch or not options.max_seconds) and not self.losses:
-            return "time"
+            return EndReason.TIME
         if self.epoch >= options.max_epochs:
-            return "steps"
-        return "plateau" if self.idle_epochs >= options.patience_epochs else None
+            return EndReason.STEPS
+        return EndReason.PLATEAU if self.idle_epochs >= options.patience_epochs else None
 
     @property
     def time_is_up(self) -> bool:
@@ -332,11 +333,11 @@ class TrainingRun:
             self.model = replace(self.model, network=shown)
         return verdict, taken, best
 
-    def finish(self, reason: str) -> Finished:
+    def finish(self, reason: EndReason) -> Finished:
         """The best model, with what happened written down in it."""
         counts = zip(self.values, self.patches.pixels, strict=True)
         record: dict[str, Any] = {
-            "reason": reason,
+            "reason": str(reason),
             "steps": self.learner.steps,
             "epochs": self.epoch,
             "best_epoch": self.best_epoch,

@@ -14,6 +14,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.target import Target
 from unetscope.inspection.writing.calls import ModelSource
 from unetscope.learning.samples import as_grey
+from unetscope.learning.voice import Voice
 from unetscope.looking.glass import Subject
 from unetscope.looking.lazily import Lazily
 from unetscope.network.facts import BUNDLED_TITLES, MODEL_SUFFIX, bundled_model
@@ -33,9 +34,6 @@ else:
     unet = Lazily("unetscope.network.unet")
     user_models = Lazily("unetscope.network.user_models")
 
-# As in learning.answering.Voice, which would import torch.
-NETWORK, INSTANT, BACKBONE = "fine-tuned network", "instant answer", "bundled network"
-
 
 def bundled(name: str, target: Target, key: tuple[Any, ...] = ()) -> Subject:
     """A bundled network as it comes."""
@@ -44,7 +42,7 @@ def bundled(name: str, target: Target, key: tuple[Any, ...] = ()) -> Subject:
         return persistence.start_model(name, device="cpu")
 
     source = ModelSource("bundled", name, target.image.channels)
-    return replace(of_model(name, model, BACKBONE, target, key), source=source)
+    return replace(of_model(name, model, Voice.BACKBONE, target, key), source=source)
 
 
 def textbook(name: str, target: Target, key: tuple[Any, ...] = (), seed: int = 0) -> Subject:
@@ -83,13 +81,13 @@ def of_model(
         return made.for_channels(image.channels), image
 
     def build() -> nn.Module:
-        speaks = answering.Voice(voice) if voice else None
+        speaks = Voice(voice) if voice else None
         return answering.answering_network(fitting(target)[0], speaks)
 
     def prepare(where: Target) -> Any:
         return answering.network_input(*fitting(where), where.z)
 
-    record = {"model": title, "voice": voice or ""}
+    record = {"model": title, "voice": str(voice or "")}
     return Subject(key, title, build, target, prepare, classes, record, model)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from unetscope.errors import capital
 from unetscope.images.classes import LabelClass, default_name
+from unetscope.learning.end_reason import EndReason
 from unetscope.session.state import Session
 from unetscope.session.values import Phase, Scope, painted_classes
 
@@ -264,12 +265,13 @@ def _other_version(session: Session) -> Status:
     )
 
 
-_ENDED = {
-    "plateau": "Nothing got better any more, so it ended",
-    "time": "The time was up",
-    "stopped": "You stopped it",
-    "memory": "Memory ran out",
+_ENDED: dict[str, str] = {
+    EndReason.PLATEAU: "Nothing got better any more, so it ended",
+    EndReason.TIME: "The time was up",
+    EndReason.STOPPED: "You stopped it",
+    EndReason.MEMORY: "Memory ran out",
 }
+_CUT_SHORT = (EndReason.TIME, EndReason.STOPPED, EndReason.MEMORY)
 
 
 def _after_training(session: Session) -> Status:
@@ -298,7 +300,7 @@ def _judgement(session: Session) -> str:
     """A sentence on the network's share of the answer, where it has none or has just begun."""
     model = session.model.model if session.model is not None else None
     training = session.training
-    short = training.reason in ("time", "stopped", "memory") and training.epoch < FEW_EPOCHS
+    short = training.reason in _CUT_SHORT and training.epoch < FEW_EPOCHS
     if model is None or (model.network_weight > 0 and not short):
         return ""
     if model.network_weight > 0:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from psygnal import SignalGroupDescriptor
 
 from unetscope.images.classes import PALETTE, LabelClass, default_name, free_color
+from unetscope.learning.end_reason import EndReason
 from unetscope.learning.events import (
     EpochDone,
     Finished,
@@ -208,7 +209,7 @@ class Session:
         self.training = replace(
             self.training,
             phase=Phase.IDLE,
-            reason="stopped" if stopped else "",
+            reason=EndReason.STOPPED if stopped else "",
             **self._outcome(model),
         )
         if model is not None:

@@ -7,6 +7,7 @@ from time import perf_counter
 
 import numpy as np
 
+from unetscope.computing.choices import Precision
 from unetscope.computing.memory import is_out_of_memory
 from unetscope.computing.precision import inference_precision
 from unetscope.errors import OutOfMemoryError
@@ -68,7 +69,7 @@ def predict(shared: Shared, request: PredictRequest) -> Iterator[TileShown | Not
     """Predict images, one after the other, to the same labels as the command line."""
     # What is kept for strokes may be in half precision: then files' features are made anew.
     device = shared.device()
-    fit_for_files = inference_precision(request.model.features.backbone, device) == "fp32"
+    fit_for_files = inference_precision(request.model.features.backbone, device) == Precision.FP32
     yield from _tiles(shared, request, device, shared.features if fit_for_files else None)
 
 

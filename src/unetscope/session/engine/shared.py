@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from unetscope.computing.choices import Precision
 from unetscope.computing.machine import Engine
 from unetscope.computing.memory import keep_freed_memory
 from unetscope.computing.precision import choose_device
@@ -21,7 +22,7 @@ class Shared:
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
         # Strokes and answers of the window stand on the same features, in what is faster here.
-        self.features = FeatureCache(settings.cache_mib * 2**20, Engine("torch", "auto"))
+        self.features = FeatureCache(settings.cache_mib * 2**20, Engine(precision=Precision.AUTO))
 
     def device(self) -> str:
         """Leave a core to the window, and say which device does the work."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from unetscope.errors import ModelError
 from unetscope.images.target import Target
+from unetscope.learning.voice import Voice
 from unetscope.looking.glass import Subject
-from unetscope.looking.networks import INSTANT, NETWORK, bundled, load, of_model, textbook
+from unetscope.looking.networks import bundled, load, of_model, textbook
 from unetscope.network import facts
 from unetscope.session.inside.looking_state import Source
 from unetscope.session.state import Session
@@ -87,10 +88,10 @@ def _of_session(session: Session | None) -> tuple[Source, ...]:
     trained = model.network_of(model.class_values) is not None
     if trained or session.newest is not None:
         tip = f"{100 * model.network_weight:.0f} % of the answer"
-        found.append(Source(f"model:{NETWORK}", f"{title}: {NETWORK}", tip))
+        found.append(Source(f"model:{Voice.NETWORK}", f"{title}: {Voice.NETWORK}", tip))
     if model.instant.head is not None and not model.features.sources:
         tip = "bundled features and the head that your strokes solved"
-        found.append(Source(f"model:{INSTANT}", f"{title}: {INSTANT}", tip))
+        found.append(Source(f"model:{Voice.INSTANT}", f"{title}: {Voice.INSTANT}", tip))
     if len(found) == 2 and model.network_weight < 0.5:
         found.reverse()
     return tuple(found)
@@ -110,7 +111,7 @@ def _of_model(
 ) -> Subject:
     """The painting panel's model; of a training in progress, the newest finished epoch."""
     model, title = using.model, _version_title(session)
-    newest = session.newest if voice == NETWORK else None
+    newest = session.newest if voice == Voice.NETWORK else None
     if newest is not None and (session.training.busy or model.network is None):
         title = f"{title}, epoch {newest.epoch}"
         model = model.with_network(newest.network, max(model.network_weight, 1e-3))
