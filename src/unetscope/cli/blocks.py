@@ -48,6 +48,10 @@ def run(form: Predict) -> Iterator[Path]:
             f"{form.out} takes one image and {len(form.images)} are given; give a folder with "
             "--out for several"
         )
+    if form.volume != "slices":
+        raise OutputError(
+            f"--volume {form.volume} holds the volume in memory; give a folder with --out"
+        )
     part = _part(form)
     model = load_model(form.model, allow_download=form.allow_download)
     (path,) = form.images

@@ -170,6 +170,10 @@ class Predict(ImageReading):
             help="Pixels of another size than the model's: say (and go on), auto (resample), as-is."
         ),
     ] = "say"
+    volume: Annotated[
+        str,
+        typer.Option(help="A stack as slices, or as the mean of three directions (three times)."),
+    ] = "slices"
     device: Device = "auto"
     engine: Annotated[
         str,

@@ -35,6 +35,7 @@ from unetscope.scaling.batches import (
     predict_files,
     prediction_targets,
 )
+from unetscope.scaling.directions import Volume
 from unetscope.scaling.file_results import FAILED, UP_TO_DATE, FileResult, FilesDone
 from unetscope.scaling.matching import How
 
@@ -45,6 +46,8 @@ def run(form: Predict) -> Iterator[Path]:
     """Predict; yields each file when it is written, and the table of several at the end."""
     if form.pixel_size not in get_args(How):
         raise OutputError(f"--pixel-size is {', '.join(get_args(How))}, not {form.pixel_size!r}")
+    if form.volume not in get_args(Volume):
+        raise OutputError(f"--volume is {' or '.join(get_args(Volume))}, not {form.volume!r}")
     if form.out.suffix == ".zarr":
         yield from blocks.run(form)
         return
@@ -62,6 +65,7 @@ def run(form: Predict) -> Iterator[Path]:
         form.overwrite,
         form.anew,
         cast("How", form.pixel_size),
+        cast("Volume", form.volume),
     )
     failed = 0
     read = partial(_read, form.asker(), batch.model)

@@ -29,6 +29,7 @@ from unetscope.images.zarr_folder import PACKED, is_zarr, title_of
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions
+from unetscope.scaling.directions import Volume
 from unetscope.scaling.file_results import (
     DONE,
     FAILED,
@@ -61,6 +62,8 @@ class Batch:
         Also answer what is up to date.
     pixels
         What to do about pixels of another size than the model's.
+    volume
+        "slices" of a stack one by one, or the mean of "three" directions.
     """
 
     model: PixelModel
@@ -72,12 +75,14 @@ class Batch:
     overwrite: bool = False
     anew: bool = False
     pixels: How = "as-is"
+    volume: Volume = "slices"
 
     @property
     def identity(self) -> str:
         """What answers, as the table says it: two equal ones give equal masks."""
         engine = self.engine
         seen = " resampled" if self.pixels == "auto" else ""
+        seen += " three directions" if self.volume == "three" else ""
         return f"{self.model.fingerprint} {engine.name} {engine.precision}{seen}"
 
     @property
@@ -222,7 +227,8 @@ def _predicted(
     batch: Batch, path: Path, mask: Path, read: Read
 ) -> Generator[PredictionEvent, None, Answered]:
     probabilities = beside(mask) if batch.options.probabilities else None
-    goal = AnswerFiles(mask, probabilities, batch.inputs, batch.overwrite, batch.pixels)
+    claims = (batch.inputs, batch.overwrite)
+    goal = AnswerFiles(mask, probabilities, *claims, batch.pixels, batch.volume)
     goal.check()  # before anything is read
     image = as_seen(batch.model, read(path))
     return (yield from answered_into(batch.model, image, goal, batch.options, batch.engine))

@@ -12,19 +12,16 @@ import numpy as np
 
 from unetscope.computing.machine import Engine, Machine
 from unetscope.computing.memory import keep_freed_memory
-from unetscope.computing.precision import choose_device, device_note
 from unetscope.errors import OutputError
 from unetscope.images.claims import Claim, Role
 from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.normalisation import fit_normalisation
-from unetscope.learning.events import Notice, PredictionEvent, TileDone
+from unetscope.learning.events import Notice, PredictionEvent
 from unetscope.learning.pixel_model import PixelModel, as_seen
-from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
-from unetscope.learning.tiling import Box
-from unetscope.network.cropping import relative
+from unetscope.learning.prediction import PredictOptions, label_dtype
+from unetscope.scaling.directions import Volume, predict_volume
+from unetscope.scaling.into_arrays import Unkept, on_a_device, predict_into
 from unetscope.scaling.matching import BroughtBack, How, matched, seen_by
-from unetscope.scaling.pieces import Pieces, read_pieces
 from unetscope.scaling.scratch import Scratch, scratch
 
 
@@ -40,6 +37,8 @@ class AnswerFiles:
         Whether files that unetscope did not predict may be replaced.
     pixels
         What to do about pixels of another size than the model's.
+    volume
+        "slices" of a stack one by one, or the mean of "three" directions.
     """
 
     labels: Path
@@ -47,6 +46,7 @@ class AnswerFiles:
     inputs: tuple[Path, ...] = ()
     overwrite: bool = False
     pixels: How = "as-is"
+    volume: Volume = "slices"
 
     def __post_init__(self) -> None:
         if self.probabilities == self.labels:
@@ -99,7 +99,7 @@ def predict_to(
     """
     target.check()
     image = as_seen(model, image)
-    options = yield from _on_a_device(options or PredictOptions())
+    options = yield from on_a_device(options or PredictOptions())
     keep_freed_memory()
     with ExitStack() as stack:
         shape = image.spatial_shape
@@ -109,18 +109,12 @@ def predict_to(
             shape = (len(model.classes), *shape)
             chances = stack.enter_context(scratch(target.probabilities, shape, np.float32))
         machine = Machine(options.device, engine or Engine())
-        match = matched(model, image, target.pixels)
-        seen = seen_by(image, match)
-        sinks: list[Any] = [labels, chances]
-        if match.note:
-            yield Notice(match.note)
-        if match.factors is not None:
-            sinks = [one and BroughtBack(one, image, match.factors) for one in sinks]
-        yield from predict_into(
-            model, seen, sinks[0], options, probabilities=sinks[1], machine=machine
-        )
+        if target.volume == "three":
+            yield from _three_ways(model, image, (labels, chances), options, machine)
+            said = ["the mean of three directions"]
+        else:
+            said = yield from _by_slices(model, image, (labels, chances), options, machine, target)
         axes = image.spatial_axes
-        said = [match.note] if match.note else []
         told = replace(image, notes=(*image.notes, f"predicted by {_called(model)}", *said))
         _write(labels, axes, told, target.labels, target.claim(Role.PREDICTION))
         if chances is not None and target.probabilities is not None:
@@ -128,11 +122,46 @@ def predict_to(
             _write(chances, "c" + axes, told, target.probabilities, claim)
 
 
-class _Unkept:
-    """Takes labels that nobody wants."""
+Sinks = tuple[Scratch, Scratch | None]
 
-    def __setitem__(self, place: Any, labels: Any) -> None:
-        """Keep nothing."""
+
+def _by_slices(
+    model: PixelModel,
+    image: Micrograph,
+    sinks: Sinks,
+    options: PredictOptions,
+    machine: Machine,
+    target: AnswerFiles,
+) -> Generator[PredictionEvent, None, list[str]]:
+    """Answer plane by plane at the pixel size that is wanted; what is to be noted of that."""
+    match = matched(model, image, target.pixels)
+    seen = seen_by(image, match)
+    labels, chances = sinks
+    into: list[Any] = [labels, chances]
+    if match.note:
+        yield Notice(match.note)
+    if match.factors is not None:
+        into = [one and BroughtBack(one, image, match.factors) for one in into]
+    yield from predict_into(model, seen, into[0], options, probabilities=into[1], machine=machine)
+    return [match.note] if match.note else []
+
+
+def _three_ways(
+    model: PixelModel, image: Micrograph, sinks: Sinks, options: PredictOptions, machine: Machine
+) -> Iterator[PredictionEvent]:
+    """Answer a volume along its three axes and keep the mean."""
+    labels, chances = sinks
+    values = np.asarray(model.class_values, label_dtype(model))
+    for event in predict_volume(model, image, options, machine):
+        if not isinstance(event, np.ndarray):
+            yield event
+            continue
+        whole = tuple(slice(0, side) for side in image.spatial_shape[-2:])
+        for z in range(image.depth):
+            labels[(z, *whole)] = values[event[:, z].argmax(axis=0)]
+            for number, chance in enumerate(event[:, z] if chances is not None else ()):
+                assert chances is not None
+                chances[(number, z, *whole)] = chance
 
 
 def write_probabilities(
@@ -156,82 +185,11 @@ def write_probabilities(
     claim.check(path)
     image = as_seen(model, image)
     with scratch(path, (len(model.classes), *image.spatial_shape), np.float32) as chances:
-        yield from predict_into(model, image, _Unkept(), options, probabilities=chances)
+        yield from predict_into(model, image, Unkept(), options, probabilities=chances)
         named = ", ".join(c.name for c in model.classes)
         said = (*image.notes, f"predicted by {_called(model)}", f"one channel for each of: {named}")
         axes = "c" + image.spatial_axes
         _write(chances, axes, replace(image, notes=said), path, claim)
-
-
-def predict_into(
-    model: PixelModel,
-    image: Micrograph,
-    labels: Any,
-    options: PredictOptions | None = None,
-    *,
-    probabilities: Any = None,
-    machine: Machine | None = None,
-) -> Iterator[PredictionEvent]:
-    """Answer ``image`` piece by piece into arrays, reading ahead.
-
-    Parameters
-    ----------
-    labels : takes ``labels[y, x] = …`` or, of a stack, ``labels[z, y, x] = …``: a numpy, memmap or
-        zarr array of the image's spatial shape, or a :class:`Scratch`.
-    probabilities : the same with a leading axis of classes, float32; None where not wanted.
-    machine : takes the place of ``options.device``.
-    """
-    image = as_seen(model, image)
-    options = yield from _on_a_device(options or PredictOptions())
-    options = replace(options, probabilities=probabilities is not None, planes=None)
-    if model.features.scale is None:  # once for the image, not by rows
-        scale = fit_normalisation(image)
-        model = model.with_features(own_normalisation=False, normalisation=scale)
-    machine = machine or Machine(options.device)
-    pieces = Pieces(model, image, options.tile_px)
-    stacked = "z" in image.spatial_axes
-    for index, (piece, plane) in enumerate(read_pieces(image, pieces)):
-        answer = _Answer(model, piece.core, chances=probabilities is not None)
-        wanted = replace(options, region=piece.core, clip=True)
-        for event in predict_tiles(model, plane, wanted, machine=machine):
-            if isinstance(event, Notice):
-                yield event
-                continue
-            answer.take(event)
-            where = (slice(piece.z, piece.z + 1), *event.region) if stacked else event.region
-            done, total = pieces.counted(index, event.done, event.total)
-            yield replace(event, done=done, total=total, region=where)
-        place = (piece.z, *piece.core) if stacked else piece.core
-        labels[place] = answer.labels
-        if answer.chances is not None:
-            for number, chance in enumerate(answer.chances):
-                probabilities[(number, *place)] = chance
-
-
-def _on_a_device(
-    options: PredictOptions,
-) -> Generator[PredictionEvent, None, PredictOptions]:
-    """``options`` with a device that is there; told once, not by rows."""
-    if (note := device_note(options.device)) is not None:
-        yield Notice(note)
-    return replace(options, device=choose_device(options.device))
-
-
-class _Answer:
-    """The answer of one piece, as it comes."""
-
-    def __init__(self, model: PixelModel, core: Box, *, chances: bool) -> None:
-        shape = tuple(side.stop - side.start for side in core)
-        self.core = core
-        self.labels = np.zeros(shape, label_dtype(model))
-        self.chances = np.zeros((len(model.classes), *shape), np.float32) if chances else None
-
-    def take(self, event: TileDone) -> None:
-        """Put one tile where it belongs."""
-        inside = relative(event.region, self.core)
-        self.labels[inside] = event.labels
-        if self.chances is not None and event.probabilities is not None:
-            self.chances[(slice(None), *inside)] = event.probabilities
 
 
 def _write(found: Scratch, axes: str, image: Micrograph, path: Path, claim: Claim) -> None:
