@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import unetscope
-from unetscope import inspection
+from unetscope import inspection, measuring
 
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -28,7 +28,7 @@ def commands(workflow: Any) -> list[str]:
 
 def test_the_page_of_python_tells_of_every_public_name_once() -> None:
     told = re.findall(r"^::: (\S+)$", (ROOT / "docs/api.md").read_text("utf-8"), flags=re.MULTILINE)
-    public = [*inspection.__all__, *unetscope.__all__]
+    public = [*inspection.__all__, *measuring.__all__, *unetscope.__all__]
     public.remove("__version__")
     assert sorted(name.rpartition(".")[2] for name in told) == sorted(public)
     for name in told:

@@ -34,6 +34,7 @@ def gaps(runs: Runs, spacing: tuple[float, ...], some: NDArray[np.bool_] | None 
 
     With ``some`` (object,) only those are looked for; the others are NaN.
     """
+    runs = runs.some(slice(None))
     best = np.full(runs.count, np.inf)
     lines = _Lines(runs)
     wanted = np.ones(runs.count, bool) if some is None else some
@@ -52,6 +53,7 @@ def gaps(runs: Runs, spacing: tuple[float, ...], some: NDArray[np.bool_] | None 
 
 def touching(runs: Runs) -> Ints:
     """(object,) how many others share a side of a pixel with it."""
+    runs = runs.some(slice(None))
     lines = _Lines(runs)
     order = lines.order
     beside = np.flatnonzero(np.diff(lines.begins) == runs.length[order][:-1])

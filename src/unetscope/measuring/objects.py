@@ -7,6 +7,7 @@ the rest is numbered in the order of their first pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -164,8 +165,30 @@ def objects_of(
         labels = np.where(region, labels, 0)
     values = _values(labels)
     classes = how.classes or tuple(v for v in values if v != how.border)
+    found = _found(labels, spacing, how, classes, [(True, True)] * labels.ndim)
+    return _numbered(found, spacing, how)
+
+
+def parts_of(
+    component: NDArray[Any], spacing: Spacing, how: Separation, sides: Sequence[Any]
+) -> FoundParts:
+    """The objects in one component (of classes that touch, with its border) in its own box.
+
+    ``sides`` (axis, 2) says at which sides of the box the image ends.
+    """
+    classes = how.classes or tuple(v for v in _values(component) if v != how.border)
+    return _found(component, spacing, how, classes, sides)
+
+
+def _found(
+    labels: NDArray[Any],
+    spacing: Spacing,
+    how: Separation,
+    classes: Sequence[int],
+    sides: Sequence[Any],
+) -> FoundParts:
     kept = (*classes, how.border) if how.border is not None else classes
-    found = _Found(np.zeros(labels.shape, np.uint32))
+    found = FoundParts(np.zeros(labels.shape, np.uint32), sides)
     for value in classes:
         mask = labels == value
         if how.holes:
@@ -173,7 +196,7 @@ def objects_of(
         found.add(value, mask, how.necks(spacing) if how.at_necks else None)
     if how.border is not None:
         give_back(found.ids, labels == how.border, spacing)
-    return _numbered(found, spacing, how)
+    return found
 
 
 def given_objects(
@@ -189,7 +212,8 @@ def given_objects(
     MeasurementError
         If the numbers are no whole numbers from 0 to 2³² − 1.
     """
-    ids = _checked(ids, spacing, None).astype(np.uint32, copy=False)
+    if isinstance(ids, np.ndarray):
+        ids = _checked(ids, spacing, None).astype(np.uint32, copy=False)
     runs = runs_of(ids)
     large = runs.pixels * spacing.cell >= smallest
     if not large.all():
@@ -206,11 +230,15 @@ def given_objects(
     )  # fmt: skip
 
 
-class _Found:
-    """Objects as they are found, class by class, in the order of finding."""
+class FoundParts:
+    """Objects as they are found, class by class, in the order of finding.
 
-    def __init__(self, ids: NDArray[np.uint32]) -> None:
+    ``sides`` (axis, 2) says at which sides of the pixels the image ends.
+    """
+
+    def __init__(self, ids: NDArray[np.uint32], sides: Sequence[Any]) -> None:
         self.ids = ids
+        self._sides = sides
         self.class_of: list[int] = []
         self.doubt: list[float] = []
         self.less, self.more = 0, 0  # how many objects fewer and more there might be
@@ -225,8 +253,11 @@ class _Found:
             return
         for number, box in enumerate(ndimage.find_objects(components), start=1):
             component = components[box] == number
-            sides = [(s.start == 0, s.stop == n) for s, n in zip(box, mask.shape, strict=True)]
-            one = apart(component, necks, sides)
+            ends = [
+                (s.start == 0 and low, s.stop == n and high)
+                for s, n, (low, high) in zip(box, mask.shape, self._sides, strict=True)
+            ]
+            one = apart(component, necks, ends)
             into = self.ids[box]
             into[component] = one.parts[component] + np.uint32(len(self.class_of))
             self._take(value, one.doubt)
@@ -282,10 +313,11 @@ def give_back(ids: NDArray[np.uint32], border: NDArray[np.bool_], spacing: Spaci
         ids[box][inside] = seeds[flooded[inside] - first]
 
 
-def _numbered(found: _Found, spacing: Spacing, how: Separation) -> Objects:
+def _numbered(found: FoundParts, spacing: Spacing, how: Separation) -> Objects:
     """Without what is too small, numbered in the order of the first pixels."""
     runs = runs_of(found.ids)
-    begin = runs.line[runs.first[:-1]] * found.ids.shape[-1] + runs.start[runs.first[:-1]]
+    first = runs.first[:-1]
+    begin = runs.line[first].astype(np.int64) * found.ids.shape[-1] + runs.start[first]
     large = runs.pixels >= how.smallest_px(spacing)
     order = np.argsort(np.where(large, begin, np.iinfo(np.int64).max), kind="stable")
     old = runs.numbers[order[: np.count_nonzero(large)]]

@@ -31,7 +31,8 @@ class Runs:
     first
         (object + 1,) where the runs of each object begin.
     line, start, length
-        (run,) which line (z · height + y), the first x, how many pixels.
+        (run,) which line (z · height + y), the first x, how many pixels; of 32 bits where they are
+        those of a whole image, and of 64 where they are to be reckoned with (:meth:`some`).
     shape
         Of the image, (y, x) or (z, y, x).
     """
@@ -53,8 +54,10 @@ class Runs:
         counts = np.diff(self.first)[at]
         first = np.append(0, np.cumsum(counts))
         taken = np.repeat(self.first[:-1][at] - first[:-1], counts) + np.arange(first[-1])
-        runs = (self.line[taken], self.start[taken], self.length[taken])
-        return Runs(self.numbers[at], first, *runs, self.shape)
+        line, start, length = (
+            part[taken].astype(np.int64) for part in (self.line, self.start, self.length)
+        )
+        return Runs(self.numbers[at], first, line, start, length, self.shape)
 
     def of(self, numbers: Sequence[int] | Ints) -> Runs:
         """The objects of these numbers that there are."""
@@ -72,7 +75,7 @@ class Runs:
     @cached_property
     def pixels(self) -> Ints:
         """(object,) how many pixels each has."""
-        return self.total(self.length)
+        return self.total(self.length.astype(np.int64, copy=False))
 
     def total(self, values: NDArray[Any]) -> Any:
         """(object,) sums of a value of each run."""
@@ -111,10 +114,31 @@ def runs_of(ids: Any) -> Runs:
 
     An array that lies elsewhere (zarr, dask, a file in memory) is read a band at a time.
     """
-    parts = [_band_runs(band, first) for first, band in bands(ids)]
-    line, start, length, number = (np.concatenate(part) for part in zip(*parts, strict=True))
+    kept = _small_enough(tuple(ids.shape))
+    parts, numbers = [], []
+    for first, band in bands(ids):
+        line, start, length, number = band_runs(band, first)
+        parts.append([part.astype(kept) for part in (line, start, length)])
+        numbers.append(number)
+    line, start, length = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return runs_of_objects(np.concatenate(numbers), line, start, length, tuple(ids.shape))
+
+
+def runs_of_objects(
+    number: Ints,
+    line: NDArray[Any],
+    start: NDArray[Any],
+    length: NDArray[Any],
+    shape: tuple[int, ...],
+) -> Runs:
+    """Runs in the order of their lines, each of the object of that number."""
     order = np.argsort(number, kind="stable")
-    return _by_object(number[order], line[order], start[order], length[order], tuple(ids.shape))
+    return _by_object(number[order], line[order], start[order], length[order], shape)
+
+
+def _small_enough(shape: tuple[int, ...]) -> type[np.signedinteger[Any]]:
+    """Whole numbers that hold every line and place: half as large as the usual ones."""
+    return np.int32 if max(int(np.prod(shape[:-1])), shape[-1]) < 2**31 else np.int64
 
 
 def runs_in(ids: NDArray[Any], corner: Sequence[int], shape: tuple[int, ...]) -> Runs:
@@ -168,14 +192,25 @@ def bands(ids: Any) -> Iterator[tuple[int, NDArray[Any]]]:
         for first in range(0, len(lines), step):
             yield first, lines[first : first + step]
         return
-    for plane in range(ids.shape[0] if ids.ndim == 3 else 1):
-        for first in range(0, ids.shape[-2], step):
-            rows = slice(first, first + step)
-            part = ids[plane, rows] if ids.ndim == 3 else ids[rows]
-            yield plane * ids.shape[-2] + first, np.asarray(part)
+    for plane, slab in slabs(ids):
+        begin = plane * ids.shape[-2] + slab.start
+        part = np.asarray(ids[plane, slab] if ids.ndim == 3 else ids[slab])
+        for first in range(0, len(part), step):
+            yield begin + first, part[first : first + step]
 
 
-def _band_runs(band: NDArray[Any], first: int) -> tuple[Ints, Ints, Ints, Ints]:
+def slabs(array: Any) -> Iterator[tuple[int, slice]]:
+    """Planes and rows of an array that lies elsewhere, as many rows together as its chunks have."""
+    chunks = getattr(array, "chunks", None)
+    height = chunks[-2] if chunks else max(1, BAND_PX // array.shape[-1])
+    if isinstance(height, tuple):  # those of dask need not be alike
+        height = max(height)
+    for plane in range(array.shape[0] if array.ndim == 3 else 1):
+        for first in range(0, array.shape[-2], height):
+            yield plane, slice(first, min(first + height, array.shape[-2]))
+
+
+def band_runs(band: NDArray[Any], first: int) -> tuple[Ints, Ints, Ints, Ints]:
     """Line, start, length and object of the runs in a band, in raster order."""
     change = np.ones((len(band), band.shape[1]), bool)
     change[:, 1:] = band[:, 1:] != band[:, :-1]
