@@ -63,6 +63,7 @@ def open_window(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[
             viewer.add_image(halves() if image is None else image, **how)
         jobs = jobs or FakeJobs()
         window = PaintTrainPredict(viewer, jobs)
+        jobs.shown = lambda: window.session.training.epoch
         made.append(window)
         viewer.window.add_dock_widget(window, name="Paint, train, predict")
         if image is not False:

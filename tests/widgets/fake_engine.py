@@ -109,7 +109,11 @@ class FakeModel:
 
 @dataclass
 class FakeJobs:
-    """Scripted jobs; ``calls`` are the requests, ``does`` what is done about each kind."""
+    """Scripted jobs; ``calls`` are the requests, ``does`` what is done about each kind.
+
+    ``shown`` says which epoch of a training the window is at, and training waits for it: on a
+    busy machine a long one would say more than a window can hear, and nothing else had its turn.
+    """
 
     settings: EngineSettings = field(default_factory=EngineSettings)
     epochs: int = 3
@@ -121,6 +125,7 @@ class FakeJobs:
     handed_in: list[Sequence[Sample]] = field(default_factory=list)
     saved: dict[Path, FakeModel] = field(default_factory=dict)
     closed: int = 0
+    shown: Callable[[], int] | None = None
     entries: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
@@ -194,9 +199,15 @@ class FakeJobs:
                 model = replace(model, network=network, network_weight=0.5)
                 held = self._validation(pixels, epoch)
                 yield EpochDone(epoch, seconds, 1 / epoch, held, 0.5, True, model)
+                self._until_shown(epoch)
             yield Finished("plateau", model, self.epochs, seconds, held)
         finally:
             self.closed += 1
+
+    def _until_shown(self, epoch: int) -> None:
+        patience = time.monotonic() + 1.0  # nobody listens to a training that was dropped
+        while self.shown is not None and self.shown() < epoch and time.monotonic() < patience:
+            time.sleep(0.002)
 
     def write(self, request: WriteRequest) -> Iterator[JobEvent]:
         yield Warmed("cpu")
