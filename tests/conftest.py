@@ -21,9 +21,9 @@ if sys.platform.startswith("linux") and not (
     os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
 ):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-if os.environ.get("PYTEST_XDIST_WORKER"):
-    # One process a core: with more threads each, they would wait for one another.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# One process a core: with more threads each, they would wait for one another, and another number of
+# threads rounds another way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Before napari is imported: the user's saved geometry, theme and plugin settings stay out of it.
 os.environ["NAPARI_CONFIG"] = str(
     Path(tempfile.mkdtemp(prefix="unetscope-napari-")) / "napari.yaml"
@@ -59,6 +59,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:  # left by the test before
+        torch.set_num_threads(1)
     if item.get_closest_marker("gpu"):
         import torch
 
@@ -125,6 +128,7 @@ def _gl_or_stub(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
     _Collector.passes_over_what_is_there()
     _without_what_no_test_reads(monkeypatch)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # of which a window's jobs take what they can
     if has_gl():
         return
     if is_gl_test:

@@ -91,7 +91,6 @@ def of_kind(events: Sequence[Any], kind: type) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def undisturbed() -> Finished:
-    torch.set_num_threads(1)
     last = events_of()[-1]
     assert isinstance(last, Finished)
     return last

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-import torch
 from typer.testing import CliRunner
 
 import unetscope.cli.app
@@ -37,8 +36,6 @@ def _brightest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     folder = tmp_path / "more questions"
     folder.mkdir()
     shutil.copy(Path(__file__).with_name("brightest.py"), folder)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with monkeypatch.context() as patched:
         patched.setattr(questions, "__path__", [*questions.__path__, str(folder)])
         for name, question in questions.found_questions().items():
@@ -49,7 +46,6 @@ def _brightest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     sys.modules.pop("unetscope.looking.questions.brightest")
     importlib.reload(options)
     importlib.reload(unetscope.cli.app)
-    torch.set_num_threads(threads)
 
 
 def expected(glass: Any, layer: str, above: float) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,14 +23,6 @@ from unetscope.session.inside.sources import OwnModel, sources, subject
 SIDE = 1152  # more than a million pixels: only what is on screen is looked at
 VIEW = (slice(300, 460), slice(500, 700))
 CLASSES = (LabelClass(2, "two", "#111111"), LabelClass(5, "five", "#222222"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def opened(data: np.ndarray, view: Any = None, key: str = "bundled:general-fast") -> Glass:

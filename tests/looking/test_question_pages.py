@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import torch
 import typer.main
 
 import question_pages
@@ -19,12 +17,9 @@ AGAIN = "run python tests/question_pages.py"
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[dict[str, str]]:
+def made() -> dict[str, str]:
     """The pages as they would be made now."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield question_pages.pages()
-    torch.set_num_threads(before)
+    return question_pages.pages()
 
 
 def test_the_pages_are_what_the_questions_say(made: dict[str, str]) -> None:

@@ -22,14 +22,6 @@ from unetscope.session.values import TrainingStatus
 WAIT_MS = 30_000
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def look(make_napari_viewer_proxy: Any, qtbot: Any) -> Iterator[Callable[..., Any]]:
     """A viewer with an image and the panel, opened on the bundled network."""
