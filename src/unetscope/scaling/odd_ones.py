@@ -17,7 +17,7 @@ FEWEST = 5  # images, below which nobody knows what is usual
 _FAR = 3.5
 _SCALED = 1.4826  # median absolute deviation -> standard deviation, of a normal law
 _LEAST_SHARE = 0.02  # shares nearer to the median than this are never odd
-_LEAST_GREY = 0.1  # of the usual grey range
+_LEAST_GREY = 0.2  # of the usual grey range
 Key = TypeVar("Key", bound=Hashable)
 
 

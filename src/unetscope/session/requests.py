@@ -5,7 +5,7 @@ Requests carry copies; nothing in here touches a layer, a viewer or a session, o
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -199,6 +199,79 @@ class FilesRequest:
     source: Path
     folder: Path
     answers: Answers = field(default_factory=Answers)
+
+
+# ---- results are saved
+
+
+class What(Enum):
+    """What is saved of an answer; the value is the ending of the file's name."""
+
+    MASK = "_mask.tif"
+    OBJECTS = "_objects.tif"
+    PROBABILITIES = "_probabilities.tif"
+    IMAGEJ = "_rois.zip"
+    GEOJSON = "_outlines.geojson"
+
+
+@dataclass(frozen=True, eq=False)
+class Answerable:
+    """An image whose answer is to be saved.
+
+    Attributes
+    ----------
+    read
+        Gives its pixels, as the model takes them.
+    source
+        Its file, which is never written over.
+    labels
+        The answer on screen where it is whole; None: it is computed.
+    objects
+        Numbers of objects that were found and perhaps corrected in *Measure*; None: connected
+        pixels of each class but the background.
+    """
+
+    name: str
+    read: Callable[[], Micrograph]
+    source: Path | None = None
+    labels: np.ndarray | None = field(default=None, repr=False)
+    objects: np.ndarray | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class ResultsRequest:
+    """Save ``what`` of the answers of ``images`` by ``model`` into ``folder``."""
+
+    model: PixelModel
+    images: Sequence[Answerable]
+    what: Sequence[What]
+    folder: Path
+    classes: tuple[LabelClass, ...]
+
+
+@dataclass(frozen=True)
+class ResultBegun:
+    """The image of this name is next, after ``done`` of ``total``."""
+
+    name: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """A file was written; ``notes`` say what its format could not keep."""
+
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ResultFailed:
+    """A file could not be written, or an image not be answered, and why."""
+
+    name: str
+    why: str
 
 
 # ---- advice

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from unetscope.session.axes import pixel_size_in_words
+from unetscope.session.check_words import check_head
 from unetscope.session.guidance import (
     WEAK_DICE,
     can_answer_image,
@@ -35,6 +36,7 @@ SECTION_FIELDS = frozenset(
         "versions",
         "seen",
         "outcomes",
+        "check",
     }
 )
 
@@ -185,7 +187,8 @@ def _answer(session: Session) -> HeadWords:
     whose = f"version {current.number}" if trained and current else "instant"
     classes = len(session.model.model.classes)
     done = "this image predicted" if is_predicted(session) else f"{whose} answer"
-    return HeadWords(done, f"{classes} classes" if classes > 1 else "")
+    checked = check_head(session)
+    return HeadWords(done, checked or (f"{classes} classes" if classes > 1 else ""))
 
 
 def _saved(session: Session) -> HeadWords:

@@ -36,6 +36,7 @@ from unetscope.workbench.pixel_size_desk import PixelSizeDesk
 from unetscope.workbench.predictor import Predictor
 from unetscope.workbench.project_context import ProjectContext
 from unetscope.workbench.project_desk import ProjectDesk
+from unetscope.workbench.result_saver import ResultSaver
 from unetscope.workbench.stroke_checker import StrokeChecker
 from unetscope.workbench.through import Through
 from unetscope.workbench.timers import single_shot
@@ -86,7 +87,8 @@ class Workbench(QObject):
         kept = self.project.kept_answers
         self.annotations = AnnotationFiles(self.context, self.said, kept, self)
         files = (self.shelf, self.sizes, self.annotations)
-        predictors = (self.predictor, self.folder_predictor)
+        self.saver = ResultSaver(self.context, project, self)
+        predictors = (self.predictor, self.folder_predictor, self.saver)
         workers = (self.answers, self.trainer, *predictors, self.boxes, *files)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self.answer = ask
@@ -378,10 +380,18 @@ class Workbench(QObject):
         self.answers.look()
         self.folder_predictor.start(source, folder)
 
+    def open_file(self, path: Path) -> None:
+        """Open an image beside those that are open."""
+        try:
+            self.layers.open_file(path)
+        except (UnetscopeError, OSError, ValueError) as error:
+            self.context.tell(error, f"Opening {path.name}")
+
     def stop_predicting(self) -> None:
         """Stop; what is predicted already stays."""
         self.predictor.stop()
         self.folder_predictor.stop()
+        self.saver.stop()
         self.project.predictor.stop()
 
     def _go_back_to(self, number: int) -> None:

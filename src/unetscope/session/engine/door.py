@@ -30,6 +30,7 @@ JOBS = {
     requests.PredictRequest: "answering.predict",
     requests.WriteRequest: "writing.write",
     requests.FilesRequest: "writing.write_files",
+    requests.ResultsRequest: "saving_results.save_results",
     requests.PlacesRequest: "advising.rank_places",
     requests.StrokesRequest: "advising.check_strokes",
     requests.PropagateRequest: "advising.propagate",

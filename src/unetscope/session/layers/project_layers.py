@@ -128,6 +128,10 @@ class ProjectLayers(OpenLayers):
         pixels, options, _ = image
         return layer_key(self.viewer.add_image(pixels, **options))
 
+    def open_file(self, path: Path) -> None:
+        """Open an image as napari does when it is dropped."""
+        self.viewer.open(str(path), plugin="napari")
+
     def remove(self, key: str) -> None:
         """Take an image off with its strokes and its results."""
         strokes = self.strokes_layer(key)

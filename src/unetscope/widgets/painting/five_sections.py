@@ -7,13 +7,16 @@ from unetscope.widgets.kit.section_panel import SectionPanel
 from unetscope.widgets.painting.advanced_panel import AdvancedPanel
 from unetscope.widgets.painting.annotation_panel import AnnotationPanel
 from unetscope.widgets.painting.balance_line import BalanceLine
+from unetscope.widgets.painting.batch_panel import BatchPanel
 from unetscope.widgets.painting.brush_panel import BrushPanel
+from unetscope.widgets.painting.check_panel import CheckPanel
 from unetscope.widgets.painting.classes_panel import ClassesPanel
 from unetscope.widgets.painting.helpers_panel import HelpersPanel
 from unetscope.widgets.painting.image_panel import ImagePanel
 from unetscope.widgets.painting.model_panel import ModelPanel
 from unetscope.widgets.painting.plot_panel import PlotPanel
 from unetscope.widgets.painting.prediction_panel import PredictionPanel
+from unetscope.widgets.painting.result_save_panel import ResultSavePanel
 from unetscope.widgets.painting.save_panel import SavePanel
 from unetscope.widgets.painting.training_panel import TrainingPanel
 from unetscope.widgets.painting.view_panel import ViewPanel
@@ -64,14 +67,14 @@ class ResultSection(SectionPanel):
     """What the model answers, and how that is shown."""
 
     SECTION = Section.RESULT
-    PARTS = (PredictionPanel, ViewPanel)
+    PARTS = (PredictionPanel, ViewPanel, CheckPanel, BatchPanel)
 
 
 class SaveSection(SectionPanel):
     """What is measured and saved."""
 
     SECTION = Section.SAVE
-    PARTS = (SavePanel,)
+    PARTS = (ResultSavePanel, SavePanel)
 
 
 SECTIONS: tuple[type[SectionPanel], ...] = (

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
+    QFileDialog,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -18,7 +22,10 @@ from unetscope.widgets.kit.keys import KeyTable
 from unetscope.widgets.kit.looks import Tints, fill_button, small_button
 from unetscope.widgets.kit.panel import Panel
 from unetscope.widgets.kit.shortcuts import Calls
+from unetscope.workbench.folders import start_folder, used_folder
 from unetscope.workbench.workbench import Workbench
+
+MASKS = "predicted"  # the folder for masks, in a folder of images
 
 
 class PredictionPanel(Panel):
@@ -33,7 +40,7 @@ class PredictionPanel(Panel):
         self._keys = KeyTable()
         self._tints: Tints | None = None
         self.button = QPushButton()
-        self.more = small_button("▾", "Predict the view, this image or all open images.")
+        self.more = small_button("▾", "Predict the view, this image, all open images, or a folder.")
         self.button.clicked.connect(self._predict)
         self.menu = QMenu(self.more)
         self.actions_of: dict[Scope, QAction] = {}
@@ -70,7 +77,7 @@ class PredictionPanel(Panel):
         self.button.setToolTip(
             can.predict_reason
             or self._keys.tip("predict", "Predict with the newest model.")
-            + " The arrow chooses: the view, this image, all open images."
+            + " The arrow chooses: the view, this image, all open images, the project, a folder."
         )
         self.stop_button.setEnabled(can.stop_predicting)
         self.progress.setRange(0, work.total)
@@ -83,7 +90,28 @@ class PredictionPanel(Panel):
         self.refresh()
 
     def _predict(self) -> None:
-        self._work.predict(self.scope)
+        if self.scope is Scope.FOLDER:
+            self._ask_folder()
+        else:
+            self._work.predict(self.scope)
+
+    def _ask_folder(self) -> None:
+        """Ask for a folder of images; masks go into a folder in it, or where it can be written."""
+        image = self._session.image
+        start = start_folder("images", self._work.layers.file(image.key) if image else None)
+        title = "Predict the images in this folder"
+        chosen = QFileDialog.getExistingDirectory(self, title, str(start))
+        if not chosen:
+            return
+        source = Path(chosen)
+        used_folder("images", source / "any")
+        into = source / MASKS
+        if not os.access(source, os.W_OK):
+            other = QFileDialog.getExistingDirectory(self, "Where the masks go", str(Path.home()))
+            if not other:
+                return
+            into = Path(other)
+        self._work.predict_folder(source, into)
 
     def _offer_project(self) -> None:
         """All images of the project can be chosen where one is open."""

@@ -50,7 +50,8 @@ class SavePanel(Panel):
         )
         self.measure_button.clicked.connect(lambda _checked: self.dock_wanted.emit("Measure"))
         self.save_button = small_button(
-            "Save result ▾", "Write the answer of the model to the whole of this image."
+            "Save as ▾",
+            "Write the answer to this image under a name of your own, also as OME-Zarr.",
         )
         self.export_button = small_button(
             "Save painted labels ▾",
