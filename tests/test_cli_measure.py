@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 import tifffile
 from click.testing import Result
 from typer.testing import CliRunner
 
+from unetscope import Segmenter
 from unetscope.cli.app import app
-from unetscope.images.files import write_labels
+from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.synthetic.nuclei import nuclei
 
 runner = CliRunner()
+NAMES = ("out.csv", "out_summary.json", "out_methods.txt", "out_origin.json")
 
 
 def run(*arguments: object) -> Result:
@@ -55,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_label_file_becomes_table_summary_and_paragraph(folder: Path) -> None:
     result = run(folder / "a.tif", "--class", 2, "--out", folder / "out.csv")
     assert result.exit_code == 0, result.output
-    files = [folder / name for name in ("out.csv", "out_summary.json", "out_methods.txt")]
+    files = [folder / name for name in NAMES]
     assert result.stdout.split() == [str(file) for file in files]
     rows = rows_of(files[0])
     assert len(rows) == 9
@@ -207,6 +212,12 @@ def test_no_pixel_of_a_class_is_an_empty_table_and_a_count_of_nothing(folder: Pa
         (("--region", "500:600,:"), "holds no pixel"),
         (("--class", "mitochondrion"), "there is no class"),
         (("--image", "x.tif", "--image", "y.tif"), "1 label files and 2 images"),
+        (("--pixel-size", "-4nm"), "not understood"),
+        (("--pixel-size", "4px"), "not understood"),
+        (("--group", "s1", "--group", "s2"), "1 files or folders and 2 groups"),
+        (("--table", "ods"), "csv, xlsx, parquet, not as 'ods'"),
+        (("--objects", "stl"), "not as 'stl'"),
+        (("--model", "missing.unetscope"), "missing.unetscope"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -242,3 +253,190 @@ def test_classes_have_the_names_that_files_bring(folder: Path) -> None:
     rows = rows_of(folder / "out.csv")
     assert [row["class"] for row in rows] == ["pore"]
     assert float(rows[0]["area_px2"]) == 400
+
+
+def results_in(folder: Path) -> dict[str, bytes]:
+    """What was written, by name, without the list of receipts."""
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file() and p.name[0] != "."}
+
+
+def test_an_origin_makes_the_same_bytes_again_with_any_number_of_threads(folder: Path) -> None:
+    grey = np.arange(100 * 100, dtype=np.uint16).reshape(100, 100)
+    tifffile.imwrite(folder / "grey.tif", grey)
+    out = folder / "results"
+    out.mkdir()
+    told = ("--image", folder / "grey.tif", "--class", 2, "--edge", "drop", "--smallest", "8nm")
+    files = ("--table", "xlsx,parquet", "--objects", "tif,imagej,geojson", "--out", out / "o.csv")
+    with threadpoolctl.threadpool_limits(1):
+        first = run(folder / "a.tif", *told, "--group", "s1", *files)
+    assert first.exit_code == 0, first.output
+    before = results_in(out)
+    assert len(before) == 9
+    for path in out.iterdir():
+        if path.suffix != ".json" or "origin" not in path.name:
+            path.unlink()
+    with threadpoolctl.threadpool_limits(2):
+        second = run("--again", out / "o_origin.json")
+    assert second.exit_code == 0, second.output
+    assert results_in(out) == before
+    told_of = json.loads(before["o_origin.json"])
+    assert told_of["options"]["edge"] == "drop" and told_of["images"][0]["group"] == "s1"
+    assert told_of["images"][0]["labels"]["path"] == "../a.tif"
+    assert told_of["images"][0]["pixel_size_from"] == "file"
+
+
+def test_an_origin_whose_files_are_others_is_refused_and_nothing_is_lost(folder: Path) -> None:
+    out = folder / "results"
+    out.mkdir()
+    assert run(folder / "a.tif", "--class", 2, "--out", out / "o.csv").exit_code == 0
+    before = results_in(out)
+    (folder / "a.tif").write_bytes((folder / "b.tif").read_bytes())
+    result = run("--again", out / "o_origin.json")
+    assert result.exit_code == 2 and "a.tif is not what was measured" in said(result)
+    assert results_in(out) == before
+
+
+def test_an_origin_with_strange_options_is_refused(folder: Path) -> None:
+    run(folder / "a.tif", "--class", 2, "--out", folder / "o.csv")
+    path = folder / "o_origin.json"
+    whole = path.read_text(encoding="utf-8")
+    for options, words in (('{"speed":"1"}', "'speed'"), ('{"edge":5}', "is damaged: edge is 5"),
+                           ('{"of_class":[2]}', "of_class"), ('{"out":"x"}', "'out'")):  # fmt: skip
+        content = json.loads(whole)
+        content["options"] = json.loads(options)
+        path.write_text(json.dumps(content), encoding="utf-8")
+        result = run("--again", path)
+        assert result.exit_code == 2 and words in said(result), result.output
+    assert "give no others" in said(run(folder / "a.tif", "--again", path))
+
+
+def test_folders_are_groups_and_their_means_count_each_once(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for group, side, count in (("s1", 8, 3), ("s2", 10, 1), ("s3", 12, 1)):
+        (tmp_path / group).mkdir()
+        for number in range(count):
+            labels = np.zeros((128, 128), np.uint8)
+            for at in range(25):
+                row, column = 4 + 25 * (at // 5), 4 + 25 * (at % 5)
+                extra = int(rng.integers(2))
+                labels[row : row + side + extra, column : column + side] = 2
+            image = Micrograph(labels, "yx", (4.0, 4.0), "nm")
+            write_labels(labels, tmp_path / group / f"{number}_labels.tif", image)
+    groups = [tmp_path / name for name in ("s1", "s2", "s3")]
+    told = [part for name in ("s1", "s2", "s3") for part in ("--group", name)]
+    result = run(*groups, *told, "--class", 2, "--out", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    rows = rows_of(tmp_path / "out.csv")
+    assert list(rows[0])[:3] == ["image", "group", "object"]
+    assert [row["group"] for row in rows] == ["s1"] * 75 + ["s2"] * 25 + ["s3"] * 25
+    content = json.loads((tmp_path / "out_summary.json").read_text(encoding="utf-8"))
+    by_group = content["groups"]["class 2"]
+    sizes = [next(n["value"] for n in by_group[g] if n["name"] == "mean diameter")
+             for g in ("s1", "s2", "s3")]  # fmt: skip
+    means = {n["name"]: n for n in content["means_of_groups"]["class 2"]}
+    mean = means["mean of groups, mean diameter"]
+    assert mean["value"] == pytest.approx(np.mean(sizes)) and mean["n"] == 3
+    assert mean["low"] < mean["value"] < mean["high"]
+
+
+def test_a_folder_of_labels_is_paired_with_its_folder_of_images(folder: Path) -> None:
+    (folder / "images").mkdir()
+    (folder / "labels").mkdir()
+    for name in "ab":
+        (folder / f"{name}.tif").rename(folder / "labels" / f"{name}_labels.tif")
+        grey = np.full((100, 100), ord(name), np.uint8)
+        tifffile.imwrite(folder / "images" / f"{name}.tif", grey)
+    (folder / "c.tif").rename(folder / "labels" / "c_labels.tif")
+    told = ("--image", folder / "images", "--class", 2, "--out", folder / "out.csv")
+    result = run(folder / "labels", *told)
+    assert result.exit_code == 1 and "c_labels.tif has no image" in said(result)
+    assert {(row["image"], row["mean"]) for row in rows_of(folder / "out.csv")} == {
+        ("a_labels.tif", "97.0"), ("b_labels.tif", "98.0"),
+    }  # fmt: skip
+
+
+def test_images_are_predicted_and_measured_in_one_command(tmp_path: Path) -> None:
+    scene = nuclei((96, 96), seed=1)
+    write_micrograph(scene.image, tmp_path / "a.tif")
+    segmenter = Segmenter("general-fast", device="cpu", seed=0).fit_instant(
+        scene.image, scene.labels
+    )
+    segmenter.save(tmp_path / "m.unetscope")
+    told = ("--model", tmp_path / "m.unetscope", "--class", 2, "--out", tmp_path / "out.csv")
+    result = run(tmp_path / "a.tif", *told)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split()[0] == str(tmp_path / "out_labels" / "a_labels.tif")
+    rows = rows_of(tmp_path / "out.csv")
+    assert rows and all(row["mean"] for row in rows)
+    before = results_in(tmp_path)
+    about = json.loads(before["out_origin.json"])["images"][0]["model"]
+    assert about["file"] == "m.unetscope" and len(about["sha256"]) == 64
+    assert run("--again", tmp_path / "out_origin.json").exit_code == 0
+    assert results_in(tmp_path) == before
+
+
+ODD: dict[str, np.ndarray] = {
+    "nothing": np.zeros((40, 50), np.uint8),
+    "one pixel": np.pad(np.full((1, 1), 2, np.uint8), ((20, 19), (20, 29))),
+    "a line": np.pad(np.full((1, 50), 2, np.uint8), ((20, 19), (0, 0))),
+    "all of it": np.full((40, 50), 2, np.uint8),
+    "gaps": np.pad(np.full((9, 9), 4_000_000_000, np.uint32), ((9, 22), (9, 32))),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_labels_make_a_table_and_numbers_all_the_same(tmp_path: Path, name: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", ODD[name])
+    objects = ("--values", "objects") if name == "gaps" else ("--values", "classes", "--class", 2)
+    more = ("--smallest", "0px", "--table", "xlsx", "--objects", "tif,imagej,geojson,zarr")
+    result = run(tmp_path / "a.tif", *objects, *more, "--out", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    assert len(rows_of(tmp_path / "out.csv")) == (0 if name == "nothing" else 1)
+    text = (tmp_path / "out_summary.json").read_text(encoding="utf-8")
+    for numbers in json.loads(text)["classes"].values():
+        assert all(n["method"] and n["of"] for n in numbers)
+        assert all((n["low"] is None) == bool(n["no_interval_because"]) for n in numbers)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "words"),
+    [
+        (np.full((20, 20), 1.5, np.float32), "whole numbers"),
+        (np.full((20, 20), -3, np.int16), "whole numbers"),
+        (np.full((20, 20), 2**33, np.uint64), "whole numbers"),
+        (np.full((20, 20), np.nan, np.float32), "whole numbers"),
+    ],
+)
+def test_labels_that_are_no_numbers_of_classes_are_refused_in_one_line(
+    tmp_path: Path, pixels: np.ndarray, words: str
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    result = run(tmp_path / "a.tif", "--out", tmp_path / "out.csv")
+    assert result.exit_code == 2 and words in said(result), result.output
+    assert "Traceback" not in result.output and not (tmp_path / "out.csv").exists()
+
+
+def test_grey_values_that_are_no_numbers_are_left_empty(folder: Path) -> None:
+    grey = np.ones((100, 100), np.float32)
+    grey[12, 12], grey[12, 42] = np.nan, np.inf
+    tifffile.imwrite(folder / "grey.tif", grey)
+    told = ("--image", folder / "grey.tif", "--class", 2, "--out", folder / "out.csv")
+    assert run(folder / "a.tif", *told).exit_code == 0
+    rows = rows_of(folder / "out.csv")
+    assert [row["mean"] for row in rows[:3]] == ["", "", "1.0"]
+
+
+def test_a_full_disk_leaves_the_table_of_before(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = (folder / "a.tif", "--class", 2, "--out", folder / "out.csv")
+    assert run(*told).exit_code == 0
+    before = (folder / "out.csv").read_bytes()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("unetscope.images.writing._sync", full)
+    result = run(*told)
+    assert result.exit_code == 2 and "the disk is full" in said(result)
+    assert (folder / "out.csv").read_bytes() == before

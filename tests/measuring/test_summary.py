@@ -12,6 +12,7 @@ import pytest
 from measuring.phantoms import ball
 from unetscope.errors import OutputError
 from unetscope.images.claims import REPORT, Claim, Role, mark_of
+from unetscope.measuring.measurements import Measurements
 from unetscope.measuring.object_table import measure
 from unetscope.measuring.objects import Separation, objects_of
 from unetscope.measuring.phase_fraction import share_of
@@ -103,18 +104,17 @@ def test_the_same_objects_make_the_same_bytes(tmp_path: Path) -> None:
     written = []
     for name in ("a", "b"):
         image, path = measured(), tmp_path / name
-        numbers = {"pores": class_quantities([image], 1, "pores", "weight")}
         write_table([image], {1: "pores"}, path.with_suffix(".csv"), REPORT)
-        procedure = Procedure(Separation(), "weight", "0.9")
-        write_summary([image], numbers, procedure, path.with_suffix(".json"), REPORT)
+        found = Measurements((image,), {1: "pores"}, Procedure(Separation(), "weight", "0.9"))
+        write_summary(found, path.with_suffix(".json"), REPORT)
         written.append([path.with_suffix(s).read_bytes() for s in (".csv", ".json")])
     assert written[0] == written[1]
 
 
 def test_the_summary_says_who_wrote_it_and_is_plain_json(tmp_path: Path) -> None:
     image, path = measured(count=1), tmp_path / "summary.json"
-    numbers = {"pores": class_quantities([image], 1, "pores", "drop")}
-    write_summary([image], numbers, Procedure(None, "drop", "0.9"), path, REPORT)
+    found = Measurements((image,), {1: "pores"}, Procedure(None, "drop", "0.9"))
+    write_summary(found, path, REPORT)
     content = json.loads(path.read_text(encoding="utf-8"))
     assert mark_of(path) is Role.REPORT
     assert content["images"][0]["unit"] == "nm" and content["objects"] == "given"

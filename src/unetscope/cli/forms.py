@@ -212,15 +212,37 @@ class Measure(LabelReading):
     """Measure the objects in label images: a table, and numbers with their intervals.
 
     Beside the table lie NAME_summary.json (each number with unit, n, method, and interval or why it
-    has none) and NAME_methods.txt (the same as a paragraph). A file that cannot be measured does
+    has none), NAME_methods.txt (the same as a paragraph) and NAME_origin.json (files, hashes,
+    options, versions), from which --again makes the same files. A file that cannot be measured does
     not keep the others from it: what failed is named, and the exit code is 1.
     """
 
-    labels: Annotated[list[Path], typer.Argument(help="Label images.", metavar="LABELS...")]
-    out: Annotated[Path, typer.Option(help="The table to write, NAME.csv.")]
+    labels: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Label images, or folders of them; with --model images.", metavar="[LABELS]..."
+        ),
+    ] = None
+    out: Annotated[Path | None, typer.Option(help="The table to write, NAME.csv.")] = None
+    again: Annotated[
+        Path | None, typer.Option(help="Make the results of a NAME_origin.json once more.")
+    ] = None
+    model: Annotated[
+        Path | None,
+        typer.Option(help=f"A {MODEL_SUFFIX} file: predict the images first, and measure that."),
+    ] = None
     image: Annotated[
         list[Path] | None,
-        typer.Option(help="The image of the labels, for grey values; repeat in the same order."),
+        typer.Option(
+            help="The image (folder) of the labels, for grey values; repeat in the same order."
+        ),
+    ] = None
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The specimen of each file or folder, in the same order: numbers by group, and "
+            "means of their means."
+        ),
     ] = None
     of_class: Annotated[
         list[str] | None,
@@ -258,6 +280,19 @@ class Measure(LabelReading):
     pixel_size: Annotated[
         str | None, typer.Option(help="Where files do not say it: 4nm, or 90x4x4nm (z, y, x).")
     ] = None
+    table: Annotated[
+        str | None, typer.Option(help="More tables than CSV: xlsx,parquet (extra tables).")
+    ] = None
+    objects: Annotated[
+        str | None, typer.Option(help="Write the objects, too: tif,imagej,geojson,zarr.")
+    ] = None
+    figure: Annotated[
+        str | None, typer.Option(help="Draw each image with its objects: png (300 dpi), svg.")
+    ] = None
+    report: Annotated[
+        str | None, typer.Option(help="Write one page about all of it: html,pdf.")
+    ] = None
+    device: Device = "auto"
     overwrite: Overwrite = False
 
 

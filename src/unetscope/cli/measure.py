@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 
@@ -11,126 +11,201 @@ import typer
 
 from unetscope import __version__
 from unetscope.cli.forms import Measure
+from unetscope.cli.label_files import NOT_OPTIONS, FilesToMeasure, LabelFile, work_of
 from unetscope.cli.lengths import told_extent, told_length, told_region, told_spacing
-from unetscope.cli.reading import class_called, image_at, is_background, labels_at, pixels_of
+from unetscope.cli.reading import (
+    class_called,
+    holds_pixels,
+    image_at,
+    is_background,
+    labels_at,
+    pixels_of,
+)
 from unetscope.cli.terminal import Interview, named, say_error, say_notes
 from unetscope.errors import MeasurementError, UnetscopeError
 from unetscope.images.annotations.values import Annotations
 from unetscope.images.claims import Claim, Role, checked_targets
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
-from unetscope.images.zarr_folder import name_of
-from unetscope.measuring.objects import Separation
+from unetscope.measuring.delivery import write_results
+from unetscope.measuring.measurements import Measurements
+from unetscope.measuring.object_files import write_objects
+from unetscope.measuring.objects import Objects, Separation
 from unetscope.measuring.one_image import SegmentedImage, Wanted, measure_image, objects_in
+from unetscope.measuring.origin import ImageOrigin, Origin, file_seen
 from unetscope.measuring.populations import EDGE_WORDS
-from unetscope.measuring.quantities import Spacing, spacing_of
-from unetscope.measuring.summary import (
-    Measured,
-    Procedure,
-    class_quantities,
-    methods_paragraph,
-)
-from unetscope.measuring.table_files import write_methods, write_summary, write_table
+from unetscope.measuring.portrait import Portrait, portrait_of
+from unetscope.measuring.quantities import PIXELS, Spacing, spacing_of
+from unetscope.measuring.result_targets import Formats, Targets, options_of, told_formats
+from unetscope.measuring.summary import Measured, Procedure
 
 
 def run(form: Measure) -> Iterator[Path]:
-    """Measure; yields the table, the summary and the paragraph when they are written."""
+    """Measure; yields each file when it is written."""
+    _checked(form)
+    work = None
+    for told in work_of(form):
+        if isinstance(told, Path):
+            yield told  # a prediction
+        else:
+            work = told
+    assert work is not None
+    if not work.files:
+        raise MeasurementError("there is no file to measure, as said above")
+    bench = _Bench(work, _targets(work), work.form.asker())
+    bench.check()
+    yield from bench.measured_all()
+    if bench.done:
+        yield from bench.results()
+    if failed := work.failed + bench.failed:
+        count = len(work.files) + work.failed
+        say_error(f"{failed} of {count} files were not measured, as said above.")
+        raise typer.Exit(1)
+
+
+def _checked(form: Measure) -> None:
     if form.edge not in EDGE_WORDS:
         raise MeasurementError(f"--edge is weight, drop or keep, not {form.edge!r}")
-    pictures: list[Path | None] = []
-    pictures += form.image or [None for _ in form.labels]
-    if len(pictures) != len(form.labels):
+    _formats(form).check_libraries()
+
+
+def _formats(form: Measure) -> Formats:
+    asked = (form.table, form.objects, form.figure, form.report)
+    return Formats(*map(told_formats, asked))
+
+
+def _targets(work: FilesToMeasure) -> Targets:
+    assert work.form.out is not None
+    out = work.form.out
+    if out.suffix.lower() in (".xlsx", ".parquet"):
         raise MeasurementError(
-            f"there are {len(form.labels)} label files and {len(pictures)} images; give --image "
-            "once for each, in the same order"
+            f"--out names the CSV table, {out.with_suffix('.csv').name}; ask for others besides "
+            f"with --table {out.suffix.lower()[1:]}"
         )
-    read = tuple(path for path in (*form.labels, *pictures) if path is not None)
-    claim = Claim(Role.REPORT, read, form.overwrite)
-    stem = form.out.with_suffix("")
-    targets = (
-        form.out,
-        stem.with_name(f"{stem.name}_summary.json"),
-        stem.with_name(f"{stem.name}_methods.txt"),
-    )
-    checked_targets(claim, targets)
-    bench = _Bench(form, form.asker())
-    failed = bench.measure_all(list(zip(form.labels, pictures, strict=True)))
-    if bench.done:
-        yield from bench.write(targets, claim)
-    if failed:
-        say_error(f"{failed} of {len(form.labels)} files were not measured, as said above.")
-        raise typer.Exit(1)
+    return Targets(out, _formats(work.form), tuple(file.name for file in work.files))
 
 
 @dataclass
 class _Bench:
     """What was measured so far, in the unit of the first image."""
 
-    form: Measure
+    work: FilesToMeasure
+    targets: Targets
     asker: Interview
     done: list[Measured] = field(default_factory=list)
+    origins: list[ImageOrigin] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
+    colors: dict[int, str] = field(default_factory=dict)
+    portraits: dict[int, Portrait] = field(default_factory=dict)
     procedure: Procedure | None = None
+    failed: int = 0
 
-    def measure_all(self, files: Sequence[tuple[Path, Path | None]]) -> int:
-        """Measure one after the other; how many could not be."""
-        failed = 0
-        several = {name_of(path) for path, _ in files}
-        for path, picture in files:
-            name = name_of(path) if len(several) == len(files) else str(path)
+    @property
+    def form(self) -> Measure:
+        """What is asked for."""
+        return self.work.form
+
+    @property
+    def claim(self) -> Claim:
+        """What results are, and what they are made of."""
+        read = [path for one in self.work.files for path in (one.labels, one.picture)]
+        inputs = tuple(path for path in read if path is not None)
+        return Claim(Role.REPORT, inputs, self.form.overwrite)
+
+    def check(self) -> None:
+        """Refuse before any work what cannot be written."""
+        checked_targets(self.claim, self.targets.everything())
+
+    def measured_all(self) -> Iterator[Path]:
+        """Measure one after the other; yields the files of objects."""
+        for number, file in enumerate(self.work.files):
             try:
-                self._one(path, picture, name)
+                yield from self._one(number, file)
             except (UnetscopeError, OSError) as error:
-                if len(files) == 1:
+                if len(self.work.files) == 1:
                     raise
-                failed += 1
-                say_error(named(path, error))
-        return failed
+                self.failed += 1
+                say_error(named(file.labels, error))
 
-    def write(self, targets: tuple[Path, Path, Path], claim: Claim) -> Iterator[Path]:
-        """Write table, summary and paragraph."""
+    def results(self) -> Iterator[Path]:
+        """Write what is told of all images."""
         assert self.procedure is not None
-        table, summary, methods = targets
-        write_table(self.done, self.names, table, claim)
-        yield table
-        quantities = {
-            name: class_quantities(self.done, value, name, self.procedure.edge)
-            for value, name in sorted(self.names.items())
-        }
-        write_summary(self.done, quantities, self.procedure, summary, claim)
-        yield summary
-        text = methods_paragraph(self.done, quantities, self.procedure)
-        write_methods(text, methods, claim)
-        yield methods
+        names = dict(sorted(self.names.items()))
+        found = Measurements(tuple(self.done), names, self.procedure, colors=self.colors)
+        told = {one.name: getattr(self.form, one.name) for one in fields(self.form)}
+        answers = asdict(self.asker.answers)
+        options = options_of(told | answers, NOT_OPTIONS)
+        origin = Origin(tuple(self.origins), options, self.procedure.versions())
+        yield from write_results(found, self.targets, origin, self.claim, self.portraits)
 
-    def _one(self, path: Path, picture: Path | None, name: str) -> None:
+    def _one(self, number: int, file: LabelFile) -> Iterator[Path]:
+        path, picture, name = file.labels, file.picture, file.name
         image = None if picture is None else self.asker.read(partial(image_at, picture))
         shown = self.asker.read(partial(pixels_of, path)) if image is None else image
-        read = self.asker.read(partial(labels_at, path, shown, (picture or path).name, ()))
+        reader = partial(labels_at, path, shown, (picture or path).name, file.classes)
+        read = self.asker.read(reader)
         say_notes(name, read.notes)
-        spacing = self._spacing(shown)
+        spacing = self._spacing(self._sized(shown, path))
         classes = self._classes(read.classes, name)
-        names = {one.value: one.name for one in classes}
-        other = {v: n for v, n in names.items() if self.names.get(v, n) != n}
-        if other:
-            value, theirs = next(iter(other.items()))
-            raise MeasurementError(
-                f"class {value} is {theirs!r} here and {self.names[value]!r} in the files before; "
-                "measure them apart, or name classes alike"
-            )
+        self._check_names(classes)
         wanted = Wanted(
-            tuple(names),
+            tuple(one.value for one in classes),
             self._separation(spacing, read),
             self.form.edge,  # type: ignore[arg-type]
             self.form.grain_size,
             self.form.fibre_width,
         )
         region = told_region(self.form.region, read.labels.shape)
-        segmented = SegmentedImage(name, read.labels, spacing, read.instances, image, region)
+        segmented = SegmentedImage(
+            name, read.labels, spacing, read.instances, image, region, file.group
+        )
         objects = objects_in(segmented, wanted)
-        self.done.append(measure_image(segmented, wanted, objects))
-        self.names |= names
+        measured = measure_image(segmented, wanted, objects)
+        yield from self._objects(number, objects, measured, classes)
+        if self.targets.formats.with_pictures:
+            self.portraits[number] = portrait_of(name, objects, measured.table, image)
+        self.done.append(measured)
+        self.origins.append(self._origin(file, spacing))
+        self.names |= {one.value: one.name for one in classes}
+        self.colors |= {one.value: one.color for one in classes}
         self.procedure = Procedure(objects.how, wanted.edge, __version__)
+
+    def _objects(
+        self, number: int, objects: Objects, measured: Measured, classes: Sequence[LabelClass]
+    ) -> Iterator[Path]:
+        for target in self.targets.objects(number):
+            write_objects(objects, measured.table, classes, target, self.claim)
+            yield target
+
+    def _origin(self, file: LabelFile, spacing: Spacing) -> ImageOrigin:
+        folder = self.targets.origin.parent
+        whence = "told" if self.form.pixel_size is not None else "file"
+        return ImageOrigin(
+            file.name,
+            file_seen(file.labels, folder),
+            None if file.picture is None else file_seen(file.picture, folder),
+            file.classes,
+            "nobody" if spacing.unit == PIXELS else whence,
+            file.group,
+            file.model,
+            file.edits,
+        )
+
+    def _check_names(self, classes: Sequence[LabelClass]) -> None:
+        """Refuse a class that is called otherwise than in the files before."""
+        for one in classes:
+            before = self.names.get(one.value, one.name)
+            if before != one.name:
+                raise MeasurementError(
+                    f"class {one.value} is {one.name!r} here and {before!r} in the files before; "
+                    "measure them apart, or name classes alike"
+                )
+
+    def _sized(self, shown: Micrograph, path: Path) -> Micrograph:
+        """The image, or its labels where they alone say how large a pixel is."""
+        if shown.pixel_size is not None or not holds_pixels(path):
+            return shown
+        return self.asker.read(partial(pixels_of, path))
 
     def _spacing(self, shown: Micrograph) -> Spacing:
         axes = len(shown.spatial_shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import cast, get_args
@@ -39,7 +39,7 @@ from unetscope.scaling.directions import Volume
 from unetscope.scaling.file_results import FAILED, UP_TO_DATE, FileResult, FilesDone
 from unetscope.scaling.matching import How
 
-_PASSED = ("passed over, as masks or results of other images; give one alone to predict it",)
+PASSED = ("passed over, as masks or results of other images; give one alone to predict it",)
 
 
 def run(form: Predict) -> Iterator[Path]:
@@ -53,11 +53,19 @@ def run(form: Predict) -> Iterator[Path]:
         return
     _no_blocks(form)
     found, passed = images_of(form.images)
-    say_notes(", ".join(map(name_of, passed)), _PASSED[: len(passed)])
-    targets = prediction_targets(found, form.out)
-    batch = Batch(
+    say_notes(", ".join(map(name_of, passed)), PASSED[: len(passed)])
+    batch = batch_of(form, found, passed)
+    failed = yield from predicted(form, batch)
+    if failed:
+        say_error(f"{failed} of {len(batch.targets)} images were not predicted, as said above.")
+        raise typer.Exit(1)
+
+
+def batch_of(form: Predict, found: Sequence[Path], passed: Sequence[Path]) -> Batch:
+    """The prediction that a form asks for, with its model and where each image's labels go."""
+    return Batch(
         load_model(form.model, allow_download=form.allow_download),
-        targets,
+        prediction_targets(found, form.out),
         form.out,
         PredictOptions(probabilities=form.probabilities, device=form.device, tile_px=form.tile),
         Engine(form.engine, form.precision),
@@ -67,6 +75,10 @@ def run(form: Predict) -> Iterator[Path]:
         cast("How", form.pixel_size),
         cast("Volume", form.volume),
     )
+
+
+def predicted(form: Predict, batch: Batch) -> Generator[Path, None, int]:
+    """Predict one image after the other; the files written, and how many images failed."""
     failed = 0
     read = partial(_read, form.asker(), batch.model)
     for event in watch_files(predict_files(batch, read), messages()):
@@ -81,9 +93,7 @@ def run(form: Predict) -> Iterator[Path]:
         elif isinstance(event, FilesDone):
             _tell(event)
             yield event.table
-    if failed:
-        say_error(f"{failed} of {len(targets)} images were not predicted, as said above.")
-        raise typer.Exit(1)
+    return failed
 
 
 def _no_blocks(form: Predict) -> None:

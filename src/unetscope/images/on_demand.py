@@ -23,3 +23,11 @@ def as_dask(pixels: Any) -> Any:
 def zarr_file(name: str) -> Any:
     """A file of ``images`` that stands on zarr, which takes a quarter of a second."""
     return import_module(f"unetscope.images.{name}")
+
+
+def optional_library(name: str) -> Any:
+    """A library of one of the extras; None where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError:
+        return None

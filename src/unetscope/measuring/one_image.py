@@ -76,6 +76,8 @@ class SegmentedImage:
         Gives grey values.
     region
         The same shape, True where pixels count.
+    group
+        The specimen or session that it belongs to; "" where none was told.
     """
 
     name: str
@@ -84,6 +86,7 @@ class SegmentedImage:
     numbers: NDArray[Any] | None = None
     image: Micrograph | None = None
     region: NDArray[np.bool_] | None = None
+    group: str = ""
 
     @property
     def pixels(self) -> int:
@@ -133,7 +136,7 @@ def measure_image(
         intercepts={v: _crossed(objects, v) for v in classes if wanted.grain_size},
         fibres={v: fibres_of(labels == v, spacing, region) for v in classes if wanted.fibre_width},
     )
-    return Measured(segmented.name, table.where(kept), seen)
+    return Measured(segmented.name, table.where(kept), seen, segmented.group)
 
 
 def _crossed(objects: Objects, value: int) -> Intercepts:

@@ -51,11 +51,12 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """One image: its objects, and what was looked at."""
+    """One image: its objects, what was looked at, and the group (specimen) it belongs to."""
 
     name: str
     table: ObjectTable
     seen: Seen
+    group: str = ""
 
     def share_of(self, value: int) -> Share:
         """The share of a class; nothing where the image has no pixel of it."""

@@ -6,8 +6,9 @@ pixels from the upper left corner of the image; the plane of a stack is in ``geo
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -253,8 +254,16 @@ def _hint_of_units(regions: list[Region], image_shape: tuple[int, ...]) -> list[
     ]
 
 
-def write_geojson(annotations: Annotations, path: Path, claim: Claim = LABELS) -> None:
+def write_geojson(
+    annotations: Annotations,
+    path: Path,
+    claim: Claim = LABELS,
+    measurements: Mapping[int, Mapping[str, float]] | None = None,
+) -> None:
     """Write a collection of QuPath annotations, with polygons along pixel edges.
+
+    ``measurements`` are named numbers of objects, by the number of the object. QuPath cannot read
+    one that is NaN or infinite: it is left out. An object on several planes has its own on each.
 
     Raises
     ------
@@ -264,6 +273,12 @@ def write_geojson(annotations: Annotations, path: Path, claim: Claim = LABELS) -
     features = [
         _feature(region, place, path.stem) for place, region in enumerate(regions_of(annotations))
     ]
+    for feature in features if measurements is not None else ():
+        number = whole(feature["properties"]["metadata"].get(_NUMBER))
+        told = measurements.get(number or 0, {}) if measurements else {}
+        feature["properties"]["measurements"] = {
+            name: value for name, value in told.items() if math.isfinite(value)
+        }
     write_json({"type": "FeatureCollection", "features": features}, path, claim)
 
 

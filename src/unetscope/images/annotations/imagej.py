@@ -370,8 +370,11 @@ def write_rois(annotations: Annotations, path: Path, claim: Claim = LABELS) -> N
         for place, region in enumerate(regions_of(annotations), start=1):
             called = f"{_plain(region.name or '')} {place:04d}"
             roi = _traced(region, called, stack=stack)
-            # ImageJ shows the name of the file in the archive
-            archive.writestr(re.sub(r'[\\/:*?"<>|]', "_", called) + ".roi", roi.tobytes())
+            # ImageJ shows the name of the file in the archive; without the time of writing, the
+            # same outlines are the same bytes
+            member = zipfile.ZipInfo(re.sub(r'[\\/:*?"<>|]', "_", called) + ".roi")
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, roi.tobytes())
 
 
 def _plain(name: str) -> str:
