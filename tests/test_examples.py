@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from unetscope.cli.app import app
 from unetscope.images.files import read_labels, read_micrograph
 from unetscope.learning.train_options import TrainOptions
 
@@ -73,6 +75,21 @@ def with_a_source(folder: Path, said: str) -> None:
     assert agreement > 80
 
 
+def measured(folder: Path, said: str) -> None:
+    assert "mean diameter: " in said and "95%; n = " in said
+    f1, size, truth = (float(said.split(word)[1].split()[0].rstrip(";"))
+                       for word in ("IoU .5: ", "; mean ", "truth "))  # fmt: skip
+    assert f1 > 0.9 and abs(size / truth - 1) < 0.1
+    assert (folder / "particles_report.html").stat().st_size < 3_000_000
+    # the command line makes the same files from what the script says of them
+    before = {path.name: path.read_bytes() for path in folder.glob("particles*")}
+    again = ["measure", "--again", str(folder / "particles_origin.json")]
+    assert CliRunner().invoke(app, again).exit_code == 0
+    after = {path.name: path.read_bytes() for path in folder.glob("particles*")}
+    assert len(before) == 6 and before.keys() == after.keys()
+    assert [name for name in before if before[name] != after[name]] == []
+
+
 CHECKS: dict[str, Callable[[Path, str], None]] = {
     "paint_and_predict": painted,
     "train_on_a_folder": trained,
@@ -80,6 +97,7 @@ CHECKS: dict[str, Callable[[Path, str], None]] = {
     "look_inside": looked_inside,
     "convert_labels": converted,
     "own_source": with_a_source,
+    "measure_particles": measured,
 }
 
 

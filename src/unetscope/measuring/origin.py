@@ -139,7 +139,7 @@ def as_told(origin: Origin) -> dict[str, Any]:
     return {
         "schema": _SCHEMA,
         "versions": dict(origin.versions),
-        "options": dict(origin.options),
+        "options": dict(sorted(origin.options.items())),
         "images": [asdict(image) for image in origin.images],
         "columns": dict(origin.columns),
     }

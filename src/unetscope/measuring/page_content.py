@@ -184,7 +184,9 @@ def _origin_rows(origin: Origin) -> Iterator[tuple[str, str]]:
     if len(origin.images) > _MOST_FILES:
         yield "…", f"and {len(origin.images) - _MOST_FILES} more, see origin.json"
     if origin.options:
-        told = (f"{name.replace('_', ' ')} {_said(v)}" for name, v in origin.options.items())
+        told = (
+            f"{name.replace('_', ' ')} {_said(v)}" for name, v in sorted(origin.options.items())
+        )
         yield "asked for", ", ".join(told)
     yield "made with", ", ".join(f"{name} {number}" for name, number in origin.versions.items())
 
