@@ -18,12 +18,13 @@ from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.measuring.delivery import write_results
 from unetscope.measuring.drawing import DPI, drawn, figure_of
+from unetscope.measuring.easy_units import in_easy_unit, number_in_words, told_easily
 from unetscope.measuring.html_page import MOST_BYTES, html_page
 from unetscope.measuring.measurements import Measurements
 from unetscope.measuring.objects import Separation
 from unetscope.measuring.one_image import SegmentedImage, Wanted, measure_image, objects_in
 from unetscope.measuring.origin import FileSeen, ImageOrigin, Origin
-from unetscope.measuring.page_content import in_easy_unit, number_in_words, page_of
+from unetscope.measuring.page_content import page_of
 from unetscope.measuring.portrait import PICTURE_PX, Portrait, nice_length, portrait_of
 from unetscope.measuring.quantities import Quantity, Spacing
 from unetscope.measuring.result_targets import Formats, Targets
@@ -169,7 +170,8 @@ def test_numbers_are_written_to_be_read() -> None:
     easy = in_easy_unit(density)
     assert (easy.unit, easy.value) == ("1/µm²", pytest.approx(1.2))
     assert easy.low == pytest.approx(1.0)
+    assert told_easily(density) == "density: 1.2 /µm² (1 to 1.5, 95%; n = 40 objects)"
     length = Quantity("mean diameter", 2500.0, "nm", 9, "objects", "m", reason="few")
     assert (in_easy_unit(length).value, in_easy_unit(length).unit) == (2.5, "µm")
     fraction = Quantity("fraction", 0.001, "", 9, "pixels", "m", reason="few")
-    assert in_easy_unit(fraction) is fraction
+    assert in_easy_unit(fraction) == fraction

@@ -63,8 +63,11 @@ def test_the_paragraph_says_how_and_what_was_left_out_and_the_numbers() -> None:
     image = measured()
     numbers = {"pores": class_quantities([image], 1, "pores", "weight")}
     how = Separation(by="shape", typical=120.0, smallest=400.0)
-    text = methods_paragraph([image], numbers, Procedure(how, "weight", "0.9"))
+    procedure = Procedure(how, "weight", "0.9", ("m.unetscope",))
+    text = methods_paragraph([image], numbers, procedure)
     for words in (
+        "predicted with unetscope (model m.unetscope)",
+        "in 1 label image (0.36 µm²)",
         "smoothing and depth 5 nm",
         "for a typical size of 120 nm",
         "less than 400 nm²",

@@ -168,7 +168,12 @@ class _Bench:
         self.origins.append(self._origin(file, spacing))
         self.names |= {one.value: one.name for one in classes}
         self.colors |= {one.value: one.color for one in classes}
-        self.procedure = Procedure(objects.how, wanted.edge, __version__)
+        self.procedure = Procedure(objects.how, wanted.edge, __version__, self._models())
+
+    def _models(self) -> tuple[str, ...]:
+        """The names of the models that predicted labels, each once."""
+        named = (str(file.model.get("file", "")) for file in self.work.files)
+        return tuple(dict.fromkeys(name for name in named if name))
 
     def _objects(
         self, number: int, objects: Objects, measured: Measured, classes: Sequence[LabelClass]

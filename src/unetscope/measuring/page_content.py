@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from unetscope.errors import capital
 from unetscope.images.classes import harmless
-from unetscope.images.units import METRES, lengths_in_words
+from unetscope.images.units import lengths_in_words
+from unetscope.measuring.easy_units import in_easy_unit, number_in_words, unit_behind
 from unetscope.measuring.measurements import Measurements
 from unetscope.measuring.origin import ImageOrigin, Origin
 from unetscope.measuring.populations import OBJECTS, Population, population_of
@@ -19,9 +20,6 @@ from unetscope.measuring.quantities import LEVEL, PIXELS, Quantity
 #: So many images are shown.
 PICTURES = 3
 _MOST_FILES = 12
-_LENGTHS = ("pm", "nm", "µm", "mm", "m")
-_POWERS = {"": 1, "²": 2, "³": 3}
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @dataclass(frozen=True)
@@ -82,39 +80,6 @@ def page_of(found: Measurements, portraits: Sequence[Portrait], origin: Origin) 
     )
 
 
-def number_in_words(value: float) -> str:
-    """Four digits: "22.41", "12,340", "1.2 × 10⁻⁶"; "not measured" where there is none."""
-    if math.isnan(value):
-        return "not measured"
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        digits = 4 - len(f"{abs(value):.0f}") if abs(value) >= 1000 else None
-        return f"{value:,.0f}" if digits is not None else f"{value:.4g}"
-    mantissa, _, power = f"{value:.3e}".partition("e")
-    return f"{float(mantissa):g} × 10{str(int(power)).translate(_RAISED)}"
-
-
-def in_easy_unit(quantity: Quantity) -> Quantity:
-    """The same in the unit that its value reads best in: 1.2 · 10⁻⁶ /nm² as 1.2 /µm²."""
-    parts = re.fullmatch(r"(1/)?(\D+?)([²³]?)", quantity.unit)
-    if parts is None or parts[2] not in METRES or not quantity.value:
-        return quantity
-    power = _POWERS[parts[3]] * (-1 if parts[1] else 1)
-    own = abs(quantity.value)
-    if math.isnan(own) or 0.1 <= own < 1000:
-        return quantity
-    fits = [
-        unit
-        for unit in _LENGTHS
-        if 1 <= own * (METRES[parts[2]] / METRES[unit]) ** power < 1000 ** abs(power)
-    ]
-    if not fits:
-        return quantity
-    factor = (METRES[parts[2]] / METRES[fits[-1 if power > 0 else 0]]) ** power
-    unit = f"{parts[1] or ''}{fits[-1 if power > 0 else 0]}{parts[3]}"
-    low, high = (None if end is None else end * factor for end in (quantity.low, quantity.high))
-    return replace(quantity, value=quantity.value * factor, unit=unit, low=low, high=high)
-
-
 def _part(found: Measurements, value: int, name: str) -> ClassPart:
     numbers = found.quantities[name] + found.means.get(name, ())
     tables = [image.table.of_class(value) for image in found.images]
@@ -130,7 +95,7 @@ def _part(found: Measurements, value: int, name: str) -> ClassPart:
 
 def _row(number: Quantity) -> NumberRow:
     easy = in_easy_unit(number)
-    unit = "" if math.isnan(easy.value) else f" {easy.unit}".replace(" 1/", " /").rstrip()
+    unit = "" if math.isnan(easy.value) else unit_behind(easy.unit)
     interval = f"no interval: {easy.reason}"
     if easy.low is not None and easy.high is not None:
         interval = f"{number_in_words(easy.low)} to {number_in_words(easy.high)}"

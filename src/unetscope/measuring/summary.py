@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from unetscope.errors import capital
+from unetscope.images.classes import harmless
 from unetscope.images.units import lengths_in_words
+from unetscope.measuring.easy_units import easy_unit, number_in_words, told_easily
 from unetscope.measuring.fibre_width import Fibres, fibre_quantities
 from unetscope.measuring.grain_size import (
     Intercepts,
@@ -69,12 +71,13 @@ class Measured:
 class Procedure:
     """How all images were measured; ``how`` is None where objects were given.
 
-    ``version`` is that of unetscope.
+    ``version`` is that of unetscope; ``models`` are the names of those that predicted the labels.
     """
 
     how: Separation | None
     edge: EdgeRule
     version: str
+    models: tuple[str, ...] = ()
 
     def versions(self) -> dict[str, str]:
         """What the numbers were made with."""
@@ -113,15 +116,23 @@ def methods_paragraph(
 ) -> str:
     """Words for a paper: how objects were found and measured, and the numbers, by class name."""
     spacing = images[0].table.spacing
-    sentences = [*_found(images, procedure.how, spacing), *_measured(images, spacing)]
+    sentences = [*_predicted(procedure), *_found(images, procedure.how, spacing)]
+    sentences += _measured(images, spacing)
     for name, told in quantities.items():
         sentences += _of_class(name, told, images, procedure.edge)
     made = ", ".join(f"{name} {number}" for name, number in procedure.versions().items())
     return " ".join([*sentences, f"Intervals are {LEVEL:.0%}. Measured with {made}."])
 
 
+def _predicted(procedure: Procedure) -> Iterator[str]:
+    if procedure.models:
+        named = " and ".join(map(harmless, procedure.models))
+        many = "models" if len(procedure.models) > 1 else "model"
+        yield f"Classes were predicted with unetscope ({many} {named})."
+
+
 def _found(images: Sequence[Measured], how: Separation | None, spacing: Spacing) -> Iterator[str]:
-    where = f"in {len(images)} label image{'s' if len(images) > 1 else ''}"
+    where = f"in {len(images)} label image{'s' if len(images) > 1 else ''} ({_extent(images)})"
     if how is None:
         yield f"Objects {where} were taken as they are numbered there."
         return
@@ -154,6 +165,14 @@ def _found(images: Sequence[Measured], how: Separation | None, spacing: Spacing)
     yield f"Objects of {least} were left out (n = {sum(image.seen.dropped for image in images):,})."
 
 
+def _extent(images: Sequence[Measured]) -> str:
+    """How much was looked at."""
+    spacing = images[0].table.spacing
+    whole = sum(image.seen.pixels * image.table.spacing.cell for image in images)
+    factor, unit = easy_unit(whole, spacing.power(len(spacing.size)))
+    return f"{number_in_words(whole * factor)} {unit}"
+
+
 def _measured(images: Sequence[Measured], spacing: Spacing) -> Iterator[str]:
     sizes = {image.table.spacing.size for image in images}
     if spacing.unit == PIXELS:
@@ -181,7 +200,7 @@ def _of_class(
     for number in told[1:]:
         by_method.setdefault(number.method, []).append(number)
     for method, numbers in by_method.items():
-        yield f"{capital('; '.join(map(str, numbers)))}. Method: {method}."
+        yield f"{capital('; '.join(map(told_easily, numbers)))}. Method: {method}."
     if len(images) == 1 and images[0].seen.count_range[0] != images[0].seen.count_range[1]:
         low, high = images[0].seen.count_range
         yield f"Telling apart at twice and at half the depth gives {low:,} to {high:,} objects."
