@@ -63,9 +63,10 @@ def run(form: Predict) -> Iterator[Path]:
 
 def batch_of(form: Predict, found: Sequence[Path], passed: Sequence[Path]) -> Batch:
     """The prediction that a form asks for, with its model and where each image's labels go."""
+    targets = prediction_targets(found, form.out)  # refuses before a model is opened
     return Batch(
         load_model(form.model, allow_download=form.allow_download),
-        prediction_targets(found, form.out),
+        targets,
         form.out,
         PredictOptions(probabilities=form.probabilities, device=form.device, tile_px=form.tile),
         Engine(form.engine, form.precision),

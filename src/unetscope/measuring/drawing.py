@@ -18,7 +18,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, PathPatch
+from matplotlib.path import Path
 
 from unetscope.images.classes import harmless
 from unetscope.images.units import length_in_words
@@ -96,14 +97,13 @@ def draw_portrait(axes: Axes, portrait: Portrait, colors: Mapping[int, str], wid
     for value in sorted({one.value for one in portrait.outlines}):
         for cut in (False, True):
             rings = _rings(portrait.outlines, value, cut)
-            lines = LineCollection(
-                rings,
-                colors=colors[value],
-                linewidths=line,
-                linestyles=(0, (2.5, 1.8)) if cut else "solid",
-                path_effects=[] if cut else [*halo, patheffects.Normal()],
-            )
-            axes.add_collection(lines, autolim=False)
+            if rings:
+                axes.add_artist(PathPatch(
+                    Path.make_compound_path(*map(Path, rings)), facecolor="none",
+                    edgecolor=colors[value], linewidth=line,
+                    linestyle=(0, (2.5, 1.8)) if cut else "solid",
+                    path_effects=[] if cut else [*halo, patheffects.Normal()],
+                ))  # fmt: skip
     _draw_scale_bar(axes, portrait, wide)
 
 

@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 from skimage.measure import find_contours
 
 from unetscope.images.micrograph import Micrograph
 from unetscope.measuring.object_table import ObjectTable
 from unetscope.measuring.objects import Objects
-from unetscope.measuring.pixel_runs import Floats
+from unetscope.measuring.pixel_runs import Floats, runs_of
 
 #: The longest side of a picture and of a thumbnail, in pixels of theirs.
 PICTURE_PX = 1600
@@ -28,6 +27,7 @@ DOUBTFUL = 12
 _AROUND = 0.35  # of an object's longer side, shown around it
 _SEEN = (0.3, 99.7)
 _PAPER = 245
+_FEW = 8  # corners for each pixel of the picture, below which none is left out
 Picture = NDArray[np.uint8]
 
 
@@ -95,7 +95,7 @@ def portrait_of(
     step = -(-max(ids.shape) // PICTURE_PX)
     about = _Rows.of(table)
     outlines = tuple(
-        Outline(number, *about.of_number[number], _rings(ids == number, box))
+        Outline(number, *about.of_number[number], _rings(ids[box] == number, box, step))
         for number, box in _boxes(ids)
         if number in about.of_number
     )
@@ -191,19 +191,29 @@ class _Grey:
 
 
 def _boxes(ids: NDArray[Any]) -> Iterator[tuple[int, tuple[slice, slice]]]:
-    """The box of each object of a plane; no list is as long as the largest number."""
-    numbers, places = np.unique(ids, return_inverse=True)
-    places = places.reshape(ids.shape) + int(numbers[0] != 0)
-    real = numbers[numbers > 0].tolist()
-    for number, box in zip(real, ndimage.find_objects(places), strict=True):
-        yield int(number), box
+    """The box of each object of a plane."""
+    runs = runs_of(ids)
+    for number, (down, across) in zip(runs.numbers.tolist(), runs.boxes.tolist(), strict=True):
+        yield number, (slice(down[0], down[1] + 1), slice(across[0], across[1] + 1))
 
 
-def _rings(inside: NDArray[np.bool_], box: tuple[slice, slice]) -> tuple[Floats, ...]:
-    """The border between the pixels of an object and others, halfway between their middles."""
-    padded = np.pad(inside[box], 1).astype(np.float64)
+def _rings(
+    inside: NDArray[np.bool_], box: tuple[slice, slice], step: int = 1
+) -> tuple[Floats, ...]:
+    """The border of an object in its box, halfway between the middles of its pixels and others.
+
+    Where a pixel of the picture is several of the image, corners that it cannot show are left out.
+    """
+    rings = find_contours(np.pad(inside, 1).astype(np.float64), 0.5)
+    if step > 1:
+        rings = [_thinned(ring, step) if len(ring) > _FEW * step else ring for ring in rings]
     shift = np.array([box[1].start - 1, box[0].start - 1], np.float64)
-    return tuple(ring[:, ::-1] + shift for ring in find_contours(padded, 0.5))
+    return tuple(ring[:, ::-1] + shift for ring in rings)
+
+
+def _thinned(ring: Floats, step: int) -> Floats:
+    """Every so manyth corner of a ring, which stays closed."""
+    return np.concatenate([ring[:-1:step], ring[:1]])
 
 
 def _thumbnails(name: str, ids: NDArray[Any], about: _Rows, grey: _Grey) -> Iterator[Thumbnail]:
