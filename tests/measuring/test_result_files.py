@@ -189,6 +189,21 @@ def test_two_groups_have_a_mean_and_no_interval() -> None:
     assert mean.value == 3 and mean.low is None and f"needs {GROUPS}" in mean.reason
 
 
+def test_means_of_groups_stay_where_their_numbers_can_be() -> None:
+    def of_groups(name: str, *values: float) -> list[Quantity]:
+        one = Quantity(name, 0.0, "", 9, "fields", "m", reason="few")
+        groups = {f"{at}": [replace(one, value=value)] for at, value in enumerate(values)}
+        return list(means_of_groups(groups))
+
+    (density,) = of_groups("density", 0.1, 0.1, 4.0)
+    assert density.low == 0
+    (share,) = of_groups("area fraction of pores", 0.1, 0.9, 0.98)
+    assert share.low == 0 and share.high == 1
+    (grains,) = of_groups("G by area", -1.0, 0.5, 1.0)
+    assert grains.low is not None and grains.low < 0
+    assert of_groups("mean direction of fibres", 1.0, 179.0, 178.0) == []
+
+
 def test_an_origin_comes_back_and_refuses_other_files(tmp_path: Path) -> None:
     labels = tmp_path / "labels" / "a.tif"
     labels.parent.mkdir()

@@ -16,7 +16,8 @@ from unetscope.measuring.summary import Measured, class_quantities
 
 #: A mean of groups has an interval from so many on.
 GROUPS = 3
-_COUNT = "objects"
+#: Of these there is no mean: a count of images is no sample, a direction has no zero.
+_NO_MEAN = ("objects", "direction")
 
 
 def group_quantities(
@@ -45,7 +46,11 @@ def means_of_groups(grouped: Mapping[str, Sequence[Quantity]]) -> tuple[Quantity
     for numbers in grouped.values():
         for number in numbers:
             by_name.setdefault(number.name, []).append(number)
-    return tuple(_mean(numbers) for name, numbers in by_name.items() if name != _COUNT)
+    return tuple(
+        _mean(numbers)
+        for name, numbers in by_name.items()
+        if name != _NO_MEAN[0] and _NO_MEAN[1] not in name
+    )
 
 
 def _mean(numbers: Sequence[Quantity]) -> Quantity:
@@ -57,7 +62,10 @@ def _mean(numbers: Sequence[Quantity]) -> Quantity:
         reason = f"{n} groups, an interval needs {GROUPS}"
         value = float(values.mean()) if n else float("nan")
         return Quantity(name, value, unit, n, "groups", method, reason=reason)
-    ends = t_interval(values)
-    return Quantity(
-        name, float(values.mean()), unit, n, "groups", f"{method}; t over groups", *ends
-    )
+    low, high = t_interval(values)
+    if not numbers[0].name.startswith("G "):  # all but grain size numbers are 0 or more
+        low = max(low, 0.0)
+    if "fraction" in numbers[0].name:
+        high = min(high, 1.0)
+    method = f"{method}; t over groups"
+    return Quantity(name, float(values.mean()), unit, n, "groups", method, low, high)

@@ -1,4 +1,4 @@
-"""The page about a measurement as PDF: one page of A4, and another for each further class."""
+"""The page about a measurement as PDF: A4, with sheets behind it for what has no room on it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ _COLUMNS = (0.0, 2.25, 3.75, 5.75)
 _PICTURE = (4.1, 3.6)
 #: More numbers than this have no room on the page.
 _ROWS = 16
+_PRINT = (7.4, 6.8, 6.2, 5.6)  # points
 _LETTERS = 19.3  # of small print in an inch
 
 
@@ -43,14 +44,21 @@ def pdf_page(page: Page, found: Measurements) -> bytes:
         for part in page.parts[:1]:
             first.numbers(part)
         first.thumbnails(page, found)
-        first.text("For the methods section", page.paragraph)
-        first.origin(page)
+        fits = first.has_room_for(page.paragraph)
+        if fits:
+            first.text("For the methods section", page.paragraph)
+            first.origin(page)
         pages.savefig(first.figure)
         for part in page.parts[1:]:
             more = _Sheet(page.title, page.subtitle)
             more.sizes(part)
             more.numbers(part)
             pages.savefig(more.figure)
+        if not fits:
+            last = _Sheet(page.title, page.subtitle)
+            last.text("For the methods section", page.paragraph)
+            last.origin(page)
+            pages.savefig(last.figure)
     return kept.getvalue()
 
 
@@ -160,13 +168,19 @@ class _Sheet:
             self._write((place + 0.46) * side, told, _Letters(5.5, _SOFT), 0, ha="center")
         self.at += 0.26
 
+    def has_room_for(self, words: str) -> bool:
+        """Whether a paragraph fits in letters that can be read, with where it comes from below."""
+        return _height(words, _PRINT[-1]) <= self._left()
+
     def text(self, title: str, words: str) -> None:
-        """A paragraph, as small as it must be to leave room for where it comes from."""
+        """A paragraph, in the largest letters that it fits in."""
         self._write(0, title, _HEAD, 0.08)
-        left = _HIGH - _MARGIN - 0.75 - self.at
-        size = next((s for s in (6.8, 6.0, 5.2, 4.5) if _height(words, s) <= left), 4.0)
+        size = next((s for s in _PRINT if _height(words, s) <= self._left()), _PRINT[-1])
         told = fill(words, int(_TEXT * _LETTERS * 6.8 / size))
         self._write(0, told, _Letters(size), _height(words, size) + 0.22, va="top")
+
+    def _left(self) -> float:
+        return _HIGH - _MARGIN - 0.75 - self.at
 
     def origin(self, page: Page) -> None:
         """Where it comes from, at the foot: as many lines as there is room for."""
