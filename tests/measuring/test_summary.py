@@ -12,9 +12,11 @@ import pytest
 from measuring.phantoms import ball
 from unetscope.errors import OutputError
 from unetscope.images.claims import REPORT, Claim, Role, mark_of
+from unetscope.measuring.columns import Extras
 from unetscope.measuring.measurements import Measurements
 from unetscope.measuring.object_table import measure
 from unetscope.measuring.objects import Separation, objects_of
+from unetscope.measuring.one_image import SegmentedImage, Wanted, measure_image
 from unetscope.measuring.phase_fraction import share_of
 from unetscope.measuring.quantities import Spacing
 from unetscope.measuring.summary import (
@@ -133,3 +135,15 @@ def test_what_somebody_else_wrote_stays(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == "mine"
     write_methods("text", path, Claim(Role.REPORT, overwrite=True))
     assert path.read_text(encoding="utf-8") == "text\n"
+
+
+def test_neighbours_are_told_where_measured_and_objects_longer_than_half_the_field() -> None:
+    labels = np.zeros((80, 100), np.uint8)
+    labels[20:30, 20:30], labels[20:30, 34:44], labels[45:75, 5:70] = 1, 1, 1
+    segmented = SegmentedImage("a.tif", labels, NM)
+    image = measure_image(segmented, Wanted((1,), extras=Extras(neighbours=True)))
+    numbers = class_quantities([image], 1, "pores", "weight")
+    told = {number.name: number for number in numbers}
+    assert told["mean distance to the nearest edge"].n == 2
+    text = methods_paragraph([image], {"pores": numbers}, Procedure(Separation(), "weight", "0.9"))
+    assert "1 object is longer than half of the field" in text and "(a.tif)" in text

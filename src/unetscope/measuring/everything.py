@@ -50,6 +50,7 @@ from unetscope.measuring.populations import (
     population_of,
 )
 from unetscope.measuring.quantities import Quantity, Spacing, spacing_of
+from unetscope.measuring.soft_outlines import soft_ferets
 
 __all__ = [
     "Certainty",
@@ -104,6 +105,7 @@ __all__ = [
     "size_by_area",
     "size_by_count",
     "size_by_intercept",
+    "soft_ferets",
     "spacing_of",
     "split",
     "typical_size",

@@ -96,18 +96,30 @@ def hulls_of_centres(runs: Runs) -> Hulls:
 def _hulls(runs: Runs, around: Sequence[tuple[int, int]]) -> Hulls:
     """Hulls of points at the ends of lines: half pixels down, and out to the side."""
     owner, line, low, high = _line_ends(runs)
-    levels = np.concatenate([2 * line + down for down, _ in around])
     owners = np.tile(owner, len(around))
-    left = _chain(owners, levels, np.concatenate([2 * low - out for _, out in around]))
-    right = _chain(owners, levels, np.concatenate([-2 * high - out for _, out in around]))
+    levels = np.concatenate([2 * line + down for down, _ in around])
+    low = np.concatenate([2 * low - out for _, out in around])
+    high = np.concatenate([2 * high + out for _, out in around])
+    return _between(owners, levels, low, high, runs.count)
+
+
+def hulls_of_points(owner: Ints, y: Ints, x: Ints, count: int) -> Hulls:
+    """Hulls of points (point,) of ``count`` objects, whatever their whole unit is."""
+    return _between(owner, y, x, x, count)
+
+
+def _between(owner: Ints, level: Ints, low: Ints, high: Ints, count: int) -> Hulls:
+    """Hulls of what lies between two ends on each level of each object."""
+    left, right = _chain(owner, level, low), _chain(owner, level, -high)
     # down the left side and up the right one
     who = np.concatenate([left[0], right[0]])
-    turn = np.concatenate([left[1], -right[1] + 4 * (2 * int(line.max(initial=0)) + 2)])
+    above = 4 * (int(np.abs(level).max(initial=0)) + 1)
+    turn = np.concatenate([left[1], above - right[1]])
     points = np.stack(
         [np.concatenate([left[1], right[1]]), np.concatenate([left[2], -right[2]])], axis=1
     )
     order = np.lexsort((turn, who))
-    first = np.searchsorted(who[order], np.arange(runs.count + 1))
+    first = np.searchsorted(who[order], np.arange(count + 1))
     return Hulls(first.astype(np.int64), points[order])
 
 

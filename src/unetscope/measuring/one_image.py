@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from unetscope.errors import MeasurementError
 from unetscope.images.micrograph import Micrograph
+from unetscope.measuring.columns import USUAL, Extras
 from unetscope.measuring.fibre_width import check_square_plane, fibres_of
 from unetscope.measuring.grain_size import (
     Intercepts,
@@ -44,6 +45,8 @@ class Wanted:
         What is done with objects at the edge.
     grain_size, fibre_width
         Whether those are told, too: in planes of a known pixel size, and of square pixels.
+    extras
+        Which columns are measured besides the usual ones.
     """
 
     classes: tuple[int, ...]
@@ -51,6 +54,7 @@ class Wanted:
     edge: EdgeRule = "weight"
     grain_size: bool = False
     fibre_width: bool = False
+    extras: Extras = USUAL
 
     def __post_init__(self) -> None:
         if self.edge not in EDGE_WORDS:
@@ -125,7 +129,7 @@ def measure_image(
     if wanted.fibre_width:
         check_square_plane(spacing)
     objects = objects_in(segmented, wanted) if objects is None else objects
-    table = measure(objects, segmented.image, region)
+    table = measure(objects, segmented.image, region, wanted.extras)
     kept = np.isin(table.columns["class"], wanted.classes)
     classes = wanted.classes
     seen = Seen(

@@ -25,6 +25,7 @@ from unetscope.measuring.populations import (
     counted,
     density,
     mean_diameter,
+    nearest_distance,
     percentile,
     population_of,
 )
@@ -99,6 +100,8 @@ def class_quantities(
     found = [counted(tables), density(tables, edge), mean_diameter(objects)]
     for base in ("number", "volume"):
         found += [percentile(objects, percent, base) for percent in _PERCENTS]
+    if all(table.extras.neighbours and table.rectangular for table in tables):
+        found += [nearest_distance(tables, f"nearest_{what}") for what in ("centre", "edge")]
     found.append(fraction([image.share_of(value) for image in images], name, objects.axes))
     lines = [image.seen.intercepts[value] for image in images if value in image.seen.intercepts]
     if lines:
@@ -185,6 +188,8 @@ def _measured(images: Sequence[Measured], spacing: Spacing) -> Iterator[str]:
     if len(spacing.size) == 3:
         border = "Surfaces are Crofton's with 13 directions"
     yield f"{border}; shapes of fewer than {SHAPE_FROM_PX} pixels were not measured."
+    for image in images:
+        yield from (f"{capital(note)} ({harmless(image.name)})." for note in image.table.notes)
 
 
 def _of_class(
