@@ -16,7 +16,9 @@ from benchmarks.tables import Bar, table
 
 SUBJECTS = (*QUALITY, "latency", "startup", "smoothness", "throughput", "inside")
 # Written by hand: what programs of their own measured, and experiments.
-_STROKES, _TRIED = (Path(__file__).with_name(name) for name in ("strokes.md", "tried.md"))
+_STROKES, _OBJECTS, _TRIED = (
+    Path(__file__).with_name(name) for name in ("strokes.md", "objects.md", "tried.md")
+)
 
 
 def write(kept: Sequence[Rows], plan: Plan, out: Path) -> None:
@@ -37,6 +39,7 @@ def write(kept: Sequence[Rows], plan: Plan, out: Path) -> None:
         quality_pages.pages(dice, plan, figures),
         speed_pages.pages(found, figures),
         _by_hand(_STROKES),
+        _by_hand(_OBJECTS),
         inside_pages.pages(found["inside"]),
         _by_hand(_TRIED),
         _limits(),

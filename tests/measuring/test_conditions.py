@@ -108,3 +108,18 @@ def test_a_range_can_be_typed_as_it_reads(table: ObjectTable) -> None:
     assert meant(found.text, table) == [2, 3]
     assert within(about["angle"], -math.inf, 30).text == "angle ≤ 30°"
     assert not within(about["angle"], -math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("", (-math.inf, math.inf)),
+        ("area > 3", (-math.inf, math.inf)),
+        ("d > 100, d < 300 nm, d < 0.2 µm", (100, 200)),
+        ("d = 150, d ≠ 3", (150, 150)),
+    ],
+)
+def test_the_range_that_is_left_of_a_column(
+    text: str, span: tuple[float, float], table: ObjectTable
+) -> None:
+    assert read_conditions(text, table.about).range_of("diameter") == span

@@ -27,13 +27,13 @@ SIZES = [1.0, 1.0, 1.0, 2.0, 10.0]
 def test_an_object_counts_as_one_as_its_area_or_as_its_volume(
     base: str, shares: list[float]
 ) -> None:
-    spread = spread_of(table_with(diameter=SIZES), "diameter", base)  # type: ignore[arg-type]
+    spread = spread_of(table_with(diameter=SIZES), "diameter", base)
     assert spread.shares == pytest.approx(shares)
 
 
 def test_another_base_is_refused() -> None:
     with pytest.raises(MeasurementError, match="by number, area or volume, not by 'mass'"):
-        spread_of(table_with(diameter=SIZES), "diameter", "mass")  # type: ignore[arg-type]
+        spread_of(table_with(diameter=SIZES), "diameter", "mass")
 
 
 def test_objects_at_the_edge_and_empty_cells_are_left_out() -> None:
@@ -86,10 +86,10 @@ def test_little_or_nothing_still_has_bins(values: list[float]) -> None:
 def test_percentiles_of_diameters_are_those_of_the_population(base: str) -> None:
     table = many(3000)
     inside = table.where(table.columns["at_border"] == 0)
-    spread = spread_of(table, "diameter", base)  # type: ignore[arg-type]
+    spread = spread_of(table, "diameter", base)
     for percent in (10, 50, 90):
         quick = spread.percentile(percent)
-        slow = percentile(population_of([inside]), percent, base)  # type: ignore[arg-type]
+        slow = percentile(population_of([inside]), percent, base)
         assert quick.value == pytest.approx(slow.value, rel=1e-12)
         assert (quick.name, quick.unit, quick.n) == (slow.name, "nm", slow.n)
         assert slow.low is not None and slow.high is not None
@@ -111,7 +111,7 @@ def test_intervals_of_percentiles_hold_the_truth(base: str) -> None:
     held = []
     for _ in range(300):
         table = table_with(NM, diameter=rng.lognormal(4, sigma, 400))
-        number = spread_of(table, "diameter", base).percentile(50)  # type: ignore[arg-type]
+        number = spread_of(table, "diameter", base).percentile(50)
         assert number.low is not None and number.high is not None
         held.append(number.low <= math.exp(4 + shift) <= number.high)
     assert 0.9 <= np.mean(held) <= 0.98

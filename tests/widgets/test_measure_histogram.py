@@ -136,7 +136,7 @@ def test_a_range_of_the_filter_is_marked_until_another_column_comes(
     with qtbot.assertNotEmitted(histogram.brushed):
         histogram.set_brush(-math.inf, 60)
     low, high = histogram._marks._region.getRegion()
-    assert high == 60 and low == histogram.spread.edges[0]  # type: ignore[union-attr]
+    assert high == 60 and low == histogram.spread.edges[0]
     histogram.set_tints(theme_tints("light"))
     assert histogram._marks._region.isVisible()
     histogram.show_table(many(300), "circularity")

@@ -88,6 +88,13 @@ class Conditions:
             kept &= one.fitting(table)
         return kept
 
+    def range_of(self, key: str) -> tuple[float, float]:
+        """From where to where a column may lie; infinite where no condition says so."""
+        own = [one for one in self.each if one.key == key]
+        low = max((one.value for one in own if one.sign in ">≥="), default=-math.inf)
+        high = min((one.value for one in own if one.sign in "<≤="), default=math.inf)
+        return low, high
+
     def without(self, key: str) -> Conditions:
         """Those of the other columns."""
         return Conditions(tuple(one for one in self.each if one.key != key))

@@ -17,7 +17,7 @@ from unetscope.widgets.measuring.cells import significant
 
 COLORMAP = "viridis"
 _STOPS = 17
-_BAR_LINES = 0.55
+_BAR_LINES, _BAR_WIDE = 0.55, 24  # height and width of the bar, in lines of text
 _TIP = (
     "Colours run between the values that 2 and 98 % of the objects lie below; what is empty or "
     "not shown in the table is clear."
@@ -34,7 +34,9 @@ class ColourLegend(QWidget):
         self.bar = ColourBar(tints)
         self.clear = small_button("no colours", "Give each object a colour of its own again.")
         self.clear.clicked.connect(lambda _checked: self.cleared.emit())
-        row(self.bar, self.clear, owner=self, stretched=(0,)).setSpacing(6)
+        line = row(self.bar, self.clear, owner=self)
+        line.setSpacing(6)
+        line.addStretch(1)
         self.setToolTip(_TIP)
         self.tell(None, (0.0, 1.0))
 
@@ -57,7 +59,7 @@ class ColourBar(QWidget):
         self._tints = tints
         self.ends = ("", "")
         self.words = ""
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         colors = ensure_colormap(COLORMAP).map(np.linspace(0, 1, _STOPS))
         self._colors = [QColor.fromRgbF(*(float(part) for part in color)) for color in colors]
 
@@ -77,9 +79,11 @@ class ColourBar(QWidget):
 
     def sizeHint(self) -> QSize:
         """A bar and a line of text."""
-        return QSize(12 * line_px(self), round(line_px(self) * (1.1 + _BAR_LINES)))
+        return QSize(_BAR_WIDE * line_px(self), round(line_px(self) * (1.1 + _BAR_LINES)))
 
-    minimumSizeHint = sizeHint
+    def minimumSizeHint(self) -> QSize:
+        """As high, and narrower."""
+        return QSize(_BAR_WIDE // 2 * line_px(self), self.sizeHint().height())
 
     def paintEvent(self, event: Any) -> None:
         """Draw the bar and its words; the measure is shortened where there is no room."""

@@ -21,7 +21,7 @@ from unetscope.measuring.histograms import (
 from unetscope.measuring.object_weights import Base, EdgeRule
 from unetscope.measuring.quantities import LEVEL, Quantity
 from unetscope.widgets.kit.arranging import column, row
-from unetscope.widgets.kit.looks import NarrowCombo, Tints, line_px, quiet
+from unetscope.widgets.kit.looks import NarrowCombo, Tints, line_px, quiet, small_button
 from unetscope.widgets.kit.plots import plotting
 from unetscope.widgets.measuring.cells import significant
 from unetscope.widgets.measuring.plot_brush import PlotBrush
@@ -40,9 +40,11 @@ class MeasureHistogram(QWidget):
 
     Objects that are shown in the table are full, the others faint. ``brushed(key, low, high)``
     while a person drags over values; both ends are infinite after a click, which clears the brush.
+    ``closed()``: a person does not want to see it.
     """
 
     brushed = Signal(str, float, float)
+    closed = Signal()
 
     def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,7 +65,8 @@ class MeasureHistogram(QWidget):
         self.told = quiet(QLabel())
         self.told.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         top = QWidget()
-        row(self.title, self.base, owner=top, stretched=(0,))
+        self.leave = small_button("×", "Close the histogram.")
+        row(self.title, self.base, self.leave, owner=top, stretched=(0,)).setSpacing(4)
         self._layout = column(self, top, self.told)
         self._layout.setSpacing(2)
         self._name_parts()
@@ -100,6 +103,11 @@ class MeasureHistogram(QWidget):
         self._place_brush()
 
     @property
+    def table(self) -> ObjectTable | None:
+        """What is shown."""
+        return self._table
+
+    @property
     def key(self) -> str:
         """The column that is shown; "" without one."""
         return self._key
@@ -120,6 +128,8 @@ class MeasureHistogram(QWidget):
         self.base.setToolTip("What an object counts: one, its area, or its volume.")
         self.base.setAccessibleName("Histogram by")
         self.base.currentIndexChanged.connect(lambda _index: self._draw())
+        self.leave.setAccessibleName("Close the histogram")
+        self.leave.clicked.connect(lambda _checked: self.closed.emit())
         self.setToolTip("Drag over values to show only those objects; click to show all.")
 
     def _draw(self) -> None:
