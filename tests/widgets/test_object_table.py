@@ -235,6 +235,19 @@ def test_choosing_by_number_shows_the_row_and_is_not_told(
     assert view.rows.rowAt(0) <= 800 <= view.rows.rowAt(view.rows.viewport().height() - 2)
 
 
+def test_choosing_what_is_chosen_moves_nothing(view: ObjectTableView, qtbot: Any) -> None:
+    view.show_table(many(1000))
+    view.chosen.connect(view.select)  # as what shows a choice elsewhere tells it back
+    port = view.rows.viewport()
+    qtbot.mouseClick(port, Qt.MouseButton.LeftButton, pos=QPoint(8, 5))
+    view.rows.scrollTo(view.model.index(500, 0))
+    top, shift = view.rows.rowAt(0), Qt.KeyboardModifier.ShiftModifier
+    qtbot.mouseClick(port, Qt.MouseButton.LeftButton, shift, QPoint(8, 5))
+    assert len(view.selected) == top + 1 and view.rows.rowAt(0) == top
+    qtbot.mouseClick(port, Qt.MouseButton.LeftButton, shift, QPoint(8, 5 + 2 * 24))
+    assert view.selected[0] == 1 and len(view.selected) > top + 1
+
+
 def test_keys_alone_choose_copy_and_reach_the_menu(view: ObjectTableView, qtbot: Any) -> None:
     view.show_table(table_with(diameter=SIZES))
     view.select([2])

@@ -80,8 +80,13 @@ class TableRows(QTableView):
         return self.rows.numbers_at(self._selected_rows())
 
     def select(self, numbers: Iterable[int]) -> None:
-        """Choose objects and show the first one; no signal. What is not shown is left out."""
+        """Choose objects and show the first one; no signal. What is not shown is left out.
+
+        Where they are chosen already nothing moves: a person may be about to choose more.
+        """
         places = self.rows.rows_of(numbers)
+        if np.array_equal(places, self._selected_rows()):
+            return
         self._choose(places)
         if len(places):
             index = self.rows.index(int(places[0]), max(0, self.currentIndex().column()))
