@@ -45,11 +45,14 @@ def main() -> int:
     parser.add_argument("--only", choices=made, help="one micrograph")
     parser.add_argument("--panel", choices=("paint", "inside", "project"), help="one panel")
     parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument(
+        "--seconds", type=int, default=TRAIN_S, help="of training; more on a busy machine"
+    )
     told = parser.parse_args()
     told.out.mkdir(parents=True, exist_ok=True)
     for name in [told.only] if told.only else made:
         if told.panel in (None, "paint"):
-            take(name, made[name](), told.out)
+            take(name, made[name](), told.out, told.seconds)
         if told.panel in (None, "inside"):
             look_inside.TAKEN[name](made[name](), told.out)
     if told.panel == "project" or (told.panel is None and told.only is None):
@@ -58,7 +61,7 @@ def main() -> int:
     os._exit(0)  # the windows are closed; Qt's own ending has nothing to add
 
 
-def take(name: str, picture: Any, folder: Path) -> None:
+def take(name: str, picture: Any, folder: Path, train_s: int) -> None:
     """Open ``picture`` as a person would, paint, train, and take a picture of each state."""
     import napari
 
@@ -67,7 +70,7 @@ def take(name: str, picture: Any, folder: Path) -> None:
     viewer = napari.Viewer(show=True, title="napari")
     viewer.window.resize(*SIZE)
     unpainted = replace(picture, labels=np.zeros_like(picture.labels), classes=())
-    panel = set_up(viewer, unpainted, train_seconds=TRAIN_S)
+    panel = set_up(viewer, unpainted, train_seconds=train_s)
     session, bench = panel.session, panel.bench
     wait_until(lambda: session.model is not None)
     wait_until(lambda: not bench.answers.lane.busy)
@@ -81,9 +84,9 @@ def take(name: str, picture: Any, folder: Path) -> None:
         layer.data_setitem(np.nonzero(picture.labels == one.value), one.value)
     wait_until(lambda: session.model.model.can_answer and not session.answering)
     bench.train()
-    wait_until(lambda: session.training.seconds > TRAIN_S / 3, 240)
+    wait_until(lambda: session.training.seconds > train_s / 3, 20 * train_s)
     shoot(viewer, folder / f"{name}-training.png", limit_kb=LIMIT_KB)
-    wait_until(lambda: not session.training.busy, 240)
+    wait_until(lambda: not session.training.busy, 20 * train_s)
     wait_until(lambda: not session.answering)
     shoot(viewer, folder / f"{name}-after.png", limit_kb=LIMIT_KB)
 

@@ -21,7 +21,7 @@ COLOURS = (
 OWN = 40  # the most frequent colours are kept as they are
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 300.0) -> None:
     """Turn the event loop until ``condition`` holds.
 
     Outside of Qt's own loop what is to be deleted later is deleted only when asked for; otherwise
