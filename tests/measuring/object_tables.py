@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from unetscope.measuring.columns import columns_of
+from unetscope.measuring.columns import Extras, columns_of
 from unetscope.measuring.object_table import ObjectTable
 from unetscope.measuring.quantities import Spacing
 
@@ -16,7 +16,8 @@ NM = Spacing((4.0, 4.0), "nm")
 def table_with(spacing: Spacing = NM, **columns: Any) -> ObjectTable:
     """A table of these columns; the others are 1, numbers count from 1, nothing is cut."""
     count = len(next(iter(columns.values())))
-    values = {c.key: np.ones(count) for c in columns_of(spacing)}
+    about = columns_of(spacing, extras=Extras(neighbours=True))
+    values = {c.key: np.ones(count) for c in about}
     values |= {
         "object": np.arange(1, count + 1),
         "class": np.ones(count, np.int64),
@@ -24,7 +25,7 @@ def table_with(spacing: Spacing = NM, **columns: Any) -> ObjectTable:
         "doubt": np.zeros(count),
     }
     values |= {key: np.asarray(given) for key, given in columns.items()}
-    return ObjectTable(columns_of(spacing), values, spacing, (0.0, 0.0), (1000.0, 1000.0))
+    return ObjectTable(about, values, spacing, (0.0, 0.0), (1000.0, 1000.0))
 
 
 def many(count: int, seed: int = 0) -> ObjectTable:

@@ -38,7 +38,7 @@ _APART = re.compile(r",\s|,(?=\D)|,$|;|&&?|\band\b", re.IGNORECASE)
 _DEGREES = {("°", "deg"), ("°", "degrees")}
 _POWERS = {"²": 2, "³": 3}
 #: Columns of yes and no.
-FLAGS = frozenset({"at_border"})
+FLAGS = frozenset({"at_border", "nearest_centre_sure", "nearest_edge_sure"})
 _OTHER_NAMES = {"d": "diameter", "number": "object", "#": "object", "ecd": "diameter"}
 _EXAMPLE = "write for example “area > 0.2” or “not at border”"
 

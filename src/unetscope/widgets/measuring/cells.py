@@ -36,8 +36,17 @@ def head_tip(column: Column, values: NDArray[np.float64]) -> str:
     return f"{name}{unit}: {column.formula}. {there:,} of {len(values):,} objects have it."
 
 
-def cell(value: float, column: Column, classes: Mapping[int, str]) -> str:
-    """A value as it is shown: four significant digits; "" where it is empty."""
+def are_whole(values: NDArray[np.float64]) -> bool:
+    """Whether all values of a column are whole numbers, or empty."""
+    there = values[~np.isnan(values)]
+    return bool(np.all(there == np.floor(there)))
+
+
+def cell(value: float, column: Column, classes: Mapping[int, str], *, whole: bool = False) -> str:
+    """A value as it is shown: four significant digits; "" where it is empty.
+
+    ``whole``: the column has whole numbers, which are shown as such.
+    """
     if math.isnan(value):
         return ""
     if column.key == "class":
@@ -48,7 +57,7 @@ def cell(value: float, column: Column, classes: Mapping[int, str]) -> str:
         return f"{int(value)}"
     if column.unit == "°":
         return f"{value:.0f}"
-    return significant(value, whole=column.unit.startswith("px"))
+    return significant(value, whole=whole)
 
 
 def significant(value: float, digits: int = DIGITS, *, whole: bool = False) -> str:
@@ -76,7 +85,7 @@ def copied(values: NDArray[np.float64], column: Column, classes: Mapping[int, st
     there = ~np.isnan(values)
     if column.key == "class":
         return [cell(value, column, classes) for value in values.tolist()]
-    if np.all(values[there] == np.floor(values[there])):
+    if are_whole(values):
         texts = [str(value) for value in np.where(there, values, 0).astype(np.int64).tolist()]
     else:
         texts = [repr(value) for value in values.tolist()]

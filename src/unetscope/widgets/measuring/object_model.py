@@ -20,7 +20,7 @@ from unetscope.measuring.row_order import (
     row_order,
     runs_in,
 )
-from unetscope.widgets.measuring.cells import cell, head, head_tip
+from unetscope.widgets.measuring.cells import are_whole, cell, head, head_tip
 
 if TYPE_CHECKING:
     from unetscope.measuring.object_table import ObjectTable
@@ -47,6 +47,7 @@ class ObjectTableModel(QAbstractTableModel):
         self.order = _NOTHING
         self._by, self._descending = "", False
         self._values: list[Floats] = []
+        self._whole: list[bool] = []
         self._faint: QColor | None = None
 
     # ---- what is shown
@@ -148,6 +149,10 @@ class ObjectTableModel(QAbstractTableModel):
         """(object,) all values of a column, in the order of the table."""
         return self._values[column]
 
+    def text_of(self, column: int, value: float) -> str:
+        """A value of a column as it is shown."""
+        return cell(value, self.columns[column], self.classes, whole=self._whole[column])
+
     # ---- what Qt asks
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: D102
@@ -183,7 +188,7 @@ class ObjectTableModel(QAbstractTableModel):
         value = float(self._values[index.column()][self.order.rows[index.row()]])
         if role == VALUE_ROLE:
             return value
-        text = cell(value, column, self.classes)
+        text = self.text_of(index.column(), value)
         if role == Qt.ItemDataRole.DisplayRole:
             return text
         return f"{text} {column.unit}".rstrip() or f"Empty. {column.key}: {column.formula}."
@@ -194,6 +199,7 @@ class ObjectTableModel(QAbstractTableModel):
         self.table = table
         columns = {} if table is None else table.columns
         self._values = [np.asarray(columns[one.key], np.float64) for one in self.columns]
+        self._whole = [are_whole(values) for values in self._values]
 
     def _arranged(self, table: ObjectTable | None = None) -> RowOrder:
         table = self.table if table is None else table

@@ -22,9 +22,10 @@ from unetscope.widgets.measuring.table_rows import TableRows
 if TYPE_CHECKING:
     from unetscope.measuring.object_table import ObjectTable
 
-#: Columns that are hidden until somebody asks for them.
-RARELY_READ = frozenset(
-    {"centre_z", "centre_y", "centre_x", "weight", "axis_major", "axis_minor", "min", "max", "sd"}
+#: Columns that are hidden until somebody asks for them, by their beginnings; of any channel.
+RARELY_READ = (
+    *("centre_", "first_", "last_", "weight", "axis_major", "axis_minor", "nearest_centre"),
+    *("nearest_edge_sure", "min", "max", "sd", "saturated"),
 )
 _NO_MEASURES = frozenset({"object", "class"})
 _PAUSE_MS = 350  # after the last letter of a filter
@@ -47,6 +48,8 @@ class ObjectTableView(QWidget):
     def __init__(self, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._empty, self._is_stale = _NONE_YET, False
+        self._hidden: set[str] = set()
+        self._usual: tuple[str, ...] = ()  # columns that were last chosen from
         self.model = ObjectTableModel(self)
         self.rows = TableRows(self.model)
         self.count = quiet(QLabel())
@@ -71,14 +74,22 @@ class ObjectTableView(QWidget):
         self, table: ObjectTable | None, classes: Mapping[int, str] | None = None
     ) -> None:
         """Show other objects; a filter that can be read for them stays."""
-        known = [one.key for one in self.model.columns]
         with self.rows.keeping():
             self.model.show_table(table, classes or {})
-        if [one.key for one in self.model.columns] != known:
-            several = table is not None and len(set(table.columns["class"].tolist())) > 1
-            self.hide_columns(RARELY_READ if several else RARELY_READ | {"class"})
+        if table is not None:
+            self._hide_rare(table)
         self.rows.fit_columns()
         self._read(telling=True)
+
+    def _hide_rare(self, table: ObjectTable) -> None:
+        """Of other columns than before, hide those that are rarely read; else what was hidden."""
+        several = len(set(table.columns["class"].tolist())) > 1
+        keys = tuple(one.key for one in table.about if several or one.key != "class")
+        if keys != self._usual:
+            self._usual = keys
+            rare = {one.key for one in table.about if one.key.startswith(RARELY_READ)}
+            self._hidden = rare if several else rare | {"class"}
+        self.hide_columns(self._hidden)
 
     def replace(self, table: ObjectTable) -> None:
         """Show the same objects after an edit; what is chosen, sorted and on screen stays."""
@@ -160,14 +171,17 @@ class ObjectTableView(QWidget):
     # ---- columns
 
     def hide_columns(self, keys: Collection[str]) -> None:
-        """Hide these columns, show all others."""
+        """Hide these columns, show all others; also of the objects that come next."""
+        self._hidden = set(keys)
         for at, one in enumerate(self.model.columns):
             self.rows.setColumnHidden(at, one.key in keys)
 
     def hidden_columns(self) -> frozenset[str]:
         """Keys of the columns that are hidden."""
-        columns = self.model.columns
-        return frozenset(c.key for at, c in enumerate(columns) if self.rows.isColumnHidden(at))
+        return frozenset(self._hidden)
+
+    def _hide(self, key: str, on: bool) -> None:
+        self.hide_columns(self._hidden | {key} if on else self._hidden - {key})
 
     def menu_of(self, at: int) -> QMenu:
         """What can be done with the column that stands at ``at``, and how to show hidden ones."""
@@ -181,7 +195,7 @@ class ObjectTableView(QWidget):
             more.setEnabled(bool(hidden))
             for one in hidden:
                 words = title(self.model.column_at(one))
-                _add(more, words, partial(self.rows.setColumnHidden, one, False))
+                _add(more, words, partial(self._hide, self.model.column_at(one).key, False))
             _add(more, "all columns", partial(self.hide_columns, ()))
         return menu
 
@@ -200,7 +214,7 @@ class ObjectTableView(QWidget):
             _add(menu, f"Colour by {name}", partial(self.colour_by.emit, one.key))
             _add(menu, f"Histogram of {name}", partial(self.histogram_of.emit, one.key))
         if len(self.rows.columns_shown()) > 1:
-            _add(menu, f"Hide {name}", partial(self.rows.setColumnHidden, at, True))
+            _add(menu, f"Hide {name}", partial(self._hide, one.key, True))
 
     def _show_menu(self, at: int, place: QPoint) -> None:
         menu = self.menu_of(at)

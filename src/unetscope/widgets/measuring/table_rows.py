@@ -28,7 +28,7 @@ from qtpy.QtWidgets import (
 from unetscope.measuring.pixel_runs import Ints
 from unetscope.measuring.row_order import runs_in
 from unetscope.widgets.kit.looks import Tints, line_px
-from unetscope.widgets.measuring.cells import cell, copied
+from unetscope.widgets.measuring.cells import copied
 from unetscope.widgets.measuring.object_model import VALUE_ROLE, ObjectTableModel
 
 _SAMPLED = 64  # values of a column that tell how wide it has to be
@@ -149,7 +149,7 @@ class TableRows(QTableView):
             values = self.rows.values_of(at)
             step = max(1, len(values) // _SAMPLED)
             sample = [*values[::step].tolist(), *_ends(values)]
-            texts = [cell(value, column, self.rows.classes) for value in sample]
+            texts = [self.rows.text_of(at, value) for value in sample]
             texts += str(self.rows.headerData(at, Qt.Orientation.Horizontal)).split("\n")
             widest = max(metrics.horizontalAdvance(text) for text in texts)
             header.resizeSection(at, widest + margin)
