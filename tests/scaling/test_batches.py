@@ -165,7 +165,7 @@ def test_events_tell_which_file_is_next_and_the_odd_ones_at_the_end(
     assert begun == [(path.name, number, 6) for number, path in enumerate(paths)]
     last = events[-1]
     assert isinstance(last, FilesDone)
-    assert "brightest grey" in last.odd[paths[4]]
+    assert "grey range" in last.odd[paths[4]]
     assert [row["odd"] for row in rows(out)] == [last.odd.get(path, "") for path in paths]
 
 
@@ -178,6 +178,6 @@ def test_images_with_other_shares_or_grey_values_are_odd() -> None:
     full = {**usual, "odd": Answered({1: 0.2, 2: 0.8}, (3.0,), (92.0,))}
     assert odd_ones(full, {2: "pore"}) == {"odd": "20% class 1, others 87%; 80% pore, others 13%"}
     dark = {**usual, "odd": Answered({1: 0.88, 2: 0.12}, (3.0,), (20.0,))}
-    assert odd_ones(dark)["odd"].startswith("brightest grey 20, others 92")
+    assert odd_ones(dark)["odd"].startswith("grey range 17, others 89")
     few = dict(list(full.items())[3:])
     assert odd_ones(few) == {}  # nobody knows what is usual

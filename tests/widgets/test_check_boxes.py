@@ -17,9 +17,11 @@ from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
 from unetscope.session.requests import AnswerRequest, CheckRequest, TrainRequest
 from unetscope.session.values import Phase
+from unetscope.widgets.painting.box_panel import BoxPanel
 from unetscope.workbench import box_desk
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs
+from widgets.test_accepter import drag
 
 Open = Callable[..., Opened]
 CORNERS = np.array([(100.0, 80.0), (139.0, 119.0)])
@@ -211,3 +213,22 @@ def test_a_box_that_lies_beside_the_image_is_refused(open_window: Open) -> None:
     assert opened.window.bench.boxes.here == ()
     assert opened.session.message.tone == "error"
     assert replace(BOX, z=3).fits((2, 200, 200)) is False
+
+
+def test_the_mouse_draws_a_box_and_gives_the_brush_back(open_window: Open, qtbot: Any) -> None:
+    opened = open_window()
+    opened.paint_both()
+    panel = opened.window.part(BoxPanel)
+    opened.window.bring_out(panel)
+    before = opened.viewer.layers.selection.active
+    panel.draw.click()
+    assert panel.draw.isChecked() and not opened.viewer.layers[0].mouse_pan
+    drag(opened, [(100.2, 80.4), (120, 90), (138.7, 119.4)])
+    assert opened.window.bench.boxes.here == (BOX,)
+    assert not panel.draw.isChecked() and opened.viewer.layers[0].mouse_pan
+    assert opened.viewer.layers.selection.active == before
+    outlines = opened.layer("check boxes")
+    assert outlines is not None and len(outlines.data) == 4
+    assert np.array_equal(opened.strokes.data[BOX.plane], np.zeros((40, 40)))
+    panel.remove.click()
+    assert opened.layer("check boxes") is None

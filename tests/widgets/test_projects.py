@@ -609,7 +609,9 @@ def test_all_images_of_a_project_are_predicted_and_what_is_up_to_date_is_passed_
     assert panel.actions_of[Scope.PROJECT].isVisible()
     panel.actions_of[Scope.PROJECT].trigger()
     qtbot.waitUntil(said(opened, "Done: 1 images predicted"))
-    assert "1 not predicted: b.tif: b.tif is not found" in opened.session.message.text
+    assert (
+        "1 not predicted: see the table. b.tif: b.tif is not found" in opened.session.message.text
+    )
     assert not opened.session.prediction.busy
     (tmp_path / "gone.tif").rename(tmp_path / "b.tif")
     opened.window.bench.predict(Scope.PROJECT)

@@ -69,7 +69,8 @@ def test_a_folder_is_predicted_into_a_table_with_odd_and_failed_ones_marked(
     assert rows[1] == ["1.tif", "89.9%", "10.1%", "up to date"]
     assert rows[6][0] == "⚠ 6.tif" and "90% object, others 10%" in rows[6][3]
     said = opened.session.message.text
-    assert "5 images predicted, 1 were up to date, 1 failed" in said and "1 unlike" in said
+    assert "5 images predicted, 1 were up to date; " in said
+    assert "1 not predicted, 1 unlike the others: see the table." in said
 
 
 def test_the_table_can_be_closed_and_comes_with_the_next_folder(

@@ -17,7 +17,8 @@ FEWEST = 5  # images, below which nobody knows what is usual
 _FAR = 3.5
 _SCALED = 1.4826  # median absolute deviation -> standard deviation, of a normal law
 _LEAST_SHARE = 0.02  # shares nearer to the median than this are never odd
-_LEAST_GREY = 0.2  # of the usual grey range
+_LEAST_GREY = 0.2  # of the usual grey range, that the darkest values are away
+_LEAST_FACTOR = 1.0  # in powers of two, that a grey range is wider or narrower: light multiplies
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -46,12 +47,12 @@ def odd_ones(
     ranges = _grey_ranges(answers)
     if ranges is not None:
         low, high = ranges
-        least = _LEAST_GREY * float(np.median(high - low))
-        for ends, word in ((low, "darkest"), (high, "brightest")):
-            for at, usual in _far(ends, least):
-                odd.setdefault(keys[at], []).append(
-                    f"{word} grey {ends[at]:.4g}, others {usual:.4g}"
-                )
+        width = np.maximum(high - low, np.finfo(float).tiny)
+        for at, usual in _far(np.log2(width), _LEAST_FACTOR):
+            said = f"grey range {width[at]:.4g}, others {2.0**usual:.4g}"
+            odd.setdefault(keys[at], []).append(said)
+        for at, usual in _far(low, _LEAST_GREY * float(np.median(width))):
+            odd.setdefault(keys[at], []).append(f"darkest grey {low[at]:.4g}, others {usual:.4g}")
     return {key: "; ".join(reasons) for key, reasons in odd.items()}
 
 

@@ -172,14 +172,15 @@ class BatchStatus:
         return replace(self, rows=tuple(rows))
 
     def said(self, *, stopped: bool) -> str:
-        """What came of it, in words."""
+        """What came of it, in words; of those that failed only how many."""
         count = Counter(row.status for row in self.rows)
         parts = [f"{'Stopped' if stopped else 'Done'}: {count[DONE]} images predicted"]
         parts += [f"{count[UP_TO_DATE]} were up to date"] if count[UP_TO_DATE] else []
-        parts += [f"{count[FAILED]} failed"] if count[FAILED] else []
         odd = sum(bool(row.odd) for row in self.rows)
-        unlike = f" {odd} unlike the others: see the table." if odd else ""
-        return f"{', '.join(parts)}; the masks are in {self.folder}.{unlike}"
+        look = [f"{count[FAILED]} not predicted"] if count[FAILED] else []
+        look += [f"{odd} unlike the others"] if odd else []
+        seen = f" {', '.join(look)}: see the table." if look else ""
+        return f"{', '.join(parts)}; the masks are in {self.folder}.{seen}"
 
 
 @dataclass(frozen=True)

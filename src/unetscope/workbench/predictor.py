@@ -229,4 +229,4 @@ class ProjectPredictor(Part):
             return batch.said(stopped=self._stopped)
         more = "" if len(failed) <= _MOST_NAMED else "; …"
         named = "; ".join(failed[:_MOST_NAMED])
-        return f"{batch.said(stopped=self._stopped)} Not predicted: {named}{more}."
+        return f"{batch.said(stopped=self._stopped)} {named}{more}."

@@ -135,7 +135,9 @@ class BoxLayer:
         if image is not None:
             image.mouse_pan, image.cursor = True, "standard"
             self.show(key, self._layers.boxes(key))
-            if self._viewer.layers.selection.active is image and before in self._viewer.layers:
+            active = self._viewer.layers.selection.active
+            given_back = active is not None and layer_key(active) == key  # proxies differ
+            if given_back and before is not None and before in self._viewer.layers:
                 self._viewer.layers.selection.active = before
         self._before = None
         self.ended.emit()

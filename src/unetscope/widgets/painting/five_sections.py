@@ -8,8 +8,8 @@ from unetscope.widgets.painting.advanced_panel import AdvancedPanel
 from unetscope.widgets.painting.annotation_panel import AnnotationPanel
 from unetscope.widgets.painting.balance_line import BalanceLine
 from unetscope.widgets.painting.batch_panel import BatchPanel
+from unetscope.widgets.painting.box_panel import BoxPanel
 from unetscope.widgets.painting.brush_panel import BrushPanel
-from unetscope.widgets.painting.check_panel import CheckPanel
 from unetscope.widgets.painting.classes_panel import ClassesPanel
 from unetscope.widgets.painting.helpers_panel import HelpersPanel
 from unetscope.widgets.painting.image_panel import ImagePanel
@@ -67,7 +67,7 @@ class ResultSection(SectionPanel):
     """What the model answers, and how that is shown."""
 
     SECTION = Section.RESULT
-    PARTS = (PredictionPanel, ViewPanel, CheckPanel, BatchPanel)
+    PARTS = (PredictionPanel, ViewPanel, BoxPanel, BatchPanel)
 
 
 class SaveSection(SectionPanel):

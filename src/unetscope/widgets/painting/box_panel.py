@@ -13,7 +13,7 @@ from unetscope.widgets.kit.panel import Panel
 from unetscope.workbench.workbench import Workbench
 
 
-class CheckPanel(Panel):
+class BoxPanel(Panel):
     """A button that draws a box, what there is to do with it, and the figures."""
 
     SHOWS = frozenset({"check", "image", "model", "training", "classes", "painted"})
