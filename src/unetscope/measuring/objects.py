@@ -214,7 +214,11 @@ def given_objects(
     """
     if isinstance(ids, np.ndarray):
         ids = _checked(ids, spacing, None).astype(np.uint32, copy=False)
+    else:  # it lies elsewhere, and is looked at band by band
+        _check_kind(ids, spacing)
     runs = runs_of(ids)
+    if runs.count and not (runs.numbers[0] > 0 and runs.numbers[-1] <= MOST_OBJECTS):
+        raise _out_of_range(runs.numbers[0], runs.numbers[-1])
     large = runs.pixels * spacing.cell >= smallest
     if not large.all():
         ids = np.where(np.isin(ids, runs.numbers[large]), ids, 0)
@@ -351,6 +355,18 @@ def _checked(
     labels = np.asarray(labels)
     if labels.dtype == bool:
         labels = labels.astype(np.uint8)
+    _check_kind(labels, spacing)
+    if region is not None and region.shape != labels.shape:
+        raise MeasurementError(
+            f"the region has the shape {region.shape}, the labels {labels.shape}; "
+            "give both for the same image"
+        )
+    if labels.min() < 0 or labels.max() > MOST_OBJECTS:
+        raise _out_of_range(labels.min(), labels.max())
+    return np.ascontiguousarray(labels)
+
+
+def _check_kind(labels: Any, spacing: Spacing) -> None:
     if labels.ndim not in (2, 3) or labels.dtype.kind not in "ui" or not labels.size:
         raise MeasurementError(
             f"labels of shape {labels.shape} and dtype {labels.dtype} are no class numbers in "
@@ -361,13 +377,7 @@ def _checked(
             f"a pixel size of {len(spacing.size)} axes does not fit labels of {labels.ndim}; "
             "give one length for each axis"
         )
-    if region is not None and region.shape != labels.shape:
-        raise MeasurementError(
-            f"the region has the shape {region.shape}, the labels {labels.shape}; "
-            "give both for the same image"
-        )
-    if labels.min() < 0 or labels.max() > MOST_OBJECTS:
-        raise MeasurementError(
-            f"labels reach from {labels.min()} to {labels.max()}; give numbers from 0 to 2³² - 1"
-        )
-    return np.ascontiguousarray(labels)
+
+
+def _out_of_range(least: int, most: int) -> MeasurementError:
+    return MeasurementError(f"labels reach from {least} to {most}; give numbers from 0 to 2³² - 1")
