@@ -426,6 +426,29 @@ def test_grey_values_that_are_no_numbers_are_left_empty(folder: Path) -> None:
     assert [row["mean"] for row in rows[:3]] == ["", "", "1.0"]
 
 
+def test_a_class_that_is_called_otherwise_in_another_file_is_named(folder: Path) -> None:
+    outline = {"type": "Polygon", "coordinates": [[[5, 5], [5, 25], [25, 25], [25, 5], [5, 5]]]}
+    tifffile.imwrite(folder / "grey.tif", np.zeros((60, 60), np.uint8))
+    for file, name in (("a", "pore"), ("b", "void")):
+        told = {"classification": {"name": name}, "metadata": {"label value": "2"}}
+        feature = {"type": "Feature", "geometry": outline, "properties": told}
+        (folder / f"{file}.geojson").write_text(json.dumps([feature]), encoding="utf-8")
+    files = [folder / f"{name}.geojson" for name in "ab"]
+    images = [part for _ in files for part in ("--image", folder / "grey.tif")]
+    result = run(*files, *images, "--out", folder / "out.csv")
+    assert result.exit_code == 1
+    assert "class 2 is 'void' here and 'pore' in the files before" in said(result)
+    assert {row["class"] for row in rows_of(folder / "out.csv")} == {"pore"}
+
+
+def test_labels_of_another_shape_than_their_image_are_refused(folder: Path) -> None:
+    tifffile.imwrite(folder / "grey.tif", np.zeros((90, 100), np.uint8))
+    told = ("--image", folder / "grey.tif", "--class", 2, "--out", folder / "out.csv")
+    result = run(folder / "a.tif", *told)
+    assert result.exit_code == 2 and "(90, 100)" in said(result) and "a.tif" in said(result)
+    assert not (folder / "out.csv").exists()
+
+
 def test_a_full_disk_leaves_the_table_of_before(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
