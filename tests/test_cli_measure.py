@@ -17,9 +17,11 @@ from typer.testing import CliRunner
 
 from unetscope import Segmenter
 from unetscope.cli.app import app
+from unetscope.images.claims import Claim, Role
 from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.synthetic.nuclei import nuclei
+from unetscope.images.tiff import write_tiff
 
 runner = CliRunner()
 NAMES = ("out.csv", "out_summary.json", "out_methods.txt", "out_origin.json")
@@ -447,6 +449,39 @@ def test_labels_of_another_shape_than_their_image_are_refused(folder: Path) -> N
     result = run(folder / "a.tif", *told)
     assert result.exit_code == 2 and "(90, 100)" in said(result) and "a.tif" in said(result)
     assert not (folder / "out.csv").exists()
+
+
+def test_certainty_tells_how_numbers_go_with_necks_and_edges(tmp_path: Path) -> None:
+    y, x = np.mgrid[:200, :200]
+    near = np.hypot((x - 12) % 34 - 12, (y - 14) % 40 - 14) - 12  # disks, some of them in touch
+    near = np.minimum(near, np.hypot((x - 26) % 68 - 12, (y - 14) % 40 - 14) - 8)
+    image = Micrograph(np.zeros(near.shape, np.uint8), "yx", (2.0, 2.0), "nm")
+    probable = 1 / (1 + np.exp(near))
+    write_labels(np.where(near < 0, 2, 1), tmp_path / "a_labels.tif", image)
+    told = (tmp_path / "a_labels.tif", "--class", 2, "--apart", "shape", "--certainty")
+    assert run(*told, "--out", tmp_path / "out.csv").exit_code == 0
+    lines = json.loads((tmp_path / "out_summary.json").read_text(encoding="utf-8"))["certainty"]
+    assert [line.partition(":")[0] for line in lines] == [
+        "Class 2, mean diameter", "Class 2, d50 by number",
+    ]  # fmt: skip
+    assert all("telling apart: " in line and "edge: " not in line for line in lines)
+    probabilities = Micrograph(np.stack([1 - probable, probable]).astype(np.float32), "cyx")
+    write_tiff(probabilities, tmp_path / "a_probabilities.tif", Claim(Role.PROBABILITIES))
+    result = run(*told, "--report", "html", "--out", tmp_path / "out.csv")
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "out_summary.json").read_text(encoding="utf-8"))
+    line = summary["certainty"][0]
+    low, high = (float(end) for end in line.split("edge: ")[1].split(" nm")[0].split(" to "))
+    mean = next(n for n in summary["classes"]["class 2"] if n["name"] == "mean diameter")["value"]
+    # p is .7 and .3 where the edge lies ln(7/3) = .85 pixels farther in and out
+    assert low == pytest.approx(mean - 2 * 2 * 0.85, rel=0.02)
+    assert high == pytest.approx(mean + 2 * 2 * 0.85, rel=0.02)
+    assert "How sure" in (tmp_path / "out_report.html").read_text(encoding="utf-8")
+    origin = json.loads((tmp_path / "out_origin.json").read_text(encoding="utf-8"))
+    assert origin["images"][0]["probabilities"]["path"] == "a_probabilities.tif"
+    before = results_in(tmp_path)
+    assert run("--again", tmp_path / "out_origin.json").exit_code == 0
+    assert results_in(tmp_path) == before
 
 
 def test_a_full_disk_leaves_the_table_of_before(

@@ -292,6 +292,14 @@ class Measure(LabelReading):
     report: Annotated[
         str | None, typer.Option(help="Write one page about all of it: html,pdf.")
     ] = None
+    certainty: Annotated[
+        bool,
+        typer.Option(
+            "--certainty",
+            help="Say how mean and d50 go with other depths of necks; with --model, or a file "
+            "NAME_probabilities.tif beside NAME_labels.tif, with other edges, too.",
+        ),
+    ] = False
     device: Device = "auto"
     overwrite: Overwrite = False
 

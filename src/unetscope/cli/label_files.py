@@ -153,7 +153,7 @@ def _predicted(
     folder = form.out.with_name(f"{form.out.stem}_labels")
     asked = Predict(
         model=model, images=list(group_of), out=folder, axes=form.axes, series=form.series,
-        overwrite=form.overwrite, device=form.device,
+        overwrite=form.overwrite, device=form.device, probabilities=form.certainty,
     )  # fmt: skip
     batch = predict.batch_of(asked, list(group_of), [])
     failed = yield from predict.predicted(asked, batch)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from unetscope import __version__
 from unetscope.cli.forms import Measure
@@ -24,15 +26,17 @@ from unetscope.cli.reading import (
 from unetscope.cli.terminal import Interview, named, say_error, say_notes
 from unetscope.errors import MeasurementError, UnetscopeError
 from unetscope.images.annotations.values import Annotations
-from unetscope.images.claims import Claim, Role, checked_targets
+from unetscope.images.claims import Claim, Role, checked_targets, mark_of
 from unetscope.images.classes import LabelClass
+from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph
+from unetscope.measuring.alternatives import Alternatives, alternatives_of, certainty_lines
 from unetscope.measuring.delivery import write_results
 from unetscope.measuring.measurements import Measurements
 from unetscope.measuring.object_files import write_objects
 from unetscope.measuring.objects import Objects, Separation
 from unetscope.measuring.one_image import SegmentedImage, Wanted, measure_image, objects_in
-from unetscope.measuring.origin import ImageOrigin, Origin, file_seen
+from unetscope.measuring.origin import FileSeen, ImageOrigin, Origin, file_seen
 from unetscope.measuring.populations import EDGE_WORDS
 from unetscope.measuring.portrait import Portrait, portrait_of
 from unetscope.measuring.quantities import PIXELS, Spacing, spacing_of
@@ -97,6 +101,7 @@ class _Bench:
     names: dict[int, str] = field(default_factory=dict)
     colors: dict[int, str] = field(default_factory=dict)
     portraits: dict[int, Portrait] = field(default_factory=dict)
+    others: list[Alternatives] = field(default_factory=list)
     procedure: Procedure | None = None
     failed: int = 0
 
@@ -132,6 +137,10 @@ class _Bench:
         assert self.procedure is not None
         names = dict(sorted(self.names.items()))
         found = Measurements(tuple(self.done), names, self.procedure, colors=self.colors)
+        if self.others:
+            edge = self.procedure.edge
+            lines = certainty_lines(names, found.quantities, self.others, edge)
+            found = replace(found, certainty=lines)
         told = {one.name: getattr(self.form, one.name) for one in fields(self.form)}
         answers = asdict(self.asker.answers)
         options = options_of(told | answers, NOT_OPTIONS)
@@ -162,6 +171,11 @@ class _Bench:
         objects = objects_in(segmented, wanted)
         measured = measure_image(segmented, wanted, objects)
         yield from self._objects(number, objects, measured, classes)
+        if self.form.certainty:
+            probable = self._probabilities(file, shown)
+            self.others.append(
+                alternatives_of(segmented, wanted, objects, measured.table, probable)
+            )
         if self.targets.formats.with_pictures:
             self.portraits[number] = portrait_of(name, objects, measured.table, image)
         self.done.append(measured)
@@ -194,7 +208,27 @@ class _Bench:
             file.group,
             file.model,
             file.edits,
+            self._seen_probabilities(file),
         )
+
+    def _seen_probabilities(self, file: LabelFile) -> FileSeen | None:
+        path = _probabilities_of(file.labels)
+        if not self.form.certainty or path is None:
+            return None
+        return file_seen(path, self.targets.origin.parent)
+
+    def _probabilities(self, file: LabelFile, shown: Micrograph) -> NDArray[np.float32] | None:
+        """(value, …) of each class, 0 first, from the file beside the labels; None without one."""
+        path = _probabilities_of(file.labels)
+        if path is None:
+            return None
+        read = read_micrograph(path)
+        planes = np.stack([read.plane(z) for z in range(read.depth)], 1)
+        channels = planes if len(shown.spatial_shape) == 3 else planes[:, 0]
+        values = [one.value for one in file.classes] or list(range(1, len(channels) + 1))
+        by_value = np.zeros((max(values) + 1, *channels.shape[1:]), np.float32)
+        by_value[values] = channels
+        return by_value
 
     def _check_names(self, classes: Sequence[LabelClass]) -> None:
         """Refuse a class that is called otherwise than in the files before."""
@@ -252,3 +286,11 @@ class _Bench:
             smallest=told_extent(self.form.smallest, "--smallest", spacing),
             holes=told_extent(self.form.fill_holes, "--fill-holes", spacing) or 0.0,
         )
+
+
+def _probabilities_of(labels: Path) -> Path | None:
+    """The probabilities that unetscope wrote beside predicted labels."""
+    if not labels.name.endswith("_labels.tif"):
+        return None
+    path = labels.with_name(labels.name.replace("_labels.tif", "_probabilities.tif"))
+    return path if path.exists() and mark_of(path) is Role.PROBABILITIES else None

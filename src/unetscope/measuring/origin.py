@@ -54,6 +54,8 @@ class ImageOrigin:
         What predicted the labels: its file with the hash, name, and what else is known.
     edits
         What a person did to the objects, one after the other.
+    probabilities
+        The file of class probabilities, where it was read.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ImageOrigin:
     group: str = ""
     model: Mapping[str, Plain] = field(default_factory=dict)
     edits: tuple[Mapping[str, Any], ...] = ()
+    probabilities: FileSeen | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +187,7 @@ def check_unchanged(origin: Origin, folder: Path) -> None:
         With the name of the file.
     """
     for image in origin.images:
-        for seen in (image.labels, image.image):
+        for seen in (image.labels, image.image, image.probabilities):
             if seen is None:
                 continue
             path = folder / seen.path
@@ -196,7 +199,7 @@ def check_unchanged(origin: Origin, folder: Path) -> None:
 
 
 def _image_of(told: Mapping[str, Any]) -> ImageOrigin:
-    picture = told["image"]
+    picture, probable = told["image"], told.get("probabilities")
     return ImageOrigin(
         str(told["name"]),
         _file_of(told["labels"]),
@@ -208,6 +211,7 @@ def _image_of(told: Mapping[str, Any]) -> ImageOrigin:
         str(told["group"]),
         dict(told["model"]),
         tuple(dict(edit) for edit in told["edits"]),
+        None if probable is None else _file_of(probable),
     )
 
 
