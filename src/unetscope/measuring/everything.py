@@ -1,5 +1,6 @@
 """Everything of :mod:`unetscope.measuring` that is public; brings neither torch nor pandas."""
 
+from unetscope.measuring.agreement import Agreement, Compared, Matching, reported_numbers
 from unetscope.measuring.background import Ring
 from unetscope.measuring.banded_objects import objects_in_bands
 from unetscope.measuring.certainty import (
@@ -14,6 +15,7 @@ from unetscope.measuring.certainty import (
 )
 from unetscope.measuring.clicked_objects import ClickFit, fitted, typical_size
 from unetscope.measuring.columns import Column, Extras
+from unetscope.measuring.delivery import write_results
 from unetscope.measuring.fibre_width import Fibres, fibre_quantities, fibres_of
 from unetscope.measuring.grain_size import (
     Intercepts,
@@ -24,6 +26,7 @@ from unetscope.measuring.grain_size import (
 )
 from unetscope.measuring.info_bar import InfoBar, info_bar_of
 from unetscope.measuring.line_length import LineLengths, length_quantities, line_lengths
+from unetscope.measuring.measurements import Measurements
 from unetscope.measuring.object_edits import (
     EditWish,
     ObjectEdit,
@@ -35,8 +38,11 @@ from unetscope.measuring.object_edits import (
     wish_of,
     wished,
 )
+from unetscope.measuring.object_files import write_objects
 from unetscope.measuring.object_table import ObjectTable, measure, update
 from unetscope.measuring.objects import Objects, Separation, given_objects, objects_of
+from unetscope.measuring.one_image import SegmentedImage, Wanted, measure_image, objects_in
+from unetscope.measuring.origin import ImageOrigin, Origin, file_seen
 from unetscope.measuring.phase_fraction import Share, fraction, share_of
 from unetscope.measuring.populations import (
     Population,
@@ -49,31 +55,48 @@ from unetscope.measuring.populations import (
     percentile,
     population_of,
 )
+from unetscope.measuring.portrait import Portrait, portrait_of
 from unetscope.measuring.quantities import Quantity, Spacing, spacing_of
+from unetscope.measuring.result_targets import Formats, Targets
 from unetscope.measuring.soft_outlines import soft_ferets
+from unetscope.measuring.summary import Measured, Procedure
+from unetscope.measuring.typed_options import options_for
 
 __all__ = [
+    "Agreement",
     "Certainty",
     "CertaintyLine",
     "ClickFit",
     "Column",
+    "Compared",
     "EdgeEnvelope",
     "EditWish",
     "Extras",
     "Fibres",
+    "Formats",
+    "ImageOrigin",
     "InfoBar",
     "Intercepts",
     "LineLengths",
+    "Matching",
+    "Measured",
+    "Measurements",
     "ObjectEdit",
     "ObjectTable",
     "Objects",
+    "Origin",
     "OtherChoice",
     "Population",
+    "Portrait",
+    "Procedure",
     "Quantity",
     "Ring",
+    "SegmentedImage",
     "Separation",
     "Share",
     "Spacing",
+    "Targets",
+    "Wanted",
     "certainty_of",
     "counted",
     "cut",
@@ -84,6 +107,7 @@ __all__ = [
     "enough_for",
     "fibre_quantities",
     "fibres_of",
+    "file_seen",
     "fitted",
     "fraction",
     "given_objects",
@@ -94,13 +118,18 @@ __all__ = [
     "line_lengths",
     "mean_diameter",
     "measure",
+    "measure_image",
     "nearest_distance",
     "objects_by_choice",
+    "objects_in",
     "objects_in_bands",
     "objects_needed",
     "objects_of",
+    "options_for",
     "percentile",
     "population_of",
+    "portrait_of",
+    "reported_numbers",
     "share_of",
     "size_by_area",
     "size_by_count",
@@ -113,4 +142,6 @@ __all__ = [
     "wish_of",
     "wished",
     "with_edges",
+    "write_objects",
+    "write_results",
 ]
