@@ -176,4 +176,6 @@ def _about(image: ImageOrigin) -> Iterator[str]:
 
 
 def _said(value: object) -> str:
+    if value is True:
+        return ""
     return harmless(" ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))

@@ -180,7 +180,7 @@ class _Sheet:
         self._write(0, told, _Letters(size), _height(words, size) + 0.22, va="top")
 
     def _left(self) -> float:
-        return _HIGH - _MARGIN - 0.75 - self.at
+        return _HIGH - 0.95 - self.at
 
     def origin(self, page: Page) -> None:
         """Where it comes from, at the foot: as many lines as there is room for."""
