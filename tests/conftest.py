@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 from hypothesis import settings
+from pytestqt.qtbot import QtBot
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +33,9 @@ os.environ["NAPARI_CONFIG"] = str(
 # Timings on a shared machine say nothing about a property.
 settings.register_profile("unetscope", deadline=None)
 settings.load_profile("unetscope")
+
+# A condition is waited for and not a time: on a busy machine 5 s are less than a tenth of one.
+PATIENCE_MS = 60_000
 
 _VIEWERS = {"make_napari_viewer", "make_napari_viewer_proxy"}
 
@@ -67,6 +71,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> QtBot:
+    """pytest-qt's, which waits for a condition as long as a busy machine may need."""
+    wait = QtBot.waitUntil
+
+    def until(self: QtBot, holds: Callable[[], bool | None], *, timeout: int = 0) -> None:
+        wait(self, holds, timeout=max(timeout, PATIENCE_MS))
+
+    monkeypatch.setattr(QtBot, "waitUntil", until)
+    return qtbot
 
 
 @pytest.fixture

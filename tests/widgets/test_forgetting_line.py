@@ -32,6 +32,7 @@ from unetscope.session.values import ImageSummary, Scope
 from unetscope.widgets.kit.looks import theme_tints
 from unetscope.widgets.painting.forgetting_line import ForgettingLine
 from unetscope.widgets.project.project_panel import ProjectPanel
+from unetscope.workbench import advisor as advisor_module
 from unetscope.workbench import forgetting_guard as guard_module
 from unetscope.workbench.context import Context
 from unetscope.workbench.forgetting_guard import ForgettingGuard
@@ -141,6 +142,7 @@ class Work(QObject):
 def _soon(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(recent, "user_data_path", lambda *_, **__: tmp_path / "user")
     monkeypatch.setattr(guard_module, "REST_MS", 10)
+    monkeypatch.setattr(advisor_module, "ROUND_MS", 600_000)  # none ends by itself
 
 
 @pytest.fixture
