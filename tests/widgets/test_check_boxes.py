@@ -13,6 +13,7 @@ import pytest
 from unetscope.images.files import write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.learning.check_box import CheckBox
+from unetscope.session.journal.history import EditKind
 from unetscope.session.project import recent
 from unetscope.session.project.folder import Project
 from unetscope.session.requests import AnswerRequest, CheckRequest, TrainRequest
@@ -143,6 +144,10 @@ def test_the_answer_is_never_taken_over_in_a_box(open_window: Open, qtbot: Any) 
     region = accepting.predicted_at(key, (120, 90))
     assert region is not None
     assert accepting.accept(key, region) > 0
+    assert not opened.strokes.data[BOX.plane].any()
+    everywhere = (slice(0, 200), slice(0, 200))
+    proposed = np.full((200, 200), 2, opened.strokes.data.dtype)  # as from the next plane
+    assert accepting.write(key, everywhere, proposed, EditKind.ACCEPT) > 0
     assert not opened.strokes.data[BOX.plane].any()
 
 

@@ -96,8 +96,10 @@ class Accepting:
         return on_plane(superpixel_at(plane, point[-2:], size_px=size_px), point)
 
     def write(self, key: str, box: Box, after: np.ndarray, kind: EditKind) -> int:
-        """Bring the labels in ``box`` to ``after``."""
+        """Bring the labels in ``box`` to ``after``; what a model said stays out of check boxes."""
         changed = self._painted(key, box) != after
+        if kind is EditKind.ACCEPT and self._layers.boxes(key):
+            changed &= ~self._in_boxes(key, box)
         if not changed.any():
             return 0
         layer, watched = self._layers.strokes_layer(key), self._keeper.watched(key)
