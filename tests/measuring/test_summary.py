@@ -147,3 +147,15 @@ def test_neighbours_are_told_where_measured_and_objects_longer_than_half_the_fie
     assert told["mean distance to the nearest edge"].n == 2
     text = methods_paragraph([image], {"pores": numbers}, Procedure(Separation(), "weight", "0.9"))
     assert "1 object is longer than half of the field" in text and "(a.tif)" in text
+
+
+def test_lengths_and_surfaces_stand_beside_the_widths_of_fibres() -> None:
+    labels = np.zeros((120, 160), np.uint8)
+    for row in range(10, 120, 20):
+        labels[row : row + 4] = 1
+    image = measure_image(SegmentedImage("a.tif", labels, NM), Wanted((1,), fibre_width=True))
+    told = {number.name: number for number in class_quantities([image], 1, "walls", "weight")}
+    by_area = told["length of walls by area"]
+    # six walls across the whole image, along one direction
+    assert by_area.value == pytest.approx(6 / (120 * 4), rel=0.06)
+    assert told["surface of walls by volume"].value == pytest.approx(by_area.value * 4 / np.pi)

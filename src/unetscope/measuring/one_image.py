@@ -22,6 +22,7 @@ from unetscope.measuring.grain_size import (
     check_plane_of_known_size,
     intercepts_of,
 )
+from unetscope.measuring.line_length import line_lengths
 from unetscope.measuring.object_table import measure
 from unetscope.measuring.objects import Objects, Separation, given_objects, objects_of
 from unetscope.measuring.phase_fraction import share_of
@@ -132,13 +133,15 @@ def measure_image(
     table = measure(objects, segmented.image, region, wanted.extras)
     kept = np.isin(table.columns["class"], wanted.classes)
     classes = wanted.classes
+    thin = classes if wanted.fibre_width else ()
     seen = Seen(
         shares={v: share_of(labels == v, spacing, region) for v in classes},
         pixels=segmented.pixels,
         count_range=objects.count_range,
         dropped=objects.dropped,
         intercepts={v: _crossed(objects, v) for v in classes if wanted.grain_size},
-        fibres={v: fibres_of(labels == v, spacing, region) for v in classes if wanted.fibre_width},
+        fibres={v: fibres_of(labels == v, spacing, region) for v in thin},
+        lines={v: line_lengths(labels == v, spacing, region) for v in thin},
     )
     return Measured(segmented.name, table.where(kept), seen, segmented.group)
 

@@ -17,6 +17,7 @@ from unetscope.measuring.grain_size import (
     size_by_count,
     size_by_intercept,
 )
+from unetscope.measuring.line_length import LineLengths, length_quantities
 from unetscope.measuring.object_table import ObjectTable
 from unetscope.measuring.objects import SMALLEST_PX, Separation
 from unetscope.measuring.phase_fraction import Share, fraction
@@ -40,8 +41,8 @@ _LIBRARIES = ("numpy", "scipy", "scikit-image")
 class Seen:
     """What was looked at in one image: shares by class, pixels, and what its objects leave open.
 
-    ``intercepts`` and ``fibres`` are by class, where they are wanted; ``count_range`` and
-    ``dropped`` those of :class:`~unetscope.measuring.objects.Objects`.
+    ``intercepts``, ``fibres`` and ``lines`` are by class, where they are wanted; ``count_range``
+    and ``dropped`` those of :class:`~unetscope.measuring.objects.Objects`.
     """
 
     shares: Mapping[int, Share]
@@ -50,6 +51,7 @@ class Seen:
     dropped: int
     intercepts: Mapping[int, Intercepts] = field(default_factory=dict)
     fibres: Mapping[int, Fibres] = field(default_factory=dict)
+    lines: Mapping[int, LineLengths] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,9 @@ def class_quantities(
     fibres = [image.seen.fibres[value] for image in images if value in image.seen.fibres]
     if fibres:
         found += fibre_quantities(fibres)
+    borders = [image.seen.lines[value] for image in images if value in image.seen.lines]
+    if borders:
+        found += length_quantities(borders, name)
     return tuple(found)
 
 
