@@ -64,3 +64,17 @@ def test_new_objects_and_numbers_are_drawn(browser: ObjectBrowser) -> None:
     assert browser.histogram.percentiles[1] is known
     browser.show_table(None)
     assert browser.histogram.told.text() == "Nothing is measured yet."
+
+
+@pytest.mark.parametrize("height", [180, 600])
+def test_percentiles_can_be_read_in_a_low_dock_too(
+    browser: ObjectBrowser, qtbot: Any, height: int
+) -> None:
+    browser.show_table(many(200))
+    browser.show_histogram("diameter")
+    browser.resize(700, height)
+    told = browser.histogram.told
+    qtbot.waitUntil(lambda: told.height() >= told.heightForWidth(told.width()))
+    assert browser.histogram._graph.height() >= 60
+    assert told.geometry().bottom() <= browser.histogram.height()
+    assert browser.table.height() == browser.height(), "the table has all of the height"

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from unetscope.measuring.object_table import ObjectTable
 
 BASES: tuple[Base, ...] = ("number", "area", "volume")
-_LINES_HIGH = 10
-_AIR = 1.38  # above the highest bar, for the percentiles
+_LINES_HIGH = (6, 11)  # the plot, in a low dock and where there is room
+_AIR = 1.5  # above the highest bar, for the percentiles
 _EVERYTHING = (-math.inf, math.inf)
 
 
@@ -175,12 +175,14 @@ class MeasureHistogram(QWidget):
         self._marks.dragged.connect(self._dragged)
         self._marks.cleared.connect(self._cleared)
         self._graph = graph
-        self._layout.insertWidget(1, graph)
+        self._layout.insertWidget(1, graph, 1)
+        self._layout.addStretch()
 
     def _dress(self) -> None:
         tints, line = self._tints, line_px(self.title)
         self._graph.setBackground(tints.background)
-        self._graph.setFixedHeight(round(line * _LINES_HIGH))
+        self._graph.setMinimumHeight(line * _LINES_HIGH[0])
+        self._graph.setMaximumHeight(line * _LINES_HIGH[1])
         self._graph.setLogMode(x=self.spread is not None and self.spread.log, y=False)
         words = {"color": tints.text, "font-size": f"{line * 0.75:.0f}px"}
         for side, text in (("left", self._share_words()), ("bottom", self._axis_words())):

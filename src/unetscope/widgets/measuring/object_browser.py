@@ -37,14 +37,16 @@ class ObjectBrowser(QWidget):
         self._edge: EdgeRule = "weight"
         self._known: tuple[Quantity, ...] = ()
         self._beside = QWidget()
-        column(self._beside, self.histogram).addStretch(1)
+        column(self._beside, self.histogram)
         self.sides = QSplitter(Qt.Orientation.Horizontal)
         for side, share in zip((self.table, self._beside), _SHARES, strict=True):
             self.sides.addWidget(side)
             self.sides.setStretchFactor(self.sides.count() - 1, share)
         self.sides.setChildrenCollapsible(False)
         self._beside.setVisible(False)
-        column(self, self.sides, self.legend).setSpacing(2)
+        lines = column(self, self.sides, self.legend)
+        lines.setSpacing(2)
+        lines.setStretch(0, 1)
         self._connect()
 
     def show_table(
