@@ -129,6 +129,20 @@ def test_gaps_in_a_border_are_closed_where_the_typical_size_is_told() -> None:
     assert np.bincount(found.ids.ravel())[1:].tolist() == pytest.approx([45 * 45] * 4, rel=0.03)
 
 
+def test_specks_in_a_border_go_to_the_objects_beside_it_and_those_alone_stay() -> None:
+    labels = np.ones((60, 100), np.uint8)
+    labels[:, 29:33] = 2
+    labels[10:12, 30:32] = labels[30:36, 30:32] = 1  # 4 and 12 pixels
+    labels[:, 70:] = 3
+    labels[28:34, 80:86] = 1  # alone: a sixteenth of nothing
+    how = Separation(by="border", classes=(1,), border=2)
+    for typical in (None, 40.0):
+        found = objects_of(labels, PX, replace(how, typical=typical))
+        assert np.bincount(found.ids.ravel())[1:].tolist() == [31 * 60, 39 * 60, 36]
+        assert (found.class_of == 1).all() and len(found.doubt) == 3
+        assert found.dropped == 0
+
+
 def test_the_line_in_a_border_lies_in_its_middle_where_pixels_are_not_square() -> None:
     labels = np.ones((40, 40), np.uint8)
     labels[20:24, :20] = 2

@@ -29,6 +29,8 @@ SMALLEST_PX = 20
 #: measured on true masks of nuclei and particles (docs/measure.md); deeper ones join.
 USUAL_PX = 1.0
 _OF_TYPICAL = 1 / 24
+#: Pieces within a border that are less across than this part of the typical size are noise.
+_SPECK = 1 / 4
 MOST_OBJECTS = 2**32 - 1
 
 
@@ -99,6 +101,15 @@ class Separation:
     def smallest_px(self, spacing: Spacing) -> float:
         """The fewest pixels that an object has."""
         return SMALLEST_PX if self.smallest is None else self.smallest / spacing.cell
+
+    def speck_px(self, spacing: Spacing) -> float:
+        """Of how many pixels a piece within a border has to be to get a share of the border."""
+        fewest = self.smallest_px(spacing)
+        if self.smallest is not None or self.typical is None:
+            return fewest
+        axes = len(spacing.size)
+        ball = {2: np.pi / 4, 3: np.pi / 6}[axes] * (self.typical * _SPECK) ** axes
+        return float(max(fewest, ball / spacing.cell))
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +206,9 @@ def _found(
             fill_holes(mask, how.holes / spacing.cell, np.isin(labels, kept))
         found.add(value, mask, how.necks(spacing) if how.at_necks else None)
     if how.border is not None:
-        give_back(found.ids, labels == how.border, spacing)
+        border = labels == how.border
+        found.merge_specks(border, how.speck_px(spacing))
+        give_back(found.ids, border, spacing)
     return found
 
 
@@ -266,6 +279,25 @@ class FoundParts:
             into[component] = one.parts[component] + np.uint32(len(self.class_of))
             self._take(value, one.doubt)
             self._count(one)
+
+    def merge_specks(self, border: NDArray[np.bool_], fewest_px: float) -> None:
+        """Make border of pieces of fewer pixels where a larger one is near to take them.
+
+        They are noise of the border, and would grow with their share of it. Both change in place.
+        """
+        runs = runs_of(self.ids)
+        small = runs.pixels < fewest_px
+        zone = ndimage.label((self.ids > 0) | border)[0].reshape(-1, self.ids.shape[-1])
+        begin = runs.first[:-1]
+        home = zone[runs.line[begin], runs.start[begin]]
+        kept = runs.numbers[~small | ~np.isin(home, home[~small])]
+        number = np.zeros(len(self.class_of) + 1, np.uint32)
+        number[kept] = np.arange(1, len(kept) + 1)
+        renumbered = number[self.ids]
+        border |= (self.ids > 0) & (renumbered == 0)
+        self.ids[...] = renumbered
+        self.class_of = [self.class_of[old - 1] for old in kept]
+        self.doubt = [self.doubt[old - 1] for old in kept]
 
     def _take(self, value: int, doubt: Floats) -> None:
         self.class_of += [value] * len(doubt)
