@@ -16,8 +16,8 @@ from benchmarks.tables import Bar, table
 
 SUBJECTS = (*QUALITY, "latency", "startup", "smoothness", "throughput", "inside")
 # Written by hand: what programs of their own measured, and experiments.
-_STROKES, _OBJECTS, _TRIED = (
-    Path(__file__).with_name(name) for name in ("strokes.md", "objects.md", "tried.md")
+_STROKES, _OBJECTS, _INSTANCES, _TRIED = (
+    Path(__file__).with_name(f"{name}.md") for name in ("strokes", "objects", "instances", "tried")
 )
 
 
@@ -41,6 +41,7 @@ def write(kept: Sequence[Rows], plan: Plan, out: Path) -> None:
         _by_hand(_STROKES),
         _by_hand(_OBJECTS),
         inside_pages.pages(found["inside"]),
+        _by_hand(_INSTANCES),
         _by_hand(_TRIED),
         _limits(),
     ]
