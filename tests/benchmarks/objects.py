@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,8 @@ def ways(shown: Shown) -> Iterator[tuple[str, Ids]]:
     if shown.with_border is not None:
         border = (shown.with_border.argmax(axis=0) + 1).astype(np.uint8)
         yield "border class", _found(border, _BY_BORDER)
+        typed = replace(_BY_BORDER, typical=shown.typical)
+        yield "border class, three clicks", _found(border, typed)
     yield "usual recipe", usual_recipe(otsu(shown.view, shown.brighter), shown.typical)
     yield "usual recipe on our mask", usual_recipe(labels == OBJECT, shown.typical)
     truth = shown.view.classes()
