@@ -41,7 +41,7 @@ def mean_dice(answer: np.ndarray, truth: np.ndarray) -> float:
 
 @pytest.mark.slow
 def test_a_real_image_is_painted_answered_corrected_trained_and_predicted(
-    make_napari_viewer_proxy: Any, qtbot: Any, shared_data: Path, tmp_path: Path
+    shared_data: Path, make_napari_viewer_proxy: Any, qtbot: Any, tmp_path: Path
 ) -> None:
     from unetscope.widgets.painting.paint_train_predict import PaintTrainPredict
 
