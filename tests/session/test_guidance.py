@@ -55,6 +55,15 @@ def session(**fields: Any) -> Session:
         ({"training": TrainingStatus(Phase.STOPPING)}, "best model so far is kept"),
         ({"prediction": PredictionStatus(True, "a.tif", 3, 9)}, "Predicting a.tif … 3 of 9"),
         ({"message": Message("No room on disk.", "error")}, "No room on disk."),
+        (
+            {
+                "painted": {1: 200, 2: 300},
+                "can_answer": True,
+                "seen": frozenset("k"),
+                "predicted": {"k": 1},
+            },
+            "Measure it, save the result",
+        ),
     ],
 )
 def test_the_status_line_names_the_next_step(fields: dict[str, Any], words: str) -> None:

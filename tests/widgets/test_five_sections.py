@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QPushButton
 
@@ -21,6 +22,7 @@ from unetscope.widgets.painting.five_sections import (
 )
 from unetscope.widgets.painting.helpers_panel import HelpersPanel
 from unetscope.widgets.painting.places_panel import PlacesPanel
+from unetscope.widgets.painting.plot_panel import PlotPanel
 from unetscope.widgets.painting.prediction_panel import PredictionPanel
 from unetscope.widgets.painting.save_panel import SavePanel
 from unetscope.widgets.painting.training_panel import TrainingPanel
@@ -108,6 +110,23 @@ def test_train_is_in_sight_in_a_window_of_640_px(show_window: Open, qtbot: Any) 
     ):
         place = button.mapTo(opened.window, QPoint(0, button.height()))
         assert button.isVisible() and place.y() <= 580
+
+
+@pytest.mark.parametrize(("height", "open_after"), [(580, False), (1500, True)])
+def test_the_curve_folds_after_training_where_the_dock_is_low(
+    show_window: Open, qtbot: Any, height: int, open_after: bool
+) -> None:
+    opened = show_window(points=10)
+    opened.window.resize(340, height)
+    opened.paint_both()
+    qtbot.waitUntil(lambda: opened.window.bench.answers.up_to_date, timeout=5000)
+    opened.window.bench.set_live(False)
+    fold = opened.window.part(PlotPanel).fold
+    opened.window.part(TrainingPanel).train_button.click()
+    assert fold.isExpanded()
+    qtbot.waitUntil(lambda: opened.session.training.reason != "", timeout=5000)
+    qtbot.wait(50)
+    assert fold.isExpanded() == open_after
 
 
 def test_the_name_of_a_head_is_shortened_and_the_size_stays(show_window: Open) -> None:

@@ -68,8 +68,6 @@ def test_nothing_is_cut_in_paint_train_predict(
     window = opened.window
     for section in window.findChildren(SectionPanel):
         section.open(on=True)
-    for fold in window.findChildren(Fold):
-        fold.expand(animate=False)
     opened.paint_both()
     qtbot.waitUntil(lambda: window.bench.answers.up_to_date)
     window.bench.set_live(False)
@@ -78,6 +76,9 @@ def test_nothing_is_cut_in_paint_train_predict(
     offer = RestoreOffer(1, 6, 600, time.time() - 60)
     window.part(JournalBar).show_status(JournalStatus(offer=offer))
     window.part(ImagePanel).pixel_size.button.click()
+    settled(window)  # the curve folds at the end of a training
+    for fold in window.findChildren(Fold):
+        fold.expand(animate=False)
     window.resize(width, 900)
     window.refresh()
     settled(window)

@@ -572,11 +572,11 @@ def test_what_is_said_of_imported_labels_is_kept_in_the_project(
     again = open_project(open_window, qtbot, folder)
     panel = again.window.part(AnnotationPanel)
     again.window.bench.annotations.import_from(mask)
-    qtbot.waitUntil(lambda: "As you said before" in panel.note.text())
+    qtbot.waitUntil(lambda: "As you said before" in panel.card.note.text())
     panel.again_button.click()
     qtbot.waitUntil(lambda: panel.question.question is not None)
     panel.question.buttons["unlabelled"].click()
-    qtbot.waitUntil(lambda: "Imported mask.png" in panel.note.text())
+    qtbot.waitUntil(lambda: "Imported mask.png" in panel.card.note.text())
     again.window.shut_down()
     assert Project.open(folder).record.answers == {"zero": "unlabelled"}
 

@@ -97,6 +97,13 @@ def can_answer_image(session: Session) -> bool:
     return session.model.model.channels == session.image.channels
 
 
+def is_predicted(session: Session) -> bool:
+    """Whether the model that answers has predicted all of this image, by name and as it is now."""
+    if session.image is None or session.model is None:
+        return False
+    return session.predicted.get(session.image.key) == session.model.serial
+
+
 def _why_not_train(session: Session) -> str:
     if session.image is None:
         return "Open an image first."
@@ -195,6 +202,8 @@ def _before_training(session: Session) -> Status:
         return Status("The first answer is on its way; you can go on painting.", "busy")
     seen = _seen(session)
     if seen or not session.live:
+        if is_predicted(session):
+            return Status(f"{seen}Measure it, save the result, or correct what is wrong.", "next")
         return Status(f"{seen}Press Train, or keep painting where it is wrong.", "next")
     return Status("Computing the answer … Press Train, or keep painting.", "busy")
 
@@ -316,6 +325,8 @@ def _judgement(session: Session) -> str:
 def _next_step(session: Session) -> str:
     """What to do after a training."""
     training = session.training
+    if is_predicted(session):
+        return "Measure it, save the result, or correct what is wrong."
     if training.painted and training.painted != session.painted:
         return "Press Train again to learn from what you have painted since."
     scores = training.validation.told if training.validation is not None else {}

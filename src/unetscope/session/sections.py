@@ -14,6 +14,7 @@ from unetscope.session.guidance import (
     WEAK_DICE,
     can_answer_image,
     is_on_screen,
+    is_predicted,
     missing_strokes,
     spoken_seconds,
 )
@@ -81,7 +82,7 @@ def open_sections(session: Session) -> frozenset[Section]:
     if image is None:
         return frozenset({Section.IMAGE})
     opened = {Section.PAINT, Section.LEARN}
-    if len(image.choices) > 1 and not image.fixed:
+    if len(image.choices) > 1 and not image.fixed and not painted_classes(session.painted):
         opened.add(Section.IMAGE)  # somebody has to say how it is read
     if image.key in session.seen:
         opened.add(Section.RESULT)
@@ -105,13 +106,6 @@ def next_section(session: Session) -> Section:
     if not _is_learned(session):
         return Section.LEARN
     return Section.PAINT if _is_weak(session) else Section.RESULT
-
-
-def is_predicted(session: Session) -> bool:
-    """Whether the model that answers has predicted all of this image, by name and as it is now."""
-    if session.image is None or session.model is None:
-        return False
-    return session.predicted.get(session.image.key) == session.model.serial
 
 
 def _is_learned(session: Session) -> bool:

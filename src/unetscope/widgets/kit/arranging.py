@@ -8,12 +8,12 @@ from qtpy.QtWidgets import QHBoxLayout, QLayout, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
 
-def flow(*parts: QWidget, spacing: int | None = 2, owner: QWidget | None = None) -> QFlowLayout:
+def flow(*parts: QWidget, spacing: int = 4, owner: QWidget | None = None) -> QFlowLayout:
     """Widgets beside each other where there is room, else below; ``spacing`` in px."""
     row = QFlowLayout(owner)
     row.setContentsMargins(0, 0, 0, 0)
-    if spacing is not None:
-        row.setSpacing(spacing)
+    row.setHorizontalSpacing(spacing)
+    row.setVerticalSpacing(max(3, spacing))
     for part in parts:
         row.addWidget(part)
     return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QWidget
 from superqt import QCollapsible
 
@@ -18,7 +19,8 @@ class Fold(QCollapsible):
     """Folded at first; open, it is always as high as what is in it."""
 
     def __init__(self, title: str, inner: QWidget | None = None, tip: str = "") -> None:
-        super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
+        super().__init__("", expandedIcon=QIcon(), collapsedIcon=QIcon())
+        self._title = title
         self.setDuration(0)
         head = self.toggleButton()
         if head is not None:  # grey, so that the one blue button is the next step
@@ -34,6 +36,17 @@ class Fold(QCollapsible):
         if inner is not None:
             self.addWidget(inner)
         self.toggled.connect(self.fit)
+        self.toggled.connect(lambda _on: self.setText(self._title))
+        self.setText(title)
+
+    def setText(self, text: str) -> None:
+        """Say something else; the sign of open or folded has the colour of the words."""
+        self._title = text
+        super().setText(f"{'▾' if self.isExpanded() else '▸'} {text}")
+
+    def text(self) -> str:
+        """What it says, without the sign."""
+        return self._title
 
     def alone_in(self, owner: QWidget) -> None:
         """Be all that is in ``owner``."""

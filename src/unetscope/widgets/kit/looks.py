@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QPointF, Qt
+from qtpy.QtCore import QPointF, QSize, Qt
 from qtpy.QtGui import QAction, QColor, QIcon, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import (
     QComboBox,
@@ -172,11 +172,22 @@ def quiet(label: QLabel) -> QLabel:
 
 def small_button(text: str, tip: str) -> QPushButton:
     """A button with a short word or sign, as narrow as that; a menu shows no arrow of its own."""
-    button = QPushButton(text)
+    button = _SmallButton(text)
     button.setToolTip(tip)
     button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     button.setStyleSheet(_BUTTON)
     return button
+
+
+class _SmallButton(QPushButton):
+    """As high with a sign that another font lends as without."""
+
+    def sizeHint(self) -> QSize:
+        """Room for the tallest of the signs, whatever it says."""
+        hint = super().sizeHint()
+        return QSize(hint.width(), max(hint.height(), round(1.2 * line_px(self)) + 6))
+
+    minimumSizeHint = sizeHint
 
 
 def fill_button(button: QPushButton, tints: Tints | None, *, on: bool) -> None:

@@ -28,7 +28,7 @@ class NewsCard(QFrame):
         self.close_button = small_button("Close", "Close this note.")
         self.close_button.clicked.connect(lambda _checked: self.dismiss())
         self._others = others
-        buttons = flow(self.details_button, *others, self.close_button, spacing=None)
+        buttons = flow(self.details_button, *others, self.close_button)
         column(self, self.note, buttons, margins=(8, 6, 6, 6))
         self.dismiss()
 

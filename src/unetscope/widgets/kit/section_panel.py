@@ -21,7 +21,7 @@ from unetscope.widgets.kit.looks import Tints, line_px
 from unetscope.widgets.kit.panel import Panel, all_parts
 from unetscope.workbench.workbench import Workbench
 
-_INSIDE = (2, 3, 0, 5)  # margins of what lies below a head, px
+_INSIDE = (2, 3, 0, 2)  # margins of what lies below a head, px
 _MARK_PX = 4
 _GAP_PX = 8
 
@@ -39,7 +39,7 @@ class SectionPanel(Panel):
     def __init__(self, work: Workbench) -> None:
         super().__init__(work)
         self._wanted: bool | None = None
-        self._chosen = False  # by a person
+        self._chosen = self._was_next = False  # opened or folded by a person; had the next step
         number = list(Section).index(self.SECTION) + 1
         self.head = SectionHead(number, self.SECTION.value)
         self.head.clicked.connect(self._clicked)
@@ -53,12 +53,16 @@ class SectionPanel(Panel):
     def refresh(self) -> None:
         """Say what there is, and open or fold where the work has come to or gone from here."""
         session = self._session
-        self.head.tell(self.words(), is_next=next_section(session) is self.SECTION)
+        is_next = next_section(session) is self.SECTION
+        self.head.tell(self.words(), is_next=is_next)
         wanted = self.SECTION in open_sections(session)
         if wanted != self._wanted:
             self._wanted = wanted
             if not self._chosen:
                 self.open(on=wanted)
+        if is_next and not self._was_next and self.SECTION is list(Section)[-1]:
+            self.called_for.emit()  # the work has come to its end, which may be out of sight
+        self._was_next = is_next
 
     def words(self) -> HeadWords:
         """What the head tells."""
@@ -81,6 +85,7 @@ class SectionPanel(Panel):
     def bring_out(self, part: Panel) -> None:
         """Open it where ``part`` lies in it."""
         if part in all_parts(self.parts):
+            self._chosen = True  # what was brought out is not folded by itself
             self.open(on=True)
 
     def _clicked(self, on: bool) -> None:

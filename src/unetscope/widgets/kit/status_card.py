@@ -23,6 +23,7 @@ class StatusCard(TellingCard, Panel):
             "answered_of",
             "training",
             "prediction",
+            "predicted",
             "model",
             "model_failed",
             "opening_model",

@@ -82,6 +82,7 @@ class AnnotationPanel(Panel):
         """Say what came of it."""
         self.dismiss()
         self._repeated = news.repeated
+        self.show()
         self.card.tell(news.text, news.notes, failed=failed)
         self.again_button.setVisible(news.repeated is not None)
         self.called_for.emit()
@@ -95,6 +96,7 @@ class AnnotationPanel(Panel):
     def ask(self, asked: MeaningsWanted | AnswerWanted) -> None:
         """Ask which class each value of a mask is, or what else a file leaves open."""
         self.dismiss()
+        self.show()
         self._asked = asked
         if isinstance(asked, AnswerWanted):
             self.question.ask(asked.question)
@@ -109,6 +111,7 @@ class AnnotationPanel(Panel):
         self._asked = self._meanings = self._repeated = None
         self.question.dismiss()
         self.card.dismiss()
+        self.hide()
 
     def _answer(self, value: str) -> None:
         asked, meanings = self._asked, self._meanings

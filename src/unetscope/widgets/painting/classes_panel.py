@@ -43,7 +43,7 @@ class ClassesPanel(Panel):
         self.add_button.clicked.connect(self._add)
         self.delete_button = small_button("Delete", "")
         self.delete_button.clicked.connect(lambda: work.delete_class(self._session.current_class))
-        self.below = flow(self.add_button, self.delete_button, spacing=4)
+        self.below = flow(self.add_button, self.delete_button)
         column(self, self.view, self.below)
 
     def refresh(self) -> None:

@@ -74,7 +74,13 @@ class SaveSection(SectionPanel):
     """What is measured and saved."""
 
     SECTION = Section.SAVE
-    PARTS = (ResultSavePanel, SavePanel)
+    PARTS = (SavePanel, ResultSavePanel)
+
+    def __init__(self, work: Workbench) -> None:
+        super().__init__(work)
+        one, several = self.parts
+        if isinstance(one, SavePanel) and isinstance(several, ResultSavePanel):
+            several.below.addWidget(one.save_button)
 
 
 SECTIONS: tuple[type[SectionPanel], ...] = (

@@ -43,6 +43,7 @@ class ImagePanel(Panel):
         layout.addWidget(self.reading, 1, 2)
         layout.addWidget(self.pixel_size, 2, 0, 1, 3)
         layout.setColumnStretch(1, 1)
+        layout.setColumnStretch(2, 1)
         self._connect_pixel_size()
 
     def _connect_pixel_size(self) -> None:

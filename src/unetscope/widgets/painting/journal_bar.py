@@ -30,7 +30,7 @@ class JournalBar(Panel):
         self.restore_button.clicked.connect(lambda _checked: work.strokes.restore())
         self.decline_button.clicked.connect(lambda _checked: work.strokes.decline())
         self._answers = QWidget()
-        flow(self.restore_button, self.decline_button, spacing=None, owner=self._answers)
+        flow(self.restore_button, self.decline_button, owner=self._answers)
         column(self, self.banner, self.offer, self._answers, margins=(8, 6, 6, 6))
         self._connections.connect(work.strokes.keeper.changed, self.refresh)
 

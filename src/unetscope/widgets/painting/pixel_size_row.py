@@ -55,7 +55,8 @@ class PixelSizeRow(QWidget):
         self._fields = QWidget()
         flow = QFlowLayout(self._fields)
         flow.setContentsMargins(0, 0, 0, 0)
-        flow.setSpacing(3)
+        flow.setHorizontalSpacing(3)
+        flow.setVerticalSpacing(3)
         for part in (
             self.before, self.number, self.unit, self.after, self.set_button, self.draw_button,
             self.cancel_button,

@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QScrollArea, QWidget
 
 from unetscope.session.guidance import class_name
 from unetscope.session.values import Phase
+from unetscope.widgets.kit.arranging import column
+from unetscope.widgets.kit.fold import Fold
 from unetscope.widgets.kit.looks import Tints, line_px, quiet
 from unetscope.widgets.kit.panel import Panel
 from unetscope.widgets.kit.plots import plotting
+from unetscope.workbench.timers import single_shot
 from unetscope.workbench.workbench import Workbench
 
 
 class PlotPanel(Panel):
-    """Hidden until there is something to see; pyqtgraph is imported then."""
+    """Hidden until there is something to see; pyqtgraph is imported then.
+
+    It is a fold that opens with a training, and where the dock is too low for all of it folds with
+    the training's end, so that the next step is in sight.
+    """
 
     SHOWS = frozenset({"classes", "training", "curves"})
 
@@ -34,10 +41,13 @@ class PlotPanel(Panel):
         below = QHBoxLayout()
         below.addWidget(self.legend, 1)
         below.addWidget(self.log, 0, Qt.AlignmentFlag.AlignTop)
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._busy = False
+        inner = QWidget()
+        self._layout = column(inner, below)
         self._layout.setSpacing(2)
-        self._layout.addLayout(below)
+        self.fold = Fold("Curve", inner, "Loss and held-back scores over seconds of training.")
+        self.fold.alone_in(self)
+        self.fold_soon = single_shot(self, 0, self._fold_where_low)
         self.setVisible(False)
 
     def set_tints(self, tints: Tints) -> None:
@@ -49,7 +59,13 @@ class PlotPanel(Panel):
 
     def refresh(self) -> None:
         """Draw the session's curves."""
-        curves = self._session.curves
+        curves, busy = self._session.curves, self._session.training.busy
+        if busy != self._busy:
+            self._busy = busy
+            if busy:
+                self.fold.expand(animate=False)
+            else:
+                self.fold_soon.start()
         if self._graphs is None and self._session.training.phase is Phase.STARTING:
             self._build()  # now, when the mouse is on Train, rather than under a stroke
         self.setVisible(not curves.empty)
@@ -76,6 +92,15 @@ class PlotPanel(Panel):
         time.showLabel(not scored)
         self.legend.setText(self._legend(sorted(scored)))
         self._size(with_dice=bool(scored))
+
+    def _fold_where_low(self) -> None:
+        """Fold where not all of the dock can be seen at once."""
+        around = self.parentWidget()
+        while around is not None and not isinstance(around, QScrollArea):
+            around = around.parentWidget()
+        body, seen = (around.widget(), around.viewport()) if around is not None else (None, None)
+        if body is not None and seen is not None and body.sizeHint().height() > seen.height():
+            self.fold.collapse(animate=False)
 
     def _build(self) -> None:
         self._graphs = plotting().GraphicsLayoutWidget()

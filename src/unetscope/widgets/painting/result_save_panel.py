@@ -11,6 +11,7 @@ from unetscope.session.requests import What
 from unetscope.session.sections import SECTION_FIELDS
 from unetscope.session.values import Scope
 from unetscope.widgets.kit.arranging import column, flow, row
+from unetscope.widgets.kit.fold import INDENTED, Fold
 from unetscope.widgets.kit.looks import NarrowCombo, Tints, small_button
 from unetscope.widgets.kit.news_card import NewsCard
 from unetscope.widgets.kit.panel import Panel
@@ -37,7 +38,10 @@ _SCOPES = {
 
 
 class ResultSavePanel(Panel):
-    """Chips for what, a list for which, the folder, and the button that saves."""
+    """The fold *Save result*: chips for what, a list for which, the folder, the button that saves.
+
+    ``below`` is a row for other ways to save; what came of it is told below the fold.
+    """
 
     SHOWS = SECTION_FIELDS
 
@@ -62,7 +66,11 @@ class ResultSavePanel(Panel):
         self.card = NewsCard("Saving results")
         line = QWidget()
         row(self.scope, self.save_button, owner=line, stretched=(0,)).setSpacing(4)
-        column(self, flow(*self.kinds.values()), line, flow(self.where), self.card)
+        self.below = flow(self.where)
+        inner = QWidget()
+        column(inner, flow(*self.kinds.values()), line, self.below, margins=INDENTED)
+        self.fold = Fold("Save result", inner, "What, of which images, and where.")
+        column(self, self.fold, self.card)
         self._saver.told.connect(self.tell)
         self._saver.failed.connect(lambda text: self.tell(News(text), failed=True))
         work.project.changed.connect(self.refresh)

@@ -36,7 +36,10 @@ RESULTS = {
 
 
 class SavePanel(Panel):
-    """A button that opens *Measure*, two with menus, and a card for what came of it."""
+    """Buttons that open *Measure* and save strokes, and a card for what came of it.
+
+    ``save_button`` stands where its holder puts it.
+    """
 
     SHOWS = SECTION_FIELDS
 
@@ -59,8 +62,7 @@ class SavePanel(Panel):
         )
         self._make_menus()
         self.card = NewsCard("Saving")
-        buttons = flow(self.measure_button, self.save_button, self.export_button, spacing=4)
-        column(self, buttons, self.card)
+        column(self, flow(self.measure_button, self.export_button), self.card)
         self._files.written.connect(self.tell)
         self._files.not_written.connect(lambda text: self.tell(News(text), failed=True))
 

@@ -60,8 +60,8 @@ class ViewPanel(Panel):
         beside.setContentsMargins(6, 0, 0, 0)
         beside.addWidget(self.opacity, 1)
         beside.addWidget(self.percent)
-        below = flow(self.outlines, self.hide_button, strength, spacing=4)
-        column(self, flow(*self.buttons.values()), below)
+        below = flow(self.outlines, self.hide_button, strength)
+        column(self, flow(*self.buttons.values(), spacing=1), below)
 
     def keys(self) -> Calls:
         """What is shown, and how strongly."""

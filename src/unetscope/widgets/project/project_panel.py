@@ -98,7 +98,7 @@ class ProjectPanel(Panel):
         projects = (self.new_button, self.open_button, self.recent_button)
         images = (self.add_button, self.locate_button, self.close_button)
         shown = (self.banner, self.card, self.hint, self.list, self.reviewed_check)
-        column(inner, *shown, flow(*projects, *images, spacing=None), margins=INDENTED)
+        column(inner, *shown, flow(*projects, *images), margins=INDENTED)
         self.fold.addWidget(inner)
         self.fold.alone_in(self)
 
