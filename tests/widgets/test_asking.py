@@ -96,7 +96,9 @@ def test_keys_answer_in_the_window_and_choose_no_class(
     opened = show_window()
     opened.window.bench.paint_with(1)
     before = opened.session.current_class
-    card, said = opened.window.part(AnnotationPanel).question, []
+    panel, said = opened.window.part(AnnotationPanel), []
+    panel.show()  # which it is while it asks
+    card = panel.question
     card.answered.connect(lambda _question, answer: said.append(answer))
     card.put_off.connect(lambda _question: said.append(None))
     card.ask(AXES)
@@ -116,7 +118,9 @@ def test_no_answer_is_cut_at_any_size_of_type(
     show_window: Callable[..., Opened], qtbot: Any, points: int, width: int
 ) -> None:
     opened = show_window(points=points, width=width)
-    card = opened.window.part(AnnotationPanel).question
+    panel = opened.window.part(AnnotationPanel)
+    card = panel.question
+    panel.show()  # which it is while it asks
     card.ask(LONG)
     opened.window.resize(width, 900)
     qtbot.waitUntil(lambda: not list(flaws(card)))
