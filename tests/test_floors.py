@@ -20,6 +20,10 @@ QT = ("qtpy", "PyQt6", "PySide6", "PyQt5", "magicgui", "superqt", "pyqtgraph")
 #: What the engine's door loads in a worker, with torch.
 BEHIND = {f"unetscope.session.engine.{place.partition('.')[0]}" for place in door.JOBS.values()}
 BEHIND |= {"unetscope.session.engine.shared", "unetscope.session.measuring.object_jobs"}
+BEHIND |= {
+    "unetscope.session.measuring.result_jobs",
+    "unetscope.session.measuring.project_measuring",
+}
 
 
 def modules_of(*rooms: str) -> list[str]:

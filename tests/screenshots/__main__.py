@@ -1,8 +1,8 @@
 """Take the pictures of the real window in docs/images/ again (``make screenshots``).
 
 A light and an electron micrograph, each before strokes, while training and after; then what
-*Look inside* shows of both; a project, and the import of a mask into it. Settings are fresh, so
-that nobody's theme or window size gets into the pictures.
+*Look inside* and *Measure* show of both; a project, and the import of a mask into it. Settings are
+fresh, so that nobody's theme or window size gets into the pictures.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ LIMIT_KB = 400
 def main() -> int:
     """Take all pictures, or those of one micrograph."""
     import look_inside
+    import measure_pictures
     import project_pictures
 
     from unetscope.cli.demo import pictures
@@ -43,7 +44,9 @@ def main() -> int:
     made = {"light": pictures.immunohistochemistry, "em": lambda: pictures.synthetic("membranes")}
     parser = argparse.ArgumentParser(prog="screenshots", description=__doc__)
     parser.add_argument("--only", choices=made, help="one micrograph")
-    parser.add_argument("--panel", choices=("paint", "inside", "project"), help="one panel")
+    parser.add_argument(
+        "--panel", choices=("paint", "inside", "measure", "project"), help="one panel"
+    )
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument(
         "--seconds", type=int, default=TRAIN_S, help="of training; more on a busy machine"
@@ -55,6 +58,9 @@ def main() -> int:
             take(name, made[name](), told.out, told.seconds)
         if told.panel in (None, "inside"):
             look_inside.TAKEN[name](made[name](), told.out)
+        if told.panel in (None, "measure"):
+            measured = made[name]() if name == "em" else pictures.synthetic("nuclei")
+            measure_pictures.TAKEN[name](measured, told.out)
     if told.panel == "project" or (told.panel is None and told.only is None):
         project_pictures.take(told.out)
     sys.stdout.flush()

@@ -55,10 +55,11 @@ class Hand:
         self.layer = Labels(np.array(found.objects.ids, np.uint32))
         self.keeper.open(self.layer, found.looked.place, "disks")
 
-    def do(self, doing: Any, *numbers: int, points: Any = ()) -> None:
+    def do(self, doing: Any, *numbers: int, points: Any = ()) -> EditWish:
         event = next(object_jobs.edit(self.found, EditWish(doing, numbers, points), "disk"))
         self.keeper.write(doing, event.found.objects.ids, event.box)
         self.found = event.found
+        return event.wish
 
     def step(self, *, back: bool) -> bool:
         box = self.keeper.undo() if back else self.keeper.redo()
@@ -68,16 +69,16 @@ class Hand:
         return box is not None
 
 
-def random_edit(hand: Hand, rng: np.random.Generator) -> None:
+def random_edit(hand: Hand, rng: np.random.Generator) -> EditWish:
     numbers = hand.found.objects.numbers
     doing = rng.choice(["join", "drop", "split"])
     if doing == "join":
-        hand.do("join", *rng.choice(numbers, 2, replace=False).tolist())
+        return hand.do("join", *rng.choice(numbers, 2, replace=False).tolist())
     elif doing == "drop":
-        hand.do("drop", int(rng.choice(numbers)))
+        return hand.do("drop", int(rng.choice(numbers)))
     else:
         number = int(rng.choice(numbers))
         at = np.argwhere(hand.found.objects.ids == number)
         picked = at[rng.choice(len(at), 2, replace=False)]
         points = tuple(tuple(map(float, place)) for place in picked)
-        hand.do("split", number, points=points)
+        return hand.do("split", number, points=points)

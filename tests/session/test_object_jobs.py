@@ -90,7 +90,7 @@ def test_objects_come_back_although_their_answer_is_gone(tmp_path: Path) -> None
     hand.do("drop", int(hand.found.objects.numbers[0]))
     hand.keeper.close()
     (place,) = kept_of(tmp_path, request.content)
-    assert edits_in(place, request.labels.shape) == 1
+    assert edits_in(place, request.labels.shape) == (2,)
     assert read_beginning(place).class_name == "disk"
     other = replace(request, labels=np.ones_like(request.labels))
     *_, back = object_jobs.bring_back(other, place)
@@ -141,3 +141,36 @@ def test_kills_lose_no_edit_that_was_told() -> None:
     said = json.loads(done.stdout)
     assert said["bad"] == []
     assert said["acknowledged"] >= 4
+
+
+def test_other_ways_to_tell_objects_apart_are_a_line_of_their_own(tmp_path: Path) -> None:
+    found = found_in(request_of(tmp_path))
+    *_, sure = object_jobs.sureness(found, "disk")
+    mean = next(one for one in found.quantities if one.name == "mean diameter")
+    assert sure.lines[0] == f"{mean}."
+    assert sure.lines[1].startswith("sampling: ")
+    assert sure.lines[2].startswith("telling apart: ")
+    low, high = (float(end) for end in sure.lines[2].split(": ")[1].split(" nm")[0].split(" to "))
+    assert low <= round(mean.value, 1) + 0.1
+    assert high >= round(mean.value, 1) - 0.1
+    assert "probabilities" in sure.lines[3]
+
+
+def test_a_bar_with_the_scale_is_left_out_unless_it_is_wanted(tmp_path: Path) -> None:
+    request = request_of(tmp_path)
+    grey = np.array(request.micrograph.pixels)
+    grey[140:] = 0
+    grey[148:152, 10:60] = 255
+    grey[146:154, 80:82] = 255
+    grey[146:154, 90:92] = 255
+    labels = np.array(request.labels)
+    labels[140:] = 2
+    micrograph = replace(request.micrograph, pixels=grey)
+    request = replace(request, micrograph=micrograph, labels=labels)
+    left = found_in(request)
+    assert left.segmented.region is not None
+    assert not left.segmented.region[140:].any()
+    assert not left.objects.ids[140:].any()
+    whole = found_in(replace(request, wish=replace(request.wish, without_bar=False)))
+    assert whole.segmented.region is None
+    assert whole.objects.ids[140:].any()

@@ -387,3 +387,48 @@ def test_stale_numbers_are_grey_and_say_of_what_they_are(open_dock: Any) -> None
     opened.wait()
     assert "color" in lines[0].styleSheet()
     assert table.view._is_stale
+
+
+# ---- going out
+
+
+def test_files_and_words_go_out_with_what_was_done_by_hand(open_dock: Any, tmp_path: Any) -> None:
+    from qtpy.QtGui import QGuiApplication
+
+    from unetscope.widgets.measuring.export_panel import ExportPanel
+
+    opened = open_dock(scale=(2, 2), units=("nm", "nm"))
+    opened.find()
+    opened.bench.choose((2,))
+    opened.bench.editor.drop()
+    opened.wait()
+    opened.bench.choose((1,))
+    opened.bench.checker.tick()
+    opened.bench.results.export(tmp_path / "a.csv", overwrite=True, objects=("tif",))
+    opened.wait()
+    assert f"Written to {tmp_path}" in opened.dock.card.label.text()
+    rows = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 1 + 5
+    methods = (tmp_path / "a_methods.txt").read_text(encoding="utf-8")
+    assert "corrected by hand: 1 edit. 1 of 5 objects were checked" in methods
+    opened.dock.part(ExportPanel).methods.click()
+    assert QGuiApplication.clipboard().text().strip() == methods.strip()
+
+
+def test_corrected_objects_are_brought_back_without_their_labels(open_dock: Any) -> None:
+    grey = np.random.default_rng(0).random((96, 128)).astype(np.float32)
+    opened = open_dock(image=grey)
+    opened.find()
+    opened.bench.choose((2,))
+    opened.bench.editor.drop()
+    opened.wait()
+    opened.dock.shut_down()
+    again = open_dock(np.ones((96, 128), np.uint8), image=grey)
+    assert "were corrected" in again.state.offer
+    again.dock.part(SourcePanel).back.click()
+    again.wait()
+    assert again.state.found.objects.numbers.tolist() == [1, 3, 4, 5, 6]
+    again.bench.editor.undo()
+    again.wait()
+    assert again.state.found.count == 6
+    assert "older labels" in again.dock.card.label.text()

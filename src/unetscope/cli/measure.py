@@ -32,6 +32,7 @@ from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.measuring.alternatives import Alternatives, alternatives_of, certainty_lines
 from unetscope.measuring.delivery import write_results
+from unetscope.measuring.hand_records import Records, corrections_told
 from unetscope.measuring.measurements import Measurements
 from unetscope.measuring.object_files import write_objects
 from unetscope.measuring.objects import Objects, Separation
@@ -40,6 +41,7 @@ from unetscope.measuring.origin import FileSeen, ImageOrigin, Origin, file_seen
 from unetscope.measuring.populations import EDGE_WORDS
 from unetscope.measuring.portrait import Portrait, portrait_of
 from unetscope.measuring.quantities import PIXELS, Spacing, spacing_of
+from unetscope.measuring.redoing import redone
 from unetscope.measuring.result_targets import Formats, Targets, options_of, told_formats
 from unetscope.measuring.summary import Measured, Procedure
 
@@ -97,6 +99,7 @@ class _Bench:
     targets: Targets
     asker: Interview
     done: list[Measured] = field(default_factory=list)
+    by_hand: list[tuple[Records, int]] = field(default_factory=list)
     origins: list[ImageOrigin] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     colors: dict[int, str] = field(default_factory=dict)
@@ -136,11 +139,12 @@ class _Bench:
         """Write what is told of all images."""
         assert self.procedure is not None
         names = dict(sorted(self.names.items()))
-        found = Measurements(tuple(self.done), names, self.procedure, colors=self.colors)
+        by_hand = corrections_told(self.by_hand)
+        found = Measurements(tuple(self.done), names, self.procedure, by_hand, self.colors)
         if self.others:
             edge = self.procedure.edge
             lines = certainty_lines(names, found.quantities, self.others, edge)
-            found = replace(found, certainty=lines)
+            found = replace(found, certainty=(*by_hand, *lines))
         told = {one.name: getattr(self.form, one.name) for one in fields(self.form)}
         answers = asdict(self.asker.answers)
         options = options_of(told | answers, NOT_OPTIONS)
@@ -168,7 +172,7 @@ class _Bench:
         segmented = SegmentedImage(
             name, read.labels, spacing, read.instances, image, region, file.group
         )
-        objects = objects_in(segmented, wanted)
+        objects = redone(objects_in(segmented, wanted), file.edits)
         measured = measure_image(segmented, wanted, objects)
         yield from self._objects(number, objects, measured, classes)
         if self.form.certainty:
@@ -179,6 +183,7 @@ class _Bench:
         if self.targets.formats.with_pictures:
             self.portraits[number] = portrait_of(name, objects, measured.table, image)
         self.done.append(measured)
+        self.by_hand.append((file.edits, len(measured.table)))
         self.origins.append(self._origin(file, spacing))
         self.names |= {one.value: one.name for one in classes}
         self.colors |= {one.value: one.color for one in classes}

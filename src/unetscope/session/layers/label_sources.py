@@ -77,8 +77,7 @@ class LabelSources:
         if role_of(layer) == "result":
             named = {int(v): str(n) for v, n in note.get("classes", {}).items()}
             title = f"answer of v{note.get('model_version', 1)}"
-            model = str(note.get("model", ""))
-            made_by = f"{model} v{note.get('model_version', 1)}, {note.get('made_at', '')}"
+            made_by = f"{note.get('model', '')} v{note.get('model_version', 1)}".strip()
             kinds = tuple(_class(value, known, name) for value, name in named.items())
             return LabelSource(own, title, LabelKind.ANSWER, kinds, made_by)
         strokes = self._layers.strokes_layer(key)

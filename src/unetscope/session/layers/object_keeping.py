@@ -70,9 +70,9 @@ class ObjectKeeper:
         return len(self._watched.journal.history.standing()) if self._watched is not None else 0
 
     @property
-    def newest(self) -> int:
-        """The number of the newest edit in the journal."""
-        return self._watched.journal.newest if self._watched is not None else 0
+    def upcoming(self) -> int:
+        """The number that the next edit has in the journal; the beginning is the first."""
+        return self._watched.journal.newest + 1 if self._watched is not None else 2
 
     @property
     def standing(self) -> list[int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.layer_facts import ROLE, layer_key, note_of, read_only, sign
+from unetscope.session.layers.layer_facts import ROLE, layer_key, note_of, read_only, role_of, sign
 from unetscope.session.layers.object_clicks import ObjectClicks
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import to_world, unit_steps
@@ -24,7 +24,6 @@ OBJECTS, CHOSEN, MEASURE, POINTS = "objects", "chosen objects", "measure", "spli
 #: How much of an object's box is around it when it is framed: three times its size is on screen.
 _AROUND = 3.0
 _OUTLINE = "#FFFFFF"
-_LIMITS = (2.0, 98.0)  # percentiles between which measures are coloured
 Box = tuple[slice, ...]
 
 
@@ -41,6 +40,7 @@ class ObjectLayers:
     def __init__(self, layers: OpenLayers) -> None:
         self._layers, self._viewer = layers, layers.viewer
         self._keys: dict[str, str] = {}  # role -> layer key
+        self._hidden = ""  # key of the labels that were put out of sight
         self._clicks = ObjectClicks(layers)
         self._clicks.clicked.connect(self._clicked)
         self._connections = Connections()
@@ -62,9 +62,15 @@ class ObjectLayers:
         layer = self.objects
         return "" if layer is None else str(note_of(layer).get("image", ""))
 
-    def show(self, key: str, ids: NDArray[Any], name: str, **noted: Any) -> Any:
-        """Put objects on the image ``key`` in place of those before; the layer holds a copy."""
+    def show(self, key: str, ids: NDArray[Any], name: str, source: str = "", **noted: Any) -> Any:
+        """Put objects on the image ``key`` in place of those before; the layer holds a copy.
+
+        The labels that they were found in, of the key ``source``, are out of sight meanwhile.
+        """
         self.clear()
+        found_in = self._layers.layer(source)
+        if found_in is not None and found_in.visible and role_of(found_in) != "strokes":
+            found_in.visible, self._hidden = False, source
         numbers = np.array(ids, np.uint32)
         layer = self._add_labels(key, OBJECTS, numbers, name=name, opacity=0.55)
         read_only(layer)
@@ -76,6 +82,7 @@ class ObjectLayers:
     def clear(self) -> None:
         """Take everything away."""
         self._clicks.watch(None)
+        self._uncover()
         keys, self._keys = self._keys, {}
         with self._layers.same_active():
             for key in keys.values():
@@ -162,12 +169,11 @@ class ObjectLayers:
 
     # ---- colours
 
-    def colour_by(self, title: str, values: NDArray[np.float32]) -> None:
+    def colour_by(
+        self, title: str, values: NDArray[np.float32], limits: tuple[float, float]
+    ) -> None:
         """Show a measure as an image over the objects; pixels of no object are NaN, and clear."""
         old = self._layer(MEASURE)
-        seen = values[np.isfinite(values)]
-        low, high = np.percentile(seen, _LIMITS) if seen.size else (0.0, 1.0)
-        limits = (float(low), float(high) if high > low else float(low) + 1.0)
         if old is not None and old.data.shape == values.shape:
             old.data, old.name, old.contrast_limits = values, title, limits
             old.visible = True
@@ -198,6 +204,12 @@ class ObjectLayers:
                 layer.visible = False
 
     # ---- inside
+
+    def _uncover(self) -> None:
+        """Show the labels again that objects were found in."""
+        layer, self._hidden = self._layers.layer(self._hidden), ""
+        if layer is not None:
+            layer.visible = True
 
     def _layer(self, role: str) -> Any:
         return self._layers.layer(self._keys.get(role, ""))
@@ -238,6 +250,7 @@ class ObjectLayers:
         if layer_key(event.value) == self._keys.get(OBJECTS):
             self._keys.pop(OBJECTS)
             self._clicks.watch(None)
+            self._uncover()
             self.gone.emit()
 
 

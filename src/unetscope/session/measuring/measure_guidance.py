@@ -100,7 +100,8 @@ def _numbers(state: MeasureState, found: FoundObjects) -> str:
     if state.stale:
         return f"{head}. {state.stale}"
     unit = f" {NO_SIZE}" if found.segmented.spacing.unit == "px" else ""
-    return f"{head}. {_left_out(found)}{unit}"
+    region = " Only in a part of the image." if found.segmented.region is not None else ""
+    return f"{head}. {_left_out(found)}{region}{unit}"
 
 
 def headline(quantities: Sequence[Quantity]) -> Quantity | None:

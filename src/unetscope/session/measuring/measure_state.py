@@ -51,7 +51,7 @@ class LabelSource:
     classes
         Those that it may hold, without one that only says that nothing is there.
     made_by
-        The model and version that answered, and when, in words; "" for labels of others.
+        The model and version that answered, in words; "" for labels of others.
     """
 
     key: str
@@ -81,6 +81,8 @@ class Wish:
         What is done with objects at the edge.
     drawn
         Whether only what lies in a region that is drawn counts.
+    without_bar
+        Whether a bar with the scale, as microscopes write it into images, is left out.
     grain_size, fibre_width
         Whether those are told, too.
     """
@@ -93,6 +95,7 @@ class Wish:
     holes: float | None = None
     edge: EdgeRule = "weight"
     drawn: bool = False
+    without_bar: bool = True
     grain_size: bool = False
     fibre_width: bool = False
 
@@ -166,9 +169,10 @@ class MeasureState:
     ``selected`` are numbers of objects, the one chosen last at the end. ``tool`` is what a click on
     an object means: "" chooses it, "typical" takes its size, "split" sets one of the ``points``, a
     pixel, that will each be in a part of its own. ``edits`` is how many corrections stand.
-    ``colour_by`` is the key of a column, "" for none; ``kept`` are the objects that a filter
+    ``colour_by`` is the key of a column, "" for none, ``limits`` its values at the ends of the
+    colours; ``kept`` are the objects that a filter
     leaves, None without one. ``checked`` are those that a person has said are right. ``offer`` is
-    what can be brought back, in words.
+    what can be brought back, in words; ``sure`` on what the size on the card depends.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -185,12 +189,14 @@ class MeasureState:
     selected: tuple[int, ...] = ()
     tool: str = ""
     colour_by: str = ""
+    limits: tuple[float, float] | None = None
     kept: tuple[int, ...] | None = None
     can_undo: bool = False
     can_redo: bool = False
     edits: int = 0
     points: tuple[tuple[float, ...], ...] = ()
     checked: frozenset[int] = frozenset()
+    sure: tuple[str, ...] = ()
     offer: str = ""
     message: Message | None = None
 

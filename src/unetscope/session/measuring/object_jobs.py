@@ -18,13 +18,17 @@ from numpy.typing import NDArray
 from unetscope.errors import MeasurementError
 from unetscope.images.micrograph import Micrograph
 from unetscope.looking.answers import Working
+from unetscope.measuring.certainty import certainty_of, objects_by_choice
+from unetscope.measuring.info_bar import info_bar_of
 from unetscope.measuring.object_edits import EditWish, ObjectEdit, ObjectRows, edited, wished
 from unetscope.measuring.object_table import update
 from unetscope.measuring.objects import Objects, Separation
 from unetscope.measuring.one_image import SegmentedImage, Wanted, measure_image, objects_in
 from unetscope.measuring.pixel_runs import Runs, runs_in
+from unetscope.measuring.populations import mean_diameter, population_of
 from unetscope.measuring.quantities import Spacing, spacing_of
 from unetscope.measuring.summary import class_quantities
+from unetscope.measuring.value_image import colour_limits, value_image
 from unetscope.session.measuring.measure_state import (
     FoundObjects,
     LabelKind,
@@ -74,12 +78,45 @@ class FindRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class Sureness:
+    """On what the size of some objects depends: sentences, which are not to be added up."""
+
+    found: FoundObjects
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Coloured:
-    """A picture of a measure of some objects; NaN where there is none."""
+    """A picture of a measure of some objects, NaN where there is none, and the ends of colours."""
 
     found: FoundObjects
     title: str
     picture: NDArray[np.float32] = field(repr=False)
+    limits: tuple[float, float]
+
+
+def sureness(found: FoundObjects, class_name: str) -> Iterator[Working | Sureness]:
+    """What the size on the card depends on besides the place: how objects are told apart.
+
+    Objects are found anew with necks of half and of twice the depth, without corrections by hand.
+    """
+    yield Working("Telling objects apart in other ways", 0, _STEPS)
+    number = next((q for q in found.quantities if q.name == "mean diameter"), None)
+    if number is None:
+        return
+    others = []
+    how = found.objects.how
+    if how is not None:
+        asked = (found.segmented.spacing, how, found.segmented.region)
+        tried = objects_by_choice(found.segmented.labels, None, *asked)
+        for at, (_, objects) in enumerate(tried):
+            yield Working("Telling objects apart in other ways", at, _STEPS)
+            measured = measure_image(found.segmented, found.wanted, objects)
+            population = population_of([measured.table], found.wanted.edge)
+            others.append(mean_diameter(population))
+    lines = [str(line) for line in certainty_of(number, (), others).lines]
+    lines.append("edge: not known here, for it needs the probabilities of the classes")
+    yield Sureness(found, (f"{number}.", *(f"{line}." for line in lines)))
 
 
 def find(request: FindRequest) -> Iterator[Working | FoundObjects]:
@@ -95,8 +132,30 @@ def find(request: FindRequest) -> Iterator[Working | FoundObjects]:
         If corrections are kept and cannot be read.
     """
     yield Working("Finding objects", 0, _STEPS)
+    looked, wanted, segmented, objects = _looked_for(request)
+    yield from _measured(looked, wanted, segmented, objects, request.class_name)
+
+
+def find_without_intervals(request: FindRequest) -> FoundObjects:
+    """As :func:`find`, at once, without the numbers of the class.
+
+    Raises
+    ------
+    MeasurementError
+        As there.
+    JournalError
+        As there.
+    """
+    looked, wanted, segmented, objects = _looked_for(request)
+    measured = measure_image(segmented, wanted, objects)
+    return FoundObjects(looked, wanted, segmented, objects, measured)
+
+
+def _looked_for(request: FindRequest) -> tuple[Looked, Wanted, SegmentedImage, Objects]:
+    """The objects of an image, with the corrections that are kept of them."""
     if request.source.kind is LabelKind.ANSWER:
         check_answered(request.labels)
+    request = without_bar(request)
     segmented = segmented_of(request)
     wanted = wanted_of(request.wish, segmented.spacing)
     objects = objects_in(segmented, wanted)
@@ -108,7 +167,7 @@ def find(request: FindRequest) -> Iterator[Working | FoundObjects]:
         everything = tuple(slice(0, n) for n in kept.ids.shape)
         before = replace(objects, largest=kept.largest)
         objects = followed(looked, before, everything, kept.ids)
-    yield from _measured(looked, wanted, segmented, objects, request.class_name)
+    return looked, wanted, segmented, objects
 
 
 def bring_back(request: FindRequest, place: ObjectPlace) -> Iterator[Working | FoundObjects]:
@@ -210,23 +269,16 @@ def followed(looked: Looked, objects: Objects, box: Box, ids: NDArray[Any]) -> O
 def coloured(found: FoundObjects, key: str, kept: Sequence[int] | None) -> Iterator[Coloured]:
     """A measure at each pixel of its object, for objects that are ``kept`` (None: all)."""
     table = found.measured.table
-    values = np.asarray(table.columns[key], np.float32)
+    values = np.asarray(table.columns[key], np.float64)
     numbers = table.columns["object"]
     if kept is not None:
-        values = np.where(np.isin(numbers, kept), values, np.float32(np.nan))
+        values = np.where(np.isin(numbers, kept), values, np.nan)
     runs = found.objects.runs
-    at = np.searchsorted(numbers, runs.numbers)
-    picture = np.full(found.objects.ids.shape, np.nan, np.float32)
-    lines = picture.reshape(-1, found.objects.ids.shape[-1])
-    each = runs.owner
-    rest = np.arange(runs.length.sum()) - np.repeat(
-        np.cumsum(runs.length) - runs.length, runs.length
-    )
-    x = np.repeat(runs.start, runs.length) + rest
-    lines[np.repeat(runs.line, runs.length), x] = np.repeat(values[at[each]], runs.length)
+    each = values[np.searchsorted(numbers, runs.numbers)]
+    picture = value_image(runs, each)
     unit = next(column.unit for column in table.about if column.key == key)
     title = f"measure: {key.replace('_', ' ')}{f' ({unit})' if unit else ''}"
-    yield Coloured(found, title, picture)
+    yield Coloured(found, title, picture, colour_limits(values))
 
 
 def beginning_of(found: FoundObjects, class_name: str) -> FoundBeginning:
@@ -300,6 +352,18 @@ def check_answered(labels: NDArray[Any]) -> None:
         f"only {what} is answered so far; press Predict in the panel Paint, train, predict, then "
         "find objects"
     )
+
+
+def without_bar(request: FindRequest) -> FindRequest:
+    """Without the bar with scale and text that microscopes write into images, where that is wished.
+
+    What a region leaves out anyway stays out.
+    """
+    bar = info_bar_of(request.micrograph) if request.wish.without_bar else None
+    if bar is None:
+        return request
+    region = bar.region if request.region is None else request.region & bar.region
+    return replace(request, region=region)
 
 
 def segmented_of(request: FindRequest) -> SegmentedImage:

@@ -42,6 +42,11 @@ class ObjectPlace:
         """Which of them a person has said are right."""
         return self.folder / f"{self.stem}.json"
 
+    @property
+    def wishes(self) -> Path:
+        """What was wished for with each edit."""
+        return self.folder / f"{self.stem}.edits.json"
+
     def identity(self, shape: tuple[int, ...], name: str) -> ImageIdentity:
         """The objects as their journal knows them."""
         return ImageIdentity(self.stem, shape, name=name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from unetscope.images.annotations.documents import write_json
 from unetscope.images.claims import Claim, Role
 from unetscope.images.classes import LabelClass
 from unetscope.images.writing import replacing
+from unetscope.measuring.hand_records import checked_record, unknown_record
 from unetscope.session.journal.changes import Tiling
 from unetscope.session.journal.faults import JournalError
 from unetscope.session.journal.history import History
@@ -149,22 +151,33 @@ def corrected(place: ObjectPlace, shape: tuple[int, ...]) -> Corrected | None:
         opened.close()
 
 
-def edits_in(place: ObjectPlace, shape: tuple[int, ...]) -> int:
-    """How many edits stand in a journal; 0 where it cannot be read."""
+def edits_in(place: ObjectPlace, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The numbers of the edits that stand in a journal; none where it cannot be read."""
+    if not place.journal.exists():
+        return ()
     try:
         opened = JournalFile(place.journal, read_only=True)
     except JournalError:
-        return 0
+        return ()
     try:
         row = opened.find(place.identity(shape, ""))
         history = History()
         for entry in opened.entries(row) if row is not None else ():
             history.enter(entry)
-        return len(history.standing())
+        return tuple(entry.sequence for entry in history.standing())
     except JournalError:
-        return 0
+        return ()
     finally:
         opened.close()
+
+
+def standing_wishes(
+    place: ObjectPlace, shape: tuple[int, ...], wishes: Mapping[int, dict[str, Any]]
+) -> tuple[dict[str, Any], ...]:
+    """What was wished for with each edit that stands, and which objects are right."""
+    found = tuple(wishes.get(number, unknown_record()) for number in edits_in(place, shape))
+    right = read_ticks(place)
+    return (*found, checked_record(right)) if right else found
 
 
 def read_ticks(place: ObjectPlace) -> frozenset[int]:
@@ -186,6 +199,28 @@ def write_ticks(place: ObjectPlace, right: frozenset[int]) -> None:
     """
     make_folder(place.folder)
     write_json({"schema": _SCHEMA, "right": sorted(right)}, place.ticks, Claim(Role.STATE))
+
+
+def read_wishes(place: ObjectPlace) -> dict[int, dict[str, Any]]:
+    """What was wished for, by the number of the edit in the journal; {} where nothing is kept."""
+    try:
+        told = json.loads(place.wishes.read_bytes())["edits"]
+        return {int(number): dict(wish) for number, wish in told.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def write_wishes(place: ObjectPlace, wishes: Mapping[int, Mapping[str, Any]]) -> None:
+    """Keep what was wished for, before the edit of it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    make_folder(place.folder)
+    told = {str(number): dict(wish) for number, wish in wishes.items()}
+    write_json({"schema": _SCHEMA, "edits": told}, place.wishes, Claim(Role.STATE))
 
 
 def make_folder(folder: Path) -> None:

@@ -47,13 +47,16 @@ class CountPanel(MeasurePanel):
         self.draw.clicked.connect(lambda _checked: bench.draw_region())
         region = QWidget()
         row(self.drawn, self.draw, owner=region, stretched=(0,))
+        self.bar = QCheckBox("leave the bar with the scale out")
+        self.bar.setToolTip("Where a microscope wrote one into the image: it is found by itself.")
+        self.bar.clicked.connect(lambda on: bench.wish(without_bar=on))
         inner = QWidget()
         grid = QGridLayout(inner)
         grid.setContentsMargins(4, 0, 0, 0)
         grid.setColumnStretch(1, 1)
         rows = (
             ("Smallest", self.smallest), ("", self.preview), ("Fill holes", self.holes),
-            ("At the edge", self.edge), ("Region", region),
+            ("At the edge", self.edge), ("Region", region), ("", self.bar),
         )  # fmt: skip
         for at, (word, part) in enumerate(rows):
             grid.addWidget(QLabel(word), at, 0)
@@ -69,6 +72,7 @@ class CountPanel(MeasurePanel):
         self.holes.show_length(wish.holes, unit)
         self.edge.setCurrentIndex(self.edge.findData(wish.edge))
         self.drawn.setChecked(wish.drawn)
+        self.bar.setChecked(wish.without_bar)
         small = self._too_small()
         self.preview.setVisible(small is not None)
         if small is not None and self._state.found is not None:

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from unetscope.session.layers.connections import Connections
 from unetscope.widgets.kit.docked_panel import DockedPanel
 from unetscope.widgets.kit.looks import theme_tints
-from unetscope.widgets.measuring.check_panel import CheckPanel
 from unetscope.widgets.measuring.count_panel import CountPanel
 from unetscope.widgets.measuring.edit_panel import EditPanel
+from unetscope.widgets.measuring.export_panel import ExportPanel
 from unetscope.widgets.measuring.look_row import LookRow
 from unetscope.widgets.measuring.measure_card import MeasureCard
 from unetscope.widgets.measuring.measure_panel import MeasurePanel
@@ -19,16 +19,18 @@ from unetscope.widgets.measuring.numbers_panel import NumbersPanel
 from unetscope.widgets.measuring.object_keys import ObjectKeys
 from unetscope.widgets.measuring.source_panel import SourcePanel
 from unetscope.widgets.measuring.table_dock import TITLE, TableDock
+from unetscope.widgets.measuring.ticks_row import TicksRow
 from unetscope.workbench.measuring.measure_bench import MeasureBench
 
 #: The parts, from top to bottom; the card stays above them.
 PARTS: tuple[type[MeasurePanel], ...] = (
     SourcePanel,
     EditPanel,
-    CheckPanel,
+    TicksRow,
     LookRow,
     CountPanel,
     NumbersPanel,
+    ExportPanel,
 )
 Kind = TypeVar("Kind", bound=MeasurePanel)
 

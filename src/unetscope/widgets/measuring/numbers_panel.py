@@ -11,7 +11,7 @@ from unetscope.measuring.quantities import Quantity
 from unetscope.session.measuring.measure_guidance import quantity_line, value_in_words
 from unetscope.widgets.kit.arranging import column
 from unetscope.widgets.kit.fold import INDENTED, Fold
-from unetscope.widgets.kit.looks import Tints, quiet
+from unetscope.widgets.kit.looks import Tints, quiet, small_button
 from unetscope.widgets.measuring.measure_panel import MeasurePanel
 from unetscope.workbench.measuring.measure_bench import MeasureBench
 
@@ -35,7 +35,7 @@ def group_of(quantity: Quantity) -> str:
 class NumbersPanel(MeasurePanel):
     """A fold for each kind of number; grains and fibres are measured when they are asked for."""
 
-    SHOWS = frozenset({"found", "wish", "stale", "names"})
+    SHOWS = frozenset({"found", "wish", "stale", "names", "sure", "working"})
 
     def __init__(self, bench: MeasureBench) -> None:
         super().__init__(bench)
@@ -47,8 +47,15 @@ class NumbersPanel(MeasurePanel):
             bench.wish(**wished)
             bench.find()
 
+        self.ask = small_button(
+            "How sure?",
+            "Tell objects apart in other ways, and see how far the size goes with that.",
+        )
+        self.ask.clicked.connect(lambda _checked: bench.ask_how_sure())
+        self.sure = quiet(QLabel())
+        self.sure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.folds = {
-            _SIZES: Fold(_SIZES, self.lists[_SIZES]),
+            _SIZES: Fold(_SIZES, _together(self.lists[_SIZES], self.ask, self.sure)),
             _FRACTION: Fold(_FRACTION, self.lists[_FRACTION]),
             _GRAINS: Fold(_GRAINS, _together(self.grains, self.lists[_GRAINS])),
             _FIBRES: Fold(_FIBRES, _together(self.fibres, self.lists[_FIBRES])),
@@ -68,6 +75,9 @@ class NumbersPanel(MeasurePanel):
         self.setVisible(found is not None)
         self.grains.setChecked(wish.grain_size)
         self.fibres.setChecked(wish.fibre_width)
+        self.ask.setEnabled(bool(found and found.quantities) and self._state.working is None)
+        self.sure.setText("\n".join(self._state.sure))
+        self.sure.setVisible(bool(self._state.sure))
         told = found.quantities if found is not None else ()
         for name, one in self.lists.items():
             one.show_numbers([q for q in told if group_of(q) == name], bool(self._state.stale))

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from unetscope.session.measuring.measure_guidance import measure_controls
 from unetscope.session.measuring.measure_state import LabelKind, LabelSource
 from unetscope.widgets.kit.arranging import flow, row
-from unetscope.widgets.kit.looks import NarrowCombo, Tints, line_px, small_button, swatch
+from unetscope.widgets.kit.looks import NarrowCombo, Tints, line_px, quiet, small_button, swatch
 from unetscope.widgets.measuring.length_field import LengthField, unit_of
 from unetscope.widgets.measuring.measure_panel import MeasurePanel
 from unetscope.widgets.painting.pixel_size_row import PixelSizeRow
@@ -37,7 +37,7 @@ class SourcePanel(MeasurePanel):
     SHOWS = frozenset(
         {
             "images", "image", "sources", "source", "wish", "names", "working", "stale", "tool",
-            "found",
+            "found", "offer",
         }
     )  # fmt: skip
 
@@ -66,6 +66,10 @@ class SourcePanel(MeasurePanel):
         self.stop.clicked.connect(lambda _checked: bench.stop())
         self._working = QWidget()
         row(self.progress, self.stop, owner=self._working, stretched=(0,))
+        self.offer, self.back = quiet(QLabel()), small_button("Bring back", "Show them again.")
+        self.back.clicked.connect(lambda _checked: bench.bring_back())
+        self._offered = QWidget()
+        row(self.offer, self.back, owner=self._offered, stretched=(0,))
         self._lay_out()
         self._sized = ""
 
@@ -87,6 +91,7 @@ class SourcePanel(MeasurePanel):
             layout.addWidget(part, at, 1)
         layout.addWidget(self.find_button, len(named), 0, 1, 2)
         layout.addWidget(self._working, len(named) + 1, 0, 1, 2)
+        layout.addWidget(self._offered, len(named) + 2, 0, 1, 2)
 
     def set_tints(self, tints: Tints) -> None:
         """The one button that matters stands out."""
@@ -115,6 +120,8 @@ class SourcePanel(MeasurePanel):
         self.find_button.setText("Update" if state.outdated else "Find objects")
         self.find_button.setEnabled(can.find)
         self.find_button.setToolTip(can.find_reason or "Find the objects and measure them.")
+        self._offered.setVisible(bool(state.offer))
+        self.offer.setText(state.offer)
         self._working.setVisible(state.working is not None)
         if state.working is not None:
             self.progress.setRange(0, state.working.total)

@@ -5,6 +5,7 @@ Finding runs in a lane: a newer wish drops an older one. Which image is meant fo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -19,9 +20,11 @@ from unetscope.errors import MeasurementError, UnetscopeError, in_words
 from unetscope.images.classes import LabelClass
 from unetscope.looking.answers import Working
 from unetscope.session.journal.identity import content_hash
+from unetscope.session.journal.status import spoken_ago
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.drawn_regions import DrawnRegions
 from unetscope.session.layers.label_sources import LabelSources
+from unetscope.session.layers.layer_facts import file_of
 from unetscope.session.layers.object_layers import ObjectLayers
 from unetscope.session.layers.pixel_sizes import PixelSizes
 from unetscope.session.layers.project_layers import layers_of
@@ -29,17 +32,20 @@ from unetscope.session.layers.stroke_keeping import journal_folder
 from unetscope.session.measuring.measure_state import (
     FoundObjects,
     LabelKind,
+    LabelSource,
     MeasureState,
     parts_objects,
     starting_class,
 )
-from unetscope.session.measuring.object_place import FOLDER
+from unetscope.session.measuring.object_place import FOLDER, ObjectPlace
+from unetscope.session.measuring.object_store import kept_of
 from unetscope.session.open_sessions import open_sessions
 from unetscope.session.values import Message
 from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.measuring.measure_jobs import jobs
 from unetscope.workbench.measuring.object_checker import ObjectChecker
 from unetscope.workbench.measuring.object_editor import ObjectEditor
+from unetscope.workbench.measuring.result_desk import ResultDesk
 from unetscope.workbench.timers import single_shot
 
 TYPICAL_OF = 3  # so many clicked objects say how large a good one is
@@ -65,8 +71,10 @@ class MeasureBench(QObject):
         self.editor.edited.connect(self._edited)
         self.sizes = PixelSizes(self.layers)
         self.regions = DrawnRegions(self.layers)
+        self.results = ResultDesk(self.state, self._told, self)
         self.checker = ObjectChecker(self.state, self._frame, self)
         self._closed = False
+        self._kept: list[ObjectPlace] = []  # objects that can be brought back, the last ones first
         self._connections = Connections()
         self._watched = Connections()  # of the labels that objects are found in
         self.finding = Lane(self)
@@ -95,6 +103,7 @@ class MeasureBench(QObject):
         self.finding.close()
         self.colouring.close()
         self.editor.close()
+        self.results.close()
         self._watched.close()
         self._connections.close()
         self.objects.close()
@@ -103,7 +112,7 @@ class MeasureBench(QObject):
     @property
     def busy(self) -> bool:
         """Whether anything runs, or waits to."""
-        lanes = (self.finding, self.colouring)
+        lanes = (self.finding, self.colouring, self.results.lane)
         return any(lane.busy for lane in lanes) or self.editor.busy or self._look_timer.isActive()
 
     # ---- which image, which labels
@@ -117,6 +126,7 @@ class MeasureBench(QObject):
         if self.state.found is not None and self.state.found.image != wanted.key:
             self.forget()
         self._list_sources()
+        self._offer()
 
     def choose_source(self, key: str) -> None:
         """Find objects in another labels layer."""
@@ -270,6 +280,52 @@ class MeasureBench(QObject):
         state.working = Working("Finding objects")
         self.finding.start(partial(_finding, request), state.image.key)
 
+    def bring_back(self) -> None:
+        """Show the objects of the image that were corrected last, in what they were found in."""
+        state = self.state
+        if state.image is None or not self._kept:
+            return
+        source = LabelSource("", "", LabelKind.CLASSES)
+        request = {
+            **self._facts(),
+            "source": source,
+            "labels": np.zeros((1, 1), np.uint8),
+            "wish": state.wish,
+            "class_name": "",
+        }
+        state.message, state.offer = None, ""
+        state.working = Working("Bringing objects back")
+        self.finding.start(partial(_bringing_back, request, self._kept[0]), state.image.key)
+
+    def _facts(self) -> dict[str, Any]:
+        """The image, and where corrections of its objects are kept."""
+        assert self.state.image is not None
+        key = self.state.image.key
+        image = self.layers.micrograph(key)
+        content = content_hash(image.pixels)
+        return {"image": key, "micrograph": image, "folder": self._folder(), "content": content}
+
+    def _offer(self) -> None:
+        """Say whether objects of the image were corrected before, where none are shown."""
+        state, self._kept = self.state, []
+        words = ""
+        if state.image is not None and state.found is None:
+            facts = self._facts()
+            self._kept = kept_of(facts["folder"], facts["content"])
+            if self._kept:
+                ago = spoken_ago(time.time() - self._kept[0].journal.stat().st_mtime)
+                words = f"Objects of this image were corrected {ago}."
+        state.offer = words
+
+    def ask_how_sure(self) -> None:
+        """Find objects in other ways, and see how far the size goes with that."""
+        found = self.state.found
+        if found is None or not found.quantities:
+            return
+        self.state.working = Working("Telling objects apart in other ways")
+        name = self.state.name_of(found.wish.value)
+        self.finding.start(partial(_sureness, found, name), self.state.image)
+
     def stop(self) -> None:
         """End what is running; what was found stays."""
         self.finding.drop()
@@ -280,15 +336,12 @@ class MeasureBench(QObject):
         assert state.image is not None and state.source is not None
         region = self._region()
         return {
+            **self._facts(),
             "region": region,
-            "image": state.image.key,
-            "micrograph": self.layers.micrograph(state.image.key),
             "source": state.source,
             "labels": self.sources.read(state.source.key),
             "wish": state.wish,
             "class_name": state.name_of(state.wish.value),
-            "folder": self._folder(),
-            "content": content_hash(self.layers.micrograph(state.image.key).pixels),
         }
 
     def _region(self) -> Any:
@@ -321,21 +374,36 @@ class MeasureBench(QObject):
             self.regions.start(self.state.image.key)
             self.wish(drawn=True)
 
+    def _told(self, found: FoundObjects) -> tuple[Path | None, tuple[dict[str, Any], ...]]:
+        """The file of the image, and what was done to its objects."""
+        layer = self.layers.layer(found.image)
+        return (None if layer is None else file_of(layer)), self.editor.records()
+
+    @property
+    def project(self) -> Path | None:
+        """The project that the image belongs to; None without one."""
+        image = self.state.image
+        note = self.layers.note(image.key) if image is not None else None
+        return None if note is None else note[0]
+
     def _folder(self) -> Path:
         """Where corrections are kept: in the project of the image, else with the strokes."""
-        note = self.layers.note(self.state.image.key) if self.state.image is not None else None
-        return (note[0] if note is not None else journal_folder()) / FOLDER
+        return (self.project or journal_folder()) / FOLDER
 
     def _happened(self, ticket: Any, event: Any) -> None:
         state = self.state
         if isinstance(event, Working):
             state.working = event
             return
-        found: FoundObjects = event
+        if not isinstance(event, FoundObjects):
+            state.sure = event.lines
+            return
+        found = event
         before, state.found = state.found, found
         if before is None or before.objects is not found.objects:
             state.stale = ""
-            state.selected = ()
+            state.selected, state.sure = (), ()
+            state.offer = ""
             self._show(found)
             self.editor.open(found)
             self.checker.open(found)
@@ -348,7 +416,9 @@ class MeasureBench(QObject):
     def _show(self, found: FoundObjects) -> None:
         version = found.source.title.rpartition(" ")[2] if found.source.made_by else ""
         name = f"objects of {self.state.name_of(found.wish.value)} {version}".rstrip()
-        layer = self.objects.show(found.image, found.objects.ids, name, source=found.source.title)
+        layer = self.objects.show(
+            found.image, found.objects.ids, name, found.source.key, found_in=found.source.title
+        )
         self._tell_features(found)
         self.state.kept = None
         self._recolour()
@@ -363,6 +433,7 @@ class MeasureBench(QObject):
     def _edited(self, found: FoundObjects) -> None:
         """Rows have changed: what was chosen may be gone."""
         numbers = found.objects.numbers
+        self.state.sure = ()
         left = tuple(one for one in self.state.selected if (numbers == one).any())
         self.choose(left)
         self._tell_features(found)
@@ -386,12 +457,14 @@ class MeasureBench(QObject):
         self.colouring.drop()
         if found is None or not key or key not in found.measured.table.columns:
             self.objects.colour_no_more()
+            self.state.limits = None
             return
         self.colouring.start(partial(_colouring, found, key, self.state.kept))
 
     def _coloured(self, ticket: Any, event: Any) -> None:
         if self.state.found is not None and event.found.objects is self.state.found.objects:
-            self.objects.colour_by(event.title, event.picture)
+            self.objects.colour_by(event.title, event.picture, event.limits)
+            self.state.limits = event.limits
 
     def forget(self) -> None:
         """Nothing is found any more."""
@@ -416,7 +489,7 @@ class MeasureBench(QObject):
         found = self.state.found
         if found is None:
             return
-        source = self.state.chosen(found.source.key)
+        source = self.state.chosen(found.source.key) or self.state.source
         same = source is not None and self.sources.same(source.key, found.looked.labels)
         self.state.stale = "" if same else _stale(found)
 
@@ -528,6 +601,15 @@ def _finding(request: dict[str, Any]) -> Iterator[Any]:
 
 def _colouring(found: FoundObjects, key: str, kept: tuple[int, ...] | None) -> Iterator[Any]:
     yield from jobs().coloured(found, key, kept)
+
+
+def _bringing_back(request: dict[str, Any], place: ObjectPlace) -> Iterator[Any]:
+    room = jobs()
+    yield from room.bring_back(room.FindRequest(**request), place)
+
+
+def _sureness(found: FoundObjects, name: str) -> Iterator[Any]:
+    yield from jobs().sureness(found, name)
 
 
 def _stale(found: FoundObjects) -> str:

@@ -1,4 +1,4 @@
-"""The door to what finds and measures: loaded by the first worker, for that takes a second."""
+"""The door to what finds, measures and writes: loaded by the first worker, which takes a second."""
 
 from __future__ import annotations
 
@@ -7,5 +7,15 @@ from typing import Any
 
 
 def jobs() -> Any:
-    """The jobs of :mod:`unetscope.session.measuring.object_jobs`."""
+    """Objects are found, corrected and coloured."""
     return import_module("unetscope.session.measuring.object_jobs")
+
+
+def results() -> Any:
+    """Numbers become files."""
+    return import_module("unetscope.session.measuring.result_jobs")
+
+
+def project_jobs() -> Any:
+    """All images of a project are measured."""
+    return import_module("unetscope.session.measuring.project_measuring")

@@ -14,9 +14,11 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError, in_words
+from unetscope.measuring.hand_records import checked_record, unknown_record
 from unetscope.session.layers.object_keeping import ObjectKeeper
 from unetscope.session.layers.object_layers import ObjectLayers
 from unetscope.session.measuring.measure_state import FoundObjects, MeasureState
+from unetscope.session.measuring.object_store import read_wishes, write_wishes
 from unetscope.session.values import Message
 from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.measuring.measure_jobs import jobs
@@ -63,6 +65,7 @@ class ObjectEditor(QObject):
         name = found.segmented.name
         try:
             self.keeper.open(self._objects.objects, found.looked.place, name)
+            self.wishes = read_wishes(found.looked.place)
         except UnetscopeError as error:
             self._tell(error, "Opening the corrections")
 
@@ -147,13 +150,21 @@ class ObjectEditor(QObject):
         if isinstance(event, FoundObjects):
             self._take(event)
             return
+        wishes = {**self.wishes, self.keeper.upcoming: event.wish.as_record()}
         try:
+            write_wishes(event.found.looked.place, wishes)
             self.keeper.write(event.wish.doing, event.found.objects.ids, event.box)
         except UnetscopeError as error:
             self._tell(error, "Keeping the edit")
             return
-        self.wishes[self.keeper.newest] = event.wish.as_record()
+        self.wishes = wishes
         self._take(event.found)
+
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """What was done to the objects by hand, as it stands."""
+        done = tuple(self.wishes.get(number, unknown_record()) for number in self.keeper.standing)
+        right = self._state.checked
+        return (*done, checked_record(right)) if right else done
 
     def _take(self, found: FoundObjects) -> None:
         self._state.found = found

@@ -11,7 +11,7 @@ from unetscope.widgets.measuring.measure_panel import MeasurePanel
 from unetscope.workbench.measuring.measure_bench import MeasureBench
 
 
-class CheckPanel(MeasurePanel):
+class TicksRow(MeasurePanel):
     """Next doubtful, right, and how many were checked."""
 
     SHOWS = frozenset({"found", "selected", "checked"})
