@@ -126,13 +126,14 @@ def test_the_layer_holds_the_numbers_and_tells_measures_by_label(open_dock: Any)
     assert not layer.editable
 
 
-def test_changed_labels_make_the_numbers_stale_and_update_renews_them(open_dock: Any) -> None:
+def test_changed_labels_make_the_numbers_stale_and_update_renews_them(
+    open_dock: Any, qtbot: Any
+) -> None:
     opened = open_dock()
     opened.find()
     truth = opened.layer("truth")
     truth.data[10:30, 10:30] = 1
-    truth.refresh()
-    opened.wait()
+    qtbot.waitUntil(lambda: opened.state.stale != "", timeout=20000)
     assert "older labels" in opened.dock.card.label.text()
     assert opened.dock.part(SourcePanel).find_button.text() == "Update"
     opened.bench.find()
@@ -373,7 +374,7 @@ def test_no_number_is_shown_without_unit_n_and_interval_or_reason(open_dock: Any
     assert "n = 5" in opened.dock.card.label.text()
 
 
-def test_stale_numbers_are_grey_and_say_of_what_they_are(open_dock: Any) -> None:
+def test_stale_numbers_are_grey_and_say_of_what_they_are(open_dock: Any, qtbot: Any) -> None:
     from unetscope.widgets.measuring.numbers_panel import NumbersPanel
 
     opened = open_dock()
@@ -383,8 +384,7 @@ def test_stale_numbers_are_grey_and_say_of_what_they_are(open_dock: Any) -> None
     assert lines[0].styleSheet() == ""
     truth = opened.layer("truth")
     truth.data[10:30, 10:30] = 1
-    truth.refresh()
-    opened.wait()
+    qtbot.waitUntil(lambda: opened.state.stale != "", timeout=20000)
     assert "color" in lines[0].styleSheet()
     assert table.view._is_stale
 

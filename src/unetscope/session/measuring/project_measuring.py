@@ -10,6 +10,7 @@ from unetscope.errors import MeasurementError, UnetscopeError
 from unetscope.images.classes import LabelClass
 from unetscope.images.files import read_labels
 from unetscope.looking.answers import Working
+from unetscope.session.journal.identity import content_hash
 from unetscope.session.measuring.measure_state import FoundObjects, LabelKind, LabelSource, Wish
 from unetscope.session.measuring.object_jobs import FindRequest, find_without_intervals
 from unetscope.session.measuring.object_place import FOLDER
@@ -48,13 +49,14 @@ def measure_project(
     files.formats.check_libraries()
     project = Project.open(folder, read_only=True)
     entries = project.record.images
-    groups = groups_of(project)
+    groups, names = groups_of(project), names_of(project)
     done: list[MeasuredImage] = []
     lost: list[str] = []
     for number, entry in enumerate(entries):
         yield Working(f"Measuring {entry.name}", number, len(entries))
         try:
-            found = _measured(project, entry, replace(wish, drawn=False), of_class)
+            asked = replace(wish, drawn=False), of_class, names[entry.id]
+            found = _measured(project, entry, *asked)
             wishes = read_wishes(found.looked.place)
             edits = standing_wishes(found.looked.place, found.objects.ids.shape, wishes)
             path = project.image_path(entry.id)
@@ -78,20 +80,32 @@ def groups_of(project: Project) -> dict[str, str]:
     return folders if len(set(folders.values())) > 1 else {}
 
 
+def names_of(project: Project) -> dict[str, str]:
+    """Image id -> its name in a table: with its folder where two are called alike."""
+    entries = project.record.images
+    called = [entry.name for entry in entries]
+    found = {}
+    for entry in entries:
+        path = project.image_path(entry.id)
+        alike = called.count(entry.name) > 1 and path is not None
+        found[entry.id] = f"{path.parent.name}/{entry.name}" if alike and path else entry.name
+    return found
+
+
 def _measured(
-    project: Project, entry: ImageEntry, wish: Wish, of_class: LabelClass
+    project: Project, entry: ImageEntry, wish: Wish, of_class: LabelClass, name: str
 ) -> FoundObjects:
     if entry.prediction is None:
         raise MeasurementError("it has no prediction; predict all images of the project first")
     file = project.folder / entry.prediction.file
     if not file.is_file():
         raise MeasurementError("its prediction is gone; predict all images of the project again")
-    image = replace(read_image(project, entry.id), name=entry.name)
+    image = replace(read_image(project, entry.id), name=name)
     model = f"model {entry.prediction.model[:12]}"
     classes = project.record.classes
     source = LabelSource(entry.id, f"answer of {model}", LabelKind.ANSWER, classes, model)
     request = FindRequest(
         entry.id, image, source, read_labels(file), wish, of_class.name, project.folder / FOLDER,
-        entry.content,
+        content_hash(image.pixels),
     )  # fmt: skip
     return find_without_intervals(request)

@@ -46,9 +46,11 @@ from unetscope.workbench.measuring.measure_jobs import jobs
 from unetscope.workbench.measuring.object_checker import ObjectChecker
 from unetscope.workbench.measuring.object_editor import ObjectEditor
 from unetscope.workbench.measuring.result_desk import ResultDesk
-from unetscope.workbench.timers import single_shot
+from unetscope.workbench.timers import repeated, single_shot
 
 TYPICAL_OF = 3  # so many clicked objects say how large a good one is
+COMPARE_MS = 1500  # hidden layers do not tell that their labels have changed
+COMPARED_PX = 2**26  # labels of more pixels are compared only when something is told of them
 LOOK_MS = 300  # after layers have changed, so that a burst of tiles is looked at once
 
 
@@ -83,6 +85,7 @@ class MeasureBench(QObject):
         self.colouring = Lane(self)
         self.colouring.happened.connect(self._coloured)
         self._look_timer = single_shot(self, LOOK_MS, self.look)
+        self._beat = repeated(self, COMPARE_MS, self._compare_unseen)
         self._connect()
         self.look()
 
@@ -100,6 +103,7 @@ class MeasureBench(QObject):
             return
         self._closed = True
         self._look_timer.stop()
+        self._beat.stop()
         self.finding.close()
         self.colouring.close()
         self.editor.close()
@@ -484,6 +488,11 @@ class MeasureBench(QObject):
     def _labels_redrawn(self, event: Any) -> None:
         self._look_timer.start()
 
+    def _compare_unseen(self) -> None:
+        found = self.state.found
+        if found is not None and found.looked.labels.size <= COMPARED_PX and not self.busy:
+            self._compare()
+
     def _compare(self) -> None:
         """Say whether the numbers are still those of what is on screen."""
         found = self.state.found
@@ -491,7 +500,9 @@ class MeasureBench(QObject):
             return
         source = self.state.chosen(found.source.key) or self.state.source
         same = source is not None and self.sources.same(source.key, found.looked.labels)
-        self.state.stale = "" if same else _stale(found)
+        stale = "" if same else _stale(found)
+        if stale != self.state.stale:
+            self.state.stale = stale
 
     # ---- choosing
 
