@@ -432,3 +432,14 @@ def test_corrected_objects_are_brought_back_without_their_labels(open_dock: Any)
     again.wait()
     assert again.state.found.count == 6
     assert "older labels" in again.dock.card.label.text()
+
+
+def test_a_typical_size_is_offered_and_used_where_a_border_parts_objects(open_dock: Any) -> None:
+    opened = open_dock()
+    panel = opened.dock.part(SourcePanel)
+    opened.bench.wish(apart="components")
+    assert panel.typical.isHidden()
+    opened.find(apart="border", border=1, typical=16.0)
+    assert not panel.typical.isHidden()
+    how = opened.state.found.objects.how
+    assert (how.by, how.border, how.typical, how.at_necks) == ("border", 1, 16.0, True)

@@ -386,7 +386,7 @@ def wanted_of(wish: Wish, spacing: Spacing) -> Wanted:
     smallest = None if wish.smallest is None else extent_of(wish.smallest, axes)
     how = Separation(
         by=by,
-        typical=wish.typical if by == "shape" else None,
+        typical=None if by == "components" else wish.typical,
         border=wish.border if by == "border" else None,
         smallest=smallest,
         holes=0.0 if wish.holes is None else extent_of(wish.holes, axes),

@@ -114,7 +114,7 @@ class SourcePanel(MeasurePanel):
         self._show_classes(source)
         self.apart.refresh()
         self.typical.refresh()
-        self._show(self.typical, state.wish.apart == "shape")
+        self._show(self.typical, state.wish.apart in ("shape", "border"))
         self._show(self.border, state.wish.apart == "border")
         can = measure_controls(state)
         self.find_button.setText("Update" if state.outdated else "Find objects")
