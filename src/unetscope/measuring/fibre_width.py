@@ -21,7 +21,7 @@ from skimage.morphology import skeletonize
 from unetscope.errors import MeasurementError
 from unetscope.measuring.pixel_runs import Floats, Ints
 from unetscope.measuring.populations import RESAMPLES, TAILS
-from unetscope.measuring.quantities import Quantity, Spacing
+from unetscope.measuring.quantities import Quantity, Spacing, one_unit
 
 _STEP_PX = 0.25
 _BORDER_SIGMA_PX = 2.0
@@ -183,9 +183,7 @@ def fibre_quantities(images: Sequence[Fibres]) -> tuple[Quantity, ...]:
     MeasurementError
         If units are mixed.
     """
-    unit = images[0].unit
-    if {image.unit for image in images} != {unit}:
-        raise MeasurementError("fibres in several units cannot be joined; bring them to one")
+    unit = one_unit((image.unit for image in images), "fibres")
     width, angle, length = (
         np.concatenate([getattr(image, key) for image in images])
         for key in ("width", "angle", "length")

@@ -21,7 +21,7 @@ from unetscope.measuring.crossings import shares_of
 from unetscope.measuring.object_table import ObjectTable
 from unetscope.measuring.pixel_runs import BAND_PX, Floats
 from unetscope.measuring.populations import population_of, t_interval, tile_spread, tile_sums
-from unetscope.measuring.quantities import Quantity, Spacing
+from unetscope.measuring.quantities import Quantity, Spacing, one_unit
 
 _TILES = 4
 _FEWEST_CROSSINGS = 100
@@ -173,9 +173,7 @@ def size_by_intercept(fields: Sequence[Intercepts]) -> tuple[Quantity, ...]:
     MeasurementError
         If the pixel size is not known, or units are mixed.
     """
-    unit = fields[0].unit
-    if {field.unit for field in fields} != {unit}:
-        raise MeasurementError("intercepts in several units cannot be joined; bring them to one")
+    unit = one_unit((field.unit for field in fields), "intercepts")
     factor = _millimetre(unit, 2)
     ways = range(len(_WAYS))
     counts = [sum(field.crossings[way] for field in fields) for way in ways]

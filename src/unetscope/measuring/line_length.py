@@ -18,7 +18,7 @@ from unetscope.errors import MeasurementError
 from unetscope.measuring.crossings import directions
 from unetscope.measuring.pixel_runs import Floats
 from unetscope.measuring.populations import FIELDS, t_interval
-from unetscope.measuring.quantities import Quantity, Spacing
+from unetscope.measuring.quantities import Quantity, Spacing, one_unit
 
 _TILES = 4
 #: Fewer pixels of border are too few for an interval.
@@ -91,9 +91,7 @@ def length_quantities(images: Sequence[LineLengths], name: str) -> tuple[Quantit
     MeasurementError
         If units are mixed.
     """
-    unit = images[0].unit
-    if {image.unit for image in images} != {unit}:
-        raise MeasurementError("lengths in several units cannot be joined; bring them to one")
+    unit = one_unit((image.unit for image in images), "lengths")
     field = sum(float(image.fields.sum()) for image in images)
     total = sum(float(image.lengths.sum()) for image in images)
     count, of = sum(image.crossings for image in images), "crossings"

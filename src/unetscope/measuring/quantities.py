@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +127,20 @@ class Quantity:
         if self.low is None:
             return f"{told}{unit} ({count}; no interval: {self.reason})"
         return f"{told}{unit} ({self.low:.4g} to {self.high:.4g}, {LEVEL:.0%}; {count})"
+
+
+def one_unit(units: Iterable[str], of: str) -> str:
+    """The unit that all have; ``of`` says what they are units of.
+
+    Raises
+    ------
+    MeasurementError
+        If they are several.
+    """
+    first, *others = dict.fromkeys(units)
+    if others:
+        raise MeasurementError(f"{of} in several units cannot be joined; bring them to one")
+    return first
 
 
 def unit_in_name(unit: str) -> str:
