@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("computing",),
     ("learning", "inspection", "measuring"),
     ("scaling", "looking"),
-    ("pretraining",),
+    ("pretraining", "lessons"),
     ("session",),
     ("workbench",),
     ("widgets",),

@@ -50,6 +50,10 @@ class MeasurementError(UnetscopeError):
     """What is to be measured, or how, cannot be used as it is."""
 
 
+class LessonError(UnetscopeError):
+    """A lesson's file cannot be used as it is; the message names the file and the key."""
+
+
 def capital(text: str) -> str:
     """``text`` with a capital at the start."""
     return text[:1].upper() + text[1:]

@@ -153,6 +153,7 @@ class Shown:
     files : what the command line writes beside them, by name: bytes, text, plain values (JSON),
         a :class:`Table` (CSV) or a mask (TIFF).
     folder : words for the folder of ``files``; "" for the one of all answers.
+    facts : plain numbers, words and lists of them that sentences about the answer may name.
     result : the engine's own answer.
     """
 
@@ -165,4 +166,5 @@ class Shown:
     numbers: tuple[Numbers, ...] = ()
     files: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     folder: str = ""
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     result: Any = None

@@ -1,0 +1,1 @@
+"""Images that lessons begin with, registered by the name of their function."""

@@ -1,0 +1,212 @@
+"""A learner at a lesson: where they are, what they changed, what they guessed.
+
+The window, the command line, pages and notebooks all go through a visit, so that a number is the
+same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from unetscope.errors import LessonError
+from unetscope.lessons.bench import Bench, Laid
+from unetscope.lessons.declaration import Ask, Control, Lesson, LessonScene, LessonStep
+from unetscope.lessons.lesson_files import with_controls
+from unetscope.lessons.registry import lesson_scenes, named, run, verbs
+from unetscope.lessons.templates import filled, in_text, value_of
+from unetscope.looking.answers import Shown, Working
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of a guess.
+
+    Attributes
+    ----------
+    right : whether it is the answer, within the question's tolerance.
+    answer : what is right, in words.
+    text : one sentence to say.
+    """
+
+    right: bool
+    answer: str
+    text: str
+
+
+@dataclass
+class Visit:
+    """One lesson, being done.
+
+    Attributes
+    ----------
+    lesson : which.
+    at : the step, from 0.
+    values : of the controls.
+    own : the learner's image in place of the lesson's, or None.
+    net, net_name : the learner's network, where the lesson takes one.
+    seed : of the lesson's own image.
+    answered : steps whose question was answered or skipped.
+    """
+
+    lesson: Lesson
+    at: int = 0
+    values: dict[str, Any] = field(default_factory=dict)
+    own: Laid | None = None
+    net: Any = None
+    net_name: str = ""
+    seed: int = 0
+    answered: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.values = {**self.lesson.first_values(), **self.values}
+        self._facts: dict[int, Mapping[str, Any]] = {}
+        self._bench: tuple[Any, Bench] | None = None
+
+    @property
+    def step(self) -> LessonStep:
+        """The step it is at."""
+        return self.lesson.step[self.at]
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """The controls this step shows."""
+        shown = self.step.controls
+        return tuple(one for one in self.lesson.control if shown is None or one.name in shown)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the result waits for a guess."""
+        ask = self.step.ask
+        return ask is not None and ask.before and self.at not in self.answered
+
+    def change(self, name: str, value: Any) -> None:
+        """Set a control.
+
+        Raises
+        ------
+        LessonError
+            If there is none of that name, or it cannot have that value.
+        """
+        for one in self.lesson.control:
+            if one.name == name:
+                try:
+                    self.values[name] = one.checked(value)
+                except ValueError as error:
+                    raise LessonError(f"{error}.") from None
+                self._facts.pop(self.at, None)
+                return
+        raise LessonError(f"there is no control {name!r}.")
+
+    def reset(self) -> None:
+        """Controls, answers and image as at first; nothing of the learner's is touched."""
+        self.values = self.lesson.first_values()
+        self.answered.clear()
+        self._facts.clear()
+        self.own = None
+
+    def bench(self) -> Bench:
+        """What the step works on; made once for one image and what its scene is told."""
+        scene = self.lesson.scene
+        given = with_controls(scene.options, self.values)
+        key = (id(self.own), repr(given), self.seed, id(self.net))
+        if self._bench is None or self._bench[0] != key:
+            laid = self.own or laid_out(scene, self.values, self.seed)
+            self._bench = (key, Bench(laid, self.net, self.net_name, self.seed))
+        return self._bench[1]
+
+    def run(self) -> Iterator[Working | Shown]:
+        """Do the experiment of this step: progress, growing answers, the whole answer last."""
+        at = self.at
+        one = named("verb", self.step.do, verbs())
+        given = with_controls(self.step.options, self.values)
+        for event in run(one, self.bench(), given):
+            if isinstance(event, Shown):
+                self._facts[at] = event.facts
+            yield event
+
+    def shown(self) -> Shown:
+        """The whole answer of this step.
+
+        Raises
+        ------
+        LessonError
+            If it cannot be had, e.g. for want of strokes.
+        """
+        found = [event for event in self.run() if isinstance(event, Shown)]
+        if not found:
+            raise LessonError(f"{self.step.do} ended without an answer.")
+        return found[-1]
+
+    def facts(self) -> dict[str, Any]:
+        """Values of the controls and facts of the step's newest answer."""
+        return {**self.values, **self._facts.get(self.at, {})}
+
+    @property
+    def ready(self) -> bool:
+        """Whether the step's experiment has been done with the present controls."""
+        return self.at in self._facts
+
+    def notice(self) -> str:
+        """What to see, with the numbers of the newest answer; "" before there is one."""
+        return filled(self.step.notice, self.facts()) if self.ready else ""
+
+    def question(self) -> str:
+        """The question's text; "" where there is none or its numbers are not there yet."""
+        ask = self.step.ask
+        return filled(ask.text, self.facts()) if ask is not None and self.ready else ""
+
+    def skip(self) -> None:
+        """Show the result without a guess."""
+        self.answered.add(self.at)
+
+    def guess(self, given: Any) -> Judged:
+        """Judge a guess and show the result.
+
+        Raises
+        ------
+        LessonError
+            If there is no question, its answer is not there yet, or the guess is no such thing.
+        """
+        ask = self.step.ask
+        if ask is None or not self.ready:
+            raise LessonError("there is no question to answer yet.")
+        answer = value_of(ask.answer, self.facts())
+        right = _is_right(ask, answer, given)
+        self.answered.add(self.at)
+        words = in_text(answer)
+        text = f"Yes, {words}." if right else f"It is {words}."
+        return Judged(right, words, f"{text} {filled(ask.why, self.facts())}".strip())
+
+
+def laid_out(scene: LessonScene, values: Mapping[str, Any], seed: int = 0) -> Laid:
+    """The image that a scene makes, with ``$name`` taken from ``values``."""
+    made = named("scene", scene.make, lesson_scenes())
+    laid: Laid = made.call(seed, **made.checked(with_controls(scene.options, values)))
+    return laid
+
+
+def _is_right(ask: Ask, answer: Any, given: Any) -> bool:
+    if ask.type == "number":
+        return abs(_number(given) - float(answer)) <= ask.tolerance + 1e-9
+    if ask.type == "click":
+        y, x = (float(part) for part in given)
+        return bool(max(abs(y - answer[0]), abs(x - answer[1])) <= ask.tolerance + 0.5)
+    if ask.type == "order":
+        return list(given) == list(answer)
+    if given not in ask.of:
+        raise LessonError(f"{given!r} is none of {', '.join(ask.of)}.")
+    return str(given) == in_text(answer)
+
+
+def _number(given: Any) -> float:
+    text = str(given).strip().replace("−", "-").replace("'", "").replace(" ", "")
+    if "," in text and "." not in text and len(text.rsplit(",", 1)[1]) != 3:
+        text = text.replace(",", ".")  # 0,375 as people write it outside English
+    percent = text.endswith("%")
+    try:
+        value = float(text.rstrip("%").replace(",", ""))
+    except ValueError:
+        raise LessonError(f"{given!r} is not a number; write e.g. 6 or 0.375.") from None
+    return value / 100 if percent else value
