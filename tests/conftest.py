@@ -175,13 +175,13 @@ def _no_worker_left() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def few_trees() -> Iterator[None]:
     """Forests of eight trees, for tests that ask what is done with one, not how good it is."""
-    from unetscope.learning import forest
+    from unetscope.learning.forest import TREES, PixelForest
 
-    grown = forest.RandomForestClassifier
+    made = PixelForest.__init__
+
+    def with_few(forest: PixelForest, *given: Any, trees: int = TREES, **how: Any) -> None:
+        made(forest, *given, trees=min(trees, 8), **how)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            forest,
-            "RandomForestClassifier",
-            lambda n_estimators, **how: grown(n_estimators=min(n_estimators, 8), **how),
-        )
+        patch.setattr(PixelForest, "__init__", with_few)
         yield

@@ -21,7 +21,8 @@ from unetscope.learning import prediction
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.feature_cache import FeatureCache, Spot
 from unetscope.learning.instant import fit_instant
-from unetscope.learning.pixel_model import PixelModel, TunedNetwork, instant_probabilities
+from unetscope.learning.mixing import instant_probabilities, likeliest
+from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.prediction import (
     PredictOptions,
     label_dtype,
@@ -30,7 +31,7 @@ from unetscope.learning.prediction import (
     predict_tiles,
 )
 from unetscope.learning.sources.source import Look, levels_of
-from unetscope.learning.tile_answer import head_logits, likeliest
+from unetscope.learning.tile_answer import head_logits
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import initialise
 

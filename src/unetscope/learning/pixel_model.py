@@ -14,21 +14,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from unetscope.errors import ModelError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
-from unetscope.learning.features import Levels
-from unetscope.learning.head import SILENT, InstantVoice, tempered
+from unetscope.learning.head import SILENT, InstantVoice
 from unetscope.learning.learned_pixels import LearnedPixels
 from unetscope.learning.partition import Partition
 from unetscope.learning.recipe import Recipe
 from unetscope.learning.samples import as_grey
 from unetscope.learning.sources.bundled import own_sources
-from unetscope.learning.sources.classical import classical_image
 from unetscope.learning.sources.source import FeatureSource
 from unetscope.network.channels import adapt_input_channels
 from unetscope.network.fingerprint import network_fingerprint
@@ -297,33 +292,3 @@ def as_seen(model: PixelModel, image: Micrograph) -> Micrograph:
         image = as_grey(image)
     model.check_image(image)
     return image
-
-
-def probabilities(model: PixelModel, levels: Levels, logits: Tensor | None) -> Tensor:
-    """Class probabilities (class, y, x) of one feature tile.
-
-    ``levels`` feeds the instant voice; ``logits`` (class, y, x) are the fine-tuned network's, or
-    None where it has no share.
-    """
-    parts: list[tuple[float, Tensor]] = []
-    share = model.network_weight if logits is not None else 0.0
-    if share < 1.0 and model.instant.head is not None:
-        parts.append((1.0 - share, instant_probabilities(model, levels)))
-    if logits is not None:
-        parts.append((share if parts else 1.0, logits.softmax(dim=0)))
-    if not parts:
-        raise ModelError("this model has neither a head nor a network that can answer.")
-    nothing = torch.zeros((), device=parts[0][1].device)
-    mixed = sum((weight * part for weight, part in parts), nothing)
-    return tempered(mixed, model.features.recipe.temperature)
-
-
-def instant_probabilities(model: PixelModel, levels: Levels) -> Tensor:
-    """What head and forest say together: (class, y, x)."""
-    assert model.instant.head is not None
-    recipe = model.features.recipe
-
-    def columns() -> Tensor:
-        return classical_image(levels, model.channels, recipe.strides).flatten(1).t()
-
-    return model.instant.answer(model.instant.head.scores(levels), columns, recipe)

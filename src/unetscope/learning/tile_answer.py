@@ -13,7 +13,8 @@ from unetscope.learning.feature_cache import Spot
 from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.features import Levels
 from unetscope.learning.head import tempered_logits
-from unetscope.learning.pixel_model import PixelModel, probabilities
+from unetscope.learning.mixing import likeliest, likeliest_classes, probabilities
+from unetscope.learning.pixel_model import PixelModel
 from unetscope.network.cropping import Region, around, checked_core, cut, relative
 from unetscope.network.unet import UNet
 
@@ -45,14 +46,17 @@ def answer_tile(
         levels = {}
     else:
         levels = reader.levels(spot) if window is None else reader.levels_in(window, tile)
-    only_head = logits is None and model.instant.forest is None
-    said = head_logits(model, levels) if only_head else probabilities(model, levels, logits)
-    said = said[(slice(None), *relative(tile.inside(spot.image.spatial_shape[-2:]), frame))]
-    index = fetched(likeliest(said))
-    if not chances:
-        return TileAnswer(index, None)
-    chance = tempered_logits(said, model.features.recipe.temperature) if only_head else said
-    return TileAnswer(index, fetched(chance.float()))
+    core = relative(tile.inside(spot.image.spatial_shape[-2:]), frame)
+    if logits is None and model.instant.forest is None:
+        said = head_logits(model, levels)[(slice(None), *core)]
+        index = fetched(likeliest(said))
+        chance = tempered_logits(said, model.features.recipe.temperature) if chances else None
+    elif chances:
+        chance = probabilities(model, levels, logits, core)
+        index = fetched(likeliest(chance))
+    else:
+        return TileAnswer(fetched(likeliest_classes(model, levels, logits, core)), None)
+    return TileAnswer(index, None if chance is None else fetched(chance.float()))
 
 
 def _network_logits(net: UNet, window: Tensor, core: Region, machine: Machine) -> Tensor:
@@ -74,16 +78,3 @@ def head_logits(model: PixelModel, levels: Levels) -> Tensor:
     instant = model.instant
     assert instant.head is not None
     return instant.head.as_logits(model.features.recipe, instant.prior).scores(levels)
-
-
-def likeliest(said: Tensor) -> Tensor:
-    """The index of the largest of (class, y, x), the first of equals: (y, x) uint8.
-
-    At most 255 classes; several times as fast as torch's argmax, for it goes class by class.
-    """
-    best, labels = said[0], torch.zeros(said.shape[1:], dtype=torch.uint8, device=said.device)
-    for index in range(1, said.shape[0]):
-        # A later class wins over the earlier ones, and its index is larger than theirs.
-        labels = torch.maximum(labels, (said[index] > best).to(torch.uint8) * index)
-        best = torch.maximum(best, said[index])
-    return labels
