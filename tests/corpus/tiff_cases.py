@@ -1008,7 +1008,12 @@ add(
     UNNAMED,
     "time, z and channels",
     written("a.ome.tif", PLANES[:8].reshape(2, 2, 2, 64, 80), metadata={"axes": "TZCYX"}),
-    refused("2 time points.*save one"),
+    asked(
+        "time",
+        "0",
+        "1",
+        answered=holds("zcyx", PLANES[4:8].reshape(2, 2, 64, 80), answers=Answers(time="1")),
+    ),
 )
 add(
     UNNAMED,

@@ -449,13 +449,13 @@ READING = [
         "three points",
         "Several time points",
         made(STACK[:3], image("tyx")),
-        refuses("3 time points"),
+        asks("time", "012", {"1": reads(STACK[1], "yx", answers=Answers(time="1"))}),
     ),
     Case(
         "three points of 0.1",
         "Several time points",
         old("0.1", STACK[:3][:, None, None]),
-        refuses("3 time points"),
+        asks("time", "012", {"2": reads(STACK[2], "yx", answers=Answers(time="2"))}),
     ),
     *(
         Case(

@@ -5,7 +5,7 @@ Nothing of the engine is imported, so that ``--help`` is quick.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +38,13 @@ Axes = Annotated[str | None, typer.Option(help="Axes of the images, e.g. zyx.")]
 Series = Annotated[
     str | None, typer.Option(help="Which image of a file that holds several: its number from 0.")
 ]
+Time = Annotated[int | None, typer.Option(min=0, help="Which of several time points, from 0.")]
+Channel = Annotated[
+    int | None, typer.Option(min=0, help="Which of several channels, from 0; else all of them.")
+]
+Level = Annotated[
+    int | None, typer.Option(min=0, help="Which resolution of a pyramid; 0 is the full one.")
+]
 LabelImage = Annotated[
     str | None, typer.Option(help="Which label image of an OME-Zarr that holds several.")
 ]
@@ -60,10 +67,20 @@ class ImageReading:
 
     axes: Axes = None
     series: Series = None
+    time: Time = None
+    channel: Channel = None
+    level: Level = None
+
+    @property
+    def answers(self) -> Answers:
+        """What the options say of the files."""
+        chosen = {"time": self.time, "channel": self.channel, "level": self.level}
+        numbers = {name: str(told) for name, told in chosen.items() if told is not None}
+        return Answers(self.axes, self.series, **numbers)
 
     def asker(self) -> Interview:
         """Who is asked where a file leaves something open."""
-        return Interview(Answers(self.axes, self.series).checked())
+        return Interview(self.answers.checked())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +91,11 @@ class LabelReading(ImageReading):
     values: Values = None
     zero: Zero = None
 
-    def asker(self) -> Interview:
-        """Who is asked where a file leaves something open."""
-        told = (self.axes, self.series, self.label_image, self.values, self.zero)
-        return Interview(Answers(*told).checked())
+    @property
+    def answers(self) -> Answers:
+        """What the options say of the files."""
+        told = {"label_image": self.label_image, "values": self.values, "zero": self.zero}
+        return replace(super().answers, **told)
 
 
 @dataclass(frozen=True, kw_only=True)

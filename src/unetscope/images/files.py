@@ -5,6 +5,7 @@ What is read is told by its first bytes, what is written by the suffix of its na
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,9 +18,15 @@ from numpy.typing import NDArray
 from unetscope.errors import ImageError, LabelError, OutputError
 from unetscope.images.annotations.values import whole_labels
 from unetscope.images.claims import IMAGE, LABELS, Claim
-from unetscope.images.damage import translated_errors
+from unetscope.images.damage import check_bytes, translated_errors
 from unetscope.images.micrograph import Micrograph
+from unetscope.images.microscope_files import (
+    MICROSCOPE_FILES,
+    microscope_format,
+    read_microscope_file,
+)
 from unetscope.images.on_demand import zarr_file
+from unetscope.images.one_of_many import one_channel, refuse_choices
 from unetscope.images.pictures import read_picture, read_picture_numbers, write_picture
 from unetscope.images.questions import Answers
 from unetscope.images.tiff import read_tiff, read_tiff_numbers, write_tiff
@@ -30,13 +37,13 @@ TIFF_SUFFIXES = (".tif", ".tiff")
 READ_TIFF_SUFFIXES = (*TIFF_SUFFIXES, ".btf", ".tf8", ".tf2", ".lsm", ".stk", ".svs")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 WRITTEN_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
-SUFFIXES = (*READ_TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".zarr")
+SUFFIXES = (*READ_TIFF_SUFFIXES, *PICTURE_SUFFIXES, *MICROSCOPE_FILES, ".zarr")
 
 
 def read_micrograph(
     path: str | os.PathLike[str], axes: str | None = None, answers: Answers | None = None
 ) -> Micrograph:
-    """Read TIFF in its dialects, PNG, JPEG, BMP or OME-Zarr, with the pixel size it tells.
+    """Read TIFF, PNG, JPEG, BMP, OME-Zarr, MRC, DM3/4, SER or EMD, with the pixel size it tells.
 
     Parameters
     ----------
@@ -60,14 +67,18 @@ def read_micrograph(
     ImageError
         If the file is missing, empty, damaged or of an unknown kind.
     """
-    path = Path(path)
-    kind = _kind_of_content(path)
+    path, answers = Path(path), answers or Answers()
+    kind, found = _kind_of_content(path), None
     if kind == "tiff":
-        return read_tiff(path, axes, answers)
-    if kind == "picture":
-        return read_picture(path, axes)
-    found: Micrograph = zarr_file("ome_zarr").read_ome_zarr(path, axes, answers)
-    return found
+        found = read_tiff(path, axes, answers)
+    elif kind == "picture":
+        refuse_choices(path, answers)
+        found = read_picture(path, axes)
+    elif kind == "zarr":
+        found = zarr_file("ome_zarr").read_ome_zarr(path, axes, answers)
+    else:
+        found = read_microscope_file(path, kind, axes, answers)
+    return one_channel(found, answers)
 
 
 def write_micrograph(
@@ -114,9 +125,13 @@ def read_labels(path: str | os.PathLike[str], answers: Answers | None = None) ->
     if kind == "zarr":
         found: NDArray[Any] = zarr_file("annotations.label_images").read_label_values(path, answers)
         return found
-    answers = replace(answers or Answers(), axes=None)
+    answers = replace(answers or Answers(), axes=None, level=None)
     if kind == "tiff":
         values, has_colours = read_tiff_numbers(path, answers)
+    elif kind != "picture":
+        read = read_microscope_file(path, kind, None, answers)
+        check_bytes(path, math.prod(read.shape) * read.dtype.itemsize, "its labels")
+        values, has_colours = np.asarray(read.pixels), False
     else:
         values = read_picture_numbers(path)
         has_colours = values.ndim == 3
@@ -198,7 +213,7 @@ _MAGIC = (
 _OTHERS = (
     (b"\x1f\x8b", "packed with gzip; unpack it first"),
     (b"PK\x03\x04", "a zip archive; unpack it first (one of an OME-Zarr is read as .zarr.zip)"),
-    (b"\x89HDF", "HDF5; export the image as TIFF or OME-Zarr"),
+    (b"\x89HDF", "HDF5, of which EMD (.emd) is read; export the image as TIFF or OME-Zarr"),
     (b"%PDF", "a PDF; export the image as TIFF or PNG"),
     (b"GIF8", "a GIF, which keeps 256 colours; export the image as TIFF or PNG"),
     (b"<!DOCTYPE", "a web page, not the image it led to; download the image itself"),
@@ -208,7 +223,7 @@ _OTHERS = (
 
 
 def _kind_of_content(path: Path) -> str:
-    """ "tiff", "picture" or "zarr", by the first bytes; by the name where those say nothing.
+    """ "tiff", "picture", "zarr" or a microscope's format, by the first bytes; else by the name.
 
     Raises
     ------
@@ -219,7 +234,7 @@ def _kind_of_content(path: Path) -> str:
     if path.is_dir() or not path.is_file():
         return _kind(path, SUFFIXES, ImageError)
     with translated_errors(path, "an image"), open(path, "rb") as opened:
-        head = opened.read(64)
+        head = opened.read(256)
     for start, kind in _MAGIC:
         if head.startswith(start):
             return kind
@@ -227,6 +242,9 @@ def _kind_of_content(path: Path) -> str:
         return "picture"
     if suffix == ".zarr" or path.name.lower().endswith(PACKED):
         return "zarr"  # packed as a zip archive
+    microscope = microscope_format(head, suffix)
+    if microscope is not None:
+        return microscope
     for start, what in _OTHERS:
         if head.lstrip().lower().startswith(start.lower()):
             raise ImageError(f"{path} is {what}")
@@ -251,6 +269,8 @@ def _kind(
         return "tiff"
     if suffix in PICTURE_SUFFIXES:
         return "picture"
+    if suffix in MICROSCOPE_FILES and error is ImageError:
+        return MICROSCOPE_FILES[suffix]
     if suffix == ".zarr" or (error is ImageError and path.is_dir()):
         return "zarr"
     known = ", ".join(suffixes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,15 +57,32 @@ class Multiscale:
         One for each array axis; None where they are not told.
     datasets
         Paths of the arrays, the full resolution first.
-    transformations
-        From the pixels of the full resolution to space, in the order in which they apply.
+    of_levels
+        From the pixels of each array to space, in the order in which they apply.
     """
 
     name: str
     version: str
     axes: tuple[Axis, ...] | None
     datasets: tuple[str, ...]
-    transformations: tuple[Mapping[str, Any], ...]
+    of_levels: tuple[tuple[Mapping[str, Any], ...], ...]
+
+    @property
+    def transformations(self) -> tuple[Mapping[str, Any], ...]:
+        """Those of the first array."""
+        return self.of_levels[0]
+
+    def from_level(self, level: int) -> Multiscale:
+        """The image without what is finer than a level.
+
+        Raises
+        ------
+        ImageError
+            If there is no such level.
+        """
+        if level >= len(self.datasets):
+            raise ImageError(no_level(level, len(self.datasets)))
+        return replace(self, datasets=self.datasets[level:], of_levels=self.of_levels[level:])
 
 
 def ome_part(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -91,10 +108,12 @@ def multiscales_of(attributes: Mapping[str, Any]) -> list[Multiscale]:
 def _multiscale(told: Mapping[str, Any], ome: Mapping[str, Any]) -> Multiscale:
     version = str(told.get("version") or ome.get("version") or "")
     datasets = [one for one in told.get("datasets") or () if isinstance(one, Mapping)]
-    paths = tuple(str(one["path"]) for one in datasets if one.get("path") is not None)
+    datasets = [one for one in datasets if one.get("path") is not None]
+    paths = tuple(str(one["path"]) for one in datasets)
     if not paths:
         raise ImageError("its metadata name no array of pixels (datasets); export it again")
-    axes, own = _axes_told(told, datasets[0])
+    axes = _axes_told(told, datasets[0])[0]
+    of_levels = tuple(_axes_told(told, one)[1] for one in datasets)
     if axes is None and _number(version) in ((0, 1), (0, 2)):
         axes = tuple(Axis(letter, letter, is_space=letter in "zyx") for letter in "tczyx")
     if axes is None and version and not is_known(version):
@@ -102,7 +121,13 @@ def _multiscale(told: Mapping[str, Any], ome: Mapping[str, Any]) -> Multiscale:
             f"its metadata are OME-Zarr {version}, which is not read (known are {VERSIONS[0]} to "
             f"{VERSIONS[-1]}); export it as OME-Zarr 0.5"
         )
-    return Multiscale(str(told.get("name") or ""), version, axes, paths, own)
+    return Multiscale(str(told.get("name") or ""), version, axes, paths, of_levels)
+
+
+def no_level(level: int, levels: int) -> str:
+    """What to say of a level that there is not."""
+    there = "one resolution" if levels == 1 else f"the levels 0 to {levels - 1}"
+    return f"it has {there}, and no level {level}"
 
 
 def is_known(version: str) -> bool:

@@ -27,13 +27,14 @@ from unetscope.images.ngff import (
     axes_of_names,
     is_known,
     multiscales_of,
+    no_level,
     pixel_size,
 )
 from unetscope.images.on_demand import as_dask
 from unetscope.images.questions import Answers, Choice, Question, Undecided
 from unetscope.images.units import NGFF_WORDS
 from unetscope.images.writing import replacing
-from unetscope.images.zarr_axes import arrangement
+from unetscope.images.zarr_axes import AxesAsked, arrangement
 from unetscope.images.zarr_codecs import bounded
 from unetscope.images.zarr_folder import is_zarr, title_of
 from unetscope.images.zarr_store import images_inside, opened, stored_note
@@ -56,18 +57,21 @@ def read_ome_zarr(
     axes
         What the array axes are, over what the metadata say.
     answers
-        ``series`` chooses among several images, ``axes`` is as above.
+        ``series`` chooses among several images, ``time`` and ``level`` among what is in one;
+        ``axes`` is as above.
 
     Raises
     ------
     ImageError
         If it is no zarr, holds no image, or does not say what its axes are.
     Undecided
-        If it holds several images, or its axes have names that are not known.
+        If it holds several images or time points, or its axes have names that are not known.
     """
     answers = answers or Answers()
     with translated_errors(path, "OME-Zarr"):
-        return micrograph_of(image_in(path, answers), answers.axes if axes is None else axes)
+        image = image_in(path, answers)
+        time = answers.number("time")
+        return micrograph_of(image, answers.axes if axes is None else axes, time)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +106,9 @@ def image_in(path: Path, answers: Answers) -> ZarrImage:
     Undecided
         If there are several.
     """
-    node, where = opened(path), path
+    node, where, level = opened(path), path, answers.number("level") or 0
     if isinstance(node, zarr.Array):
-        return ZarrImage(where, title_of(path), None, _readable(where, node), None)
+        return _bare(where, title_of(path), node, level)
     images = images_of(path, node)
     title = title_of(path)
     if not images:
@@ -112,11 +116,20 @@ def image_in(path: Path, answers: Answers) -> ZarrImage:
         node, where = node[chosen], path / chosen
         title = f"{title} {chosen.replace('/', '-')}" if several else title
         if isinstance(node, zarr.Array):
-            return ZarrImage(where, title, None, _readable(where, node), None)
+            return _bare(where, title, node, level)
         images = images_of(where, node)[:1]
-    image = _chosen_multiscale(path, images, answers)
+    try:
+        image = _chosen_multiscale(path, images, answers).from_level(level)
+    except ImageError as error:
+        raise error if isinstance(error, Undecided) else ImageError(f"{where}: {error}") from error
     array = _readable(where, _full_resolution(where, node, image))
     return ZarrImage(where, title, node, array, image, _level_notes(node, image, array))
+
+
+def _bare(where: Path, title: str, array: Any, level: int) -> ZarrImage:
+    if level:
+        raise ImageError(f"{where}: {no_level(level, 1)}")
+    return ZarrImage(where, title, None, _readable(where, array), None)
 
 
 def images_of(path: Path, group: Any) -> list[Multiscale]:
@@ -234,11 +247,12 @@ def _level_notes(group: Any, image: Multiscale, array: Any) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def micrograph_of(image: ZarrImage, axes: str | None) -> Micrograph:
+def micrograph_of(image: ZarrImage, axes: str | None, time: int | None = None) -> Micrograph:
     """The micrograph of an image: its axes in order, without those of length 1 but y and x."""
     array, told = image.array, image.multiscale
     named = _axes_of(image)
-    found = arrangement(array.shape, np.dtype(array.dtype), named, axes, str(image.where))
+    asked = AxesAsked(str(image.where), axes, time)
+    found = arrangement(array.shape, np.dtype(array.dtype), named, asked)
     notes = [*image.notes, *found.notes]
     if told is not None and told.version and not is_known(told.version):
         notes.append(f"its version {told.version} is not known; it was read as 0.5")

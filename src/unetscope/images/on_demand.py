@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from unetscope.errors import ImageError
+
 
 def dask_array() -> Any:
     """``dask.array``, a third of a second."""
@@ -31,3 +33,19 @@ def optional_library(name: str) -> Any:
         return import_module(name)
     except ImportError:
         return None
+
+
+def needed_library(name: str, path: Any, kind: str) -> Any:
+    """A library of the extra ``formats``.
+
+    Raises
+    ------
+    ImageError
+        If it is not installed.
+    """
+    found = optional_library(name)
+    if found is None:
+        raise ImageError(
+            f"{path} is {kind}, which needs {name}; pip install 'napari-unetscope[formats]'"
+        )
+    return found

@@ -14,12 +14,13 @@ from typing import Any, Literal, Protocol
 from unetscope.errors import AnnotationError, ImageError, LabelError
 
 #: What can be asked: the field of :class:`Answers` that holds the answer.
-About = Literal["axes", "series", "label_image", "values", "zero"]
+About = Literal["axes", "series", "time", "label_image", "values", "zero"]
 #: Of more choices the text of a question names no more; the window lists all.
 _MOST_TOLD = 8
 _OPTIONS: dict[str, str] = {
     "axes": "--axes",
     "series": "--series",
+    "time": "--time",
     "label_image": "--label-image",
     "values": "--values",
     "zero": "--zero",
@@ -103,6 +104,10 @@ class Answers:
         What the numbers of a mask are: "classes" or "objects" (each number one object).
     zero
         What 0 of a two-valued mask (0/1, 0/255) means: "unlabelled" or "background".
+    time, channel
+        Which of several time points or channels, as a number from 0; no channel means all.
+    level
+        Which resolution of a pyramid; 0, the full one, where nothing is said.
     """
 
     axes: str | None = None
@@ -110,6 +115,9 @@ class Answers:
     label_image: str | None = None
     values: str | None = None
     zero: str | None = None
+    time: str | None = None
+    channel: str | None = None
+    level: str | None = None
 
     def with_answer(self, question: Question, value: str) -> Answers:
         """These answers and one more."""
@@ -144,7 +152,24 @@ class Answers:
                 raise ImageError(
                     f"{_OPTIONS[about]} {said!r} is not known; choose {' or '.join(possible)}"
                 )
+        for option in ("time", "channel", "level"):
+            self.number(option)
         return self
+
+    def number(self, option: Literal["time", "channel", "level"]) -> int | None:
+        """A number from 0 that was said, or None.
+
+        Raises
+        ------
+        ImageError
+            If it is no such number.
+        """
+        said = getattr(self, option)
+        if said is None:
+            return None
+        if not said.isdecimal():
+            raise ImageError(f"--{option} {said!r} is no number; count from 0")
+        return int(said)
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any]) -> Answers:

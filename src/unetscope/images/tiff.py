@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from unetscope.images.claims import IMAGE, Claim, mark_text
 from unetscope.images.damage import bytes_allowed, check_bytes, check_file, translated_errors
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.on_demand import dask_array
+from unetscope.images.one_of_many import taken, which_time
 from unetscope.images.orientation import NOTE as TURNED
 from unetscope.images.orientation import is_turned, swaps_sides, upright
 from unetscope.images.questions import Answers, Undecided
@@ -69,12 +71,14 @@ def read_tiff(path: Path, axes: str | None = None, answers: Answers | None = Non
         page = chosen.series.keyframe
         lazy = raw if type(raw) is np.ndarray else _lazy(raw)
         named_pixels, letters = _named(tif, chosen, lazy)
+        named_pixels, letters = _at_time(path, named_pixels, letters, axes, answers)
         if _are_planes(axes, letters):  # of a stack that was saved as samples of a pixel
             samples = Samples(named_pixels, letters)
         else:
             samples = as_seen(path, named_pixels, letters, page)
         turn = page.tags.valueof(_ORIENTATION)
         told = tiff_pixel_size(tif, chosen.index)
+        told = replace(told, sizes=_of_level(told.sizes, chosen))
         pixels, named, notes = _with_axes(path, samples, axes, answers)
     notes = [*chosen.notes, *samples.notes, *notes]
     if is_turned(turn):
@@ -185,6 +189,28 @@ def _named(tif: Any, chosen: Chosen, pixels: Any) -> tuple[Any, str]:
     return pixels, "".join(a for i, a in enumerate(axes) if i not in single)
 
 
+def _at_time(
+    path: Path, pixels: Any, letters: str, axes: str | None, answers: Answers
+) -> tuple[Any, str]:
+    """Pixels of the time point that was chosen."""
+    time = answers.number("time")
+    if "T" not in letters:
+        if time:
+            raise ImageError(f"{path} has no time points; leave out --time")
+        return pixels, letters
+    if time is None or axes is not None:
+        return pixels, letters
+    at = letters.index("T")
+    which = which_time(str(path), time, int(pixels.shape[at]))
+    return taken(pixels, at, which), letters.replace("T", "")
+
+
+def _of_level(sizes: Mapping[str, float], chosen: Chosen) -> dict[str, float]:
+    """Sizes of the pixels of a level of a pyramid, out of those of the full resolution."""
+    times = {"y": chosen.larger[0], "x": chosen.larger[1]}
+    return {axis: size * times.get(axis, 1.0) for axis, size in sizes.items()}
+
+
 def _is_stack(pixels: Any, letters: str, page: Any) -> bool:
     """Whether planes that tifffile called colours, for want of a word, are planes of labels."""
     if not page.is_shaped or page.is_imagej or letters != "SYX":
@@ -225,6 +251,8 @@ def _with_axes(
     if len(choices) == 1 and "T" not in stored:
         return pixels, choices[0], ["its pages have no name; they were read as planes of a stack"]
     said = _unsaid(path, stored, shape)
+    if not choices and "T" in stored:
+        which_time(str(path), None, shape[stored.index("T")])
     if not choices:
         raise ImageError(f"{said}; save one of them as an image of its own")
     raise Undecided(axes_question(path.name, said, shape, choices))
@@ -233,7 +261,8 @@ def _with_axes(
 def _unsaid(path: Path, stored: str, shape: tuple[int, ...]) -> str:
     """What the file holds of which it is not known what it is."""
     if "T" in stored:
-        return f"{path} holds {shape[stored.index('T')]} time points, which are no stack"
+        count = shape[stored.index("T")]
+        return f"{path} holds {count} time points, which are no stack (--time chooses one)"
     count = next(n for a, n in zip(stored, shape, strict=True) if a not in "CZYXS")
     name = next(a for a in stored if a not in "CZYXS")
     words = tifffile.TIFF.AXES_NAMES.get(name, "")

@@ -39,12 +39,16 @@ _BESIDES = ("thumbnail", "label", "macro", "overview", "preview")
 
 @dataclass(frozen=True)
 class Chosen:
-    """An image of the file: its number, the part of it that is there, and what to say of it."""
+    """An image of the file: its number, the part of it that is there, and what to say of it.
+
+    ``larger`` says by how much (y, x) its pixels are those of the full resolution.
+    """
 
     index: int
     series: Any
     part: tuple[slice, ...]
     notes: tuple[str, ...]
+    larger: tuple[float, float] = (1.0, 1.0)
 
 
 def description(tif: Any) -> ElementTree.Element | None:
@@ -159,9 +163,21 @@ def chosen_series(path: Path, tif: Any, answers: Answers) -> Chosen:
         notes.append(
             f"image {index} ({_in_words(series)}) of {len(images)} was read; --series chooses"
         )
+    level = answers.number("level") or 0
+    if level >= len(series.levels):
+        levels = len(series.levels)
+        there = "one resolution" if levels == 1 else f"the levels 0 to {levels - 1}"
+        raise ImageError(f"{path} has {there}, and no --level {level}")
+    full, series = series, series.levels[level]
     part, missing = _part(path, tif, series)
-    _check_chain(path, tif, series)
-    return Chosen(index, series, part, (*notes, *missing))
+    _check_chain(path, tif, full)
+    return Chosen(index, series, part, (*notes, *missing), _times_larger(full, series))
+
+
+def _times_larger(full: Any, level: Any) -> tuple[float, float]:
+    """(y, x) by how much a pixel of a level is larger than one of the full resolution."""
+    sides = [dict(zip(one.axes.upper(), one.shape, strict=True)) for one in (full, level)]
+    return sides[0]["Y"] / sides[1]["Y"], sides[0]["X"] / sides[1]["X"]
 
 
 def _asked_for(

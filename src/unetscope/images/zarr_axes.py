@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from unetscope.errors import ImageError
 from unetscope.images.micrograph import infer_axes
 from unetscope.images.ngff import Axis
 from unetscope.images.on_demand import dask_array
+from unetscope.images.one_of_many import which_time
 from unetscope.images.questions import Choice, Question, Undecided
 
 _SPATIAL = "zyx"
@@ -43,11 +44,14 @@ class Arrangement:
         A letter of c, z, y, x for each of them.
     notes
         What to know.
+    at
+        Array axis -> the place along it that is taken; 0 of others that are left out.
     """
 
     kept: tuple[int, ...]
     axes: str
     notes: tuple[str, ...] = ()
+    at: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def spatial(self) -> tuple[int, ...]:
@@ -60,37 +64,51 @@ class Arrangement:
         if self.kept == tuple(range(rank)):
             return pixels
         lazy = dask_array().from_zarr(pixels)
-        lazy = lazy[tuple(slice(None) if i in self.kept else 0 for i in range(rank))]
+        lazy = lazy[
+            tuple(slice(None) if i in self.kept else self.at.get(i, 0) for i in range(rank))
+        ]
         places = sorted(self.kept)
         return lazy.transpose([places.index(i) for i in self.kept])
 
 
+@dataclass(frozen=True)
+class AxesAsked:
+    """What a person says of the axes of an array.
+
+    Attributes
+    ----------
+    name
+        What the image is called in a question.
+    given
+        Letters for all axes, or for those that are longer than 1.
+    time
+        Which time point, from 0.
+    """
+
+    name: str
+    given: str | None = None
+    time: int | None = None
+
+
 def arrangement(
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    told: Sequence[Axis] | None,
-    given: str | None,
-    name: str,
+    shape: tuple[int, ...], dtype: np.dtype[Any], told: Sequence[Axis] | None, asked: AxesAsked
 ) -> Arrangement:
-    """What the axes of an array are: ``given`` by a person, ``told`` by the file, or inferred.
+    """What the axes of an array are: given by a person, ``told`` by the file, or inferred.
 
     Parameters
     ----------
     told
         One for each array axis; of another number they are asked about.
-    given
-        Letters for all axes, or for those that are longer than 1.
-    name
-        What the image is called in a question.
 
     Raises
     ------
     ImageError
-        If there are several time points, or nothing is told and the shape is ambiguous.
+        If nothing is told and the shape is ambiguous, or there is no such time point.
     Undecided
-        If names are told that do not say it.
+        If names are told that do not say it, or there are several time points.
     """
     notes: tuple[str, ...] = ()
+    given, name = asked.given, asked.name
     if given is not None:
         letters = _over(given.lower(), shape)
         if letters is not None:
@@ -103,9 +121,9 @@ def arrangement(
         notes = (f"the axes {given!r} do not fit the shape {shape}, and its own were taken",)
     if told is None:
         return Arrangement(tuple(range(len(shape))), infer_axes(shape, dtype), notes)
-    letters = _letters(told, shape, name)
+    letters, at = _letters(told, shape, asked)
     found = _ordered(letters, shape)
-    return Arrangement(found.kept, found.axes, (*notes, *found.notes))
+    return Arrangement(found.kept, found.axes, (*notes, *found.notes), at)
 
 
 def _over(given: str, shape: tuple[int, ...]) -> list[str] | None:
@@ -119,8 +137,11 @@ def _over(given: str, shape: tuple[int, ...]) -> list[str] | None:
     return ["" if i in dropped else next(letters) for i in range(len(shape))]
 
 
-def _letters(told: Sequence[Axis], shape: tuple[int, ...], name: str) -> list[str]:
-    """A letter for each axis, "" for those of length 1 that are none of an image."""
+def _letters(
+    told: Sequence[Axis], shape: tuple[int, ...], asked: AxesAsked
+) -> tuple[list[str], dict[int, int]]:
+    """A letter for each axis, "" for those that are left out, and where along these."""
+    name, at = asked.name, {}
     names = ", ".join(axis.name for axis in told)
     if len(told) != len(shape):
         raise _undecided(name, shape, f"it names {len(told)} axes ({names}) of {len(shape)}")
@@ -128,18 +149,17 @@ def _letters(told: Sequence[Axis], shape: tuple[int, ...], name: str) -> list[st
     for i, letter in enumerate(letters):
         if shape[i] == 1 and (letter in ("", "t") or letters.count(letter) > 1):
             letters[i] = ""
-    if "t" in letters:
-        raise ImageError(
-            f"{name} holds {shape[letters.index('t')]} time points; save one of them as an image "
-            "of its own"
-        )
+    for i in (i for i, letter in enumerate(letters) if letter == "t"):
+        at[i], letters[i] = which_time(name, asked.time, shape[i]), ""
     named = [letter for letter in letters if letter]
     unknown = [
-        a.name for a, letter, n in zip(told, letters, shape, strict=True) if not letter and n > 1
+        a.name
+        for i, (a, letter, n) in enumerate(zip(told, letters, shape, strict=True))
+        if not letter and n > 1 and i not in at
     ]
     if unknown or len(set(named)) != len(named) or not {"y", "x"} <= set(named):
         raise _undecided(name, tuple(n for n in shape if n > 1), f"its axes are called {names}")
-    return letters
+    return letters, at
 
 
 def _ordered(

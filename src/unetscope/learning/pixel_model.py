@@ -273,6 +273,8 @@ class PixelModel:
             )
         if image.channels != self.channels:
             grey = " (colour to grey in Fiji: Image ▸ Type ▸ 8-bit)" if self.channels == 1 else ""
+            if self.channels == 1 and image.channels > 1 and not image.is_rgb:
+                grey = ", or take one of its channels (--channel 0)"
             raise ModelError(
                 f"this model was trained on images of {self.channels} channel(s); "
                 f"{image.name or 'the image'} has {image.channels}. Convert it first{grey}, or use "

@@ -75,14 +75,15 @@ def read_label_values(path: Path, answers: Answers | None = None) -> NDArray[Any
         If there are several.
     """
     with translated_errors(path, "OME-Zarr labels"):
-        return values_of(label_image_at(path, answers or Answers()))
+        said = answers or Answers()
+        return values_of(label_image_at(path, said), said.number("time"))
 
 
-def values_of(found: LabelImage) -> NDArray[Any]:
-    """The numbers of a label image, z planes first."""
+def values_of(found: LabelImage, time: int | None = None) -> NDArray[Any]:
+    """The numbers of a label image, z planes first; of several time points one."""
     image = image_in(found.where, Answers())
     untold = image.multiscale is None and len(image.array.shape) == 3
-    read = micrograph_of(image, "zyx" if untold and not _has_names(image.array) else None)
+    read = micrograph_of(image, "zyx" if untold and not _has_names(image.array) else None, time)
     if read.channels > 1:
         raise LabelError(
             f"{found.where} has {read.channels} channels ({read.axes}); labels are one number per "
