@@ -81,7 +81,7 @@ def last_average(monkeypatch) -> list[OptimiserSteps]:
     monkeypatch.setattr(
         OptimiserSteps,
         "__init__",
-        lambda self, options: made.append(self) or init(self, options),
+        lambda self, *given: made.append(self) or init(self, *given),
     )
     return made
 
@@ -377,7 +377,7 @@ def broken(kind: str, times: int) -> Iterator[Any]:
     right = optimiser_steps.segmentation_loss
     calls = 0
 
-    def loss(logits, *given):
+    def loss(logits, *given, **joined):
         nonlocal calls
         calls += 1
         if calls > times:

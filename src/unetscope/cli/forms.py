@@ -136,6 +136,12 @@ class Train(LabelReading):
     model: StartModel = DEFAULT_MODEL
     allow_download: AllowDownload = False
     device: Device = "auto"
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1, help="How many train together: GPUs, or processes that share the processor."
+        ),
+    ] = 1
     seed: Seed = 0
 
 

@@ -45,6 +45,7 @@ _REASONS: dict[str, str] = {
     EndReason.STEPS: "all epochs are done",
     EndReason.STOPPED: "you stopped it",
     EndReason.MEMORY: "memory ran out",
+    EndReason.PEER: "a process that trained along ended",
 }
 
 

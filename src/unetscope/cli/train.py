@@ -52,7 +52,10 @@ def trained(
 ) -> tuple[PixelModel, TrainingOutcome]:
     """Train until it ends or Ctrl-C; without any model then, end the command."""
     start = _start(form)
-    options = TrainOptions(max_seconds=form.seconds, seed=form.seed, device=form.device)
+    devices = form.devices if isinstance(form, Train) else 1
+    options = TrainOptions(
+        max_seconds=form.seconds, seed=form.seed, device=form.device, devices=devices
+    )
     events = fine_tune(start, samples, options, classes=classes or None)
     outcome = watch_training(events, messages(), max_seconds=form.seconds)
     if outcome.model is None:

@@ -12,4 +12,5 @@ class EndReason(StrEnum):
     PLATEAU = "plateau"
     STEPS = "steps"
     MEMORY = "memory"
+    PEER = "process lost"  # one of several that trained together
     STOPPED = "stopped"  # by a person; the engine does not say it

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from unetscope.computing.machine import settled
 from unetscope.errors import ModelError, ModelFileError
+from unetscope.learning.familiar import MOST_IMAGES, MOST_VECTORS, TRAITS, Familiar, vector_size
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.head import Head, InstantVoice
 from unetscope.learning.manifest import (
@@ -44,6 +45,8 @@ _MOST_FOREST_ROWS = 200_000
 _FLOATS = ("F32", "F16")
 _SINGLE = {"head.weight", "head.bias", "forest.rows", "forest.targets", "forest.weights"}
 _SINGLE |= {"check.image", "check.answer"}
+_FAMILIAR = {"familiar.crops", "familiar.image", "familiar.raw"}
+_SINGLE |= _FAMILIAR
 
 Stored = Mapping[str, StoredTensor]
 _Tensor = TypeVar("_Tensor", StoredTensor, Tensor)
@@ -67,6 +70,11 @@ def parts_of(model: PixelModel) -> dict[str, Any]:
             for source in model.features.sources
         ],
         "forest_seed": forest.seed if forest else None,
+        "familiar": [
+            {"key": key, "kind": kind} for key, kind in zip(known.keys, known.kinds, strict=True)
+        ]
+        if (known := model.provenance.familiar)
+        else [],
     }
 
 
@@ -85,6 +93,10 @@ def tensors_of(model: PixelModel) -> dict[str, Tensor]:
         tensors["forest.targets"] = torch.from_numpy(forest.targets.astype(np.int64))
         if forest.weights is not None:
             tensors["forest.weights"] = torch.from_numpy(forest.weights)
+    if (known := model.provenance.familiar) is not None and known.keys:
+        tensors["familiar.crops"] = torch.from_numpy(known.crops)
+        tensors["familiar.image"] = torch.from_numpy(known.image_of)
+        tensors["familiar.raw"] = torch.from_numpy(known.raw.astype(np.float32))
     return tensors
 
 
@@ -114,6 +126,7 @@ def check_parts(manifest: Manifest, stored: Stored) -> None:
     _check_gains(manifest["recipe"], len(tap_names(backbone)))
     _check_names(stored, has_network=network is not None, sources=len(sources))
     _check_shapes(manifest, stored, backbone)
+    _check_familiar(manifest, stored, backbone)
 
 
 def model_of(
@@ -143,7 +156,7 @@ def model_of(
     backbone = _network_of("backbone", architecture["backbone"], tensors)
     features = ModelFeatures(backbone, sources=sources, **values["features"])
     instant = InstantVoice(**values["instant"], forest=_forest_of(manifest, tensors))
-    provenance = Provenance(**values["provenance"])
+    provenance = Provenance(**values["provenance"], familiar=_familiar_of(manifest, tensors))
     model = PixelModel(features, provenance, instant, network)
     model = model.with_instant(head=_head_of(model, tensors))
     if not model.can_answer:
@@ -246,6 +259,39 @@ def _forest_of(manifest: Manifest, tensors: Mapping[str, Tensor]) -> PixelForest
     votes = None if weights is None else weights.numpy()  # earlier releases have none
     seed = manifest["forest_seed"]
     return PixelForest(tensors["forest.rows"].numpy(), targets, seed, weights=votes)
+
+
+def _familiar_of(manifest: Manifest, tensors: Mapping[str, Tensor]) -> Familiar | None:
+    told = manifest.get("familiar", [])
+    if not told:
+        return None
+    crops, image_of, raw = (
+        tensors[f"familiar.{part}"].numpy() for part in ("crops", "image", "raw")
+    )
+    if not (np.isfinite(crops).all() and np.isfinite(raw).all()):
+        raise ModelFileError("numbers of training images are not finite.")
+    if not np.array_equal(np.unique(image_of), np.arange(len(told))):
+        raise ModelFileError("crops of training images do not belong to these images.")
+    kinds, keys = (tuple(str(one[part]) for one in told) for part in ("kind", "key"))
+    return Familiar(crops, image_of, raw.astype(np.float64), kinds, keys)
+
+
+def _check_familiar(manifest: Manifest, stored: Stored, backbone: UNet) -> None:
+    """What is kept of the training images; files of earlier releases have nothing of it."""
+    told = listed(manifest.get("familiar", []), "training images")
+    whole(len(told), 0, MOST_IMAGES, "number of training images")
+    for one in told:
+        text(needed(mapping(one, "a training image"), "key"), "key of a training image", 32)
+        text(needed(one, "kind"), "dtype of a training image", 32)
+    if not told:
+        if any(name in stored for name in _FAMILIAR):
+            raise ModelFileError("crops of training images are there, but no images are named.")
+        return
+    crops = (*_shape(stored, "familiar.crops"), 0)[0]
+    whole(crops, len(told), MOST_VECTORS, "crops of training images")
+    _check_tensor(stored, "familiar.crops", (crops, vector_size(backbone)), ("F16",))
+    _check_tensor(stored, "familiar.image", (crops,), ("I64",))
+    _check_tensor(stored, "familiar.raw", (len(told), TRAITS))
 
 
 def _check_gains(recipe: Mapping[str, Any], taps: int) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from unetscope.computing.written_pass import WrittenPass, can_be_written
 from unetscope.learning.augmentation import Augmenter
 from unetscope.learning.losses import guide_loss, segmentation_loss
 from unetscope.learning.patches import PatchSource
+from unetscope.learning.together import ALONE, Command, Together
 from unetscope.learning.train_options import TrainOptions
 from unetscope.network.unet import UNet
 
@@ -24,6 +26,8 @@ _STEEPEST = 5.0  # longer gradients are shortened to this
 _BAD_STEPS = 5  # steps in a row that are not finite, before going back
 _SMALLEST_PATCH_PX = 64
 NO_MEMORY = "there is not enough memory to train; close other programs."
+_OTHER_DRAWS = 7919  # between the seeds of processes that train together
+_Result = TypeVar("_Result")
 
 
 def _balance(pixels: Sequence[int], prior: Sequence[float], device: str) -> tuple[Tensor, Tensor]:
@@ -42,11 +46,11 @@ class OptimiserSteps:
     """The network that learns, the average of its weights that answers, and AdamW.
 
     Out of memory, batch, patch and device shrink in that order; numbers that are not finite never
-    reach the weights.
+    reach the weights. What is decided here, the first of several processes decides.
     """
 
-    def __init__(self, options: TrainOptions) -> None:
-        self.options = options
+    def __init__(self, options: TrainOptions, together: Together = ALONE) -> None:
+        self.options, self.together = options, together
         self.device = choose_device(options.device)
         self.precision = training_precision(self.device, options.precision)
         self.batch_size, self.patch_px = options.batch_size, options.patch_px
@@ -56,13 +60,23 @@ class OptimiserSteps:
 
     def begin_anew(self) -> None:
         """Everything drawn at random starts from the seed again."""
-        self._augment = Augmenter(self.options.augmentation, self.options.seed, self.device)
+        self._augment = Augmenter(self.options.augmentation, self.seed, self.device)
+
+    @property
+    def seed(self) -> int:
+        """Of the patches of this process and how they are changed."""
+        return self.options.seed + _OTHER_DRAWS * self.together.rank
 
     def start_from(self, net: UNet) -> None:
         """Learn on from a copy of ``net``."""
         self.net = copy.deepcopy(net).to(self.device).requires_grad_(True).train()
         self.average = copy.deepcopy(net).to(self.device).requires_grad_(False).eval()
         self._set_up()
+
+    def take_first_weights(self) -> None:
+        """Have the weights of the first process."""
+        self.together.of_the_first(self._weights.master.data)
+        self.together.of_the_first(self._averaged)
 
     def _set_up(self) -> None:
         """Weights in flat vectors, which all steps are made on."""
@@ -80,6 +94,8 @@ class OptimiserSteps:
 
     def step(self, patches: PatchSource, prior: Sequence[float]) -> float | None:
         """One step and its loss (NaN where it was not finite); None where memory ran out."""
+        if self.together.leads:
+            self.together.tell(Command.STEP, self.batch_size, self.patch_px)
         try:
             loss = self._optimised(patches, prior)
         except (RuntimeError, MemoryError) as error:
@@ -90,9 +106,27 @@ class OptimiserSteps:
         return loss
 
     def _optimised(self, patches: PatchSource, prior: Sequence[float]) -> float:
-        images, targets = patches.draw(self.batch_size, self.patch_px)
-        images, targets = self._augment(images.to(self.device), targets.to(self.device))
-        return self.learn(images, targets, patches.pixels, prior)
+        def drawn() -> tuple[Tensor, Tensor]:
+            images, targets = patches.draw(self.batch_size, self.patch_px)
+            return self._augment(images.to(self.device), targets.to(self.device))
+
+        return self.learn(*self._agreed(drawn), patches.pixels, prior)
+
+    def _agreed(self, work: Callable[[], _Result]) -> _Result:
+        """What ``work`` returns; where memory runs out in one process, it does in all."""
+        if not self.together.are_several:
+            return work()
+        try:
+            found: _Result | None = work()
+            failed = False
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            found, failed = None, True
+        if self.together.any_failed(failed):
+            raise MemoryError(NO_MEMORY)
+        assert found is not None
+        return found
 
     def learn(
         self, images: Tensor, targets: Tensor, pixels: Sequence[int], prior: Sequence[float]
@@ -105,7 +139,7 @@ class OptimiserSteps:
         targets : (b, 1 + class, y, x) as of :meth:`PatchSource.draw`.
         pixels, prior : labelled pixels and natural share of every class.
         """
-        logits = self.logits(images)
+        logits = self._agreed(lambda: self.logits(images))
         loss = self.loss(logits, targets, pixels, prior)
         if not (bool(torch.isfinite(loss)) and self.gradient_is_finite(loss, logits)):
             self._bad_steps += 1
@@ -130,25 +164,33 @@ class OptimiserSteps:
 
     def gradient_is_finite(self, loss: Tensor, logits: Tensor) -> bool:
         """Take the gradient and shorten it; a finite loss can have an infinite one."""
+        gradient = self._agreed(lambda: self._gradient(loss, logits))
+        self.together.add_up(gradient)
+        length = gradient.norm()
+        gradient.mul_((_STEEPEST / (length + 1e-6)).clamp(max=1.0))
+        return bool(torch.isfinite(length))
+
+    def _gradient(self, loss: Tensor, logits: Tensor) -> Tensor:
+        """(n,) float32: of the patches of this process."""
         gradient = self._weights.gradient
         gradient.zero_()
         loss.backward()
         if self._written is not None:
             assert logits.grad is not None
             self._written.backward(logits.grad)
-        length = gradient.norm()
-        gradient.mul_((_STEEPEST / (length + 1e-6)).clamp(max=1.0))
-        return bool(torch.isfinite(length))
+        return gradient
 
     def loss(
         self, logits: Tensor, targets: Tensor, pixels: Sequence[int], prior: Sequence[float]
     ) -> Tensor:
         """What the strokes, and the guide where there are none, say about the answer."""
         log_shares, weights = _balance(pixels, prior, self.device)
-        balanced = logits - log_shares
-        loss = segmentation_loss(balanced, targets[:, 0], weights, self.options.dice_weight)
+        balanced, joined = logits - log_shares, self.together.joined
+        loss = segmentation_loss(
+            balanced, targets[:, 0], weights, self.options.dice_weight, joined=joined
+        )
         if self.options.guide_weight:
-            guided = guide_loss(logits, targets[:, 1:], targets[:, 0])
+            guided = guide_loss(logits, targets[:, 1:], targets[:, 0], joined=joined)
             loss = loss + self.options.guide_weight * guided
         return loss
 
@@ -160,9 +202,12 @@ class OptimiserSteps:
 
     def go_back(self, best: UNet | None) -> str:
         """Go on from the best weights (or the average) at a quarter of the rate; says so."""
+        if self.together.leads:
+            self.together.tell(Command.GO_BACK)
         weights = (best or self.average).state_dict()
         for net in (self.net, self.average):
             net.load_state_dict(weights)
+        self.take_first_weights()
         self._bad_steps = 0
         self.options = replace(self.options, learning_rate=self.options.learning_rate / 4)
         self._optimiser = self._adamw()  # the moments of the former one led here
@@ -170,20 +215,24 @@ class OptimiserSteps:
 
     def use_less_memory(self) -> str:
         """Halve the batch, then the patch, then work on the CPU; says which."""
-        if self._written is not None:
-            self._written.forget()
-        give_back()
+        self.forget_maps()
         if self.batch_size > 1:
             self.batch_size //= 2
             return f"Out of memory: training on with batches of {self.batch_size}."
         if self.patch_px // 2 >= _SMALLEST_PATCH_PX:
             self.patch_px //= 2
             return f"Out of memory: training on with patches of {self.patch_px} px."
-        if self.device == "cpu":
+        if self.device == "cpu" or self.together.are_several:
             raise MemoryError(NO_MEMORY)
         was = self.device
         self.move_to_cpu()
         return f"Out of memory on {was}: training on on the CPU."
+
+    def forget_maps(self) -> None:
+        """Give back what a step keeps for the next one."""
+        if self._written is not None:
+            self._written.forget()
+        give_back()
 
     def move_to_cpu(self) -> None:
         """Go on there, from the present weights where there are any."""

@@ -18,6 +18,7 @@ from unetscope.errors import ModelError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation
+from unetscope.learning.familiar import Familiar
 from unetscope.learning.head import SILENT, InstantVoice
 from unetscope.learning.learned_pixels import LearnedPixels
 from unetscope.learning.partition import Partition
@@ -81,6 +82,7 @@ class Provenance:
     pixel_size, unit : of the first image it learned from.
     parent : SHA-256 of the file it was read from.
     partition : what the network learned from and what was held back; not written to files.
+    familiar : how the images look that it learned from; None where that is not known.
     record : what training wrote down (JSON values), for the model file.
     """
 
@@ -91,6 +93,7 @@ class Provenance:
     version: int = 0
     parent: str | None = None
     partition: Partition | None = None
+    familiar: Familiar | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -240,8 +243,10 @@ class PixelModel:
 
     def with_network_of(self, other: PixelModel) -> PixelModel:
         """This model's instant voice with ``other``'s fine-tuned network and its share."""
-        parts, record = other.provenance.partition, other.provenance.record
-        joined = self.with_provenance(partition=parts, record=record)
+        told = other.provenance
+        joined = self.with_provenance(
+            partition=told.partition, record=told.record, familiar=told.familiar
+        )
         return replace(joined, network=other.network)
 
     def with_network(self, net: UNet, weight: float) -> PixelModel:

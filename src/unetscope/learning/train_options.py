@@ -24,6 +24,8 @@ class TrainOptions:
     average_decay : of the exponential average of the weights, which is what answers.
     validation_fraction : share of the labels held back.
     precision : a :class:`Precision`.
+    devices : how many train together, each with batches of its own in a process of its own; GPUs,
+        or on the CPU parts of its cores.
     """
 
     max_seconds: float | None = 60.0
@@ -42,3 +44,4 @@ class TrainOptions:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
+    devices: int = 1

@@ -37,6 +37,8 @@ from unetscope.learning.patches import PatchSource
 from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.samples import Sample, check_samples
 from unetscope.learning.sources.source import columns_of
+from unetscope.learning.surprise import familiar_with
+from unetscope.learning.together import ALONE, Command, Together
 from unetscope.learning.train_options import TrainOptions
 from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet
@@ -48,11 +50,21 @@ _Result = TypeVar("_Result")
 
 
 class TrainingRun:
-    """The state of one training, so that the loop of ``fine_tune`` reads as the story it is."""
+    """The state of one training, so that the loop of ``fine_tune`` reads as the story it is.
 
-    def __init__(self, model: PixelModel, options: TrainOptions, cache: FeatureCache) -> None:
+    Of several processes that train together each has one; only that of the first judges.
+    """
+
+    def __init__(
+        self,
+        model: PixelModel,
+        options: TrainOptions,
+        cache: FeatureCache,
+        together: Together = ALONE,
+    ) -> None:
         self.model, self.options, self.cache = model, options, cache
-        self.learner = OptimiserSteps(options)
+        self.together = together
+        self.learner = OptimiserSteps(options, together)
         self.seconds, self.epoch, self.best_epoch = 0.0, 0, 0
         self.best_loss = float("inf")
         self.best_validation: Validation | None = None
@@ -81,11 +93,20 @@ class TrainingRun:
         self.values = values
         self.model = self.model.with_provenance(partition=parts)
         self.best_loss, self.best_validation, self.idle_epochs = float("inf"), None, 0
-        yield from self._recovering(lambda: self._judge(self._snapshot()))
+        if self.together.leads:
+            self.model = yield from self._recovering(lambda: self._familiar(samples))
+            yield from self._recovering(lambda: self._judge(self._snapshot()))
+            self.together.tell(Command.BEGIN)
+            self.learner.take_first_weights()
         if self.learner.steps:  # the budget begins with the first step
             self.seconds += time.perf_counter() - began
         yield from self._heard(self._started(values, parts))
         return self._sent
+
+    def _familiar(self, samples: Sequence[Sample]) -> PixelModel:
+        """The model with what its images look like; nothing of it decides an answer."""
+        machine = self.cache.machine(self.learner.device)
+        return self.model.with_provenance(familiar=familiar_with(self.model, samples, machine))
 
     def _fitted(
         self, samples: Sequence[Sample], classes: Sequence[LabelClass] | None
@@ -114,7 +135,7 @@ class TrainingRun:
             parts.shown(samples),
             values,
             cache=self.cache,
-            seed=self.options.seed,
+            seed=self.learner.seed,
             guide=told if self.options.guide_weight else None,
         )
         self.learner.begin_anew()  # new strokes, a new run
@@ -166,7 +187,7 @@ class TrainingRun:
         while self.cache.use_smaller_tiles():
             self._free()
             yield f"Out of memory: going on with tiles of {self.cache.tile_px} px."
-        if self.learner.device != "cpu":
+        if self.learner.device != "cpu" and not self.together.are_several:
             was = self.learner.device
             self.learner.move_to_cpu()
             if hasattr(self, "held"):
@@ -275,6 +296,21 @@ class TrainingRun:
             return (yield Notice(self.learner.go_back(best)))
         return (yield StepDone(self.learner.steps, loss, self.seconds))
 
+    def follow(self) -> None:
+        """Do what the first process tells, until it tells the end; ``start`` was run before."""
+        while True:
+            match self.together.told():
+                case Command.BEGIN, _:
+                    self.learner.take_first_weights()
+                case Command.STEP, (batch_size, patch_px):
+                    self.learner.batch_size, self.learner.patch_px = batch_size, patch_px
+                    if self.learner.step(self.patches, self.prior) is None:
+                        self.learner.forget_maps()
+                case Command.GO_BACK, _:
+                    self.learner.go_back(None)
+                case Command.END, _:
+                    return
+
     def epoch_is_over(self) -> bool:
         """Whether a check is due: after a round of steps, or when the time is up."""
         is_round = self.learner.steps % self.options.steps_per_epoch == 0
@@ -347,6 +383,7 @@ class TrainingRun:
             "seed": self.options.seed,
             "threads": torch.get_num_threads(),
             "device": self.learner.device,
+            "devices": self.together.size,
             "precision": self.learner.precision,
             "torch": str(torch.__version__),
         }

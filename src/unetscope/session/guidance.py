@@ -279,6 +279,7 @@ _ENDED: dict[str, str] = {
     EndReason.TIME: "The time was up",
     EndReason.STOPPED: "You stopped it",
     EndReason.MEMORY: "Memory ran out",
+    EndReason.PEER: "A process that trained along ended",
 }
 _CUT_SHORT = (EndReason.TIME, EndReason.STOPPED, EndReason.MEMORY)
 
