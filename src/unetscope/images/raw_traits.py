@@ -49,7 +49,7 @@ class RawTraits:
 
 
 @dataclass(frozen=True)
-class Crop:
+class SpreadCrop:
     """A part of plane ``z``."""
 
     z: int
@@ -57,7 +57,9 @@ class Crop:
     x: slice
 
 
-def spread_crops(image: Micrograph, most: int = MOST_CROPS, side: int = CROP_PX) -> list[Crop]:
+def spread_crops(
+    image: Micrograph, most: int = MOST_CROPS, side: int = CROP_PX
+) -> list[SpreadCrop]:
     """At most ``most`` parts of ``side`` pixels, or the whole side, spread over an image."""
     height, width = image.spatial_shape[-2:]
     planes = _spread(image.depth, 1, 4 if most >= 8 else 1)
@@ -66,14 +68,14 @@ def spread_crops(image: Micrograph, most: int = MOST_CROPS, side: int = CROP_PX)
     columns = min(-(-width // side), max(1, left // rows))
     rows = min(-(-height // side), max(1, left // columns))
     return [
-        Crop(z, slice(y, min(y + side, height)), slice(x, min(x + side, width)))
+        SpreadCrop(z, slice(y, min(y + side, height)), slice(x, min(x + side, width)))
         for z in planes
         for y in _spread(height, side, rows)
         for x in _spread(width, side, columns)
     ]
 
 
-def raw_traits(image: Micrograph, crops: list[Crop] | None = None) -> RawTraits:
+def raw_traits(image: Micrograph, crops: list[SpreadCrop] | None = None) -> RawTraits:
     """The four numbers, of ``crops`` and of a sample of the pixels; medians over crops.
 
     Channels are averaged.

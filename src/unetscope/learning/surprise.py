@@ -73,7 +73,7 @@ def familiar_with(
     machine = machine or Machine("cpu")
     for key, image in images.items():
         if key not in known.keys:
-            crops = _crops_of(model, image, machine, most)
+            crops = crop_vectors(model, image, machine, most)
             known = known.joined(key, crops, raw_traits(image), str(image.dtype))
     return known
 
@@ -86,25 +86,25 @@ def surprise_of(
     A second of work at most, of 16 crops.
     """
     known = model.provenance.familiar
-    if known is None or not len(known.keys):
+    if known is None or not known.keys:
         return None
+    crops = crop_vectors(model, image, machine or Machine("cpu"))
+    return judged(known, crops, raw_traits(image), str(image.dtype))
+
+
+def judged(known: Familiar, crops: NDArray[np.float32], traits: RawTraits, kind: str) -> Surprise:
+    """How unlike the training images an image of such crops, traits and dtype is."""
     view = _View(known)
-    distance = view.distance(_crops_of(model, image, machine or Machine("cpu"), MOST_CROPS))
+    distance = view.distance(crops)
     count = len(known.keys)
     if count < FEWEST:
         said = "one training image" if count == 1 else f"{count} training images"
         return Surprise(round(distance, 3), unjudged=f"{said}: cannot be judged")
     score = distance / view.farthest
-    odd = _odd_trait(known, raw_traits(image), str(image.dtype))
+    odd = _odd_trait(known, traits, kind)
     if not odd and score > 1:
         odd = f"unlike all {count} images it was trained on"
     return Surprise(round(score, 3), odd)
-
-
-def ranked(surprises: dict[str, Surprise]) -> dict[str, int]:
-    """Name → its place among all, the most unlike first."""
-    order = sorted(surprises, key=lambda name: -surprises[name].score)
-    return {name: place for place, name in enumerate(order, start=1)}
 
 
 def image_key(image: Micrograph) -> str:
@@ -155,8 +155,8 @@ class _View:
         return ((crops - self._middle) / self._scatter).astype(np.float32)
 
 
-def _crops_of(
-    model: PixelModel, image: Micrograph, machine: Machine, most: int
+def crop_vectors(
+    model: PixelModel, image: Micrograph, machine: Machine, most: int = MOST_CROPS
 ) -> NDArray[np.float32]:
     """Mean and standard deviation of every map in crops of an image: (crop, 2 · maps)."""
     net, features = machine.net(model.features.backbone), model.features
