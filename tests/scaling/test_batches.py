@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from scipy import ndimage
 
 from learning.small_scenes import blobs, sample, small_model
 from unetscope.errors import ImageError, OutputError
 from unetscope.images.claims import Role, mark_of
 from unetscope.images.files import read_micrograph
 from unetscope.images.micrograph import Micrograph
-from unetscope.learning.events import TileDone
+from unetscope.learning.events import Surprise, TileDone
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels
+from unetscope.learning.surprise import familiar_with
 from unetscope.scaling.batches import Batch, predict_files, prediction_targets
 from unetscope.scaling.file_results import (
     DONE,
@@ -32,7 +34,7 @@ from unetscope.scaling.file_results import (
     FileResult,
     FilesDone,
 )
-from unetscope.scaling.odd_ones import Answered, odd_ones
+from unetscope.scaling.odd_ones import Answered, odd_ones, surprise_places
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +183,42 @@ def test_images_with_other_shares_or_grey_values_are_odd() -> None:
     assert odd_ones(dark)["odd"].startswith("grey range 17, others 89")
     few = dict(list(full.items())[3:])
     assert odd_ones(few) == {}  # nobody knows what is usual
+
+
+def knowing(model: PixelModel, count: int) -> PixelModel:
+    known = familiar_with(model, [sample((60, 70), seed=n, key=str(n)) for n in range(count)])
+    return model.with_provenance(familiar=known)
+
+
+def test_images_unlike_the_training_are_odd_in_a_folder_of_any_size_and_stay_so(
+    model: PixelModel, tmp_path: Path
+) -> None:
+    paths, out = images(tmp_path / "in", 2), tmp_path / "out"
+    tifffile.imwrite(paths[1], ndimage.gaussian_filter(blobs((60, 70), 1)[0], 2))
+    batch = batch_of(knowing(model, 5), paths, out)
+    *_, last = predict_files(batch, read_micrograph)
+    assert isinstance(last, FilesDone)
+    assert last.odd == {paths[1]: "blurrier than anything it was trained on"}
+    first, second = rows(out)
+    assert (first["unlike the training"], first["surprise not judged"]) == ("", "")
+    assert float(first["surprise"]) < 1
+    assert second["odd"] == second["unlike the training"] == last.odd[paths[1]]
+    *_, again = predict_files(batch, read_micrograph)  # up to date: told by the table
+    assert isinstance(again, FilesDone)
+    assert {one.status for one in again.results} == {UP_TO_DATE}
+    assert again.odd == last.odd
+
+
+def test_of_one_training_image_only_the_order_is_told(model: PixelModel, tmp_path: Path) -> None:
+    paths, out = images(tmp_path / "in", 3), tmp_path / "out"
+    tifffile.imwrite(paths[1], ndimage.gaussian_filter(blobs((60, 70), 1)[0], 2))
+    results(batch_of(knowing(model, 1), paths, out))
+    said = "one training image: cannot be judged"
+    assert [row["odd"] for row in rows(out)] == ["", "", ""]
+    assert [row["surprise not judged"] for row in rows(out)] == [said] * 3
+    told = {
+        n: Answered({}, surprise=Surprise(score, "", said)) for n, score in enumerate((1, 9, 3))
+    }
+    places = surprise_places(told)
+    assert places[1] == f"1 of 3 in being unlike the training; {said}"
+    assert [places[n][:6] for n in range(3)] == ["3 of 3", "1 of 3", "2 of 3"]

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
+from unetscope.learning.surprise import familiar_with, surprise_of
 from unetscope.scaling.layout import Layout
 from unetscope.scaling.ledger import BlockDone
 from unetscope.scaling.pyramid import halved
@@ -108,6 +109,20 @@ def test_every_level_is_the_mode_of_the_one_before(model, tmp_path, shape) -> No
     for finer, coarser in pairwise(levels):
         assert np.array_equal(halved(finer), coarser)
     assert str(layout.levels) not in group and max(levels[-1].shape) <= 512
+
+
+def test_a_finished_answer_says_how_unlike_the_training_its_image_is(
+    model, image, tmp_path
+) -> None:
+    known = familiar_with(model, [sample(seed=n, key=str(n)) for n in range(4)])
+    knowing = model.with_provenance(familiar=known)
+    path = tmp_path / "answer.zarr"
+    entries(begin(knowing, image, Work(path, side=SIDE), SMALL), 1)  # a part, then the rest
+    entries(begin(knowing, image, Work(path, begin="resume", side=SIDE), SMALL))
+    told = json.loads((path / "zarr.json").read_text())["attributes"]["unetscope"]["surprise"]
+    expected = surprise_of(knowing, image)
+    assert expected is not None
+    assert told == asdict(expected)
 
 
 def test_stacks_are_answered_plane_by_plane(model, tmp_path, monkeypatch) -> None:

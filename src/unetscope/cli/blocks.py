@@ -28,7 +28,7 @@ from unetscope.learning.prediction import PredictOptions
 from unetscope.scaling.estimate import Estimate, check_room, estimated
 from unetscope.scaling.ledger import BlockDone
 from unetscope.scaling.matching import How, matched
-from unetscope.scaling.running import Begin, Run, Work, begin, run_here
+from unetscope.scaling.running import SURPRISE, Begin, Run, Work, begin, run_here
 from unetscope.scaling.workers import BlockFailed, Cluster, Pool, Processes, WorkerOptions, run_by
 
 #: Above so many pixels it is said before the start how long it takes.
@@ -77,6 +77,8 @@ def run(form: Predict) -> Iterator[Path]:
     inputs = (path, form.model)
     work = Work(form.out, inputs, _how_to_begin(form), source, pixels=pixels)
     begun = begin(model, image, work, options, engine)
+    odd = begun.manifest.recorded.get(SURPRISE, {}).get("unlike")
+    say_notes(name_of(path), [f"careful: {odd}"] if odd else [])
     left = [n for n in begun.left() if n % part[1] == part[0] - 1]
     done_before = len(begun.manifest.layout) - len(begun.left())
     if done_before and left:

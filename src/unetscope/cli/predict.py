@@ -38,7 +38,9 @@ from unetscope.scaling.batches import (
 from unetscope.scaling.directions import Volume
 from unetscope.scaling.file_results import FAILED, UP_TO_DATE, FileResult, FilesDone
 from unetscope.scaling.matching import How
+from unetscope.scaling.odd_ones import surprise_places
 
+_MOST_PLACES = 3  # images that are named as the least like the training where none is judged
 PASSED = ("passed over, as masks or results of other images; give one alone to predict it",)
 
 
@@ -88,6 +90,8 @@ def predicted(form: Predict, batch: Batch) -> Generator[Path, None, int]:
             say_error(named(event.image, event.why))
         elif isinstance(event, FileResult):
             say_notes(name_of(event.image), [UP_TO_DATE] if event.status == UP_TO_DATE else [])
+            if len(batch.targets) == 1:
+                say_notes(name_of(event.image), _unlike(event))
             yield event.mask
             if form.probabilities:
                 yield beside(event.mask)
@@ -113,10 +117,20 @@ def _no_blocks(form: Predict) -> None:
             )
 
 
+def _unlike(result: FileResult) -> list[str]:
+    """How an image that stands alone is unlike the training."""
+    surprise = result.answered.surprise if result.answered is not None else None
+    return [f"careful: {surprise.unlike}"] if surprise is not None and surprise.unlike else []
+
+
 def _tell(done: FilesDone) -> None:
-    """Name the images that are unlike the others."""
+    """Name the images that are unlike the others or the training; where that is open, the order."""
     for path, reason in done.odd.items():
         say_notes(name_of(path), [f"odd: {reason}"])
+    told = {one.image: one.answered for one in done.results if one.answered is not None}
+    for path, place in surprise_places(told).items():
+        if int(place.split()[0]) <= _MOST_PLACES:
+            say_notes(name_of(path), [place])
 
 
 def _read(asker: Interview, model: PixelModel, path: Path) -> Micrograph:

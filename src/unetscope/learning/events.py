@@ -169,5 +169,25 @@ class TileDone:
     probabilities: np.ndarray | None = field(repr=False, default=None)
 
 
+@dataclass(frozen=True)
+class Surprise:
+    """How unlike an image is to those a model learned from.
+
+    Attributes
+    ----------
+    score
+        Distance from the training images; above 1 none of them is as far from the others, with
+        what so few of them leave open. Without a verdict in arbitrary units.
+    unlike
+        In words, what is odd; empty where nothing is.
+    unjudged
+        Why there is no verdict, in words; empty where there is one.
+    """
+
+    score: float
+    unlike: str = ""
+    unjudged: str = ""
+
+
 LearningEvent = Started | HeadFitted | StepDone | EpochDone | Notice | Finished
 PredictionEvent = TileDone | Notice

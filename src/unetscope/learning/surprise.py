@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +22,7 @@ from unetscope.computing.machine import Machine
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.images.raw_traits import MOST_CROPS, RawTraits, raw_traits, spread_crops
+from unetscope.learning.events import Surprise
 from unetscope.learning.familiar import MOST_VECTORS, Familiar, stages_of, vector_size
 from unetscope.learning.feature_cache import read_window
 from unetscope.learning.pixel_model import PixelModel
@@ -38,26 +38,6 @@ _MARGIN, _OPEN = 1.75, 0.75
 _BEYOND = 2.2
 _LEAST_SATURATED = 0.1  # of the pixels, by which shares are compared: few are never odd
 _STEEPER = 1.15  # a spectrum that says "blurred" beside too little noise
-
-
-@dataclass(frozen=True)
-class Surprise:
-    """How unlike an image is to those a model learned from.
-
-    Attributes
-    ----------
-    score
-        Distance from the training images; above 1 no training image is as far from the others,
-        with what so few of them leave open. Without a verdict in arbitrary units.
-    unlike
-        In words, what is odd; empty where nothing is.
-    unjudged
-        Why there is no verdict, in words; empty where there is one.
-    """
-
-    score: float
-    unlike: str = ""
-    unjudged: str = ""
 
 
 def familiar_with(

@@ -26,9 +26,10 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.images.writing import replacing, usable_folder
 from unetscope.images.zarr_folder import PACKED, is_zarr, title_of
-from unetscope.learning.events import Notice, PredictionEvent, TileDone
+from unetscope.learning.events import Notice, PredictionEvent, Surprise, TileDone
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions
+from unetscope.learning.surprise import surprise_of
 from unetscope.scaling.directions import Volume
 from unetscope.scaling.file_results import (
     DONE,
@@ -44,6 +45,7 @@ from unetscope.scaling.odd_ones import Answered, odd_ones
 from unetscope.scaling.predicting import AnswerFiles, predict_to
 
 _SHARE, _LOW, _HIGH = "share of ", "grey low", "grey high"
+_SURPRISE, _UNLIKE, _UNJUDGED = "surprise", "unlike the training", "surprise not judged"
 _MOST_BYTES = 64 * 2**20
 Read = Callable[[Path], Micrograph]
 
@@ -144,13 +146,18 @@ def write_status(results: Sequence[FileResult], batch: Batch, table: Path) -> No
     ):
         writer = csv.writer(opened, lineterminator="\n")
         head = ["image", "mask", "status", "why", "odd", *(_SHARE + name for name in names)]
-        writer.writerow([*head, _LOW, _HIGH, "bytes", "modified", "answered by"])
+        surprise = [_SURPRISE, _UNLIKE, _UNJUDGED]
+        writer.writerow([*head, _LOW, _HIGH, *surprise, "bytes", "modified", "answered by"])
         for one in results:
             told = one.answered
             shares = [repr(told.shares.get(v, 0.0)) if told else "" for v in values]
             grey = [_numbers(told.low), _numbers(told.high)] if told else ["", ""]
             row = [harmless(one.image.name), one.mask.name, one.status, one.why]
-            writer.writerow([*row, odd.get(one.image, ""), *shares, *grey, *one.made_of])
+            unlike = ["", "", ""]
+            if told and told.surprise is not None:
+                seen = told.surprise
+                unlike = [repr(seen.score), seen.unlike, seen.unjudged]
+            writer.writerow([*row, odd.get(one.image, ""), *shares, *grey, *unlike, *one.made_of])
 
 
 def images_of(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -254,7 +261,8 @@ def answered_into(
         yield event
     whole = max(sum(counts.values()), 1)
     shares = {value: counts.get(value, 0) / whole for value in model.class_values}
-    return Answered(shares, scale.low, scale.high)
+    surprise = surprise_of(model, image, Machine(options.device, engine))
+    return Answered(shares, scale.low, scale.high, surprise)
 
 
 def _numbers(values: Sequence[float]) -> str:
@@ -310,7 +318,10 @@ def _row_read(row: Mapping[str, str], folder: Path, values: Sequence[int]) -> Fi
     if row[_LOW] and all(told) and len(told) == len(values):
         shares = dict(zip(values, map(float, told), strict=True))
         low, high = (tuple(float(n) for n in row[key].split()) for key in (_LOW, _HIGH))
-        answered = Answered(shares, low, high)
+        surprise = None
+        if row.get(_SURPRISE):
+            surprise = Surprise(float(row[_SURPRISE]), row[_UNLIKE], row[_UNJUDGED])
+        answered = Answered(shares, low, high, surprise)
     made_of = (row["bytes"], row["modified"], row["answered by"])
     return FileResult(
         folder / row["image"], folder / row["mask"], row["status"], row["why"], answered, made_of

@@ -1,8 +1,8 @@
-"""Images whose answer or grey values are unlike those of the others: they want a look.
+"""Images unlike those of the training, or whose answer or grey values are unlike the others'.
 
-Robust, for odd ones are what is looked for: distance from the median in median absolute
-deviations, scaled to a standard deviation (Iglewicz and Hoaglin, *How to detect and handle
-outliers*, 1993, take 3.5).
+They want a look. The first is what the model knows itself; the second is robust, for odd ones
+are what is looked for: distance from the median in median absolute deviations, scaled to a standard
+deviation (Iglewicz and Hoaglin, *How to detect and handle outliers*, 1993, take 3.5).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+
+from unetscope.learning.events import Surprise
 
 FEWEST = 5  # images, below which nobody knows what is usual
 _FAR = 3.5
@@ -24,21 +26,49 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class Answered:
-    """Of an image: class value -> share of its pixels, and its grey range by channel."""
+    """Of an image: class value -> share of its pixels, and its grey range by channel.
+
+    ``surprise``: how unlike the training images it is; None where the model does not know them.
+    """
 
     shares: Mapping[int, float]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    surprise: Surprise | None = None
 
 
 def odd_ones(
     answers: Mapping[Key, Answered], names: Mapping[int, str] | None = None
 ) -> dict[Key, str]:
-    """Image -> how it differs from the others, in words; those that do not are left out."""
-    if len(answers) < FEWEST:
-        return {}
-    keys = list(answers)
+    """Image -> how it differs from the training or the others, in words; the rest is left out."""
     odd: dict[Key, list[str]] = {}
+    for key, one in answers.items():
+        if one.surprise is not None and one.surprise.unlike:
+            odd[key] = [one.surprise.unlike]
+    if len(answers) >= FEWEST:
+        _unlike_others(answers, names, odd)
+    return {key: "; ".join(reasons) for key, reasons in odd.items()}
+
+
+def surprise_places(answers: Mapping[Key, Answered]) -> dict[Key, str]:
+    """Image -> its place among all, the least like the training first; where none is judged."""
+    told = {k: one.surprise for k, one in answers.items() if one.surprise is not None}
+    if len(told) < 2 or not all(one.unjudged for one in told.values()):
+        return {}
+    order = sorted(told, key=lambda key: -told[key].score)
+    return {
+        key: f"{place} of {len(order)} in being unlike the training; {told[key].unjudged}"
+        for place, key in enumerate(order, start=1)
+    }
+
+
+def _unlike_others(
+    answers: Mapping[Key, Answered],
+    names: Mapping[int, str] | None,
+    odd: dict[Key, list[str]],
+) -> None:
+    """Add to ``odd`` what differs from the other images."""
+    keys = list(answers)
     for value in sorted({value for one in answers.values() for value in one.shares}):
         shares = np.array([answers[key].shares.get(value, 0.0) for key in keys])
         name = (names or {}).get(value, f"class {value}")
@@ -53,7 +83,6 @@ def odd_ones(
             odd.setdefault(keys[at], []).append(said)
         for at, usual in _far(low, _LEAST_GREY * float(np.median(width))):
             odd.setdefault(keys[at], []).append(f"darkest grey {low[at]:.4g}, others {usual:.4g}")
-    return {key: "; ".join(reasons) for key, reasons in odd.items()}
 
 
 def _far(values: np.ndarray, least: float) -> list[tuple[int, float]]:

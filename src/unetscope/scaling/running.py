@@ -12,7 +12,7 @@ import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -37,6 +37,7 @@ from unetscope.learning.events import PredictionEvent, TileDone
 from unetscope.learning.persistence import load_model, save_model
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
+from unetscope.learning.surprise import surprise_of
 from unetscope.network.cropping import relative
 from unetscope.scaling.layout import Block
 from unetscope.scaling.ledger import BlockDone, Ledger, entries_in
@@ -45,6 +46,7 @@ from unetscope.scaling.matching import How, Match, matched, seen_by
 from unetscope.scaling.pieces import PIECE_PX, Piece, piece_of, read_pieces
 from unetscope.scaling.store import COMPLETE, STATE_KEY, AnswerStore, check_new, mark_in
 
+SURPRISE = "surprise"  # of a finished answer: how unlike its image is to those of the training
 Begin = Literal["new", "resume", "overwrite", "join"]
 
 
@@ -250,8 +252,11 @@ def begin(
         _make_room(work, there)
         save_model(model, folder / "model.unetscope")
         _create(AnswerStore(work.path, manifest.layout), model, seen, manifest, match.note)
+        surprise = surprise_of(model, seen, run.machine)
+        if surprise is not None:  # for the finished answer; once, not block by block
+            manifest = replace(manifest, recorded={**manifest.recorded, SURPRISE: asdict(surprise)})
         manifest.write(folder / "manifest.json")  # last: without it nothing is gone on with
-    return run
+    return replace(run, manifest=manifest)
 
 
 @contextmanager
@@ -449,7 +454,9 @@ def _told_of(done: Mapping[int, BlockDone], manifest: Manifest) -> dict[str, Any
     for entry in done.values():
         for value, count in entry.counts.items():
             counts[value] = counts.get(value, 0) + count
+    surprise = manifest.recorded.get(SURPRISE)
     return {
+        **({SURPRISE: surprise} if surprise else {}),
         "blocks": len(done),
         "digest": sha256(digests.encode()).hexdigest()[:16],
         "pixels": {str(value): counts[value] for value in sorted(counts)},

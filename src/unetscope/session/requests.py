@@ -20,7 +20,7 @@ from unetscope.images.questions import Answers
 from unetscope.images.target import Target
 from unetscope.learning.advice.progress import Forgotten
 from unetscope.learning.check_box import PaintedBox
-from unetscope.learning.events import LearningEvent
+from unetscope.learning.events import LearningEvent, Surprise
 from unetscope.learning.samples import Sample
 from unetscope.session.result_kind import ResultKind
 from unetscope.session.results.mask import MASK
@@ -173,6 +173,14 @@ class PredictRequest:
     show: ResultKind = MASK
     shown_class: int = 1
     only_view: bool = False
+
+
+@dataclass(frozen=True)
+class SurpriseFound:
+    """How unlike the training an image is that was predicted as a whole."""
+
+    key: str
+    surprise: Surprise
 
 
 @dataclass(frozen=True, eq=False)
@@ -414,7 +422,9 @@ class BoxesChecked:
     voices: tuple[str, ...]
 
 
-JobEvent = LearningEvent | TileShown | ModelOpened | ModelSaved | SourcesFound | Warmed
+JobEvent = (
+    LearningEvent | TileShown | SurpriseFound | ModelOpened | ModelSaved | SourcesFound | Warmed
+)
 
 
 class Jobs(Protocol):

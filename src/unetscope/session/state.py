@@ -24,6 +24,7 @@ from unetscope.learning.events import (
     Notice,
     Started,
     StepDone,
+    Surprise,
     TileDone,
 )
 from unetscope.session.curves import Curves
@@ -90,6 +91,7 @@ class Session:
     curves: Curves = field(default_factory=Curves)
     seen: frozenset[str] = frozenset()  # keys of the images on which this model's answer is drawn
     predicted: Mapping[str, int] = field(default_factory=dict)  # image key -> serial of the model
+    surprises: Mapping[str, Surprise] = field(default_factory=dict)  # image key -> unlike training
     outcomes: Mapping[str, str] = field(default_factory=dict)  # image key -> what came of it
     answered_of: str = ""  # which planes were answered, where others are on screen, too
     trained_image: str = ""  # key of the image that was on screen when training ended

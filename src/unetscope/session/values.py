@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unetscope.scaling.file_results import DONE, FAILED, UP_TO_DATE
-from unetscope.scaling.odd_ones import Answered, odd_ones
+from unetscope.scaling.odd_ones import Answered, odd_ones, surprise_places
 
 if TYPE_CHECKING:
     from unetscope.learning.events import Validation
@@ -140,7 +140,8 @@ class BatchRow:
     """One image of many that are predicted: ``status`` in a word, and why it failed.
 
     ``answered``: what is in the answer. ``image_id`` of a project's image, ``file`` of another.
-    ``odd``: how it is unlike the others.
+    ``odd``: how it is unlike the others or the training; ``place``: its place in being unlike the
+    training, where nobody can judge that.
     """
 
     name: str
@@ -150,6 +151,7 @@ class BatchRow:
     image_id: str = ""
     file: Path | None = None
     odd: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,8 +169,11 @@ class BatchStatus:
     def judged(self, names: Mapping[int, str]) -> BatchStatus:
         """With each row saying how it is unlike the others, where it is."""
         told = {at: row.answered for at, row in enumerate(self.rows) if row.answered is not None}
-        odd = odd_ones(told, names)
-        rows = (replace(row, odd=odd.get(at, "")) for at, row in enumerate(self.rows))
+        odd, places = odd_ones(told, names), surprise_places(told)
+        rows = (
+            replace(row, odd=odd.get(at, ""), place=places.get(at, ""))
+            for at, row in enumerate(self.rows)
+        )
         return replace(self, rows=tuple(rows))
 
     def said(self, *, stopped: bool) -> str:

@@ -15,7 +15,8 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.scaling.file_results import DONE, FAILED, UP_TO_DATE
 from unetscope.session.engine import project_predicting
 from unetscope.session.engine.projects import scratch
-from unetscope.session.requests import PredictRequest, TileShown, WriteRequest
+from unetscope.session.requests import PredictRequest, SurpriseFound, TileShown, WriteRequest
+from unetscope.session.state import Session
 from unetscope.session.values import BatchRow, BatchStatus, Message, PredictionStatus, Scope
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded
@@ -80,6 +81,9 @@ class Predictor(Part):
 
     def _happened(self, ticket: Any, event: Any) -> None:
         context, session = self._context, self._session
+        if isinstance(event, SurpriseFound):
+            session.surprises = {**session.surprises, event.key: event.surprise}
+            return
         if not isinstance(event, TileShown):
             session.apply(event)
             return
@@ -114,7 +118,16 @@ class Predictor(Part):
         if self._stopped:
             return f"Stopped; what was predicted of {what} stays."
         part = " (what is on screen)" if self._scope is Scope.VIEW else ""
-        return f"Done: {what}{part} as version {look.version} answers. Save result … writes it."
+        careful = "" if part else _careful(session)
+        said = f"Done: {what}{part} as version {look.version} answers.{careful}"
+        return f"{said} Save result … writes it."
+
+
+def _careful(session: Session) -> str:
+    """That the image on screen is unlike the training, where it is."""
+    image = session.image
+    told = session.surprises.get(image.key) if image is not None else None
+    return f" Careful: {image.name} is {told.unlike}." if image and told and told.unlike else ""
 
 
 def _left_out(names: list[str]) -> str:

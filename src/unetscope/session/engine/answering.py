@@ -18,11 +18,13 @@ from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import predict_tiles
 from unetscope.learning.samples import labelled_pixels
+from unetscope.learning.surprise import surprise_of
 from unetscope.learning.tiling import tiles_touching
 from unetscope.session.engine.shared import Shared
 from unetscope.session.requests import (
     AnswerRequest,
     PredictRequest,
+    SurpriseFound,
     Target,
     TileShown,
     Warmed,
@@ -65,12 +67,18 @@ def answer(shared: Shared, request: AnswerRequest) -> Iterator[Answered]:
         raise OutOfMemoryError(NO_MEMORY) from error
 
 
-def predict(shared: Shared, request: PredictRequest) -> Iterator[TileShown | Notice]:
+def predict(
+    shared: Shared, request: PredictRequest
+) -> Iterator[TileShown | SurpriseFound | Notice]:
     """Predict images, one after the other, to the same labels as the command line."""
     # What is kept for strokes may be in half precision: then files' features are made anew.
     device = shared.device()
     fit_for_files = inference_precision(request.model.features.backbone, device) == Precision.FP32
     yield from _tiles(shared, request, device, shared.features if fit_for_files else None)
+    for target in () if request.only_view else request.targets:
+        found = surprise_of(request.model, target.image, shared.features.machine(device))
+        if found is not None:
+            yield SurpriseFound(target.key, found)
 
 
 def _answer(shared: Shared, request: AnswerRequest) -> Iterator[Answered]:

@@ -55,10 +55,13 @@ class BatchPanel(Panel):
         used = {v for row in batch.rows if row.answered for v in row.answered.shares}
         classes = [c for c in self._session.classes if c.value in used]
         self.table.clear()
-        self.table.setHeaderLabels(["image", *(c.name for c in classes), "what"])
+        known = any(row.answered and row.answered.surprise for row in batch.rows)
+        extra = ["surprise"] if known else []
+        self.table.setHeaderLabels(["image", *(c.name for c in classes), *extra, "what"])
         for row in batch.rows:
             shares = row.answered.shares if row.answered is not None else {}
             told = [f"{shares[c.value]:.1%}" if c.value in shares else "" for c in classes]
+            told += [_surprise(row)] * known
             self.table.addTopLevelItem(self._item(row, told))
         header = self.table.header()
         if header is not None:
@@ -70,7 +73,7 @@ class BatchPanel(Panel):
     def _item(self, row: BatchRow, shares: list[str]) -> QTreeWidgetItem:
         mark = _ODD if row.odd or row.status == FAILED else ""
         item = QTreeWidgetItem([f"{mark}{row.name}", *shares, row.status])
-        tip = row.why or row.odd or str(row.file or "")
+        tip = row.why or row.odd or row.place or str(row.file or "")
         for at in range(item.columnCount()):
             item.setToolTip(at, tip)
         if mark and self._tints is not None:
@@ -90,3 +93,11 @@ class BatchPanel(Panel):
         batch = self._session.batch
         self._closed_of = batch.title + str(batch.folder)
         self.hide()
+
+
+def _surprise(row: BatchRow) -> str:
+    """The number, where 1 is as unlike as any training image is to the others; or the place."""
+    surprise = row.answered.surprise if row.answered is not None else None
+    if surprise is None:
+        return ""
+    return row.place.partition(" in ")[0] if surprise.unjudged else f"{surprise.score:.2f}"
