@@ -28,7 +28,15 @@ from unetscope.learning.prediction import PredictOptions
 from unetscope.scaling.estimate import Estimate, check_room, estimated
 from unetscope.scaling.ledger import BlockDone
 from unetscope.scaling.matching import How, matched
-from unetscope.scaling.running import SURPRISE, Begin, Run, Work, begin, run_here
+from unetscope.scaling.running import (
+    SURPRISE,
+    Begin,
+    MissingPieces,
+    Run,
+    Work,
+    begin,
+    run_here,
+)
 from unetscope.scaling.workers import BlockFailed, Cluster, Pool, Processes, WorkerOptions, run_by
 
 #: Above so many pixels it is said before the start how long it takes.
@@ -83,7 +91,11 @@ def run(form: Predict) -> Iterator[Path]:
     done_before = len(begun.manifest.layout) - len(begun.left())
     if done_before and left:
         messages().print(f"{done_before} of {len(begun.manifest.layout)} blocks were done before.")
-    failed = _watched(_events(form, begun, part), messages(), form.out.name, len(left))
+    try:
+        failed = _watched(_events(form, begun, part), messages(), form.out.name, len(left))
+    except MissingPieces as missing:
+        say_error(str(missing))
+        raise typer.Exit(3) from missing
     if failed:
         say_error(
             f"{len(failed)} blocks failed and are left out: "
@@ -123,8 +135,8 @@ def _events(
     elif form.workers > 1:
         pool = Processes(form.workers)
     else:
-        return run_here(begun, part)
-    return run_by(begun, pool, how)
+        return run_here(begun, part, allow_missing=form.allow_missing)
+    return run_by(begun, pool, how, allow_missing=form.allow_missing)
 
 
 def _watched(

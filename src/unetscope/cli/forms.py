@@ -55,6 +55,13 @@ Zero = Annotated[
     str | None,
     typer.Option(help="What 0 means in a mask of two values: unlabelled or background."),
 ]
+AllowMissing = Annotated[
+    bool,
+    typer.Option(
+        "--allow-missing",
+        help="NAME.zarr is complete although pieces of the image are not stored; it is 0 there.",
+    ),
+]
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace files that unetscope did not write; never inputs."),
@@ -184,6 +191,7 @@ class Predict(ImageReading):
     part: Annotated[
         str | None, typer.Option(help="Make a part of NAME.zarr, e.g. 3/16 as a job of a queue.")
     ] = None
+    allow_missing: AllowMissing = False
     anew: Annotated[bool, typer.Option("--anew", help="Predict what is up to date as well.")] = (
         False
     )
@@ -229,6 +237,7 @@ class Finish:
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every block back and compare it first.")
     ] = False
+    allow_missing: AllowMissing = False
 
 
 @dataclass(frozen=True, kw_only=True)

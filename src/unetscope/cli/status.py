@@ -25,6 +25,7 @@ def run(form: AnswerStatus) -> Iterator[str]:
         share = 100 * state.done // state.total
         open_ones += not state.complete
         word = "complete" if state.complete else "incomplete"
-        yield f"{path}: {word}, {state.done} of {state.total} blocks ({share} %)"
+        lost = f", {len(state.missing)} pieces of the image are missing" if state.missing else ""
+        yield f"{path}: {word}, {state.done} of {state.total} blocks ({share} %){lost}"
     if open_ones:
         raise typer.Exit(3)

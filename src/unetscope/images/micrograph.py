@@ -11,7 +11,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,16 @@ _READ_ERRORS = (
     *(OSError, RuntimeError, ValueError, TypeError, LookupError, EOFError, ArithmeticError),
     *(AssertionError, AttributeError, zlib.error),
 )
+
+
+class Pieces(Protocol):
+    """How pixels are stored (:class:`~unetscope.images.zarr_pieces.StoredPieces`)."""
+
+    def missing(self, planes: range, region: tuple[slice, slice]) -> Sequence[Any]:
+        """The pieces with these planes, rows and columns that are not stored."""
+
+    def damaged(self, planes: range, region: tuple[slice, slice]) -> str | None:
+        """The name of the first of them that cannot be read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +64,8 @@ class Micrograph:
     notes
         What a person should know about the reading: what was left out, guessed or turned. They
         reach the window, the command line and the metadata of results.
+    pieces
+        How the pixels are stored, where that is known: tells which piece is missing or damaged.
 
     Raises
     ------
@@ -67,6 +79,7 @@ class Micrograph:
     unit: str | None = None
     name: str = ""
     notes: tuple[str, ...] = ()
+    pieces: Pieces | None = None
 
     def __post_init__(self) -> None:
         _check_axes(self.axes, tuple(self.pixels.shape))
@@ -193,6 +206,7 @@ class Micrograph:
                 "close other programs, or give a smaller image"
             ) from error
         except _READ_ERRORS as error:
+            self._name_damaged(wanted, error)
             raise ImageError(
                 f"the pixels of {self.name or 'the image'} cannot be read: {error}; "
                 "check that its file is complete and still in place"
@@ -200,6 +214,22 @@ class Micrograph:
         kept = [a for a, i in zip(self.axes, index, strict=True) if isinstance(i, slice)]
         found = np.moveaxis(found, kept.index("c"), 0) if "c" in kept else found[np.newaxis]
         return found.astype(np.uint8) if found.dtype.kind == "b" else found
+
+    def _name_damaged(self, wanted: dict[str, Any], error: Exception) -> None:
+        """Raise an error that names the piece that cannot be read, if it is one."""
+        rows, columns, z = wanted.get("y"), wanted.get("x"), wanted.get("z", 0)
+        if self.pieces is None or not isinstance(z, int):
+            return
+        if not isinstance(rows, slice) or not isinstance(columns, slice):
+            return
+        y_px, x_px = self.spatial_shape[-2:]
+        region = slice(*rows.indices(y_px)[:2]), slice(*columns.indices(x_px)[:2])
+        damaged = self.pieces.damaged(range(z, z + 1), region)
+        if damaged is not None:
+            raise ImageError(
+                f"the pixels of {self.name or 'the image'} cannot be read: its piece {damaged} is "
+                f"damaged ({error}); copy or export it again"
+            ) from error
 
 
 def as_micrograph(

@@ -37,7 +37,8 @@ from unetscope.images.writing import replacing
 from unetscope.images.zarr_axes import AxesAsked, arrangement
 from unetscope.images.zarr_codecs import bounded
 from unetscope.images.zarr_folder import is_zarr, title_of
-from unetscope.images.zarr_store import images_inside, opened, stored_note
+from unetscope.images.zarr_pieces import StoredPieces
+from unetscope.images.zarr_store import images_inside, is_counted, opened, stored_note
 
 #: Of at most so many images the names are read to be shown in a choice.
 _MOST_NAMED = 48
@@ -264,7 +265,10 @@ def micrograph_of(image: ZarrImage, axes: str | None, time: int | None = None) -
         sizes, unit = size.sizes, size.unit
         notes += size.notes
     name = told.name if told is not None and _is_name(told.name) else image.title
-    return Micrograph(found.of(array), found.axes, sizes, unit, name, tuple(notes))
+    stored = None
+    if hasattr(array.store, "root"):  # in a folder
+        stored = StoredPieces(array, found, complete=missing is None and is_counted(array))
+    return Micrograph(found.of(array), found.axes, sizes, unit, name, tuple(notes), stored)
 
 
 def _axes_of(image: ZarrImage) -> Sequence[Axis] | None:

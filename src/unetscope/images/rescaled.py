@@ -89,7 +89,8 @@ def resampled(image: Micrograph, factors: tuple[float, float]) -> Micrograph:
     size = image.pixel_size
     if size is not None:
         size = (*size[:-2], *(one / factor for one, factor in zip(size[-2:], factors, strict=True)))
-    return replace(image, pixels=ResampledPixels(image, factors), axes=axes, pixel_size=size)
+    pixels = ResampledPixels(image, factors)
+    return replace(image, pixels=pixels, axes=axes, pixel_size=size, pieces=None)
 
 
 def nearest(part: slice, factor: float, length: int) -> Ints:

@@ -115,9 +115,8 @@ def _by_number(name: str) -> list[Any]:
 
 def stored_note(array: Any) -> str | None:
     """What to know if pieces of ``array`` are not stored; zarr reads them as one value."""
-    pieces = array.shards or array.chunks
-    expected = math.prod(-(-n // piece) for n, piece in zip(array.shape, pieces, strict=True))
-    if expected > _MOST_COUNTED or not hasattr(array.store, "root"):
+    expected = _count(array)
+    if not is_counted(array) or not hasattr(array.store, "root"):
         return None
     stored = sum(1 for _ in _pieces(Path(array.store.root, array.path), expected))
     if stored >= expected:
@@ -128,6 +127,16 @@ def stored_note(array: Any) -> str | None:
         else f"{expected - stored} of {expected} parts of it are not"
     )
     return f"{told} stored; what is missing is read as {array.fill_value}"
+
+
+def _count(array: Any) -> int:
+    pieces = array.shards or array.chunks
+    return math.prod(-(-n // piece) for n, piece in zip(array.shape, pieces, strict=True))
+
+
+def is_counted(array: Any) -> bool:
+    """Whether its pieces are so few that those that are stored are counted."""
+    return _count(array) <= _MOST_COUNTED
 
 
 def _pieces(folder: Path, most: int) -> Iterator[str]:

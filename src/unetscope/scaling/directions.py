@@ -68,7 +68,8 @@ def turned(image: Micrograph, order: tuple[int, ...]) -> Micrograph:
     """A volume whose planes lie along another axis."""
     size = image.pixel_size
     sizes = None if size is None else tuple(size[axis] for axis in order)
-    return replace(image, pixels=_Turned(image, order), axes="czyx", pixel_size=sizes)
+    turned = _Turned(image, order)
+    return replace(image, pixels=turned, axes="czyx", pixel_size=sizes, pieces=None)
 
 
 class _Added:

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -44,10 +44,20 @@ from unetscope.scaling.ledger import BlockDone, Ledger, entries_in
 from unetscope.scaling.made_of import Manifest, RunOptions, manifest_of
 from unetscope.scaling.matching import How, Match, matched, seen_by
 from unetscope.scaling.pieces import PIECE_PX, Piece, piece_of, read_pieces
-from unetscope.scaling.store import COMPLETE, STATE_KEY, AnswerStore, check_new, mark_in
+from unetscope.scaling.store import (
+    COMPLETE,
+    STATE_KEY,
+    AnswerStore,
+    check_new,
+    enough_room,
+    mark_in,
+)
 
 SURPRISE = "surprise"  # of a finished answer: how unlike its image is to those of the training
 Begin = Literal["new", "resume", "overwrite", "join"]
+_WHOLE, _PARTS, _FINISH = "run", "part-*", "finish"
+#: So often a lock is looked at before somebody is believed to hold it.
+_LOOKS = 5
 
 
 @dataclass(frozen=True)
@@ -82,11 +92,23 @@ class Work:
 
 @dataclass(frozen=True)
 class AnswerState:
-    """How far an answer is: blocks done of all, and whether it says that it is complete."""
+    """How far an answer is: blocks done of all, and whether it says that it is complete.
+
+    ``missing`` are pieces of the image that were not stored; the answer is 0 there.
+    """
 
     done: int
     total: int
     complete: bool
+    missing: tuple[str, ...] = ()
+
+
+class MissingPieces(OutputError):
+    """All blocks are done, but parts of the image were not there."""
+
+
+class BeingWorkedAt(OutputError):
+    """Somebody else works at the same answer."""
 
 
 def folder_of(path: Path) -> Path:
@@ -117,7 +139,7 @@ class Run:
     @cached_property
     def ledger(self) -> Ledger:
         """Of this process."""
-        return Ledger(folder_of(self.path))
+        return Ledger(folder_of(self.path), self.manifest.digest)
 
     def left(self) -> list[int]:
         """Blocks that are not done, in their order."""
@@ -158,12 +180,21 @@ class Run:
         stack = self.manifest.layout.is_stack
         labels = answer.labels if stack else answer.labels[0]
         chances = answer.chances if answer.chances is None or stack else answer.chances[:, 0]
+        missing = answer.blanked(self.image)
+        self._check_still_wanted()
         done = self.store.write(answer.block, labels, chances)
         values, counts = np.unique(labels, return_counts=True)
         counted = {int(v): int(n) for v, n in zip(values, counts, strict=True)}
-        entry = BlockDone(answer.block.number, done.digest, done.sizes, counted)
-        self.ledger.add(entry)
+        entry = BlockDone(answer.block.number, done.digest, done.sizes, counted, missing)
+        with enough_room(self.path, f"block {entry.block}", 0):
+            self.ledger.add(entry)
         return entry
+
+    def _check_still_wanted(self) -> None:
+        """Nothing is written where another run took the place of this one meanwhile."""
+        now = Manifest.read(folder_of(self.path) / "manifest.json")
+        if now.digest != self.manifest.digest:
+            raise OutputError(f"{self.path} was begun anew with something else meanwhile")
 
 
 class _BlockAnswer:
@@ -191,6 +222,24 @@ class _BlockAnswer:
         self._labels[y, x] = event.labels
         if self._chances is not None and event.probabilities is not None:
             self._chances[:, y, x] = event.probabilities
+
+    def blanked(self, image: Micrograph) -> tuple[str, ...]:
+        """Put 0 where the image is not stored; the keys of what is missing."""
+        if image.pieces is None:
+            return ()
+        block, found = self.block, image.pieces.missing(self.block.planes, self.block.region)
+        top, left = (side.start for side in block.region)
+        for piece in found:
+            planes = slice(
+                max(piece.planes.start - block.planes.start, 0),
+                max(piece.planes.stop - block.planes.start, 0),
+            )
+            rows = slice(max(piece.rows.start - top, 0), piece.rows.stop - top)
+            columns = slice(max(piece.columns.start - left, 0), piece.columns.stop - left)
+            self.labels[planes, rows, columns] = 0
+            if self.chances is not None:
+                self.chances[:, planes, rows, columns] = 0
+        return tuple(piece.key for piece in found)
 
     def keep(self, piece: Piece) -> None:
         """A plane is answered: bring it to the pixels of the image."""
@@ -299,6 +348,8 @@ def _create(
 def _make_room(work: Work, there: bool) -> None:
     """See that the names are free; an answer of before steps aside where that is allowed."""
     folder = folder_of(work.path)
+    for names in (_WHOLE, _PARTS, _FINISH):
+        _nobody_else(work.path, names)
     if there:
         if work.begin != "overwrite":
             raise OutputError(
@@ -359,7 +410,7 @@ def done_in(path: Path, manifest: Manifest) -> dict[int, BlockDone]:
     """Blocks that are done, by number: noted in a ledger, and their files as large as noted."""
     store = AnswerStore(path, manifest.layout)
     done = {}
-    for entry in entries_in(folder_of(path)):
+    for entry in entries_in(folder_of(path), manifest.digest):
         if not 0 <= entry.block < len(manifest.layout):
             continue
         block = manifest.layout.block(entry.block)
@@ -380,40 +431,70 @@ def state_of(path: Path) -> AnswerState:
     if not is_zarr(path) or STATE_KEY not in mark:
         raise OutputError(f"{path} is no answer that unetscope made block by block")
     if mark[STATE_KEY] == COMPLETE:
-        return AnswerState(mark["blocks"], mark["blocks"], complete=True)
+        missing = tuple(mark.get("missing", ()))
+        return AnswerState(mark["blocks"], mark["blocks"], complete=True, missing=missing)
     manifest = Manifest.read(folder_of(path) / "manifest.json")
-    return AnswerState(len(done_in(path, manifest)), len(manifest.layout), complete=False)
+    done = done_in(path, manifest)
+    return AnswerState(len(done), len(manifest.layout), complete=False, missing=_missing_in(done))
+
+
+def _missing_in(done: Mapping[int, BlockDone]) -> tuple[str, ...]:
+    return tuple(sorted({key for entry in done.values() for key in entry.missing}))
 
 
 @contextmanager
-def only_one(path: Path, part: str = "run") -> Iterator[None]:
-    """Nobody else works at the same part of an answer meanwhile.
+def only_one(path: Path, part: str = _WHOLE) -> Iterator[None]:
+    """Nobody else works at the same part of an answer meanwhile; parts and the whole exclude.
 
     Raises
     ------
-    OutputError
+    BeingWorkedAt
         If somebody does.
     """
     lock = WriterLock(folder_of(path) / f"{part}.lock")
     if not lock.acquire():
-        raise OutputError(
-            f"{path} is being worked at ({lock.holder()}); wait for that, or stop it first"
-        )
+        raise _busy(path, lock)
     try:
+        if part == _WHOLE:
+            _nobody_else(path, _PARTS)
+        elif part != _FINISH:
+            _nobody_else(path, _WHOLE)
         yield
     finally:
         lock.release()
 
 
-def finish(path: Path, *, verify: bool = False) -> AnswerState:
+def _nobody_else(path: Path, names: str) -> None:
+    """Refuse where somebody holds one of the locks that are called so."""
+    for file in sorted(folder_of(path).glob(f"{names}.lock")):
+        other = WriterLock(file)
+        for _ in range(_LOOKS):  # others that look hold it for a moment, too
+            if other.acquire():
+                other.release()
+                break
+            sleep(0.05)
+        else:
+            raise _busy(path, other)
+
+
+def _busy(path: Path, lock: WriterLock) -> BeingWorkedAt:
+    return BeingWorkedAt(
+        f"{path} is being worked at ({lock.holder()}); wait for that, or stop it first"
+    )
+
+
+def finish(path: Path, *, verify: bool = False, allow_missing: bool = False) -> AnswerState:
     """Make the coarse levels and say that the answer is complete.
 
     Parameters
     ----------
     verify : read every block back and compare its digest first.
+    allow_missing : it is complete although parts of the image were not stored.
 
     Raises
     ------
+    MissingPieces
+        If parts of the image were not stored, so that the answer is 0 there.
     OutputError
         If blocks are missing or damaged; they are named, and done again by --resume.
     """
@@ -424,19 +505,31 @@ def finish(path: Path, *, verify: bool = False) -> AnswerState:
     store = AnswerStore(path, manifest.layout)
     done = done_in(path, manifest)
     bad = _damaged(store, done) if verify else []
-    missing = [number for number in range(len(manifest.layout)) if number not in done] + bad
-    if missing:
-        named = ", ".join(map(str, missing[:8])) + (", …" if len(missing) > 8 else "")
+    left = [number for number in range(len(manifest.layout)) if number not in done] + bad
+    if left:
         raise OutputError(
-            f"{path} is not complete: {len(missing)} of {len(manifest.layout)} blocks are missing "
-            f"or damaged ({named}); do them with --resume"
+            f"{path} is not complete: {len(left)} of {len(manifest.layout)} blocks are missing "
+            f"or damaged ({_few(left)}); do them with --resume"
+        )
+    lost = _missing_in(done)
+    if lost and not allow_missing and not state.complete:
+        raise MissingPieces(
+            f"{len(lost)} pieces of the image of {path} are not stored ({_few(lost)}), and the "
+            "answer is 0 there; copy them and begin anew, or if nothing belongs there take it as "
+            "complete with --allow-missing"
         )
     if not state.complete:
-        for _ in store.coarse_levels():
-            pass
-        store.end(_told_of(done, manifest), probabilities=manifest.probabilities)
+        with only_one(path, _FINISH), enough_room(path, "the coarse levels", 0):
+            store.sweep()
+            for _ in store.coarse_levels():
+                pass
+            store.end(_told_of(done, manifest), probabilities=manifest.probabilities)
         shutil.rmtree(_aside(path), ignore_errors=True)
-    return AnswerState(len(manifest.layout), len(manifest.layout), complete=True)
+    return AnswerState(len(manifest.layout), len(manifest.layout), complete=True, missing=lost)
+
+
+def _few(names: Sequence[object]) -> str:
+    return ", ".join(map(str, names[:8])) + (", …" if len(names) > 8 else "")
 
 
 def _damaged(store: AnswerStore, done: Mapping[int, BlockDone]) -> list[int]:
@@ -461,10 +554,13 @@ def _told_of(done: Mapping[int, BlockDone], manifest: Manifest) -> dict[str, Any
         "digest": sha256(digests.encode()).hexdigest()[:16],
         "pixels": {str(value): counts[value] for value in sorted(counts)},
         "made_of": manifest.digest,
+        **({"missing": list(lost)} if (lost := _missing_in(done)) else {}),
     }
 
 
-def run_here(run: Run, part: tuple[int, int] = (1, 1)) -> Iterator[PredictionEvent | BlockDone]:
+def run_here(
+    run: Run, part: tuple[int, int] = (1, 1), *, allow_missing: bool = False
+) -> Iterator[PredictionEvent | BlockDone]:
     """Do what is left of a run in this process, then finish it if nothing is left.
 
     ``part`` is (3, 16) for the third of 16: every sixteenth block, so that as many processes that
@@ -473,12 +569,8 @@ def run_here(run: Run, part: tuple[int, int] = (1, 1)) -> Iterator[PredictionEve
     keep_freed_memory()
     number, parts = part
     own = [block for block in run.left() if block % parts == number - 1]
-    with only_one(run.path, "run" if parts == 1 else f"part-{number}-of-{parts}"):
+    with only_one(run.path, _WHOLE if parts == 1 else f"part-{number}-of-{parts}"):
         yield from run.answered(own)
     if not run.left():
-        last = WriterLock(folder_of(run.path) / "finish.lock")
-        if last.acquire():  # else another part that ended at the same moment does it
-            try:
-                finish(run.path)
-            finally:
-                last.release()
+        with suppress(BeingWorkedAt):  # another part that ended at the same moment does it
+            finish(run.path, allow_missing=allow_missing)

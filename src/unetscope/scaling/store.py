@@ -6,10 +6,13 @@ is unfinished. There is nothing in it that two runs could not write alike: no ti
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,6 +154,13 @@ class AnswerStore:
         chances : (class, [z,] y, x), where probabilities are wanted.
         """
         digest = hashlib.sha256(np.ascontiguousarray(labels).data).hexdigest()[:16]
+        most = labels.nbytes * 4 // 3 + (0 if chances is None else chances.nbytes)
+        with enough_room(self.path, f"block {block.number}", most):
+            return Written(digest, self._written(block, labels, chances))
+
+    def _written(
+        self, block: Block, labels: NDArray[Any], chances: NDArray[Any] | None
+    ) -> tuple[int, ...]:
         part, sizes = labels, []
         for level in range(self.layout.levels_of_blocks):
             part = part if level == 0 else halved(part)
@@ -161,7 +171,12 @@ class AnswerStore:
             box = (slice(None), *self._box(block, 0, labels.shape))
             self._array(self.probabilities, 0)[box] = chances.astype(np.float16)
             sizes.append(_safe(self._file(self.probabilities, 0, block, channels=True)))
-        return Written(digest, tuple(sizes))
+        return tuple(sizes)
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed had half written."""
+        for left in self.path.rglob("*.partial"):
+            left.unlink(missing_ok=True)
 
     def _box(self, block: Block, level: int, shape: Sequence[int]) -> tuple[slice, ...]:
         starts = [side.start >> level for side in block.region]
@@ -232,6 +247,28 @@ class AnswerStore:
             for file in (path / str(level)).rglob("*"):
                 if file.is_file():
                     _safe(file)
+
+
+@contextmanager
+def enough_room(path: Path, what: str, most_bytes: int) -> Iterator[None]:
+    """Say of a full disk what was to be written, how large it is at most and what is free.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, or what may be written on it is used up.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        needs = f"takes up to {most_bytes / 1e6:.1f} MB" if most_bytes else "does not fit"
+        free = shutil.disk_usage(path).free / 1e6
+        raise OutputError(
+            f"the disk of {path} is full: {what} {needs} and {free:.1f} MB are free; what was "
+            "written before is safe: make room and go on with --resume"
+        ) from error
 
 
 def mark_in(path: Path) -> dict[str, Any]:

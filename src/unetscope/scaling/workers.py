@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from socket import gethostname
 from typing import Any, Protocol
 
 import torch
 import yaml
 
+from unetscope import __version__
 from unetscope.errors import OutputError, UnetscopeError
 from unetscope.learning.events import TileDone
 from unetscope.scaling.ledger import BlockDone
@@ -69,10 +71,21 @@ class Pool(Protocol):
         """End; what is under way is given up."""
 
 
-def run_by(run: Run, pool: Pool, how: WorkerOptions) -> Iterator[BlockDone | BlockFailed]:
+class UnfitWorker(OutputError):
+    """A worker that cannot do any block: it does not see the files, or is of another version."""
+
+
+def run_by(
+    run: Run, pool: Pool, how: WorkerOptions, *, allow_missing: bool = False
+) -> Iterator[BlockDone | BlockFailed]:
     """Do what is left of a run with ``pool``, then finish it if no block failed.
 
     A block that fails is tried :data:`TRIES` times; the others go on.
+
+    Raises
+    ------
+    UnfitWorker
+        If no worker can do any.
     """
     with only_one(run.path):
         stop = folder_of(run.path) / _STOP
@@ -88,7 +101,7 @@ def run_by(run: Run, pool: Pool, how: WorkerOptions) -> Iterator[BlockDone | Blo
         finally:
             pool.close()
         if not failed:
-            finish(run.path)
+            finish(run.path, allow_missing=allow_missing)
 
 
 def _done_by(
@@ -97,6 +110,7 @@ def _done_by(
     left = deque(numbers)
     tries: Counter[int] = Counter()
     under_way: dict[Any, int] = {}
+    refused, any_done = 0, False
     while left or under_way:
         while left and len(under_way) < _AHEAD * pool.workers:
             number = left.popleft()
@@ -104,10 +118,15 @@ def _done_by(
         for future, told in pool.ended():
             number = under_way.pop(future)
             if isinstance(told, BlockDone):
+                any_done = True
                 yield told
                 continue
             tries[number] += 1
-            if tries[number] < TRIES and not isinstance(told, UnetscopeError):
+            is_unfit = isinstance(told, UnfitWorker)
+            refused += is_unfit
+            if is_unfit and not any_done and refused >= TRIES * pool.workers:
+                raise told
+            if tries[number] < TRIES and (is_unfit or not isinstance(told, UnetscopeError)):
                 left.append(number)
             else:
                 yield BlockFailed(number, str(told) or type(told).__name__)
@@ -122,7 +141,14 @@ def do_block(path: str, number: int, how: WorkerOptions) -> BlockDone:
         If the run was stopped meanwhile.
     """
     folder = folder_of(Path(path))
-    run = _opened_once(path, (folder / "manifest.json").stat().st_mtime_ns, how)
+    try:
+        run = _opened_once(path, (folder / "manifest.json").stat().st_mtime_ns, how)
+    except FileNotFoundError as error:
+        raise UnfitWorker(f"the worker on {gethostname()} cannot see {folder}") from error
+    except UnfitWorker:
+        raise
+    except UnetscopeError as error:
+        raise UnfitWorker(f"the worker on {gethostname()} is left out: {error}") from error
     for event in run.answered([number]):
         if isinstance(event, BlockDone):
             return event
@@ -134,7 +160,14 @@ def do_block(path: str, number: int, how: WorkerOptions) -> BlockDone:
 @lru_cache(maxsize=1)
 def _opened_once(path: str, _written: int, how: WorkerOptions) -> Run:
     torch.set_num_threads(how.threads)
-    return opened(Path(path), how.device, how.tile_px)
+    run = opened(Path(path), how.device, how.tile_px)
+    begun_by = run.manifest.recorded.get("unetscope")
+    if begun_by != __version__:
+        raise UnfitWorker(
+            f"the worker on {gethostname()} has unetscope {__version__}, and {path} was begun by "
+            f"{begun_by}; install the same version there"
+        )
+    return run
 
 
 class Processes:
