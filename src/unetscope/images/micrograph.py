@@ -33,7 +33,7 @@ _READ_ERRORS = (
 )
 
 
-class Pieces(Protocol):
+class StoredAs(Protocol):
     """How pixels are stored (:class:`~unetscope.images.zarr_pieces.StoredPieces`)."""
 
     def missing(self, planes: range, region: tuple[slice, slice]) -> Sequence[Any]:
@@ -79,7 +79,7 @@ class Micrograph:
     unit: str | None = None
     name: str = ""
     notes: tuple[str, ...] = ()
-    pieces: Pieces | None = None
+    pieces: StoredAs | None = None
 
     def __post_init__(self) -> None:
         _check_axes(self.axes, tuple(self.pixels.shape))
