@@ -15,7 +15,7 @@ from torch import Tensor
 
 from learning.small_scenes import blobs, sample, small_model
 from unetscope.computing import staging
-from unetscope.computing.staging import AHEAD, fetched, in_memory, staged
+from unetscope.computing.staging import AHEAD, Behind, fetched, in_memory, staged
 from unetscope.errors import ImageError
 from unetscope.images.micrograph import Micrograph, as_micrograph
 from unetscope.images.normalisation import Normalisation
@@ -274,3 +274,32 @@ def test_a_gpu_answers_what_is_on_disk_as_what_is_in_memory(model) -> None:
     assert np.array_equal(found, predict_labels(model, as_micrograph(pixels), options))
     on_cpu = predict_labels(model, as_micrograph(pixels), SMALL)
     assert (found == on_cpu).mean() > 0.995 and not readers()
+
+
+def test_what_is_done_behind_comes_back_in_its_order_while_others_go_on() -> None:
+    gate, did = threading.Event(), []
+
+    def write(number: int) -> int:
+        assert gate.wait(10)
+        did.append((number, threading.current_thread().name.startswith("unetscope-write")))
+        return number
+
+    with Behind[int]() as behind:
+        assert [*behind.begin(partial(write, 1))] == [] == [*behind.done()]
+        gate.set()
+        assert [*behind.begin(partial(write, 2))] == [1]
+        assert [*behind.rest()] == [2] and [*behind.rest()] == []
+        assert [*behind.begin(partial(write, 3))] == []
+    assert did == [(1, True), (2, True), (3, True)]  # the last one, too
+    assert not [t for t in threading.enumerate() if t.name.startswith("unetscope-write")]
+
+
+def test_an_error_behind_is_raised_when_its_turn_comes() -> None:
+    def fail() -> None:
+        raise OSError("disk full")
+
+    with Behind[None]() as behind:
+        assert [*behind.begin(fail)] == []
+        with pytest.raises(OSError, match="disk full"):
+            [*behind.begin(fail)]
+        assert [*behind.rest()] == []  # the second was never begun

@@ -1,4 +1,4 @@
-"""Tiles on their way: read ahead of the computing, and fetched back behind it.
+"""Tiles on their way: read ahead of the computing, fetched back and written behind it.
 
 A GPU computes by itself while Python goes on. While it works on a tile, the next ones are read,
 normalised and copied to it from pinned memory on a stream of their own, and what it said of the
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 AHEAD = 2  # tiles read before they are asked for: all that is in memory beside the one in use
 
+_Done = TypeVar("_Done")
 Read = Callable[[], Tensor]
 Fetched = Callable[[], np.ndarray]
 
@@ -58,6 +60,40 @@ def staged(reads: Iterable[Read], device: str) -> Iterator[Tensor]:
         finally:
             for future in coming:
                 future.cancel()
+
+
+class Behind(Generic[_Done]):
+    """Does one thing after the other in a thread while its maker goes on.
+
+    One is under way at most, so that no more than its data are in memory. At the end of the
+    ``with`` block it has been done, also where that is left early.
+    """
+
+    def __init__(self) -> None:
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="unetscope-write")
+        self._under_way: Future[_Done] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.shutdown(wait=True)
+
+    def done(self) -> Iterator[_Done]:
+        """What has been done since it was last asked for; an error of it is raised."""
+        if self._under_way is not None and self._under_way.done():
+            yield from self.rest()
+
+    def rest(self) -> Iterator[_Done]:
+        """The same, and waits for what is under way."""
+        if self._under_way is not None:
+            found, self._under_way = self._under_way, None
+            yield found.result()
+
+    def begin(self, work: Callable[[], _Done]) -> Iterator[_Done]:
+        """Give what is under way when it is done, then begin ``work``."""
+        yield from self.rest()
+        self._under_way = self._worker.submit(work)
 
 
 def fetched(tensor: Tensor) -> Fetched:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from unetscope.computing.machine import Machine
 from unetscope.computing.precision import choose_device, device_note
+from unetscope.computing.staging import Behind
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
@@ -36,7 +38,7 @@ def predict_into(
     probabilities: Any = None,
     machine: Machine | None = None,
 ) -> Iterator[PredictionEvent]:
-    """Answer ``image`` piece by piece into arrays, reading ahead.
+    """Answer ``image`` piece by piece into arrays, reading ahead and writing behind.
 
     Parameters
     ----------
@@ -54,22 +56,23 @@ def predict_into(
     machine = machine or Machine(options.device)
     pieces = Pieces(model, image, options.tile_px)
     stacked = "z" in image.spatial_axes
-    for index, (piece, plane) in enumerate(read_pieces(image, pieces)):
-        answer = _Answer(model, piece.core, chances=probabilities is not None)
-        wanted = replace(options, region=piece.core, clip=True)
-        for event in predict_tiles(model, plane, wanted, machine=machine):
-            if isinstance(event, Notice):
-                yield event
-                continue
-            answer.take(event)
-            where = (slice(piece.z, piece.z + 1), *event.region) if stacked else event.region
-            done, total = pieces.counted(index, event.done, event.total)
-            yield replace(event, done=done, total=total, region=where)
-        place = (piece.z, *piece.core) if stacked else piece.core
-        labels[place] = answer.labels
-        if answer.chances is not None:
-            for number, chance in enumerate(answer.chances):
-                probabilities[(number, *place)] = chance
+    with Behind[None]() as written:
+        for index, (piece, plane) in enumerate(read_pieces(image, pieces)):
+            answer = _Answer(model, piece.core, chances=probabilities is not None)
+            wanted = replace(options, region=piece.core, clip=True)
+            for event in predict_tiles(model, plane, wanted, machine=machine):
+                if isinstance(event, Notice):
+                    yield event
+                    continue
+                answer.take(event)
+                where = (slice(piece.z, piece.z + 1), *event.region) if stacked else event.region
+                done, total = pieces.counted(index, event.done, event.total)
+                yield replace(event, done=done, total=total, region=where)
+            place = (piece.z, *piece.core) if stacked else piece.core
+            for _ in written.begin(partial(answer.put, place, labels, probabilities)):
+                pass
+        for _ in written.rest():
+            pass
 
 
 def on_a_device(
@@ -96,3 +99,10 @@ class _Answer:
         self.labels[inside] = event.labels
         if self.chances is not None and event.probabilities is not None:
             self.chances[(slice(None), *inside)] = event.probabilities
+
+    def put(self, place: tuple[Any, ...], labels: Any, probabilities: Any) -> None:
+        """Write it into arrays."""
+        labels[place] = self.labels
+        if self.chances is not None:
+            for number, chance in enumerate(self.chances):
+                probabilities[(number, *place)] = chance

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
@@ -24,6 +24,7 @@ import numpy as np
 from unetscope.computing.machine import Engine, Machine
 from unetscope.computing.memory import keep_freed_memory
 from unetscope.computing.precision import choose_device, inference_precision
+from unetscope.computing.staging import Behind
 from unetscope.errors import OutputError
 from unetscope.images.claims import Claim, Role
 from unetscope.images.files import read_micrograph
@@ -152,18 +153,25 @@ class Run:
         return seen_by(self.image, Match(self.manifest.factors, ""))
 
     def answered(self, numbers: Iterable[int]) -> Iterator[PredictionEvent | BlockDone]:
-        """Answer blocks and write them; tile by tile, then a :class:`BlockDone` for each block."""
+        """Answer blocks; a :class:`BlockDone` for each when it is safe, the tiles meanwhile.
+
+        A block is written in a thread while the next one is computed. Blocks become safe in their
+        order; where this is left early, what was computed whole is written.
+        """
         begun: deque[_BlockAnswer] = deque()  # those whose pieces are read or computed
         asked = replace(self.options, clip=True, probabilities=self.manifest.probabilities)
-        for piece, plane in read_pieces(self.seen, self._pieces(numbers, begun)):
-            options = replace(asked, region=piece.core)
-            for event in predict_tiles(self.model, plane, options, machine=self.machine):
-                if isinstance(event, TileDone):
-                    begun[0].take(event)
-                yield event
-            begun[0].keep(piece)
-            if piece.z == begun[0].block.planes[-1]:
-                yield self._written(begun.popleft())
+        with Behind[BlockDone]() as written:
+            for piece, plane in read_pieces(self.seen, self._pieces(numbers, begun)):
+                options = replace(asked, region=piece.core)
+                for event in predict_tiles(self.model, plane, options, machine=self.machine):
+                    yield from written.done()
+                    if isinstance(event, TileDone):
+                        begun[0].take(event)
+                    yield event
+                begun[0].keep(piece)
+                if piece.z == begun[0].block.planes[-1]:
+                    yield from written.begin(partial(self._written, begun.popleft()))
+            yield from written.rest()
 
     def _pieces(self, numbers: Iterable[int], begun: deque[_BlockAnswer]) -> Iterator[Piece]:
         """The pieces of blocks, plane by plane; each block is ``begun`` with its first one."""
