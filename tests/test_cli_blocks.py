@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from unetscope.images.micrograph import as_micrograph
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import load_model, save_model
 from unetscope.learning.prediction import predict_labels
-from unetscope.scaling import pieces, running
+from unetscope.scaling import hearing, pieces, running
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +112,29 @@ def test_status_of_something_else(files, tmp_path) -> None:
     (tmp_path / "a.zarr").mkdir()
     told = typed("status", tmp_path / "a.zarr")
     assert told.exit_code == 3 and "no answer that unetscope made" in told.output
+
+
+def test_fast_voices_say_what_they_change_and_have_to_be_asked_for_again(
+    files, tmp_path, monkeypatch
+) -> None:
+    model, image = files
+    out, plain = tmp_path / "fast.zarr", tmp_path / "plain"
+    for where in (hearing, running):  # as where the processor has half precision
+        monkeypatch.setattr(where, "inference_precision", lambda *_: "bf16")
+    told = typed("predict", model, image, "--out", out, "--voices", "fast", "--part", "1/2")
+    assert told.exit_code == 0 and "fast voices" not in told.output  # each job would say it
+    refused = typed("predict", model, image, "--out", out, "--resume")
+    assert refused.exit_code == 2 and 'was {"name": "torch", "precision": "bf16"}' in refused.output
+    done = typed("predict", model, image, "--out", out, "--voices", "fast", "--resume")
+    assert done.exit_code == 0, done.output
+    assert "fast voices" in (out / "zarr.json").read_text()
+    files_too = typed("predict", model, image, "--out", plain, "--voices", "fast")
+    assert files_too.exit_code == 0, files_too.output
+    (share,) = re.findall(r"fast voices: ([\d.]+)\s%?", files_too.output.replace("%", " %"))
+    labels = read_labels(plain / "image_labels.tif")
+    assert np.array_equal(read_labels(out), labels)
+    exact = predict_labels(load_model(model), read_micrograph(image))
+    differs = 100 * np.mean(labels != exact)
+    assert 0 < differs < 2 and abs(float(share) - differs) < 0.5
+    wrong = typed("predict", model, image, "--out", plain, "--voices", "slow")
+    assert wrong.exit_code == 2 and "--voices is all or fast, not 'slow'" in wrong.output

@@ -25,7 +25,9 @@ from unetscope.images.zarr_folder import name_of
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.persistence import load_model
 from unetscope.learning.prediction import PredictOptions
+from unetscope.learning.voice import Voices
 from unetscope.scaling.estimate import Estimate, check_room, estimated
+from unetscope.scaling.hearing import fast_note, heard
 from unetscope.scaling.ledger import BlockDone
 from unetscope.scaling.matching import How, matched
 from unetscope.scaling.running import (
@@ -71,10 +73,13 @@ def run(form: Predict) -> Iterator[Path]:
     options = PredictOptions(
         probabilities=form.probabilities, device=form.device, tile_px=form.tile
     )
-    engine = Engine(form.engine, form.precision)
+    engine, voices = Engine(form.engine, form.precision), Voices(form.voices)
+    if voices == Voices.FAST and not (form.resume or form.part):
+        say_notes(name_of(path), [fast_note(model, image, options, engine)])
     if form.dry_run or (math.prod(image.shape) > _LARGE_PX and not form.out.exists()):
         usable_folder(form.out.absolute().parent)
-        expected = estimated(model, image, options, engine, form.out.absolute().parent)
+        asked = heard(voices, model, options, engine)
+        expected = estimated(model, image, *asked, form.out.absolute().parent)
         messages().print(_told(expected, form), soft_wrap=True)
         if form.dry_run:
             return
@@ -83,7 +88,7 @@ def run(form: Predict) -> Iterator[Path]:
     pixels = cast("How", form.pixel_size)
     say_notes(name_of(path), [note] if (note := matched(model, image, pixels).note) else [])
     inputs = (path, form.model)
-    work = Work(form.out, inputs, _how_to_begin(form), source, pixels=pixels)
+    work = Work(form.out, inputs, _how_to_begin(form), source, pixels=pixels, voices=voices)
     begun = begin(model, image, work, options, engine)
     odd = begun.manifest.recorded.get(SURPRISE, {}).get("unlike")
     say_notes(name_of(path), [f"careful: {odd}"] if odd else [])
@@ -129,7 +134,7 @@ def _events(
     form: Predict, begun: Run, part: tuple[int, int]
 ) -> Iterable[PredictionEvent | BlockDone | BlockFailed]:
     pool: Pool
-    how = WorkerOptions(form.device, form.tile)
+    how = WorkerOptions(form.device, begun.options.tile_px)
     if form.dask:
         pool = Cluster(form.dask, form.workers if form.workers > 1 else None)
     elif form.workers > 1:

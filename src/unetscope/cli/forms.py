@@ -14,6 +14,7 @@ import typer
 from unetscope.cli.terminal import Interview
 from unetscope.computing.choices import EngineName, Precision
 from unetscope.images.questions import Answers
+from unetscope.learning.voice import Voices
 from unetscope.network.facts import BUNDLED, BUNDLED_TITLES, DEFAULT_MODEL, MODEL_SUFFIX
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
@@ -206,6 +207,12 @@ class Predict(ImageReading):
         str,
         typer.Option(help="A stack as slices, or as the mean of three directions (three times)."),
     ] = "slices"
+    voices: Annotated[
+        str,
+        typer.Option(
+            help="all, or fast: half precision where that is faster; says how much it changes."
+        ),
+    ] = Voices.ALL
     device: Device = "auto"
     engine: Annotated[
         str,

@@ -20,13 +20,15 @@ from unetscope.cli.terminal import (
     say_notes,
     watch_files,
 )
+from unetscope.computing.choices import one_of
 from unetscope.computing.machine import Engine
 from unetscope.errors import OutputError
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.zarr_folder import name_of
 from unetscope.learning.persistence import load_model
-from unetscope.learning.pixel_model import PixelModel, as_seen
+from unetscope.learning.pixel_model import as_seen
 from unetscope.learning.prediction import PredictOptions
+from unetscope.learning.voice import Voices
 from unetscope.scaling.batches import (
     Batch,
     beside,
@@ -37,6 +39,7 @@ from unetscope.scaling.batches import (
 )
 from unetscope.scaling.directions import Volume
 from unetscope.scaling.file_results import FAILED, UP_TO_DATE, FileResult, FilesDone
+from unetscope.scaling.hearing import fast_note
 from unetscope.scaling.matching import How
 from unetscope.scaling.odd_ones import surprise_places
 
@@ -50,6 +53,8 @@ def run(form: Predict) -> Iterator[Path]:
         raise OutputError(f"--pixel-size is {', '.join(get_args(How))}, not {form.pixel_size!r}")
     if form.volume not in get_args(Volume):
         raise OutputError(f"--volume is {' or '.join(get_args(Volume))}, not {form.volume!r}")
+    if form.voices not in list(Voices):
+        raise OutputError(f"--voices is {one_of(Voices)}, not {form.voices!r}")
     if form.out.suffix == ".zarr":
         yield from blocks.run(form)
         return
@@ -77,13 +82,14 @@ def batch_of(form: Predict, found: Sequence[Path], passed: Sequence[Path]) -> Ba
         form.anew,
         cast("How", form.pixel_size),
         cast("Volume", form.volume),
+        Voices(form.voices),
     )
 
 
 def predicted(form: Predict, batch: Batch) -> Generator[Path, None, int]:
     """Predict one image after the other; the files written, and how many images failed."""
     failed = 0
-    read = partial(_read, form.asker(), batch.model)
+    read = partial(_read, form.asker(), batch)
     for event in watch_files(predict_files(batch, read), messages()):
         if isinstance(event, FileResult) and event.status == FAILED:
             failed += 1
@@ -133,10 +139,13 @@ def _tell(done: FilesDone) -> None:
             say_notes(name_of(path), [place])
 
 
-def _read(asker: Interview, model: PixelModel, path: Path) -> Micrograph:
+def _read(asker: Interview, batch: Batch, path: Path) -> Micrograph:
     """The image of a file; what it leaves open is asked, and what it tells is told."""
     image = asker.read(partial(image_at, path))
     say_notes(name_of(path), image.notes)
-    seen = as_seen(model, image)
+    seen = as_seen(batch.model, image)
     say_notes(name_of(path), seen.notes[len(image.notes) :])
+    if batch.voices == Voices.FAST and path == next(iter(batch.targets)):
+        told = fast_note(batch.model, seen, batch.options, batch.engine)
+        say_notes(name_of(path), [told])
     return seen

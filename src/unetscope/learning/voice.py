@@ -1,4 +1,4 @@
-"""Which networks of a model can be meant, by name; torch is not loaded for it."""
+"""Which networks of a model can be meant, and how they are heard; torch is not loaded for it."""
 
 from __future__ import annotations
 
@@ -11,3 +11,10 @@ class Voice(StrEnum):
     NETWORK = "fine-tuned network"
     INSTANT = "instant answer"
     BACKBONE = "bundled network"
+
+
+class Voices(StrEnum):
+    """How a model's voices are heard: FAST in half precision where that is faster."""
+
+    ALL = "all"
+    FAST = "fast"

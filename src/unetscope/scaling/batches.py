@@ -30,6 +30,7 @@ from unetscope.learning.events import Notice, PredictionEvent, Surprise, TileDon
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions
 from unetscope.learning.surprise import surprise_of
+from unetscope.learning.voice import Voices
 from unetscope.scaling.directions import Volume
 from unetscope.scaling.file_results import (
     DONE,
@@ -66,6 +67,8 @@ class Batch:
         What to do about pixels of another size than the model's.
     volume
         "slices" of a stack one by one, or the mean of "three" directions.
+    voices
+        All as they are, or fast.
     """
 
     model: PixelModel
@@ -78,6 +81,7 @@ class Batch:
     anew: bool = False
     pixels: How = "as-is"
     volume: Volume = "slices"
+    voices: Voices = Voices.ALL
 
     @property
     def identity(self) -> str:
@@ -85,6 +89,7 @@ class Batch:
         engine = self.engine
         seen = " resampled" if self.pixels == "auto" else ""
         seen += " three directions" if self.volume == "three" else ""
+        seen += " fast voices" if self.voices == Voices.FAST else ""
         return f"{self.model.fingerprint} {engine.name} {engine.precision}{seen}"
 
     @property
@@ -235,7 +240,7 @@ def _predicted(
 ) -> Generator[PredictionEvent, None, Answered]:
     probabilities = beside(mask) if batch.options.probabilities else None
     claims = (batch.inputs, batch.overwrite)
-    goal = AnswerFiles(mask, probabilities, *claims, batch.pixels, batch.volume)
+    goal = AnswerFiles(mask, probabilities, *claims, batch.pixels, batch.volume, batch.voices)
     goal.check()  # before anything is read
     image = as_seen(batch.model, read(path))
     return (yield from answered_into(batch.model, image, goal, batch.options, batch.engine))

@@ -22,6 +22,7 @@ from unetscope.images.normalisation import Normalisation
 from unetscope.images.questions import Answers
 from unetscope.images.writing import replacing
 from unetscope.learning.pixel_model import PixelModel
+from unetscope.learning.voice import Voices
 from unetscope.scaling.layout import Layout
 
 FORMAT = 1
@@ -30,6 +31,7 @@ _WORDS = {
     "format": "the format of unfinished answers",
     "model": "the model",
     "engine": "the engine or precision",
+    "voices": "how the voices are heard",
     "image": "the image",
     "factors": "the pixel size at which the image is seen",
     "grey": "the grey range",
@@ -95,6 +97,11 @@ class Manifest:
         return None if told is None else (told[0], told[1])
 
     @property
+    def voices(self) -> Voices:
+        """How the model's voices are heard."""
+        return Voices(self.must["voices"])
+
+    @property
     def answers(self) -> Answers:
         """What was said of the image file."""
         return Answers(**self.source.get("answers", {}))
@@ -154,6 +161,7 @@ class RunOptions:
     most_px: int
     probabilities: bool = False
     factors: tuple[float, float] | None = None
+    voices: Voices = Voices.ALL
 
 
 def manifest_of(
@@ -179,6 +187,7 @@ def manifest_of(
         "layout": asdict(Layout.of(image.spatial_shape, wanted.most_px)),
         "probabilities": wanted.probabilities,
         "factors": wanted.factors,
+        "voices": wanted.voices,
     }
     recorded = {
         "unetscope": __version__,

@@ -19,7 +19,9 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.learning.events import Notice, PredictionEvent
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions, label_dtype
+from unetscope.learning.voice import Voices
 from unetscope.scaling.directions import Volume, predict_volume
+from unetscope.scaling.hearing import FAST_NOTE, heard
 from unetscope.scaling.into_arrays import Unkept, on_a_device, predict_into
 from unetscope.scaling.matching import BroughtBack, How, matched, seen_by
 from unetscope.scaling.scratch import Scratch, scratch
@@ -39,6 +41,8 @@ class AnswerFiles:
         What to do about pixels of another size than the model's.
     volume
         "slices" of a stack one by one, or the mean of "three" directions.
+    voices
+        Fast ones are in half precision where that is faster, and read wider tiles.
     """
 
     labels: Path
@@ -47,6 +51,7 @@ class AnswerFiles:
     overwrite: bool = False
     pixels: How = "as-is"
     volume: Volume = "slices"
+    voices: Voices = Voices.ALL
 
     def __post_init__(self) -> None:
         if self.probabilities == self.labels:
@@ -100,6 +105,7 @@ def predict_to(
     target.check()
     image = as_seen(model, image)
     options = yield from on_a_device(options or PredictOptions())
+    options, engine = heard(target.voices, model, options, engine)
     keep_freed_memory()
     with ExitStack() as stack:
         shape = image.spatial_shape
@@ -108,12 +114,13 @@ def predict_to(
         if target.probabilities is not None:
             shape = (len(model.classes), *shape)
             chances = stack.enter_context(scratch(target.probabilities, shape, np.float32))
-        machine = Machine(options.device, engine or Engine())
+        machine = Machine(options.device, engine)
         if target.volume == "three":
             yield from _three_ways(model, image, (labels, chances), options, machine)
             said = ["the mean of three directions"]
         else:
             said = yield from _by_slices(model, image, (labels, chances), options, machine, target)
+        said = [*said, *([FAST_NOTE] if target.voices == Voices.FAST else [])]
         axes = image.spatial_axes
         told = replace(image, notes=(*image.notes, f"predicted by {_called(model)}", *said))
         _write(labels, axes, told, target.labels, target.claim(Role.PREDICTION))

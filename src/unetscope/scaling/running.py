@@ -39,7 +39,9 @@ from unetscope.learning.persistence import load_model, save_model
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions, label_dtype, predict_tiles
 from unetscope.learning.surprise import surprise_of
+from unetscope.learning.voice import Voices
 from unetscope.network.cropping import relative
+from unetscope.scaling.hearing import FAST_NOTE, heard
 from unetscope.scaling.layout import Block
 from unetscope.scaling.ledger import BlockDone, Ledger, entries_in
 from unetscope.scaling.made_of import Manifest, RunOptions, manifest_of
@@ -81,6 +83,8 @@ class Work:
         Of a block (px), a power of two of at least 512.
     pixels
         What to do about pixels of another size than the model's.
+    voices
+        Fast ones are in half precision where that is faster, and read wider tiles.
     """
 
     path: Path
@@ -89,6 +93,7 @@ class Work:
     source: Mapping[str, Any] | None = None
     side: int = PIECE_PX
     pixels: How = "as-is"
+    voices: Voices = Voices.ALL
 
 
 @dataclass(frozen=True)
@@ -285,12 +290,14 @@ def begin(
     seen = as_seen(model, image)
     options = replace(options or PredictOptions(), planes=None, region=None)
     options = replace(options, device=choose_device(options.device))
+    options, engine = heard(work.voices, model, options, engine)
     match = matched(model, seen, work.pixels)
     wanted = RunOptions(
-        _decided(model, engine or Engine(), options.device),
+        _decided(model, engine, options.device),
         work.side,
         options.probabilities,
         match.factors,
+        work.voices,
     )
     grey = model.features.scale or fit_normalisation(seen_by(seen, match))
     manifest = manifest_of(model, seen, grey, wanted, work.source or {})
@@ -348,6 +355,7 @@ def _create(
     store: AnswerStore, model: PixelModel, image: Micrograph, manifest: Manifest, note: str
 ) -> None:
     notes = [f"predicted by the model {model.identity}", *([note] if note else [])]
+    notes += [FAST_NOTE] if manifest.voices == Voices.FAST else []
     store.create(image, model.classes, notes)
     if manifest.probabilities:
         store.create_probabilities(image, model.classes, notes)
@@ -407,7 +415,11 @@ def opened(path: Path, device: str = "auto", tile_px: int = 512) -> Run:
     image = as_seen(model, read_micrograph(manifest.source["path"], answers=manifest.answers))
     options = PredictOptions(device=choose_device(device), tile_px=tile_px)
     wanted = RunOptions(
-        manifest.engine, manifest.layout.side, manifest.probabilities, manifest.factors
+        manifest.engine,
+        manifest.layout.side,
+        manifest.probabilities,
+        manifest.factors,
+        manifest.voices,
     )
     now = manifest_of(model, image, manifest.grey, wanted, manifest.source)
     manifest.check_same(replace(now, must={**now.must, "layout": manifest.must["layout"]}), path)
