@@ -27,6 +27,11 @@ def zarr_file(name: str) -> Any:
     return import_module(f"unetscope.images.{name}")
 
 
+def zarr_arrays() -> Any:
+    """``zarr`` itself."""
+    return import_module("zarr")
+
+
 def optional_library(name: str) -> Any:
     """A library of one of the extras; None where it is not installed."""
     try:

@@ -17,6 +17,7 @@ from torch import Tensor
 from unetscope.computing.machine import Engine, Machine
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import Normalisation, fit_normalisation
+from unetscope.images.some_planes import whole_of
 from unetscope.learning.features import Levels
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.sources.source import tile_needs
@@ -104,7 +105,8 @@ class FeatureCache:
 
     def tile(self, spot: Spot, whose: str, made: Callable[[], TileFeatures]) -> TileFeatures:
         """The features that ``whose`` tells apart of one tile, made at the first call."""
-        key = (id(spot.image), self._known(spot.image).pixels, spot.z, str(spot.tile), whose)
+        image, z = whole_of(spot.image, spot.z)
+        key = (id(image), self._known(image).pixels, z, str(spot.tile), whose)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -112,7 +114,7 @@ class FeatureCache:
         found = made()
         with self._lock:
             if key not in self._kept and found.size <= self.max_bytes:
-                self._kept[key] = _Kept(spot.image, found)
+                self._kept[key] = _Kept(image, found)
                 self._bytes += found.size
                 while self._bytes > self.max_bytes:
                     _, oldest = self._kept.popitem(last=False)
@@ -141,6 +143,7 @@ class FeatureCache:
         """The grey range ``image`` is seen in: its own, or the one stored in the model."""
         if (scale := model.features.scale) is not None:
             return scale
+        image, _ = whole_of(image)
         seen = self._known(image)
         if seen.range is None:
             seen = replace(seen, range=fit_normalisation(image))
@@ -156,6 +159,7 @@ class FeatureCache:
 
         A fixed sample of at most about a million pixels is compared (one or two milliseconds).
         """
+        image, _ = whole_of(image)
         pixels = _checksum(image)
         with self._lock:
             known = self._seen.get(id(image))

@@ -7,10 +7,12 @@ keeps what it has learned, also from strokes that are gone, until it is begun an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from unetscope.images.some_planes import SomePlanes
 from unetscope.learning.check_box import CheckBox
 from unetscope.learning.samples import Sample
 
@@ -21,12 +23,16 @@ class _Packed:
 
     shape: tuple[int, ...]
     bits: np.ndarray = field(repr=False)
+    planes: tuple[int, ...] | None = None  # of the stack that ``bits`` has; None: all
 
     def any_in(self, box: CheckBox) -> bool:
         """Whether one of them lies in a box."""
-        rows = self.bits[box.region(len(self.shape))[:-1]]
+        own = placed(box, self.planes)
+        if own is None or not own.fits(self.shape):
+            return False
+        rows = self.bits[own.region(len(self.shape))[:-1]]
         pixels = np.unpackbits(rows, axis=-1, count=self.shape[-1])
-        return bool(pixels[..., box.left : box.right].any())
+        return bool(pixels[..., own.left : own.right].any())
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,29 +41,45 @@ class LearnedPixels:
 
     latest: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
     earlier: Mapping[str, tuple[_Packed, ...]] = field(default_factory=dict, repr=False)
+    planes: Mapping[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, samples: Iterable[Sample]) -> LearnedPixels:
         """Those of labels that nobody changes any more; they are not copied."""
-        return cls({sample.key: sample.labels for sample in samples})
+        samples = list(samples)
+        planes = {s.key: s.image.pixels.planes for s in samples if _is_some(s)}
+        return cls({sample.key: sample.labels for sample in samples}, planes=planes)
 
     def joined(self, samples: Sequence[Sample]) -> LearnedPixels:
         """These and those of more labels; of earlier ones only where they lay is kept."""
         earlier = dict(self.earlier)
         for key, labels in self.latest.items():
-            earlier[key] = _united((*earlier.get(key, ()), _packed(labels)))
-        return LearnedPixels({sample.key: sample.labels for sample in samples}, earlier)
+            packed = replace(_packed(labels), planes=self.planes.get(key))
+            earlier[key] = _united((*earlier.get(key, ()), packed))
+        return replace(LearnedPixels.of(samples), earlier=earlier)
 
     def any_in(self, keys: Iterable[str], box: CheckBox) -> bool:
         """Whether one lies in a box of an image that is known by these keys."""
         return any(self._in(key, box) for key in keys)
 
     def _in(self, key: str, box: CheckBox) -> bool:
-        labels = self.latest.get(key)
-        if labels is not None and box.fits(labels.shape) and labels[box.region(labels.ndim)].any():
-            return True
-        packed = self.earlier.get(key, ())
-        return any(box.fits(one.shape) and one.any_in(box) for one in packed)
+        labels, own = self.latest.get(key), placed(box, self.planes.get(key))
+        if labels is None or own is None or not own.fits(labels.shape):
+            now = False
+        else:
+            now = bool(labels[own.region(labels.ndim)].any())
+        return now or any(one.any_in(box) for one in self.earlier.get(key, ()))
+
+
+def placed(box: CheckBox, planes: tuple[int, ...] | None) -> CheckBox | None:
+    """A box among some planes of its stack; None where it is on none of them."""
+    if planes is None:
+        return box
+    return replace(box, z=planes.index(box.z)) if box.z in planes else None
+
+
+def _is_some(sample: Sample) -> bool:
+    return isinstance(sample.image.pixels, SomePlanes)
 
 
 def _packed(labels: np.ndarray) -> _Packed:
@@ -65,9 +87,9 @@ def _packed(labels: np.ndarray) -> _Packed:
 
 
 def _united(packed: Sequence[_Packed]) -> tuple[_Packed, ...]:
-    """One of each shape: an image may have been read in several ways."""
-    by_shape: dict[tuple[int, ...], np.ndarray] = {}
+    """One of each shape and choice of planes: an image may have been read in several ways."""
+    alike: dict[tuple[Any, ...], np.ndarray] = {}
     for one in packed:
-        known = by_shape.get(one.shape)
-        by_shape[one.shape] = one.bits if known is None else known | one.bits
-    return tuple(_Packed(shape, bits) for shape, bits in by_shape.items())
+        known = alike.get((one.shape, one.planes))
+        alike[one.shape, one.planes] = one.bits if known is None else known | one.bits
+    return tuple(_Packed(shape, bits, planes) for (shape, planes), bits in alike.items())

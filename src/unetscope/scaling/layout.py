@@ -98,6 +98,17 @@ class Layout:
         own = 1 + int(math.log2(self.side // _LEAST_SIDE))
         return min(self.levels, own)
 
+    @property
+    def coarse_level(self) -> int:
+        """The first level that blocks do not write themselves; of a small image its last."""
+        return min(self.levels_of_blocks, self.levels - 1)
+
+    def box(self, number: int) -> tuple[slice, ...]:
+        """Where a block lies, in slices of the axes of the image."""
+        block = self.block(number)
+        planes = (slice(block.planes.start, block.planes.stop),) if self.is_stack else ()
+        return (*planes, *block.region)
+
     def level_shape(self, level: int) -> tuple[int, ...]:
         """Shape of a level; planes are never joined, as few stacks have cubic pixels."""
         return (*self.shape[:-2], *(-(-side // 2**level) for side in self.shape[-2:]))

@@ -17,7 +17,7 @@ from unetscope.images.rescaled import before, nearest, resampled
 from unetscope.images.units import length_in_words, unit_factor
 from unetscope.learning.pixel_model import PixelModel
 
-How = Literal["say", "auto", "as-is"]
+How = Literal["say", "auto", "resample", "as-is"]
 #: Differences of pixel sizes up to this matter for no answer.
 _ALIKE = 0.1
 #: Beyond so many times it is taken for a wrong unit.
@@ -46,7 +46,8 @@ def matched(model: PixelModel, image: Micrograph, how: How = "say") -> Match:
     Parameters
     ----------
     how : "say" takes the image as it is and says how its pixels differ, "auto" resamples it to
-        the pixel size of the model, "as-is" says nothing.
+        the pixel size of the model, "resample" also where they differ more than four times, as a
+        person who saw both sizes asked for, and "as-is" says nothing.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def matched(model: PixelModel, image: Micrograph, how: How = "say") -> Match:
         return Match(None, "")
     seen = length_in_words(learned[-1], unit)
     own = length_in_words(image.pixel_size[-1], image.unit)
-    if ratios.max() > _MOST or ratios.min() < 1 / _MOST:
+    if how != "resample" and (ratios.max() > _MOST or ratios.min() < 1 / _MOST):
         raise ModelError(
             f"the model learned at {seen} a pixel and {image.name or 'the image'} has {own}, "
             f"{_times(float(ratios[-1]))}, which is mostly a wrong unit; correct the pixel size, "

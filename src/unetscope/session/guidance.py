@@ -254,6 +254,8 @@ def _while_predicting(session: Session) -> Status:
     work = session.prediction
     if work.stopping:
         return Status("Stopping the prediction …", "busy")
+    if work.paused:
+        return Status(f"Paused: {work.what}. Go on or cancel; what is done stays.", "busy")
     tiles = f" {work.done} of {work.total} tiles." if work.total else ""
     return Status(f"Predicting {work.what} …{tiles}", "busy")
 

@@ -22,6 +22,7 @@ from unetscope.learning.advice.progress import Forgotten
 from unetscope.learning.check_box import PaintedBox
 from unetscope.learning.events import LearningEvent, Surprise
 from unetscope.learning.samples import Sample
+from unetscope.scaling.layout import Layout
 from unetscope.session.result_kind import ResultKind
 from unetscope.session.results.mask import MASK
 from unetscope.session.values import AdvancedSettings, EngineSettings
@@ -181,6 +182,95 @@ class SurpriseFound:
 
     key: str
     surprise: Surprise
+
+
+@dataclass(frozen=True, eq=False)
+class GrowRequest:
+    """Answer an image of any size into ``folder``, block by block, or go on where that was left.
+
+    Attributes
+    ----------
+    source
+        The image's file, which is never written over; other processes read it from there.
+    go_on
+        An answer that was begun: with the model it was begun with. None: with ``model``, into the
+        answer that this model began, or a new one.
+    pixels
+        What to do about pixels of another size than the model's, as in
+        :mod:`unetscope.scaling.matching`.
+    """
+
+    model: PixelModel
+    target: Target
+    folder: Path
+    source: Path | None = None
+    go_on: Path | None = None
+    pixels: str = "as-is"
+
+
+@dataclass(frozen=True)
+class AnswerReckoned:
+    """How long an answer will take, in one process of this computer, and its bytes on the disk."""
+
+    key: str
+    path: Path
+    seconds: float
+    bytes: float
+    most_bytes: float
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerBegun:
+    """An answer lies under its name; ``done`` are its blocks from before.
+
+    ``model`` says what answers. ``coarse`` is what is answered of a flat image at the first level
+    that blocks do not write; None of a stack.
+    """
+
+    key: str
+    path: Path
+    layout: Layout
+    done: tuple[int, ...]
+    model: str
+    coarse: np.ndarray | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class BlockWritten:
+    """A block of an answer is on the disk, the ``done``-th of ``total``."""
+
+    key: str
+    block: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class AnswerGoesOn:
+    """Tiles done of all that were left, and the seconds that the others take (None: unknown)."""
+
+    key: str
+    done: int
+    total: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class AnswerComplete:
+    """All blocks are written; ``shares`` is class value -> part of all pixels."""
+
+    key: str
+    path: Path
+    shares: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class UnfinishedRequest:
+    """Look in ``folder`` for an answer to this image that was begun and not completed."""
+
+    key: str
+    name: str
+    folder: Path
 
 
 @dataclass(frozen=True, eq=False)

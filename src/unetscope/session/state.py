@@ -42,6 +42,7 @@ from unetscope.session.values import (
     Phase,
     PredictionStatus,
     TrainingStatus,
+    UnfinishedAnswer,
 )
 from unetscope.session.versions import Versions, is_change
 
@@ -84,6 +85,7 @@ class Session:
     budget: Budget = BUDGETS[0]
     training: TrainingStatus = field(default_factory=TrainingStatus)
     prediction: PredictionStatus = field(default_factory=PredictionStatus)
+    unfinished: Mapping[str, UnfinishedAnswer] = field(default_factory=dict)  # by image key
     model: ModelInUse | None = None
     model_failed: bool = False  # the last try to open a model failed, so none is there
     opening_model: str = ""  # the title of a model that is being opened, "" when none

@@ -133,6 +133,20 @@ class PredictionStatus:
     total: int = 0
     stopping: bool = False
     of_what: str = "tiles"
+    pausable: bool = False
+    paused: bool = False
+    told: str = ""  # where the answer goes, how long it takes, how large it gets
+
+
+@dataclass(frozen=True)
+class UnfinishedAnswer:
+    """An answer to the image ``key`` that was begun: ``done`` of ``total`` blocks are there."""
+
+    key: str
+    path: Path
+    done: int
+    total: int
+    model: str = ""
 
 
 @dataclass(frozen=True)

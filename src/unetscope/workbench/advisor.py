@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
+from unetscope.images.some_planes import whole_of
 from unetscope.session.guidance import can_answer_image
+from unetscope.session.layers.big_labels import TiledLabels, blank_labels
 from unetscope.session.layers.place_marker import PAINT_HERE, PlaceMarker
 from unetscope.session.layers.rounds import Rounds
 from unetscope.session.layers.screen import camera_view, show_view
@@ -192,7 +194,7 @@ class Advisor(Part):
         found = self._strokes(image)
         boxes = self._context.layers.boxes(image.key)
         if boxes:
-            found = np.array(found)
+            found = found if isinstance(found, TiledLabels) else np.array(found)
             for box in boxes:
                 if box.fits(found.shape):
                     found[box.region(found.ndim)] = self._session.current_class
@@ -201,8 +203,16 @@ class Advisor(Part):
     def _strokes(self, image: ImageSummary) -> np.ndarray:
         shown = self._context.layers.learned_as(image.key)
         for sample in self._context.layers.samples(image.channels):
-            if sample.image is shown:  # in a project a sample has a key of its own
+            whole, _ = whole_of(sample.image)
+            if whole is not shown:  # in a project a sample has a key of its own
+                continue
+            if whole is sample.image:
                 return sample.labels
+            found: Any = blank_labels(image.spatial_shape)
+            for index, plane in enumerate(sample.labels):
+                if plane.any():
+                    found[whole_of(sample.image, index)[1]] = plane
+            return found
         return np.broadcast_to(np.uint8(0), image.spatial_shape)
 
     def _painted_at(self, place: Place) -> int:

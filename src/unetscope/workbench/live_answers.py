@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Qt, Signal
 
 from unetscope.errors import OutOfMemoryError
+from unetscope.images.target import Box
 from unetscope.learning.events import HeadFitted
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.requests import AnswerRequest, TileShown, Warmed, WarmRequest
@@ -22,6 +25,7 @@ FIRST_MS = 40  # the first tile of an answer waits this long for the rest of the
 REDRAW_MS = 100
 REFINE_MS = 400  # of rest after an answer, then the forest is grown
 LIVE_IMAGE_PX = 64_000_000  # beyond this only the view is answered live
+LIVE_VIEW_PX = 2048  # side of the middle of a view of such an image that is answered at once
 
 
 class LiveAnswers(Part):
@@ -173,16 +177,20 @@ class LiveAnswers(Part):
         if strokes and not known:
             samples = context.layers.samples(session.image.channels)
         flat = session.image.depth == 1
+        whole = flat and session.image.pixels <= LIVE_IMAGE_PX
+        target = context.target(session.image.key)
+        if session.image.pixels > LIVE_IMAGE_PX:
+            target = replace(target, view=_middle(target.view, session.image.spatial_shape))
         request = AnswerRequest(
             model=session.model.model,
             samples=samples,
             classes=session.classes,
-            target=context.target(session.image.key),
+            target=target,
             show=session.show,
             shown_class=session.current_class,
             with_forest=with_forest,
             quick_first=quick_first,
-            whole_image=flat and session.image.pixels <= LIVE_IMAGE_PX,
+            whole_image=whole,
         )
         self._first_timer.stop()
         self._answered, self._waiting = False, False
@@ -263,3 +271,19 @@ class LiveAnswers(Part):
         self._context.say_what_was_answered()
         spent_ms = (perf_counter() - start) * 1000
         self._redraw_timer.setInterval(max(REDRAW_MS, round(5 * spent_ms)))
+
+
+def _middle(view: Box | None, shape: Sequence[int]) -> Box:
+    """The middle of a view (None: all), no larger than :data:`LIVE_VIEW_PX`.
+
+    Zoomed out, all that is on screen would take minutes, and no stroke would be answered meanwhile.
+    """
+    height, width = shape[-2:]
+    rows, columns = view or (slice(0, height), slice(0, width))
+    return _cut(rows), _cut(columns)
+
+
+def _cut(side: slice) -> slice:
+    surplus = max(0, side.stop - side.start - LIVE_VIEW_PX)
+    start = side.start + surplus // 2
+    return slice(start, side.stop - (surplus - surplus // 2))

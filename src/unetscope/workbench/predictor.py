@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,19 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.scaling.file_results import DONE, FAILED, UP_TO_DATE
 from unetscope.session.engine import project_predicting
 from unetscope.session.engine.projects import scratch
-from unetscope.session.requests import PredictRequest, SurpriseFound, TileShown, WriteRequest
+from unetscope.session.layers.answer_pyramid import is_large
+from unetscope.session.requests import (
+    Jobs,
+    PredictRequest,
+    SurpriseFound,
+    TileShown,
+    WriteRequest,
+)
 from unetscope.session.state import Session
 from unetscope.session.values import BatchRow, BatchStatus, Message, PredictionStatus, Scope
 from unetscope.workbench.context import Context
-from unetscope.workbench.job_runner import JobEnded
+from unetscope.workbench.growing_answers import GROWN, GrowingAnswers
+from unetscope.workbench.job_runner import JobEnded, JobPaused
 from unetscope.workbench.part import Part
 from unetscope.workbench.project_context import ProjectContext
 from unetscope.workbench.project_keeping import ProjectSaver
@@ -29,10 +38,14 @@ _MOST_NAMED = 20  # images that could not be predicted
 
 
 class Predictor(Part):
-    """Drives predictions that were asked for by name; live answers go on beside them."""
+    """Drives predictions that were asked for by name; live answers go on beside them.
 
-    def __init__(self, context: Context, parent: QObject) -> None:
+    Large images are answered onto the disk, one after the other, when the others are done.
+    """
+
+    def __init__(self, context: Context, growing: GrowingAnswers, parent: QObject) -> None:
         super().__init__(context, parent)
+        self.growing = growing
         self.lane = self._lane(self._happened, self._ended, niceness=5)
         self._written: dict[str, int] = {}  # image key -> tiles of the prediction under way
         self._left_out, self._stopped, self._scope = "", False, Scope.IMAGE
@@ -59,17 +72,42 @@ class Predictor(Part):
             )
             context.tell(error, "Predicting")
             return
-        targets = [context.target(image.key) for image in fitting]
-        request = PredictRequest(
-            model, targets, session.show, session.current_class, scope is Scope.VIEW
-        )
+        view = scope is Scope.VIEW
+        large = [one.key for one in fitting if is_large(one.spatial_shape) and not view]
+        targets = [context.target(one.key) for one in fitting if one.key not in large]
+        requests: list[Any] = [self.growing.request(key) for key in large]
+        if targets:
+            shown = PredictRequest(model, targets, session.show, session.current_class, view)
+            requests.insert(0, shown)
         self._left_out, self._written, self._stopped = _left_out(left_out), {}, False
         self._serial = session.model.serial
         session.message = Message(self._left_out) if self._left_out else None
-        session.prediction = PredictionStatus(busy=True, what=scope.value)
+        session.prediction = PredictionStatus(
+            busy=True, what=scope.value, pausable=bool(large) and not targets
+        )
         self._redraw_timer.start()
-        made = {target.key: context.made(target) for target in targets}
-        self.lane.start(partial(context.jobs.do, request), made)
+        made = {one.key: context.made(context.target(one.key)) for one in fitting}
+        self.lane.start(partial(_one_after_the_other, context.jobs, requests), made)
+
+    def go_on(self) -> None:
+        """Go on with the answer to the image on screen that was begun, by the model of then."""
+        session = self._session
+        begun = session.unfinished.get(session.image.key) if session.image else None
+        if session.prediction.busy or begun is None or session.model is None:
+            return
+        self._left_out, self._written, self._stopped, self._scope = "", {}, False, Scope.IMAGE
+        self._serial = 0  # another model may answer
+        session.message = None
+        session.prediction = PredictionStatus(busy=True, what=Scope.IMAGE.value, pausable=True)
+        request = self.growing.request(begun.key, begun.path)
+        made = {begun.key: replace(self._context.made(request.target), model=begun.model)}
+        self.lane.start(partial(self._context.jobs.do, request), made)
+
+    def pause(self, *, on: bool) -> None:
+        """Hold between two tiles, or go on."""
+        if self.lane.busy:
+            (self.lane.pause if on else self.lane.resume)()
+            self._session.prediction = replace(self._session.prediction, paused=on)
 
     def stop(self) -> None:
         """Stop; what is predicted already stays."""
@@ -84,6 +122,12 @@ class Predictor(Part):
         if isinstance(event, SurpriseFound):
             session.surprises = {**session.surprises, event.key: event.surprise}
             return
+        if isinstance(event, JobPaused):
+            return
+        if isinstance(event, GROWN):
+            self._written.setdefault(event.key, 0)
+            self.growing.happened(event, (ticket or {}).get(event.key))
+            return
         if not isinstance(event, TileShown):
             session.apply(event)
             return
@@ -97,7 +141,7 @@ class Predictor(Part):
 
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self._redraw_timer.stop()
-        self._context.results.redraw()
+        self.growing.ended()
         session = self._session
         session.seen |= self._written.keys()
         session.prediction = PredictionStatus()
@@ -108,6 +152,9 @@ class Predictor(Part):
             if not self._stopped and self._scope is not Scope.VIEW:
                 done = dict.fromkeys(self._written, self._serial)
                 session.predicted = {**session.predicted, **done}
+            for key in self._written:
+                self.growing.forget(key)
+                self.growing.look(key)
             session.message = Message(f"{self._done()} {self._left_out}".strip())
 
     def _done(self) -> str:
@@ -115,6 +162,12 @@ class Predictor(Part):
         session, look = self._session, self._context.look()
         names = [image.name for image in session.images if image.key in self._written]
         what = names[0] if len(names) == 1 else f"{len(names)} images"
+        paths = [path for path in map(self.growing.path, self._written) if path is not None]
+        if self._stopped and paths:
+            return f"Cancelled; what was answered of {what} stays in {paths[-1]}. Go on resumes it."
+        if paths and self._scope is not Scope.VIEW:
+            where = ", ".join(map(str, paths[:3]))
+            return f"Done: {what}; the answer is in {where}."
         if self._stopped:
             return f"Stopped; what was predicted of {what} stays."
         part = " (what is on screen)" if self._scope is Scope.VIEW else ""
@@ -128,6 +181,11 @@ def _careful(session: Session) -> str:
     image = session.image
     told = session.surprises.get(image.key) if image is not None else None
     return f" Careful: {image.name} is {told.unlike}." if image and told and told.unlike else ""
+
+
+def _one_after_the_other(jobs: Jobs, requests: Sequence[Any]) -> Iterator[Any]:
+    for request in requests:
+        yield from jobs.do(request)
 
 
 def _left_out(names: list[str]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
+from unetscope.images.some_planes import whole_of
 from unetscope.session.guidance import class_name
 from unetscope.session.layers.accepting import Accepting
 from unetscope.session.layers.place_marker import DOUBTFUL_STROKE, PlaceMarker
@@ -21,6 +22,7 @@ from unetscope.workbench.part import Part
 if TYPE_CHECKING:
     from unetscope.learning.advice.accepting import GrownRegion
     from unetscope.learning.advice.label_errors import DoubtfulStroke
+    from unetscope.learning.samples import Sample
 
 NICENESS = 10
 PRUNE_MS = 300  # of rest after an edit, then strokes that it changed leave the list
@@ -54,6 +56,7 @@ class StrokeChecker(Part):
         self._marker, self._accepting = marker, accepting
         self.doubts: tuple[Doubt, ...] = ()
         self.current: Doubt | None = None
+        self._samples: list[Sample] = []  # that were asked about
         self._images: list[tuple[str, str]] = []  # (key, name) of each sample that was asked about
         self._said = _IDLE
         self.lane = self._lane(self._happened, self._ended, niceness=NICENESS)
@@ -87,7 +90,12 @@ class StrokeChecker(Part):
             return
         samples = context.layers.samples(session.image.channels)
         opened = {id(context.layers.learned_as(i.key)): (i.key, i.name) for i in session.images}
-        self._images = [opened.get(id(s.image), ("", s.image.name or s.key)) for s in samples]
+        named = [whole_of(sample.image)[0] for sample in samples]
+        self._images = [
+            opened.get(id(image), ("", image.name or sample.key))
+            for image, sample in zip(named, samples, strict=True)
+        ]
+        self._samples = samples
         self.doubts, self.current = (), None
         names = {c.value: c.name for c in session.classes}
         request = StrokesRequest(session.model.model, samples, names)
@@ -98,7 +106,8 @@ class StrokeChecker(Part):
         if not isinstance(event, StrokesChecked):
             return
         self.doubts = tuple(
-            Doubt(*self._images[stroke.sample], stroke, region) for stroke, region in event.doubts
+            Doubt(*self._images[stroke.sample], stroke, self._in_whole(stroke.sample, region))
+            for stroke, region in event.doubts
         )
         self._said = self._counted()
         self._prune()  # of strokes that were changed meanwhile
@@ -108,6 +117,15 @@ class StrokeChecker(Part):
             self._context.tell(end.error, "Checking the strokes")
             self._said = _IDLE
         self.changed.emit()  # it may be asked again
+
+    def _in_whole(self, sample: int, region: GrownRegion) -> GrownRegion:
+        """A region of some planes of a stack as one of all of it; neighbours are so there, too."""
+        image = self._samples[sample].image
+        whole, first = whole_of(image, region.box[0].start if len(region.box) == 3 else 0)
+        if whole is image:
+            return region
+        planes = slice(first, first + region.mask.shape[0])
+        return replace(region, box=(planes, *region.box[1:]))
 
     def _counted(self) -> str:
         if not self.doubts:

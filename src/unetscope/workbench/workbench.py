@@ -29,6 +29,7 @@ from unetscope.workbench.box_desk import BoxDesk
 from unetscope.workbench.context import Context
 from unetscope.workbench.folder_predictor import FolderPredictor
 from unetscope.workbench.forgetting_guard import ForgettingGuard
+from unetscope.workbench.growing_answers import GrowingAnswers
 from unetscope.workbench.kept_strokes import KeptStrokes
 from unetscope.workbench.live_answers import LIVE_IMAGE_PX, LiveAnswers
 from unetscope.workbench.model_shelf import ModelShelf
@@ -71,7 +72,8 @@ class Workbench(QObject):
         self.project = ProjectDesk(self.context, project, self.strokes, self)
         self.answers = LiveAnswers(self.context, self)
         self.trainer = Trainer(self.context, self)
-        self.predictor = Predictor(self.context, self)
+        self.growing = GrowingAnswers(self.context, project, self)
+        self.predictor = Predictor(self.context, self.growing, self)
         self.folder_predictor = FolderPredictor(self.context, self.project.kept_answers, self)
         self.advisor = Advisor(self.context, self)
         self.accepter = Accepter(self.context, self.strokes.keeper, self)
@@ -88,7 +90,7 @@ class Workbench(QObject):
         self.annotations = AnnotationFiles(self.context, self.said, kept, self)
         files = (self.shelf, self.sizes, self.annotations)
         self.saver = ResultSaver(self.context, project, self)
-        predictors = (self.predictor, self.folder_predictor, self.saver)
+        predictors = (self.predictor, self.growing, self.folder_predictor, self.saver)
         workers = (self.answers, self.trainer, *predictors, self.boxes, *files)
         self._parts = (self.advisor, self.checker, self.through, self.guard, *workers)
         self.answer = ask
@@ -165,6 +167,7 @@ class Workbench(QObject):
         self.strokes.open(key)
         self.boxes.look(key)
         self.sizes.look(key)
+        self.growing.look(key)
         if session.message is not None or chosen.told:
             session.message = Message(chosen.told) if chosen.told else None
         self.answers.touched(key)

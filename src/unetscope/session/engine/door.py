@@ -28,6 +28,8 @@ JOBS = {
     requests.AnswerRequest: "answering.answer",
     requests.TrainRequest: "training.train",
     requests.PredictRequest: "answering.predict",
+    requests.GrowRequest: "growing.grow",
+    requests.UnfinishedRequest: "growing.unfinished",
     requests.WriteRequest: "writing.write",
     requests.FilesRequest: "writing.write_files",
     requests.ResultsRequest: "saving_results.save_results",

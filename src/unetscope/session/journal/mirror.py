@@ -98,7 +98,12 @@ class Mirror:
         return not np.array_equal(known[: values.shape[0], : values.shape[1]], values)
 
     def whole_change(self, labels: Any) -> Change:
-        """The change from this mirror to ``labels`` everywhere."""
+        """The change from this mirror to ``labels`` everywhere.
+
+        Of labels that say which tiles they hold (``tiles_held()``) no others are looked at.
+        """
+        if hasattr(labels, "tiles_held"):
+            return self.to(labels, self._tiles.keys() | labels.tiles_held())
         bands = range(self.tiling.bands)
         return self.to(labels, [n for band in bands for n in self.differing(labels, band)])
 

@@ -23,6 +23,7 @@ from unetscope.learning.advice.accepting import (
 )
 from unetscope.session.journal.changes import TILE_PX, Tiling
 from unetscope.session.journal.history import EditKind
+from unetscope.session.layers.answer_pyramid import full_resolution
 from unetscope.session.layers.layer_facts import set_labels
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import ResultLayers
@@ -136,7 +137,7 @@ class Accepting:
         layer = self._results.find(key, MASK)
         if layer is None:
             raise LabelError("there is no prediction of this image yet; paint, or press Predict.")
-        return layer.data
+        return full_resolution(layer)
 
 
 def pieces(tiling: Tiling, box: Box, changed: np.ndarray, after: np.ndarray) -> Iterator[Written]:

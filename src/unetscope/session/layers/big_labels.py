@@ -28,6 +28,18 @@ def blank_labels(shape: Sequence[int]) -> Any:
     return blank_array(shape, np.uint8) if math.prod(shape) < BIG_BYTES else TiledLabels(shape)
 
 
+def places_of(labels: Any, value: int) -> tuple[NDArray[np.int64], ...]:
+    """Where labels have a value, one array of indices an axis."""
+    if not isinstance(labels, TiledLabels):
+        return np.nonzero(np.asarray(labels) == value)
+    found = [
+        labels.tiling.indices(tile, np.flatnonzero(labels.tiling.read(labels, tile) == value))
+        for tile in sorted(labels.tiles_held())
+    ]
+    none = [(np.zeros(0, np.int64),) * labels.ndim]
+    return tuple(np.concatenate(axis) for axis in zip(*(found or none), strict=True))
+
+
 class TiledLabels:
     """An array of labels ``(…, y, x)`` of which only the painted tiles of 256 px are there.
 
@@ -64,6 +76,51 @@ class TiledLabels:
     def written_since(self, clock: int) -> set[int]:
         """The tiles written to after ``clock``."""
         return {tile for tile, at in self._written.items() if at > clock}
+
+    def tiles_held(self) -> set[int]:
+        """The tiles that were ever written to; all others hold nothing but 0."""
+        return set(self._tiles)
+
+    def lay_over(self, onto: NDArray[Any], box: Box, step: int = 1) -> None:
+        """Write what is not 0 in a box, every ``step``-th row and column of it, into ``onto``.
+
+        ``box`` begins at multiples of ``step``.
+        """
+        steps = (*(1,) * (self.ndim - 2), step, step)
+        for tile, place in self._present(box):
+            here, there = [], []
+            for side, own, each in zip(place, box, steps, strict=True):
+                first = -(-(max(side.start, own.start) - own.start) // each)
+                last = -(-(min(side.stop, own.stop) - own.start) // each)
+                here.append(slice(first, last))
+                start = own.start + first * each - side.start
+                there.append(slice(start, start + (last - first) * each, each))
+            part = self._tiles[tile].reshape(_tile_shape(place))[tuple(there)]
+            target = onto[tuple(here)]
+            part = part[tuple(map(slice, target.shape))]
+            np.copyto(target, part, where=part != 0)
+
+    def clear(self, box: Box) -> None:
+        """Make a box 0; tiles that are wholly in it take no memory any more."""
+        self.clock += 1
+        for tile, place in list(self._present(box)):
+            self._written[tile] = self.clock
+            inside = (
+                o.start <= p.start and p.stop <= o.stop for p, o in zip(place, box, strict=True)
+            )
+            if all(inside):
+                del self._tiles[tile]
+                continue
+            there, _ = _overlap(place, box)
+            self._tiles[tile].reshape(_tile_shape(place))[there] = 0
+
+    def keep_newest(self, most_bytes: int) -> None:
+        """Forget the tiles that were written to longest ago, until they take no more than this."""
+        each = TILE_PX * TILE_PX * self.dtype.itemsize
+        surplus = len(self._tiles) - most_bytes // each
+        if surplus > 0:
+            for tile in sorted(self._tiles, key=lambda one: self._written.get(one, 0))[:surplus]:
+                del self._tiles[tile]
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -19,10 +19,11 @@ from unetscope.errors import ImageError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
+from unetscope.images.some_planes import some_planes
 from unetscope.learning.check_box import CheckBox, PaintedBox, outside
 from unetscope.learning.samples import Sample
 from unetscope.session.layers.adoption import paintable_labels
-from unetscope.session.layers.big_labels import blank_labels
+from unetscope.session.layers.big_labels import blank_labels, places_of
 from unetscope.session.layers.colouring import colour_layer
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.findings import Findings
@@ -381,7 +382,7 @@ class OpenLayers:
             layer = self.strokes_layer(key)
             if layer is not None:
                 with layer.block_history():
-                    set_labels(layer, np.nonzero(np.asarray(layer.data) == value), 0)
+                    set_labels(layer, places_of(layer.data, value), 0)
 
     def read_strokes(self, key: str) -> bool:
         """Copy the strokes of an image if they changed since the last copy; say whether."""
@@ -403,14 +404,18 @@ class OpenLayers:
         return labels if labels.any() else None
 
     def samples(self, channels: int) -> list[Sample]:
-        """Every image of ``channels`` channels that has strokes, with the strokes as last read."""
-        return [
-            Sample(self.learned_as(key), labels, key)
-            for key, labels in self._snapshots.items()
-            if self.layer(key) is not None
-            and self.learned_as(key).channels == channels
-            and labels.any()
-        ]
+        """Every image of ``channels`` channels that has strokes, with the strokes as last read.
+
+        Of a large stack the planes that are painted (:mod:`unetscope.images.some_planes`).
+        """
+        found = []
+        for key, labels, planes in self._snapshots.painted():
+            if self.layer(key) is None or self.learned_as(key).channels != channels:
+                continue
+            image = self.learned_as(key)
+            shown = image if planes is None else some_planes(image, planes)
+            found.append(Sample(shown, labels, key))
+        return found
 
     def painted_pixels(self, channels: int) -> Mapping[int, int]:
         """Class value -> labelled pixels over :meth:`samples`."""

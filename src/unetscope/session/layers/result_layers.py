@@ -16,13 +16,14 @@ from napari.utils.colormaps import Colormap
 
 from unetscope.images.classes import LabelClass
 from unetscope.session.journal.mirror import blank_array
+from unetscope.session.layers.answer_pyramid import AnswerPyramid, StoredAnswer, is_large
 from unetscope.session.layers.colouring import colour_layer
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.layer_facts import OWN, ROLE, layer_key, note_of, read_only
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import unit_steps
 from unetscope.session.provenance import Made, Record, ranges_in_words
-from unetscope.session.requests import TileShown
+from unetscope.session.requests import AnswerBegun, BlockWritten, TileShown
 from unetscope.session.result_kind import Ramp, ResultKind
 from unetscope.session.results.mask import MASK
 
@@ -55,6 +56,7 @@ class ResultLayers:
         self._looks: dict[str, LayerLook] = {}  # layer key -> how it was styled last
         self._records: dict[str, Record] = {}  # layer key -> what computed it
         self._stale: set[str] = set()  # layer keys with tiles not yet drawn
+        self._pyramids: dict[str, AnswerPyramid] = {}  # layer key -> what a large one shows
         self._hidden = False
         self._outlined = False
         self._zooming = Connections()
@@ -72,10 +74,40 @@ class ResultLayers:
         made = made or Made(look.version, class_value=shown)
         for kind, values in tile.answers.items():
             layer = self._layer(key, kind, look, values.dtype)
-            layer.data[tile.region] = values
+            pyramid = self._pyramids.get(layer_key(layer))
+            if pyramid is None:
+                layer.data[tile.region] = values
+            else:
+                pyramid.write(tile.region, values)
             if self._records[layer_key(layer)].wrote(made, tile.region):
                 self._tell(key, kind, layer, look)
             self._stale.add(layer_key(layer))
+
+    def grow(self, begun: AnswerBegun, look: LayerLook, made: Made) -> None:
+        """From now on the mask of an image shows an answer on the disk, which may grow."""
+        if self._layers.layer(begun.key) is None:
+            return
+        if self._layers.micrograph(begun.key).spatial_shape != begun.layout.shape:
+            return  # it was asked of another reading
+        layer = self._layer(begun.key, MASK, look, np.dtype(np.uint8))
+        pyramid = self._pyramids.get(layer_key(layer))
+        if pyramid is None:
+            return
+        pyramid.take(StoredAnswer(begun.path, begun.layout, begun.done), begun.coarse)
+        for number in begun.done:
+            self._records[layer_key(layer)].wrote(made, begun.layout.box(number))
+        self._tell(begun.key, MASK, layer, look)
+        self._stale.add(layer_key(layer))
+
+    def block_written(self, written: BlockWritten, look: LayerLook, made: Made) -> None:
+        """A block of an answer that grows is on the disk."""
+        layer = self.find(written.key, MASK)
+        pyramid = None if layer is None else self._pyramids.get(layer_key(layer))
+        if pyramid is None or pyramid.stored is None:
+            return  # the layer was removed, or the image is read otherwise now
+        if self._records[layer_key(layer)].wrote(made, pyramid.block_written(written.block)):
+            self._tell(written.key, MASK, layer, look)
+        self._stale.add(layer_key(layer))
 
     def redraw(self) -> None:
         """Draw what was written since the last time."""
@@ -83,7 +115,7 @@ class ResultLayers:
         for key in stale:
             layer = self._layers.layer(key)
             if layer is not None and layer.visible:
-                layer.refresh(thumbnail=False, extent=False)
+                layer.refresh(thumbnail=key in self._pyramids, extent=False)
 
     def restyle(self, key: str, look: LayerLook) -> None:
         """Show the chosen kind for an image, in the present colours and opacity.
@@ -123,9 +155,13 @@ class ResultLayers:
         return self._layers.layer(self._made.get((key, kind), ""))
 
     def answer(self, key: str) -> np.ndarray | None:
-        """A copy of the answered class values of an image, 0 where none is yet; or None."""
+        """A copy of the answered class values of an image, 0 where none is yet.
+
+        None where nothing is answered, or too much to be copied.
+        """
         layer = self.find(key, MASK)
-        return None if layer is None else np.array(layer.data)
+        large = layer is None or layer_key(layer) in self._pyramids
+        return None if large else np.array(layer.data)
 
     def answered(self, key: str, kind: ResultKind) -> str:
         """Which planes of a stack were answered, in words; "" where all of it was, or nothing."""
@@ -133,14 +169,15 @@ class ResultLayers:
         if layer is None or layer.ndim < 3:
             return ""
         planes = self._records[layer_key(layer)].planes
-        if len(planes) == layer.data.shape[0] or not planes:
+        depth = layer.data.shape[0]
+        if len(planes) == depth or not planes:
             return ""
         which = (
             f"plane {planes[0]} was"
             if len(planes) == 1
             else f"planes {ranges_in_words(planes)} were"
         )
-        return f"Of {layer.data.shape[0]} planes, {which} answered."
+        return f"Of {depth} planes, {which} answered."
 
     # ---- inside
 
@@ -174,7 +211,15 @@ class ResultLayers:
             "metadata": {ROLE: {"role": "result", "kind": kind.name, "image": key}},
             **self._layers.place_over(key),
         }
-        values = blank_array(micrograph.spatial_shape, dtype)
+        pyramid = None
+        values: Any
+        if is_large(micrograph.spatial_shape):
+            pyramid = AnswerPyramid(micrograph.spatial_shape, dtype)
+            levels = pyramid.levels  # napari takes one alone for no pyramid
+            values = levels if len(levels) > 1 else levels[0]
+            common["multiscale"] = len(levels) > 1
+        else:
+            values = blank_array(micrograph.spatial_shape, dtype)
         with self._layers.same_active():
             if kind.has_areas:
                 layer = viewer.add_labels(values, **common)
@@ -188,7 +233,9 @@ class ResultLayers:
                 layer = viewer.add_image(values, blending="translucent", **common)
             self._made[(key, kind)] = layer_key(layer)
             self._looks[layer_key(layer)] = look
-            self._records[layer_key(layer)] = Record(values.shape)
+            self._records[layer_key(layer)] = Record(micrograph.spatial_shape)
+            if pyramid is not None:
+                self._pyramids[layer_key(layer)] = pyramid
             self._move_below_strokes(key, layer)
         return layer
 
@@ -209,9 +256,16 @@ class ResultLayers:
             "classes": {c.value: c.name for c in look.classes},
             "notes": list(self._layers.images.notes(key)),
             **record.summary(),
+            **self._where(layer),
             OWN: layer_key(layer),
         }
         layer.metadata = {**layer.metadata, ROLE: note}
+
+    def _where(self, layer: Any) -> dict[str, str]:
+        """Where an answer on the disk lies."""
+        pyramid = self._pyramids.get(layer_key(layer))
+        stored = pyramid.stored if pyramid is not None else None
+        return {} if stored is None else {"store": str(stored.path)}
 
     def _opacity(self, kind: ResultKind, look: LayerLook) -> float:
         """Outlines are thin enough to be drawn in full."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from unetscope.learning.advice.progress import StopAdvice, corrective_dice, stop_advice
+from unetscope.session.layers.answer_pyramid import full_resolution
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import ResultLayers
 from unetscope.session.results.mask import MASK
@@ -62,7 +63,7 @@ class Rounds:
         z, view = self._layers.visible(key)
         plane = (z,) if layer.data.ndim == 3 else ()
         box: tuple[Any, ...] = (*plane, *_thinned(view, layer.data.shape[-2:]))
-        self._begun = _Begun(box, np.array(layer.data[box]), self._labels[box])
+        self._begun = _Begun(box, np.array(full_resolution(layer)[box]), self._labels[box])
 
     def end(self, labels: np.ndarray) -> bool:
         """The round is over, the strokes are now ``labels``; say whether it counts.

@@ -7,15 +7,16 @@ kept apart: nobody gets to learn from it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import ItemsView, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from unetscope.images.some_planes import with_gaps
 from unetscope.learning.check_box import CheckBox
 from unetscope.learning.samples import value_counts
 from unetscope.session.journal.changes import Change, Tiling
-from unetscope.session.journal.mirror import Mirror
+from unetscope.session.journal.mirror import Mirror, blank_array
 from unetscope.session.layers.big_labels import TiledLabels
 
 
@@ -57,9 +58,16 @@ class Snapshots:
     def __iter__(self) -> Iterator[str]:
         return iter(self._taken)
 
-    def items(self) -> ItemsView[str, np.ndarray]:
-        """(image key, strokes outside of boxes as a read-only array) of every image."""
-        return {key: copy.labels() for key, copy in self._taken.items()}.items()
+    def painted(self) -> Iterator[tuple[str, np.ndarray, tuple[int, ...] | None]]:
+        """(image key, strokes outside of boxes as a read-only array, planes) of painted images.
+
+        ``planes``: of a stack that is kept by tile those that the array has
+        (:func:`~unetscope.images.some_planes.with_gaps`); None where it has all of the image.
+        """
+        for key, copy in self._taken.items():
+            if copy.learned():
+                labels = copy.labels()
+                yield key, labels, copy.planes
 
     def painted_pixels(self, keys: Iterable[str]) -> dict[int, int]:
         """Class value -> labelled pixels outside of boxes, over the images ``keys``.
@@ -81,6 +89,7 @@ class _Copy:
         self._dtype = strokes.dtype
         self._mirror = Mirror(Tiling(tuple(strokes.shape)))
         self._whole: np.ndarray | None = None
+        self.planes: tuple[int, ...] | None = None  # that `_whole` has
         self._pixels: Counter[int] = Counter()
         self._boxes: tuple[CheckBox, ...] = ()
 
@@ -146,14 +155,35 @@ class _Copy:
         return +counts
 
     def labels(self) -> np.ndarray:
-        """The strokes outside of the boxes; memory that was never painted is not really taken."""
+        """The strokes outside of the boxes; memory that was never painted is not really taken.
+
+        Of a stack that is kept by tile only of painted planes: as many as it has would cost time.
+        """
         if self._whole is None:
-            whole = self._mirror.labels(self._dtype)
+            shape, self.planes = self._mirror.tiling.shape, None
+            if isinstance(self._source, TiledLabels) and len(shape) == 3:
+                self.planes = with_gaps({z for z, _, _ in self._places()}, shape[0])
+                whole = blank_array((len(self.planes), *shape[1:]), self._dtype)
+                at = {z: index for index, z in enumerate(self.planes)}
+                for z, plane, tile in self._places():
+                    part = whole[(at[z], *plane)]
+                    part[...] = tile[: part.shape[0], : part.shape[1]]
+            else:
+                whole, at = self._mirror.labels(self._dtype), {}
             for box in self._boxes:
-                whole[box.region(whole.ndim)] = 0
+                if self.planes is None:
+                    whole[box.region(whole.ndim)] = 0
+                elif box.z in at:
+                    whole[(at[box.z], *box.plane)] = 0
             whole.flags.writeable = False
             self._whole = whole
         return self._whole
+
+    def _places(self) -> Iterator[tuple[int, tuple[slice, slice], np.ndarray]]:
+        """Plane, (y, x) and labels of the painted tiles of a stack."""
+        for number, tile in self._mirror.tiles():
+            z, *plane = self._mirror.tiling.slices(number)
+            yield z, (plane[0], plane[1]), tile
 
     def _count(self, change: Change) -> None:
         for values, sign in ((change.old, -1), (change.new, 1)):

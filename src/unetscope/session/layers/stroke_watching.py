@@ -19,6 +19,7 @@ from unetscope.session.journal.changes import Change
 from unetscope.session.journal.history import EditKind
 from unetscope.session.journal.image_journal import ImageJournal
 from unetscope.session.journal.mirror import Mirror
+from unetscope.session.layers.big_labels import TiledLabels
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.layer_facts import set_labels
 
@@ -94,6 +95,12 @@ class WatchedLabels:
         if not self.fits:
             return True
         bands, labels = self._seen.tiling.bands, self.layer.data
+        if isinstance(labels, TiledLabels):  # only a few tiles of which hold anything
+            change = self._seen.whole_change(labels)
+            if change.pixels:
+                self._found(change)
+            self._band, self._suspect = 0, False
+            return True
         start = perf_counter()
         if budget_s is None:
             self._band = 0

@@ -11,6 +11,7 @@ from unetscope.widgets.painting.batch_panel import BatchPanel
 from unetscope.widgets.painting.box_panel import BoxPanel
 from unetscope.widgets.painting.brush_panel import BrushPanel
 from unetscope.widgets.painting.classes_panel import ClassesPanel
+from unetscope.widgets.painting.growing_line import GrowingLine
 from unetscope.widgets.painting.helpers_panel import HelpersPanel
 from unetscope.widgets.painting.image_panel import ImagePanel
 from unetscope.widgets.painting.model_panel import ModelPanel
@@ -67,7 +68,7 @@ class ResultSection(SectionPanel):
     """What the model answers, and how that is shown."""
 
     SECTION = Section.RESULT
-    PARTS = (PredictionPanel, ViewPanel, BoxPanel, BatchPanel)
+    PARTS = (PredictionPanel, GrowingLine, ViewPanel, BoxPanel, BatchPanel)
 
 
 class SaveSection(SectionPanel):

@@ -56,7 +56,10 @@ class PredictionPanel(Panel):
         self.stop_button = QPushButton("Stop")
         self.stop_button.setToolTip("Stop predicting; what is done stays.")
         self.stop_button.clicked.connect(work.stop_predicting)
-        row(self.progress, self.stop_button, owner=self.busy_row, stretched=(0,))
+        self.pause_button = QPushButton()
+        self.pause_button.clicked.connect(self._pause)
+        parts = (self.progress, self.pause_button, self.stop_button)
+        row(*parts, owner=self.busy_row, stretched=(0,))
         column(self, self.idle_row, self.busy_row)
         work.project.changed.connect(self._offer_project)
         self._offer_project()
@@ -80,6 +83,11 @@ class PredictionPanel(Panel):
             + " The arrow chooses: the view, this image, all open images, the project, a folder."
         )
         self.stop_button.setEnabled(can.stop_predicting)
+        self.stop_button.setText("Cancel" if work.pausable else "Stop")
+        self.pause_button.setVisible(work.pausable)
+        self.pause_button.setEnabled(can.stop_predicting)
+        self.pause_button.setText("Go on" if work.paused else "Pause")
+        self.pause_button.setToolTip("Go on." if work.paused else "Hold after this tile.")
         self.progress.setRange(0, work.total)
         self.progress.setValue(work.done)
         self.progress.setFormat(f"%v of %m {work.of_what}" if work.total else "")
@@ -94,6 +102,9 @@ class PredictionPanel(Panel):
             self._ask_folder()
         else:
             self._work.predict(self.scope)
+
+    def _pause(self) -> None:
+        self._work.predictor.pause(on=not self._session.prediction.paused)
 
     def _ask_folder(self) -> None:
         """Ask for a folder of images; masks go into a folder in it, or where it can be written."""
