@@ -107,3 +107,31 @@ def before(part: slice, factor: float, length: int, after: int) -> slice:
     found = nearest(slice(0, length), factor, after)
     start, stop = np.searchsorted(found, [part.start, part.stop])
     return slice(int(start), int(stop))
+
+
+def resampled_labels(labels: NDArray[Any], seen: Micrograph) -> NDArray[Any]:
+    """Labels (…, y, x) of an image at the pixels of that image resampled, by the nearest pixel."""
+    rows, columns = _nearest_sides(labels.shape, seen.spatial_shape, inverse(seen))
+    return labels[..., rows[:, None], columns]
+
+
+def own_labels(labels: NDArray[Any], seen: Micrograph) -> NDArray[Any]:
+    """Labels (…, y, x) of an image that was resampled at its own pixels, by the nearest pixel."""
+    pixels = seen.pixels
+    rows, columns = _nearest_sides(labels.shape, pixels.image.spatial_shape, pixels.factors)
+    return labels[..., rows[:, None], columns]
+
+
+def inverse(seen: Micrograph) -> tuple[float, float]:
+    """(y, x) by how much there were more pixels before an image was resampled."""
+    y, x = seen.pixels.factors
+    return 1 / y, 1 / x
+
+
+def _nearest_sides(
+    now: tuple[int, ...], wanted: tuple[int, ...], factors: tuple[float, float]
+) -> tuple[Ints, Ints]:
+    """For rows and columns of the ``wanted`` shape, the nearest of those there are now."""
+    sides = zip(wanted[-2:], factors, now[-2:], strict=True)
+    rows, columns = (nearest(slice(0, side), factor, length) for side, factor, length in sides)
+    return rows, columns

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from unetscope.images.some_planes import SomePlanes
+from unetscope.images.rescaled import ResampledPixels, own_labels
+from unetscope.images.some_planes import SomePlanes, whole_of
 from unetscope.learning.check_box import CheckBox
 from unetscope.learning.samples import Sample
 
@@ -48,7 +49,7 @@ class LearnedPixels:
         """Those of labels that nobody changes any more; they are not copied."""
         samples = list(samples)
         planes = {s.key: s.image.pixels.planes for s in samples if _is_some(s)}
-        return cls({sample.key: sample.labels for sample in samples}, planes=planes)
+        return cls({sample.key: _own(sample) for sample in samples}, planes=planes)
 
     def joined(self, samples: Sequence[Sample]) -> LearnedPixels:
         """These and those of more labels; of earlier ones only where they lay is kept."""
@@ -76,6 +77,13 @@ def placed(box: CheckBox, planes: tuple[int, ...] | None) -> CheckBox | None:
     if planes is None:
         return box
     return replace(box, z=planes.index(box.z)) if box.z in planes else None
+
+
+def _own(sample: Sample) -> np.ndarray:
+    """Labels at the image's own pixels, which check boxes are told in."""
+    seen, _ = whole_of(sample.image)
+    resampled = isinstance(seen.pixels, ResampledPixels)
+    return own_labels(sample.labels, seen) if resampled else sample.labels
 
 
 def _is_some(sample: Sample) -> bool:

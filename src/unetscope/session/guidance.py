@@ -121,7 +121,7 @@ def _why_not_predict(session: Session) -> str:
         return "The model is still being opened."
     if not can_answer_image(session) and len(painted_classes(session.painted)) < 2:
         return "Paint a few strokes of at least two classes, or load a trained model first."
-    return ""
+    return session.size_line.refused if session.size_line is not None else ""
 
 
 def status_line(session: Session) -> Status:

@@ -21,7 +21,8 @@ class Made:
     """A model as it was when it was asked, and the question.
 
     ``version`` and ``model`` (its title) say which. ``plane`` was on screen, and of it ``view``
-    (y, x; None: all). ``class_value`` is the class that a probability is of.
+    (y, x; None: all). ``class_value`` is the class that a probability is of, ``seen_at`` says at
+    which pixel size the model saw the image, where that was not its own.
     """
 
     version: int
@@ -29,6 +30,7 @@ class Made:
     plane: int = 0
     view: tuple[slice, slice] | None = None
     class_value: int = 0
+    seen_at: str = ""
     asked_at: str = field(default_factory=now)
 
 
@@ -92,6 +94,8 @@ class Record:
             if made.view is None
             else [[part.start, part.stop] for part in made.view],
         }
+        if made.seen_at:
+            told["seen_at"] = made.seen_at
         if self.others:
             told["other_versions"] = list(self.others)
         if self._stack:

@@ -41,6 +41,7 @@ from unetscope.session.values import (
     NewestNetwork,
     Phase,
     PredictionStatus,
+    SizeLine,
     TrainingStatus,
     UnfinishedAnswer,
 )
@@ -85,6 +86,9 @@ class Session:
     budget: Budget = BUDGETS[0]
     training: TrainingStatus = field(default_factory=TrainingStatus)
     prediction: PredictionStatus = field(default_factory=PredictionStatus)
+    size_choice: Mapping[str, str] = field(default_factory=dict)  # image key -> resample, as-is
+    size_line: SizeLine | None = None  # of the image on screen
+    seen_at: Mapping[str, str] = field(default_factory=dict)  # image key -> size, where resampled
     unfinished: Mapping[str, UnfinishedAnswer] = field(default_factory=dict)  # by image key
     model: ModelInUse | None = None
     model_failed: bool = False  # the last try to open a model failed, so none is there

@@ -139,6 +139,20 @@ class PredictionStatus:
 
 
 @dataclass(frozen=True)
+class SizeLine:
+    """What is said of an image whose pixels have another size than those a model learned from.
+
+    ``resample`` and ``as_is`` say what can be chosen, ``refused`` why nothing is predicted before
+    that; "" where it is.
+    """
+
+    words: str
+    resample: bool = False
+    as_is: bool = False
+    refused: str = ""
+
+
+@dataclass(frozen=True)
 class UnfinishedAnswer:
     """An answer to the image ``key`` that was begun: ``done`` of ``total`` blocks are there."""
 

@@ -38,7 +38,7 @@ class Context:
     def target(self, key: str) -> Target:
         """The image ``key`` with what of it is on screen."""
         z, view = self.layers.visible(key)
-        return Target(key, self.layers.learned_as(key), z, view)
+        return Target(key, self.layers.learned_as(key), z, view, self.layers.seen_as(key))
 
     def made(self, target: Target) -> Made:
         """What is about to be asked: the present model, and where it is to look first."""
@@ -50,6 +50,7 @@ class Context:
             plane=target.z,
             view=target.view,
             class_value=session.current_class,
+            seen_at=session.seen_at.get(target.key, ""),
         )
 
     def say_what_was_answered(self) -> None:

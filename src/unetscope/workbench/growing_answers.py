@@ -54,9 +54,9 @@ class GrowingAnswers(Part):
         context, session = self._context, self._session
         assert session.model is not None
         source = context.layers.source(key)
-        return GrowRequest(
-            session.model.model, context.target(key), self.folder(key), source, go_on
-        )
+        pixels = "resample" if key in session.seen_at else "as-is"
+        target, folder = context.target(key), self.folder(key)
+        return GrowRequest(session.model.model, target, folder, source, go_on, pixels)
 
     def folder(self, key: str) -> Path:
         """Where an answer goes: into the project, beside the image, or a temporary place."""

@@ -5,26 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
 from unetscope.errors import UnetscopeError
+from unetscope.scaling.matching import Difference, difference
 from unetscope.session.layers.findings import Found, find_out
 from unetscope.session.layers.pixel_sizes import PixelSizes, SizeTold, told_sizes
+from unetscope.session.project.reading import sample_key
+from unetscope.session.values import ImageSummary, SizeLine
 from unetscope.workbench.context import Context
 from unetscope.workbench.job_runner import JobEnded
 from unetscope.workbench.part import Part
 
+if TYPE_CHECKING:
+    from unetscope.learning.pixel_model import PixelModel
+
 
 class PixelSizeDesk(Part):
     """Knows where the size of each image comes from; ``changed`` says that one has another.
+
+    Where the model that answers learned from pixels of another size, a person chooses how images
+    are seen (:mod:`unetscope.scaling.matching`); ``seen_otherwise`` says that it is done anew.
 
     In the background it also finds out what a person should know of an image, which the layers keep
     (:class:`~unetscope.session.layers.findings.Findings`).
     """
 
     changed = Signal()
+    seen_otherwise = Signal()
 
     def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(context, parent)
@@ -33,6 +43,9 @@ class PixelSizeDesk(Part):
         self._asked: set[str] = set()  # images whose file was looked into for a size
         self._looked: dict[str, int] = {}  # image key -> serial of the pixels last looked at
         self.lane = self._lane(self._happened, self._ended)
+        for emitter in (self._session.events.model, self._session.events.image):
+            self._follow(emitter, self._match)
+        self._follow(self._session.events.size_choice, self._match)
 
     def close(self) -> None:
         """End without waiting; the line of a scale bar goes."""
@@ -95,6 +108,46 @@ class PixelSizeDesk(Part):
         """No line is wanted any more."""
         self._sizes.drop_line()
 
+    # ---- beside the model's
+
+    def choose(self, how: str) -> None:
+        """See the image on screen at the size that the model knows ("resample"), or "as-is"."""
+        session = self._session
+        if session.image is not None:
+            session.size_choice = {**session.size_choice, session.image.key: how}
+
+    def _match(self, *_: Any) -> None:
+        """Say how pixels differ from those of the model, and see images as was chosen."""
+        session = self._session
+        model = session.model.model if session.model is not None else None
+        if getattr(model, "provenance", None) is None or session.image is None:
+            session.size_line = None
+            return
+        assert session.model is not None
+        changed, seen_at = False, dict[str, str]()
+        for image in session.images:
+            found = self._difference(session.model.model, image)
+            chosen = session.size_choice.get(image.key)
+            resample = found is not None and chosen == "resample" and not found.is_absurd
+            factors = found.ratios if found is not None and resample else None
+            changed |= self._context.layers.see_at(image.key, factors)
+            if found is not None and resample:
+                seen_at[image.key] = f"{found.learned} a pixel (the image has {found.own})"
+            if image.key == session.image.key:
+                session.size_line = None if found is None else _line(found, chosen)
+        session.seen_at = seen_at
+        if changed:
+            self.seen_otherwise.emit()
+
+    def _difference(self, model: PixelModel, image: ImageSummary) -> Difference | None:
+        """None also where the model learned from this very image and from nothing else."""
+        note, learned = self._context.layers.note(image.key), model.instant.learned
+        own = {image.key, sample_key(*note) if note is not None else ""}
+        known = model.network is None and learned is not None and learned.latest
+        if known and own.issuperset(known):
+            return None
+        return difference(model, image)[0]
+
     def _set(self, sizes: tuple[float, ...], unit: str, origin: str) -> bool:
         image = self._session.image
         if image is None:
@@ -125,6 +178,22 @@ class PixelSizeDesk(Part):
             self._context.tell(end.error, str(ticket))
         if self._session.image is not None:
             self.look(self._session.image.key)
+
+
+def _line(found: Difference, chosen: str | None) -> SizeLine:
+    both = f"Model {found.learned}/px, image {found.own}/px: {found.words}."
+    if chosen == "as-is":
+        return SizeLine(f"{both} It is seen as it is.", resample=not found.is_absurd)
+    if chosen == "resample" and not found.is_absurd:
+        steps = " Labels that are brought back have steps." if min(found.ratios) < 1 else ""
+        text = (
+            f"Seen at {found.learned}/px, as the model learned it: resampled from {found.own}/px."
+        )
+        return SizeLine(f"{text}{steps}", as_is=True)
+    if not found.is_far:
+        return SizeLine(both, resample=True, as_is=True)
+    wrong = f"{both} That is mostly a wrong unit: correct the pixel size, or say that it is meant."
+    return SizeLine(wrong, resample=not found.is_absurd, as_is=True, refused=wrong)
 
 
 def _told(

@@ -60,6 +60,9 @@ class Predictor(Part):
         context, session = self._context, self._session
         if session.prediction.busy or session.image is None or session.model is None:
             return
+        if session.size_line is not None and session.size_line.refused:
+            session.message = Message(session.size_line.refused, "error")
+            return
         model, self._scope = session.model.model, scope
         wanted = session.images if scope is Scope.ALL else (session.image,)
         fitting = [image for image in wanted if image.channels == model.channels]

@@ -124,6 +124,7 @@ class Workbench(QObject):
         self.answers.strokes_read.connect(self.checker.strokes_read)
         self.answers.strokes_read.connect(self.boxes.strokes_read)
         self.boxes.learning_changed.connect(self.answers.learn_again)
+        self.sizes.seen_otherwise.connect(self._seen_otherwise)
         self.project.intake.entered.connect(lambda key, _image_id: self.boxes.moved(key))
         self.checker.image_wanted.connect(self.choose_image)
         self.trainer.improved.connect(self._model_changed)
@@ -434,6 +435,11 @@ class Workbench(QObject):
         if self.session.image is not None and self.session.image.key == key:
             self._moved_timer.start()
             self.sizes.look(key)
+
+    def _seen_otherwise(self) -> None:
+        """Models see an image at another pixel size: what was predicted by name is no longer so."""
+        self.session.predicted = {}
+        self.answers.learn_again()
 
     def _moved(self) -> None:
         self.context.say_what_was_answered()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -11,6 +12,7 @@ from unetscope.computing.choices import Precision
 from unetscope.computing.memory import is_out_of_memory
 from unetscope.computing.precision import inference_precision
 from unetscope.errors import OutOfMemoryError
+from unetscope.images.target import Target
 from unetscope.learning.events import HeadFitted, Notice, TileDone
 from unetscope.learning.feature_cache import FeatureCache, Spot, grid
 from unetscope.learning.feature_reader import FeatureReader
@@ -20,12 +22,12 @@ from unetscope.learning.prediction import predict_tiles
 from unetscope.learning.samples import labelled_pixels
 from unetscope.learning.surprise import surprise_of
 from unetscope.learning.tiling import tiles_touching
+from unetscope.scaling.matching import brought_back
 from unetscope.session.engine.shared import Shared
 from unetscope.session.requests import (
     AnswerRequest,
     PredictRequest,
     SurpriseFound,
-    Target,
     TileShown,
     Warmed,
     WarmRequest,
@@ -47,12 +49,13 @@ def warm(shared: Shared, request: WarmRequest) -> Iterator[Warmed]:
     """Compute the features of what is on screen, of a huge view those of its middle."""
     device, target = shared.device(), request.target
     model = request.model.for_channels(target.image.channels)
-    height, width = target.image.spatial_shape[-2:]
-    view = target.view or (slice(0, min(height, 1024)), slice(0, min(width, 1024)))
-    tiles = tiles_touching(grid(model, target.image, shared.settings.tile_px), view)
+    image = target.seen or target.image
+    height, width = image.spatial_shape[-2:]
+    view = target.seen_view or (slice(0, min(height, 1024)), slice(0, min(width, 1024)))
+    tiles = tiles_touching(grid(model, image, shared.settings.tile_px), view)
     reader = FeatureReader(model, shared.features, shared.features.machine(device))
     for tile in tiles[:WARM_TILES]:
-        reader.levels(Spot(target.image, target.z, tile))
+        reader.levels(Spot(image, target.z, tile))
         yield Warmed(device)
 
 
@@ -91,7 +94,7 @@ def _answer(shared: Shared, request: AnswerRequest) -> Iterator[Answered]:
         quick = _shown_request(request, model.with_instant(forest=None), [target])
         yield from _tiles(shared, quick, device, shared.features)
     wanted = [target] if target.view is not None or not request.whole_image else []
-    wanted += [Target(target.key, target.image, target.z)] if request.whole_image else []
+    wanted += [replace(target, view=None)] if request.whole_image else []
     shown = _shown_request(request, model, wanted)
     yield from _tiles(shared, shown, device, shared.features)
 
@@ -122,12 +125,18 @@ def _tiles(
     for target in request.targets:
         options = shared.options(
             device,
-            region=target.view if request.only_view else None,
+            region=target.seen_view if request.only_view else None,
             planes=_planes(target, only=request.only_view),
             probabilities=request.show is not MASK,
         )
-        for event in predict_tiles(request.model, target.image, options, cache=cache):
-            yield _shown(event, request, target.key) if isinstance(event, TileDone) else event
+        image = target.seen or target.image
+        for event in predict_tiles(request.model, image, options, cache=cache):
+            if not isinstance(event, TileDone):
+                yield event
+                continue
+            own = event if target.seen is None else brought_back(event, target.image, image)
+            if own is not None:
+                yield _shown(own, request, target.key)
 
 
 def _planes(target: Target, *, only: bool) -> list[int] | None:

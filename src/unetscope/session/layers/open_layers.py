@@ -19,6 +19,7 @@ from unetscope.errors import ImageError
 from unetscope.images.classes import LabelClass
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers
+from unetscope.images.rescaled import resampled, resampled_labels
 from unetscope.images.some_planes import some_planes
 from unetscope.learning.check_box import CheckBox, PaintedBox, outside
 from unetscope.learning.samples import Sample
@@ -84,6 +85,8 @@ class OpenLayers:
         self._known: dict[str, Reading] = {}  # image key -> reading as it was looked at last
         self._snapshots = Snapshots()  # image key -> strokes as last read
         self._boxes: dict[str, tuple[CheckBox, ...]] = {}  # image key -> check boxes
+        self._factors: dict[str, tuple[float, float]] = {}  # image key -> how models see it
+        self._resampled: dict[str, Micrograph] = {}
         self._owned: dict[str, Connections] = {}  # layer key -> its connections
         self._holding = False  # whether a result layer is being added
         self._seen = SeenPixels()
@@ -146,6 +149,28 @@ class OpenLayers:
     def learned_as(self, key: str) -> Micrograph:
         """An image as it is learned from and answered (:meth:`KnownImages.learned_as`)."""
         return self.images.learned_as(key)
+
+    def see_at(self, key: str, factors: tuple[float, float] | None) -> bool:
+        """Let models see an image with ``factors`` (y, x) times as many pixels; None: as it is.
+
+        Says whether that is another way than before.
+        """
+        if self._factors.get(key) == factors:
+            return False
+        self._factors.pop(key, None)
+        if factors is not None:
+            self._factors[key] = factors
+        return True
+
+    def seen_as(self, key: str) -> Micrograph | None:
+        """An image as models see it, the same object until it changes; None: as it is."""
+        factors, image = self._factors.get(key), self.learned_as(key)
+        if factors is None:
+            return None
+        known = self._resampled.get(key)
+        if known is None or known.pixels.image is not image or known.pixels.factors != factors:
+            known = self._resampled[key] = resampled(image, factors)
+        return known
 
     def answer_grey(self, *, on: bool) -> None:
         """The model that answers knows grey images (one channel), or others."""
@@ -412,7 +437,9 @@ class OpenLayers:
         for key, labels, planes in self._snapshots.painted():
             if self.layer(key) is None or self.learned_as(key).channels != channels:
                 continue
-            image = self.learned_as(key)
+            image = self.seen_as(key) or self.learned_as(key)
+            if self.seen_as(key) is not None:  # the strokes are brought to its pixels
+                labels = resampled_labels(labels, image)
             shown = image if planes is None else some_planes(image, planes)
             found.append(Sample(shown, labels, key))
         return found
@@ -566,6 +593,8 @@ class OpenLayers:
             self._snapshots.drop(gone)
             self._boxes.pop(gone, None)
             self._known.pop(gone, None)
+            self._factors.pop(gone, None)
+            self._resampled.pop(gone, None)
         self._parked = {r: own for r, own in self._parked.items() if own in present}
         for layer in image_layers(self.viewer):
             if layer_key(layer) not in self._owned:

@@ -19,6 +19,7 @@ from unetscope.widgets.painting.plot_panel import PlotPanel
 from unetscope.widgets.painting.prediction_panel import PredictionPanel
 from unetscope.widgets.painting.result_save_panel import ResultSavePanel
 from unetscope.widgets.painting.save_panel import SavePanel
+from unetscope.widgets.painting.size_match_line import SizeMatchLine
 from unetscope.widgets.painting.training_panel import TrainingPanel
 from unetscope.widgets.painting.view_panel import ViewPanel
 from unetscope.widgets.project.project_panel import ProjectPanel
@@ -68,7 +69,7 @@ class ResultSection(SectionPanel):
     """What the model answers, and how that is shown."""
 
     SECTION = Section.RESULT
-    PARTS = (PredictionPanel, GrowingLine, ViewPanel, BoxPanel, BatchPanel)
+    PARTS = (SizeMatchLine, PredictionPanel, GrowingLine, ViewPanel, BoxPanel, BatchPanel)
 
 
 class SaveSection(SectionPanel):
