@@ -19,10 +19,10 @@ from unetscope.learning.features import Levels
 from unetscope.learning.forest import PixelForest
 from unetscope.learning.head import tempered, voiced
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.sources.classical import classical_image
+from unetscope.learning.sources.classical import classical_image, classical_planes
 from unetscope.network.cropping import Region
 
-_TREES_AT_ONCE = 4
+_TREES_AT_ONCE = 8
 # Sums are rounded: what is nearer to a tie than this is left to all trees.
 _LEAST_LEAD = 1e-5
 
@@ -46,9 +46,13 @@ def instant_probabilities(model: PixelModel, levels: Levels, core: Region | None
     """What head and forest say together: (class, y, x)."""
     assert model.instant.head is not None
     scores = _part(model.instant.head.scores(levels), core)
-    return model.instant.answer(
-        scores, lambda: _columns(model, levels, core).t(), model.features.recipe
-    )
+    recipe = model.features.recipe
+
+    def columns() -> Tensor:
+        own = classical_image(levels, model.channels, recipe.strides)
+        return _part(own, core).flatten(1).t()
+
+    return model.instant.answer(scores, columns, recipe)
 
 
 def likeliest(said: Tensor) -> Tensor:
@@ -82,7 +86,7 @@ def likeliest_classes(
     left = (~sure).nonzero().flatten()
     if len(left):
         open_logits = None if logits is None else logits[:, left].cpu()
-        rows = _columns(model, levels, core)[:, left].t().cpu().contiguous().numpy()
+        rows = _rows_of(model, levels, core, left)
         undecided = _Undecided(lead.at(left).cpu(), scores[:, left].cpu(), open_logits, rows)
         labels[left] = _settled(model, forest, undecided).to(labels.device)
     return labels.reshape(shape)
@@ -92,11 +96,11 @@ def _part(maps: Tensor, core: Region | None) -> Tensor:
     return maps if core is None else maps[(slice(None), *core)]
 
 
-def _columns(model: PixelModel, levels: Levels, core: Region | None) -> Tensor:
-    """What the forest sees, (feature, pixel)."""
-    return _part(
-        classical_image(levels, model.channels, model.features.recipe.strides), core
-    ).flatten(1)
+def _rows_of(model: PixelModel, levels: Levels, core: Region | None, pixels: Tensor) -> np.ndarray:
+    """What the forest sees of some pixels, (n, feature)."""
+    planes = classical_planes(levels, model.channels, model.features.recipe.strides)
+    own = [_part(plane, core).flatten(1).index_select(1, pixels) for plane in planes]
+    return torch.cat(own).t().cpu().contiguous().numpy()
 
 
 def _share_of(model: PixelModel, logits: Tensor | None) -> float:

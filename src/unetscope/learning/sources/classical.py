@@ -9,7 +9,7 @@ either alone. Nothing of them is learned but how loud each is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -79,9 +79,14 @@ def classical_count(channels: int, strides: Sequence[int]) -> int:
 
 def classical_image(levels: Levels, channels: int, strides: Sequence[int]) -> Tensor:
     """The classical features of every pixel, (feature, y, x), coarse ones up-sampled."""
-    # They stand last in their levels; other levels hold other maps.
-    own = [upsampled(levels[s][-len(FILTERS) * channels :], s) for s in strides]
-    return torch.cat(own, dim=0)
+    return torch.cat([*classical_planes(levels, channels, strides)], dim=0)
+
+
+def classical_planes(levels: Levels, channels: int, strides: Sequence[int]) -> Iterator[Tensor]:
+    """The same stride by stride, so that whoever wants few pixels need not hold all of them."""
+    for stride in strides:
+        # They stand last in their levels; other levels hold other maps.
+        yield upsampled(levels[stride][-len(FILTERS) * channels :], stride)
 
 
 def reach_px(stride: int) -> int:
