@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -22,7 +23,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.learning.events import Surprise, TileDone
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.prediction import PredictOptions, predict_labels
+from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.learning.surprise import familiar_with
 from unetscope.scaling.batches import Batch, predict_files, prediction_targets
 from unetscope.scaling.file_results import (
@@ -123,6 +124,41 @@ def test_work_that_was_stopped_goes_on_where_it_was(model: PixelModel, tmp_path:
     ]
     statuses = [one.status for one in results(batch_of(model, paths, out))]
     assert statuses == [UP_TO_DATE, DONE, DONE]
+
+
+def test_how_sure_and_how_long_is_told_and_kept(model: PixelModel, tmp_path: Path) -> None:
+    paths, out = images(tmp_path / "in", 2), tmp_path / "out"
+    first = results(batch_of(model, paths, out))
+    chance = predict_probabilities(model, read_micrograph(paths[0])).max(axis=0)
+    assert first[0].answered is not None and first[0].seconds is not None
+    assert first[0].answered.sure == pytest.approx(float(chance.mean()), abs=1e-4)
+    again = results(batch_of(model, paths, out))
+    assert [one.status for one in again] == [UP_TO_DATE] * 2
+    for one, other in zip(first, again, strict=True):
+        assert other.answered is not None and one.answered is not None
+        assert other.answered.sure == pytest.approx(one.answered.sure, abs=1e-4)
+        assert other.seconds == pytest.approx(one.seconds, abs=0.06)
+
+
+def test_of_twelve_files_with_three_bad_ones_nine_are_answered_and_none_twice(
+    model: PixelModel, tmp_path: Path
+) -> None:
+    paths, out = images(tmp_path / "in", 12), tmp_path / "out"
+    for broken in (paths[1], paths[7]):
+        broken.write_bytes(broken.read_bytes()[:200])
+    tifffile.imwrite(paths[4], np.zeros((60, 70, 3), np.uint8) + np.arange(3, dtype=np.uint8))
+    tifffile.imwrite(paths[9], blobs((60, 70), seed=9)[0] * 40)  # unlike the others
+    with closing(predict_files(batch_of(model, paths, out), read_micrograph)) as events:
+        for event in events:
+            if isinstance(event, FileBegun) and event.done == 6:
+                break
+    dates = {path: path.stat().st_mtime_ns for path in out.glob("*_labels.tif")}
+    found = results(batch_of(model, paths, out))
+    count = Counter(one.status for one in found)
+    assert count == {UP_TO_DATE: len(dates), DONE: 9 - len(dates), FAILED: 3} and len(dates) == 4
+    assert [one.image for one in found if one.status == FAILED] == [paths[1], paths[4], paths[7]]
+    assert all(path.stat().st_mtime_ns == date for path, date in dates.items())
+    assert [row["image"] for row in rows(out) if "grey range" in row["odd"]] == [paths[9].name]
 
 
 def test_a_table_of_others_and_inputs_are_never_replaced(model: PixelModel, tmp_path: Path) -> None:

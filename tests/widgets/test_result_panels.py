@@ -34,11 +34,11 @@ def files(request: FilesRequest) -> Iterator[Any]:
         path = request.source / f"{number}.tif"
         yield FileBegun(path, number, 7)
         share = 0.9 if number == 6 else 0.1 + number / 1000
-        told = Answered({1: 1 - share, 2: share}, (0.0,), (9.0,))
+        told = Answered({1: 1 - share, 2: share}, (0.0,), (9.0,), sure=0.914)
         if not number:
             yield FileResult(path, path, FAILED, "it is no picture")
         else:
-            yield FileResult(path, path, DONE if number > 1 else UP_TO_DATE, "", told)
+            yield FileResult(path, path, DONE if number > 1 else UP_TO_DATE, "", told, seconds=1.26)
 
 
 def answered(open_window: Open, qtbot: Any, jobs: FakeJobs) -> Opened:
@@ -65,9 +65,9 @@ def test_a_folder_is_predicted_into_a_table_with_odd_and_failed_ones_marked(
         [table.topLevelItem(i).text(c) for c in range(table.columnCount())]
         for i in range(table.topLevelItemCount())
     ]
-    assert rows[0] == ["⚠ 0.tif", "", "", "failed: it is no picture"]
-    assert rows[1] == ["1.tif", "89.9%", "10.1%", "up to date"]
-    assert rows[6][0] == "⚠ 6.tif" and "90% object, others 10%" in rows[6][3]
+    assert rows[0] == ["⚠ 0.tif", "", "", "", "", "failed: it is no picture"]
+    assert rows[1] == ["1.tif", "89.9%", "10.1%", "91%", "1.3 s", "up to date"]
+    assert rows[6][0] == "⚠ 6.tif" and "90% object, others 10%" in rows[6][5]
     said = opened.session.message.text
     assert "5 images predicted, 1 were up to date; " in said
     assert "1 not predicted, 1 unlike the others: see the table." in said

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from unetscope.images.writing import replacing, usable_folder
 from unetscope.images.zarr_folder import PACKED, is_zarr, title_of
 from unetscope.learning.events import Notice, PredictionEvent, Surprise, TileDone
 from unetscope.learning.pixel_model import PixelModel, as_seen
-from unetscope.learning.prediction import PredictOptions
+from unetscope.learning.prediction import PredictOptions, predict_tiles
 from unetscope.learning.surprise import surprise_of
 from unetscope.learning.voice import Voices
 from unetscope.scaling.directions import Volume
@@ -41,12 +42,14 @@ from unetscope.scaling.file_results import (
     FileResult,
     FilesDone,
 )
-from unetscope.scaling.matching import How
+from unetscope.scaling.matching import How, matched, seen_by
 from unetscope.scaling.odd_ones import Answered, odd_ones
 from unetscope.scaling.predicting import AnswerFiles, predict_to
 
 _SHARE, _LOW, _HIGH = "share of ", "grey low", "grey high"
 _SURPRISE, _UNLIKE, _UNJUDGED = "surprise", "unlike the training", "surprise not judged"
+_SURE, _SECONDS = "sure", "seconds"
+_SURE_PX = 128
 _MOST_BYTES = 64 * 2**20
 Read = Callable[[Path], Micrograph]
 
@@ -129,7 +132,9 @@ def predict_files(
         yield FileBegun(path, done, len(batch.targets))
         result = _still_good(batch, before.get(harmless(path.name)), path, mask)
         if result is None:
+            begun = perf_counter()
             result = yield from _tried(batch, path, mask, read)
+            result = replace(result, seconds=perf_counter() - begun)
         results.append(result)
         if several:
             names = [harmless(later.name) for later in list(batch.targets)[done + 1 :]]
@@ -152,7 +157,8 @@ def write_status(results: Sequence[FileResult], batch: Batch, table: Path) -> No
         writer = csv.writer(opened, lineterminator="\n")
         head = ["image", "mask", "status", "why", "odd", *(_SHARE + name for name in names)]
         surprise = [_SURPRISE, _UNLIKE, _UNJUDGED]
-        writer.writerow([*head, _LOW, _HIGH, *surprise, "bytes", "modified", "answered by"])
+        ends = [_SURE, _SECONDS, "bytes", "modified", "answered by"]
+        writer.writerow([*head, _LOW, _HIGH, *surprise, *ends])
         for one in results:
             told = one.answered
             shares = [repr(told.shares.get(v, 0.0)) if told else "" for v in values]
@@ -162,7 +168,10 @@ def write_status(results: Sequence[FileResult], batch: Batch, table: Path) -> No
             if told and told.surprise is not None:
                 seen = told.surprise
                 unlike = [repr(seen.score), seen.unlike, seen.unjudged]
-            writer.writerow([*row, odd.get(one.image, ""), *shares, *grey, *unlike, *one.made_of])
+            sure = "" if told is None or told.sure is None else f"{told.sure:.4f}"
+            seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
+            ends = [sure, seconds, *one.made_of]
+            writer.writerow([*row, odd.get(one.image, ""), *shares, *grey, *unlike, *ends])
 
 
 def images_of(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -266,8 +275,37 @@ def answered_into(
         yield event
     whole = max(sum(counts.values()), 1)
     shares = {value: counts.get(value, 0) / whole for value in model.class_values}
-    surprise = surprise_of(model, image, Machine(options.device, engine))
-    return Answered(shares, scale.low, scale.high, surprise)
+    machine = Machine(options.device, engine)
+    surprise = surprise_of(model, image, machine)
+    return Answered(shares, scale.low, scale.high, surprise, _sure_of(model, image, goal, machine))
+
+
+def _sure_of(
+    model: PixelModel, image: Micrograph, goal: AnswerFiles, machine: Machine
+) -> float | None:
+    """The mean probability of the likeliest class in a square in the middle of the middle plane.
+
+    Labels alone are answered without probabilities, which take longer, so not all of it is asked.
+    """
+    seen = seen_by(image, matched(model, image, goal.pixels))
+    middle = []
+    for side in seen.spatial_shape[-2:]:
+        start = max(0, (side - _SURE_PX) // 2)
+        middle.append(slice(start, min(side, start + _SURE_PX)))
+    asked = PredictOptions(
+        device=machine.device,
+        tile_px=_SURE_PX,
+        region=(middle[0], middle[1]),
+        planes=[seen.depth // 2],
+        probabilities=True,
+        clip=True,
+    )
+    found = [
+        event.probabilities.max(axis=0).ravel()
+        for event in predict_tiles(model, seen, asked, machine=machine)
+        if isinstance(event, TileDone) and event.probabilities is not None
+    ]
+    return float(np.concatenate(found).mean()) if found else None
 
 
 def _numbers(values: Sequence[float]) -> str:
@@ -326,11 +364,12 @@ def _row_read(row: Mapping[str, str], folder: Path, values: Sequence[int]) -> Fi
         surprise = None
         if row.get(_SURPRISE):
             surprise = Surprise(float(row[_SURPRISE]), row[_UNLIKE], row[_UNJUDGED])
-        answered = Answered(shares, low, high, surprise)
+        sure = float(row[_SURE]) if row.get(_SURE) else None
+        answered = Answered(shares, low, high, surprise, sure)
     made_of = (row["bytes"], row["modified"], row["answered by"])
-    return FileResult(
-        folder / row["image"], folder / row["mask"], row["status"], row["why"], answered, made_of
-    )
+    seconds = float(row[_SECONDS]) if row.get(_SECONDS) else None
+    named = (folder / row["image"], folder / row["mask"], row["status"], row["why"])
+    return FileResult(*named, answered, made_of, seconds)
 
 
 def odd_results(results: Sequence[FileResult], model: PixelModel) -> dict[Path, str]:

@@ -26,6 +26,8 @@ class FileResult:
         Shares of the classes and grey range; None where it failed.
     made_of
         What tells whether it is up to date: size and date of the file, and what answered.
+    seconds
+        That it took; None where it was up to date and the table does not say.
     """
 
     image: Path
@@ -34,6 +36,7 @@ class FileResult:
     why: str = ""
     answered: Answered | None = None
     made_of: tuple[str, str, str] = ("", "", "")
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,15 @@ class Answered:
     """Of an image: class value -> share of its pixels, and its grey range by channel.
 
     ``surprise``: how unlike the training images it is; None where the model does not know them.
+    ``sure``: the mean probability of the class that is answered, in a square in the middle; None
+    where that was not asked.
     """
 
     shares: Mapping[int, float]
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     surprise: Surprise | None = None
+    sure: float | None = None
 
 
 def odd_ones(

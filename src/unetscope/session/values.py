@@ -169,7 +169,7 @@ class BatchRow:
 
     ``answered``: what is in the answer. ``image_id`` of a project's image, ``file`` of another.
     ``odd``: how it is unlike the others or the training; ``place``: its place in being unlike the
-    training, where nobody can judge that.
+    training, where nobody can judge that. ``seconds``: that it took.
     """
 
     name: str
@@ -180,6 +180,7 @@ class BatchRow:
     file: Path | None = None
     odd: str = ""
     place: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

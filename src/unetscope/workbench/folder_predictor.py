@@ -62,7 +62,8 @@ class FolderPredictor(Part):
                 )
             case FileResult():
                 told = (event.image.name, event.status, event.why, event.answered)
-                session.batch = session.batch.with_row(BatchRow(*told, file=event.image))
+                row = BatchRow(*told, file=event.image, seconds=event.seconds)
+                session.batch = session.batch.with_row(row)
             case Notice():
                 session.message = Message(event.text)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QBrush, QColor
 from qtpy.QtWidgets import QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem
@@ -33,6 +35,10 @@ class BatchPanel(Panel):
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setAccessibleName("What came of each image")
+        self.table.setToolTip(
+            "Shares of the classes; sure: the mean probability of the class that is answered, in "
+            "128 × 128 pixels in the middle."
+        )
         self.table.itemDoubleClicked.connect(self._opened)
         self.close_button = small_button("Close", "Close this table; the masks stay.")
         self.close_button.clicked.connect(lambda _checked: self._close())
@@ -57,11 +63,13 @@ class BatchPanel(Panel):
         self.table.clear()
         known = any(row.answered and row.answered.surprise for row in batch.rows)
         extra = ["surprise"] if known else []
+        extra += [name for name, told in _MORE.items() if any(map(told, batch.rows))]
         self.table.setHeaderLabels(["image", *(c.name for c in classes), *extra, "what"])
         for row in batch.rows:
             shares = row.answered.shares if row.answered is not None else {}
             told = [f"{shares[c.value]:.1%}" if c.value in shares else "" for c in classes]
             told += [_surprise(row)] * known
+            told += [_MORE[name](row) for name in extra if name in _MORE]
             self.table.addTopLevelItem(self._item(row, told))
         header = self.table.header()
         if header is not None:
@@ -93,6 +101,19 @@ class BatchPanel(Panel):
         batch = self._session.batch
         self._closed_of = batch.title + str(batch.folder)
         self.hide()
+
+
+def _sure(row: BatchRow) -> str:
+    sure = row.answered.sure if row.answered is not None else None
+    return "" if sure is None else f"{sure:.0%}"
+
+
+def _time(row: BatchRow) -> str:
+    return "" if row.seconds is None else f"{row.seconds:.1f} s"
+
+
+#: Columns that are there where one row has something to tell.
+_MORE: dict[str, Callable[[BatchRow], str]] = {"sure": _sure, "time": _time}
 
 
 def _surprise(row: BatchRow) -> str:
