@@ -6,7 +6,8 @@
 Synthetic nanoparticles, grains and fibres of 512², everything about them drawn from the seed. The
 truth is what the same measurement says of the true objects of the same image. The stated range is
 all that three lines span: the interval of sampling, the edge (object where its probability is
-above .3 and above .7) and the separation (half and twice the depth of necks).
+above .3 and above .7, half a pixel at least) and the separation (half and twice the depth of
+necks).
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from unetscope.learning.persistence import start_model
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import predict_probabilities
 from unetscope.learning.samples import Sample
+from unetscope.measuring.certainty import half_pixel_lengths
 from unetscope.measuring.fibre_width import fibre_quantities, fibres_of
 from unetscope.measuring.object_table import measure
 from unetscope.measuring.objects import Objects, Separation, given_objects, objects_of
@@ -184,6 +186,8 @@ def size_row(
         return sizing.of(labels, depth)
 
     found = told()
+    edges = [told(edge=edge).value for edge in _EDGES]
+    edges += half_pixel_lengths(found.value, 1.0)
     ends = (found.low, found.high)
     nothing = float("nan")
     return SizeRow(
@@ -193,7 +197,7 @@ def size_row(
         truth=sizing.truth().value,
         value=found.value,
         sampling=tuple(nothing if end is None else end for end in ends),
-        edge=tuple(told(edge=edge).value for edge in _EDGES),
+        edge=(float(np.nanmin(edges)), float(np.nanmax(edges))),
         separation=tuple(
             found.value if kind == "fibres" else told(depth=depth).value for depth in _DEPTHS
         ),

@@ -3,7 +3,9 @@
 Class probabilities do not say how far an edge may lie elsewhere in the way of a standard deviation:
 pixels are no independent drawings, and how far one edge moves together is not in them (the sum of
 p (1 - p) is 3 to 11 times too small). What they do say is where the edge would lie if more or less
-were asked for, and that is told as what it is: an envelope, not 95 %.
+were asked for, and that is told as what it is: an envelope, not 95 %. A network may be sure of an
+edge that lies elsewhere; nearer than half a pixel an edge of pixels cannot be known, so that the
+envelope is never narrower on either side.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ _SUM = 0.02
 Kind = Literal["sampling", "edge", "telling apart", "pixel size"]
 _WORDS: dict[Kind, str] = {
     "sampling": f"{LEVEL:.0%} interval, other places of the same material",
-    "edge": f"edges where p ≥ {MORE:g} to p ≥ {LESS:g}; no interval",
+    "edge": f"edges where p ≥ {MORE:g} to p ≥ {LESS:g}, half a pixel at least; no interval",
     "telling apart": (
         f"necks of ½ to 2 times the depth, edges at p {LESS:g}, as found and {MORE:g}; no interval"
     ),
@@ -76,8 +78,9 @@ def checked_probabilities(probabilities: NDArray[Any], shape: Sequence[int]) -> 
 class EdgeEnvelope:
     """Sizes if edges lay elsewhere: ``low`` and ``high`` (object,) areas or volumes.
 
-    In the unit of the image; an object's own size lies between them. ``share_low`` and
-    ``share_high`` are those of the class in all of what was looked at.
+    In the unit of the image; an object's own size lies between them, each at least as far off as
+    half a pixel all round moves it. ``share_low`` and ``share_high`` are those of the class in all
+    of what was looked at, by its probability alone.
     """
 
     numbers: Ints
@@ -115,16 +118,34 @@ def edge_envelope(
         )
         found[least] = counts[1:] * objects.spacing.cell
     own = objects.runs.pixels * objects.spacing.cell
+    inner, outer = half_pixel_sizes(own, objects.spacing)
     looked = np.ones(shape, bool) if region is None else region
     shares = [float(np.count_nonzero((probability >= t) & looked)) for t in (MORE, LESS)]
     pixels = max(int(np.count_nonzero(looked)), 1)
     return EdgeEnvelope(
         objects.numbers,
-        np.minimum(found[MORE], own),
-        np.maximum(found[LESS], own),
+        np.minimum(found[MORE], inner),
+        np.maximum(found[LESS], outer),
         shares[0] / pixels,
         shares[1] / pixels,
     )
+
+
+def half_pixel_sizes(own: NDArray[np.floating[Any]], spacing: Spacing) -> tuple[Floats, Floats]:
+    """Areas (volumes) of disks (balls) as large as ``own`` with their edge half a pixel in and out.
+
+    An elongated object has more edge for its area: for it this is less than half a pixel.
+    """
+    axes = len(spacing.size)
+    pixel = spacing.cell ** (1 / axes)
+    disk = np.pi / 4 if axes == 2 else np.pi / 6
+    across = (np.asarray(own, np.float64) / disk) ** (1 / axes)
+    return disk * np.maximum(across - pixel, 0) ** axes, disk * (across + pixel) ** axes
+
+
+def half_pixel_lengths(length: float, pixel: float) -> tuple[float, float]:
+    """A width or diameter with either of its two edges half a pixel in, and out."""
+    return max(length - pixel, 0.0), length + pixel
 
 
 def with_edges(table: ObjectTable, envelope: EdgeEnvelope) -> tuple[ObjectTable, ObjectTable]:
