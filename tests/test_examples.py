@@ -9,10 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from learning.small_scenes import blobs
 from unetscope.cli.app import app
-from unetscope.images.files import read_labels, read_micrograph
+from unetscope.images.files import read_labels, read_micrograph, write_micrograph
+from unetscope.images.micrograph import as_micrograph
+from unetscope.learning.instant import fit_instant
+from unetscope.learning.persistence import save_model, start_model
+from unetscope.learning.samples import Sample
 from unetscope.learning.train_options import TrainOptions
 
 FOLDER = Path(__file__).resolve().parents[1] / "examples"
@@ -90,6 +96,13 @@ def measured(folder: Path, said: str) -> None:
     assert [name for name in before if before[name] != after[name]] == []
 
 
+def on_a_cluster(folder: Path, said: str) -> None:
+    assert "stopped: 2 of 4 blocks" in said
+    assert "block 2 is safe" in said and "block 3 is safe" in said and "block 1 " not in said
+    assert "complete: True" in said
+    assert float(said.split("agreement with the truth: ")[1].split("%")[0]) > 80
+
+
 CHECKS: dict[str, Callable[[Path, str], None]] = {
     "paint_and_predict": painted,
     "train_on_a_folder": trained,
@@ -98,7 +111,34 @@ CHECKS: dict[str, Callable[[Path, str], None]] = {
     "convert_labels": converted,
     "own_source": with_a_source,
     "measure_particles": measured,
+    "local_cluster": on_a_cluster,
 }
+
+
+def test_the_jobs_of_a_queue_make_an_answer(tmp_path: Path) -> None:
+    said = yaml.safe_load((FOLDER / "slurm.yaml").read_text("utf-8"))
+    assert set(said) == {"slurm"} and said["slurm"]["cores"] == 1
+    model = start_model("general-fast")
+    scene = blobs((200, 300))
+    strokes = [Sample(as_micrograph(scene[0]), np.where(scene[1][:, :1] > 0, scene[1], 0), "a")]
+    save_model(fit_instant(model, strokes, with_forest=False), tmp_path / "m.unetscope")
+    write_micrograph(as_micrograph(scene[0]), tmp_path / "i.tif")
+    script = (FOLDER / "slurm_array.sh").read_text("utf-8")
+    (line,) = [one for one in script.splitlines() if one.startswith("unetscope ")]
+    given = {"1": tmp_path / "m.unetscope", "2": tmp_path / "i.tif", "3": tmp_path / "o.zarr"}
+    for number in (2, 1):
+        told = {"SLURM_ARRAY_TASK_ID": number, "SLURM_ARRAY_TASK_COUNT:-16": 2}
+        words = line
+        for name, value in told.items():
+            words = words.replace(f"${{{name}}}", str(value)).replace(f"${name}", str(value))
+        for name, path in given.items():
+            words = words.replace(f'"${name}"', str(path))
+        done = CliRunner().invoke(app, words.replace('"', "").split()[1:])
+        assert done.exit_code == 0, done.output
+    assert read_labels(tmp_path / "o.zarr").shape == (200, 300)
+    assert (
+        "complete, 1 of 1" in CliRunner().invoke(app, ["status", str(tmp_path / "o.zarr")]).stdout
+    )
 
 
 def test_every_example_is_checked_here_and_is_short() -> None:

@@ -20,6 +20,7 @@ from scaling.test_running import bytes_of
 from unetscope.cli.app import app
 from unetscope.errors import ImageError, OutputError
 from unetscope.images.files import read_labels, read_micrograph
+from unetscope.images.questions import Answers
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.persistence import save_model
 from unetscope.learning.pixel_model import PixelModel
@@ -304,3 +305,29 @@ def test_what_was_half_written_is_swept_at_the_end(model, source, tmp_path) -> N
     left.write_bytes(b"half")
     list(run_here(run))
     assert not left.exists() and finish(run.path, verify=True).complete
+
+
+def test_labels_grow_inside_of_their_image_where_that_is_wished(
+    model, source, whole, tmp_path
+) -> None:
+    kept = bytes_of(source)
+    save_model(model, tmp_path / "m.unetscope")
+    words = ("predict", tmp_path / "m.unetscope", source, "--out", "cells", "--into-image")
+    told = typed(*words)
+    assert told.exit_code == 0, told.output
+    path = source / "labels" / "cells"
+    assert state_of(path).complete
+    now = bytes_of(source)
+    assert {name: now[name] for name in kept} == kept
+    assert np.array_equal(read_labels(source, Answers(label_image="cells")), read_labels(path))
+    assert (read_labels(path) > 0).all()
+    beside = {one.name for one in source.parent.iterdir()}
+    assert beside == {"image.zarr", "image.zarr.cells.run"}
+    assert {one.name for one in (source / "labels").iterdir()} == {"cells", "zarr.json"}
+    assert typed(*words).exit_code == 2  # it is there already
+    assert typed(*words, "--overwrite").exit_code == 0
+    assert bytes_of(source) == now and len(list(source.parent.iterdir())) == 2
+    refused = typed(*words, "--probabilities")
+    assert refused.exit_code == 2 and "no probabilities" in refused.output
+    refused = typed(*words, "--level", "1")
+    assert refused.exit_code == 2 and "--level" in refused.output

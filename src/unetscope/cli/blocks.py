@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,7 @@ from unetscope.computing.machine import Engine
 from unetscope.computing.precision import device_note
 from unetscope.errors import OutputError
 from unetscope.images.writing import usable_folder
-from unetscope.images.zarr_folder import name_of
+from unetscope.images.zarr_folder import is_zarr, name_of
 from unetscope.learning.events import Notice, PredictionEvent, TileDone
 from unetscope.learning.persistence import load_model
 from unetscope.learning.prediction import PredictOptions
@@ -62,6 +63,7 @@ def run(form: Predict) -> Iterator[Path]:
         raise OutputError(
             f"--volume {form.volume} holds the volume in memory; give a folder with --out"
         )
+    form = _with_out(form)
     part = _part(form)
     model = load_model(form.model, allow_download=form.allow_download)
     (path,) = form.images
@@ -77,9 +79,10 @@ def run(form: Predict) -> Iterator[Path]:
     if voices == Voices.FAST and not (form.resume or form.part):
         say_notes(name_of(path), [fast_note(model, image, options, engine)])
     if form.dry_run or (math.prod(image.shape) > _LARGE_PX and not form.out.exists()):
-        usable_folder(form.out.absolute().parent)
+        folder = path.parent if form.into_image else form.out.absolute().parent
+        usable_folder(folder)
         asked = heard(voices, model, options, engine)
-        expected = estimated(model, image, *asked, form.out.absolute().parent)
+        expected = estimated(model, image, *asked, folder)
         messages().print(_told(expected, form), soft_wrap=True)
         if form.dry_run:
             return
@@ -108,6 +111,18 @@ def run(form: Predict) -> Iterator[Path]:
         )
         raise typer.Exit(3)
     yield form.out
+
+
+def _with_out(form: Predict) -> Predict:
+    """The form with the path of labels inside of the image, where those are asked for."""
+    if not form.into_image:
+        return form
+    (image,) = form.images
+    if form.level or form.time:
+        raise OutputError("--into-image takes the whole image; leave out --level and --time")
+    if not is_zarr(image):
+        raise OutputError(f"{image} is no OME-Zarr image; leave out --into-image")
+    return replace(form, out=image / "labels" / form.out.name)
 
 
 def _how_to_begin(form: Predict) -> Begin:

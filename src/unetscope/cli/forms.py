@@ -193,6 +193,13 @@ class Predict(ImageReading):
         str | None, typer.Option(help="Make a part of NAME.zarr, e.g. 3/16 as a job of a queue.")
     ] = None
     allow_missing: AllowMissing = False
+    into_image: Annotated[
+        bool,
+        typer.Option(
+            "--into-image",
+            help="Write IMAGE.zarr/labels/NAME, NAME being that of --out: it changes the image.",
+        ),
+    ] = False
     anew: Annotated[bool, typer.Option("--anew", help="Predict what is up to date as well.")] = (
         False
     )

@@ -55,7 +55,7 @@ def run(form: Predict) -> Iterator[Path]:
         raise OutputError(f"--volume is {' or '.join(get_args(Volume))}, not {form.volume!r}")
     if form.voices not in list(Voices):
         raise OutputError(f"--voices is {one_of(Voices)}, not {form.voices!r}")
-    if form.out.suffix == ".zarr":
+    if form.out.suffix == ".zarr" or form.into_image:
         yield from blocks.run(form)
         return
     _no_blocks(form)

@@ -19,6 +19,12 @@ def is_zarr(path: str | os.PathLike[str]) -> bool:
     return any(Path(path, name).is_file() for name in NODES)
 
 
+def image_of_labels(path: Path) -> Path | None:
+    """The OME-Zarr image IMAGE of a path IMAGE/labels/NAME; None of any other."""
+    image = path.parent.parent
+    return image if path.parent.name == "labels" and is_zarr(image) else None
+
+
 def title_of(path: str | os.PathLike[str]) -> str:
     """What the image at ``path`` is called: "plate A-1-0" for ``plate.ome.zarr/A/1/0``, never "0".
 

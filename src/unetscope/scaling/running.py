@@ -26,6 +26,7 @@ from unetscope.computing.memory import keep_freed_memory
 from unetscope.computing.precision import choose_device, inference_precision
 from unetscope.computing.staging import Behind
 from unetscope.errors import OutputError
+from unetscope.images.annotations.ome_label_writer import list_label_image
 from unetscope.images.claims import Claim, Role
 from unetscope.images.files import read_micrograph
 from unetscope.images.locking import WriterLock
@@ -33,7 +34,7 @@ from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.images.rescaled import nearest
 from unetscope.images.writing import usable_folder
-from unetscope.images.zarr_folder import is_zarr
+from unetscope.images.zarr_folder import image_of_labels, is_zarr
 from unetscope.learning.events import PredictionEvent, TileDone
 from unetscope.learning.persistence import load_model, save_model
 from unetscope.learning.pixel_model import PixelModel, as_seen
@@ -118,8 +119,13 @@ class BeingWorkedAt(OutputError):
 
 
 def folder_of(path: Path) -> Path:
-    """Where a run keeps what it is made of, beside its answer."""
-    return path.with_name(f"{path.name}.run")
+    """Where a run keeps what it is made of, beside its answer or the image that this is in."""
+    image = image_of_labels(path)
+    return path.with_name(f"{path.name}.run") if image is None else _beside(image, path, ".run")
+
+
+def _beside(image: Path, path: Path, ending: str) -> Path:
+    return image.with_name(f"{image.name}.{path.name}{ending}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +292,11 @@ def begin(
     ModelError
         If the model cannot answer such an image.
     """
-    check_new(work.path)
+    inside = image_of_labels(work.path)
+    if inside is None:
+        check_new(work.path)
+    elif options is not None and options.probabilities:
+        raise OutputError(f"{inside} takes labels and no probabilities; give --out NAME.zarr")
     seen = as_seen(model, image)
     options = replace(options or PredictOptions(), planes=None, region=None)
     options = replace(options, device=choose_device(options.device))
@@ -306,13 +316,16 @@ def begin(
     if os.path.lexists(work.path) and work.begin == "resume":
         Manifest.read(folder / "manifest.json").check_same(manifest, work.path)
         return run
-    Claim(Role.PREDICTION, work.inputs).check(work.path)
+    inputs = [one for one in work.inputs if inside is None or one.resolve() != inside.resolve()]
+    Claim(Role.PREDICTION, tuple(inputs)).check(work.path)
     usable_folder(folder)
     with _only_one_begins(folder):
         there = os.path.lexists(work.path)
         if there and work.begin == "join":
             Manifest.read(folder / "manifest.json").check_same(manifest, work.path)
             return run
+        if inside is not None:
+            list_label_image(work.path, len(manifest.layout.shape))
         _make_room(work, there)
         save_model(model, folder / "model.unetscope")
         _create(AnswerStore(work.path, manifest.layout), model, seen, manifest, match.note)
@@ -393,6 +406,9 @@ def _set_aside(path: Path) -> None:
 
 
 def _aside(path: Path) -> Path:
+    image = image_of_labels(path)
+    if image is not None:
+        return _beside(image.with_name(f".{image.name}"), path, ".before")
     return path.with_name(f".{path.name}.before")
 
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
+from itertools import chain, islice
 from pathlib import Path
 from socket import gethostname
 from typing import Any, Protocol
+from uuid import uuid4
 
 import torch
 import yaml
@@ -92,7 +94,7 @@ def run_by(
         stop.unlink(missing_ok=True)
         failed = False
         try:
-            for told in _done_by(pool, str(run.path), run.left(), how):
+            for told in done_by(pool, str(run.path), run.left(), how):
                 failed = failed or isinstance(told, BlockFailed)
                 yield told
         except GeneratorExit:
@@ -104,17 +106,21 @@ def run_by(
             finish(run.path, allow_missing=allow_missing)
 
 
-def _done_by(
-    pool: Pool, path: str, numbers: Sequence[int], how: WorkerOptions
+def done_by(
+    pool: Pool, path: str, numbers: Iterable[int], how: WorkerOptions
 ) -> Iterator[BlockDone | BlockFailed]:
-    left = deque(numbers)
+    """What comes of the blocks ``numbers``, of which only some are with the workers at a time."""
+    coming, again = iter(numbers), deque[int]()
     tries: Counter[int] = Counter()
     under_way: dict[Any, int] = {}
     refused, any_done = 0, False
-    while left or under_way:
-        while left and len(under_way) < _AHEAD * pool.workers:
-            number = left.popleft()
+    while True:
+        for number in islice(
+            chain(_emptied(again), coming), _AHEAD * pool.workers - len(under_way)
+        ):
             under_way[pool.submit(path, number, how)] = number
+        if not under_way:
+            return
         for future, told in pool.ended():
             number = under_way.pop(future)
             if isinstance(told, BlockDone):
@@ -127,9 +133,14 @@ def _done_by(
             if is_unfit and not any_done and refused >= TRIES * pool.workers:
                 raise told
             if tries[number] < TRIES and (is_unfit or not isinstance(told, UnetscopeError)):
-                left.append(number)
+                again.append(number)
             else:
                 yield BlockFailed(number, str(told) or type(told).__name__)
+
+
+def _emptied(again: deque[int]) -> Iterator[int]:
+    while again:
+        yield again.popleft()
 
 
 def do_block(path: str, number: int, how: WorkerOptions) -> BlockDone:
@@ -247,7 +258,7 @@ class Cluster:
             ) from error
         with self._client.as_current():
             self._seen = distributed.as_completed(with_results=False)
-        self._count = 0
+        self._count, self._name = 0, uuid4().hex[:8]
 
     @property
     def workers(self) -> int:
@@ -256,10 +267,13 @@ class Cluster:
 
     def submit(self, path: str, number: int, how: WorkerOptions) -> Any:
         """Begin a block, under a name of its own: never the result of another run."""
-        future = self._client.submit(
-            do_block, path, number, how, pure=False, retries=0, key=f"block-{number}-{self._count}"
-        )
+        return self.submitted(do_block, path, number, how)
+
+    def submitted(self, work: Callable[..., BlockDone], *told: Any) -> Any:
+        """A future of any work that ends with a block."""
         self._count += 1
+        key = f"block-{self._count}"
+        future = self._client.submit(work, *told, pure=False, retries=0, key=f"{key}-{self._name}")
         self._seen.add(future)
         return future
 

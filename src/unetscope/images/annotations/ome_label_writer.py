@@ -126,6 +126,23 @@ def _into_image(annotations: Annotations, path: Path, claim: Claim) -> tuple[str
     return _notes(path, group, name)
 
 
+def list_label_image(label_image: Path, ndim: int) -> None:
+    """Name a label image in the list of those of its image, IMAGE/labels/NAME; it may be there.
+
+    Raises
+    ------
+    OutputError
+        If the image is not of version 0.5, the one in which answers grow.
+    """
+    group, path = label_image.parent, label_image.parent.parent
+    form = _form_of(path, ndim, read_ome_zarr(path))
+    if form.zarr_format != 3:
+        raise OutputError(f"{path} is OME-Zarr 0.4 or before; give --out NAME.zarr beside it")
+    listing = _listing(group, form, [label_image.name], [])
+    group.mkdir(exist_ok=True)
+    _write_listing(group, form, listing)
+
+
 def _notes(path: Path, group: Path, name: str) -> tuple[str, ...]:
     notes = []
     if name != CLASSES:
