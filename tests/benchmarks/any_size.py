@@ -128,7 +128,7 @@ def dask_blocks(count: int) -> dict[str, Any]:
 
     pool = Nothing("local", 2)
     how = WorkerOptions("cpu")
-    for _ in done_by(pool, "", range(5_000), how):  # all that is made once is there
+    for _ in done_by(pool, "", range(1_000), how):  # all that is made once is there
         pass
     peak, began, cpu = _Peak(), time.perf_counter(), time.process_time()
     grown = []

@@ -20,6 +20,7 @@ from importlib import import_module
 from itertools import chain, islice
 from pathlib import Path
 from socket import gethostname
+from time import monotonic
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -37,6 +38,7 @@ TRIES = 3
 #: So many blocks are with the workers for each of them, that none waits for its next.
 _AHEAD = 2
 _STOP = "stop"
+_COUNT_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,8 @@ def done_by(
     under_way: dict[Any, int] = {}
     refused, any_done = 0, False
     while True:
-        for number in islice(
-            chain(_emptied(again), coming), _AHEAD * pool.workers - len(under_way)
-        ):
+        free = max(0, _AHEAD * pool.workers - len(under_way))  # workers may be gone
+        for number in islice(chain(_emptied(again), coming), free):
             under_way[pool.submit(path, number, how)] = number
         if not under_way:
             return
@@ -259,11 +260,15 @@ class Cluster:
         with self._client.as_current():
             self._seen = distributed.as_completed(with_results=False)
         self._count, self._name = 0, uuid4().hex[:8]
+        self._workers, self._counted = 1, -_COUNT_EVERY_S
 
     @property
     def workers(self) -> int:
-        """Threads of the workers that are there by now."""
-        return max(1, sum(self._client.nthreads().values()))
+        """Threads of the workers that are there by now; asked for every few seconds."""
+        if monotonic() > self._counted + _COUNT_EVERY_S:
+            self._workers = max(1, sum(self._client.nthreads().values()))
+            self._counted = monotonic()
+        return self._workers
 
     def submit(self, path: str, number: int, how: WorkerOptions) -> Any:
         """Begin a block, under a name of its own: never the result of another run."""
@@ -278,15 +283,15 @@ class Cluster:
         return future
 
     def ended(self) -> Iterator[tuple[Any, BlockDone | Exception]]:
-        """Wait for the next that ends; it is let go at once."""
-        future = next(self._seen)
-        told: BlockDone | Exception
-        try:
-            told = future.result()
-        except Exception as error:  # whatever it raised there, or that its worker is gone
-            told = error
-        yield future, told
-        future.release()
+        """Wait for the next that end; each is let go at once."""
+        for future in self._seen.next_batch(block=True):
+            told: BlockDone | Exception
+            try:
+                told = future.result()
+            except Exception as error:  # whatever it raised there, or that its worker is gone
+                told = error
+            yield future, told
+            future.release()
 
     def close(self) -> None:
         """Leave the scheduler as it was found; one of our own ends."""
