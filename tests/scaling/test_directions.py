@@ -17,9 +17,10 @@ from unetscope.learning.events import Notice
 from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_probabilities
-from unetscope.scaling import directions
+from unetscope.scaling import directions, volume_blocks
 from unetscope.scaling.directions import ORDERS, predict_volume, turned
 from unetscope.scaling.predicting import AnswerFiles, predict_to
+from unetscope.scaling.volume_blocks import VolumeBlock, block_side, predict_blocks
 
 SMALL = PredictOptions(tile_px=64)
 
@@ -101,3 +102,58 @@ def test_what_cannot_be_is_refused(model, volume, monkeypatch) -> None:
     monkeypatch.setattr(directions.psutil, "virtual_memory", Little)
     with pytest.raises(ModelError, match="three directions needs"):
         next(predict_volume(model, volume, SMALL))
+
+
+def test_blocks_say_what_the_whole_volume_says_and_read_each_part_once(model) -> None:
+    pixels = np.stack([blobs((20, 70), seed)[0] for seed in range(66)])
+    read = []
+
+    class Disk:
+        shape, dtype, ndim = pixels.shape, pixels.dtype, 3
+
+        def __getitem__(self, index):
+            read.append(index)
+            return pixels[index]
+
+    image = as_micrograph(pixels, axes="zyx")
+    whole = mean_of(model, image)
+    found = np.full(whole.shape, np.nan, np.float32)
+    events = list(predict_blocks(model, Micrograph(Disk(), "zyx"), SMALL, side=64))
+    blocks = [event for event in events if isinstance(event, VolumeBlock)]
+    assert len(blocks) == 2 * 1 * 2
+    for block in blocks:
+        assert np.isnan(found[(slice(None), *block.box)]).all()
+        found[(slice(None), *block.box)] = block.mean
+    assert np.array_equal(found, whole)
+    tiles = [(e.done, e.total) for e in events if not isinstance(e, (VolumeBlock, Notice))]
+    assert [done for done, _ in tiles] == list(range(1, len(tiles) + 1))
+    assert tiles[-1][1] == len(tiles)
+    assert len(read) <= 66 * len(blocks) + 10  # planes of the cubes, and the grey range
+
+
+def test_a_volume_above_memory_is_answered_in_blocks_into_the_same_files(
+    model, volume, tmp_path: Path, monkeypatch
+) -> None:
+    target = AnswerFiles(tmp_path / "a.tif", tmp_path / "p.ome.zarr", volume="three")
+    mean = mean_of(model, volume)
+
+    class Some:
+        available = 2 * 4 * 2 * volume.pixels.size - 8
+
+    monkeypatch.setattr(directions.psutil, "virtual_memory", Some)
+    monkeypatch.setattr(volume_blocks, "block_side", lambda *_: 64)
+    list(predict_to(model, volume, target, SMALL))
+    assert np.array_equal(read_labels(target.labels), mean.argmax(0) + 1)
+    assert target.probabilities is not None
+    assert np.array_equal(np.asarray(read_micrograph(target.probabilities).pixels), mean)
+
+
+def test_blocks_are_as_large_as_memory_allows_and_pixels_must_be_cubes(model, volume) -> None:
+    large = Micrograph(np.broadcast_to(np.uint8(0), (2000, 2000, 2000)), "zyx")
+    assert block_side(model, large, 64e9) == 512
+    assert block_side(model, large, 1e9) == 256
+    with pytest.raises(ModelError, match="blocks of 128 voxels"):
+        block_side(model, large, 1e6)
+    deep = Micrograph(volume.pixels, "zyx", (10.0, 5.0, 5.0), "nm")
+    with pytest.raises(ModelError, match="no cubes"):
+        next(predict_blocks(model, deep, SMALL, side=64))

@@ -111,6 +111,17 @@ def depth_of_pixels(image: Micrograph) -> float:
     return deep
 
 
+def is_cubic(deep: float) -> bool:
+    """Whether pixels so many times as deep as wide are as good as cubes."""
+    return max(deep, 1 / deep) <= _CUBES
+
+
+def fits_memory(model: PixelModel, image: Micrograph) -> bool:
+    """Whether half of the free memory has room for the probabilities of all of it."""
+    needed = 4 * len(model.classes) * math.prod(image.spatial_shape)
+    return bool(needed <= psutil.virtual_memory().available / 2)
+
+
 def predict_volume(
     model: PixelModel,
     image: Micrograph,
@@ -137,14 +148,14 @@ def predict_volume(
         scale = fit_normalisation(image)
         model = model.with_features(own_normalisation=False, normalisation=scale)
     shape = (len(model.classes), *image.spatial_shape)
-    _check_memory(shape)
+    _check_memory(model, image)
     total = np.zeros(shape, np.float32)
-    if max(deep, 1 / deep) > _CUBES:
+    if not is_cubic(deep):
         yield Notice(f"pixels are {deep:.3g} times as deep as wide: resampled along z")
     for index, order in enumerate(ORDERS):
         seen = turned(image, order)
         sink: Any = _Added(total, order)
-        if index and max(deep, 1 / deep) > _CUBES:  # rows of these planes go along z
+        if index and not is_cubic(deep):  # rows of these planes go along z
             sink = BroughtBack(sink, seen, (deep, 1.0))
             seen = resampled(seen, (deep, 1.0))
         into = predict_into(model, seen, Unkept(), options, probabilities=sink, machine=machine)
@@ -158,9 +169,10 @@ def predict_volume(
     yield total
 
 
-def _check_memory(shape: tuple[int, ...]) -> None:
-    needed, free = 4 * math.prod(shape), psutil.virtual_memory().available
-    if needed > free / 2:
+def _check_memory(model: PixelModel, image: Micrograph) -> None:
+    if not fits_memory(model, image):
+        needed = 4 * len(model.classes) * math.prod(image.spatial_shape)
+        free = psutil.virtual_memory().available
         raise ModelError(
             f"the mean of three directions needs {needed / 1e9:.1f} GB of memory and "
             f"{free / 1e9:.1f} GB are free; answer a part of the volume, or slice by slice"

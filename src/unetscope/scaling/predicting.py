@@ -20,11 +20,12 @@ from unetscope.learning.events import Notice, PredictionEvent
 from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.prediction import PredictOptions, label_dtype
 from unetscope.learning.voice import Voices
-from unetscope.scaling.directions import Volume, predict_volume
+from unetscope.scaling.directions import Volume, fits_memory, predict_volume
 from unetscope.scaling.hearing import FAST_NOTE, heard
 from unetscope.scaling.into_arrays import Unkept, on_a_device, predict_into
 from unetscope.scaling.matching import BroughtBack, How, matched, seen_by
 from unetscope.scaling.scratch import Scratch, scratch
+from unetscope.scaling.volume_blocks import VolumeBlock, predict_blocks
 
 
 @dataclass(frozen=True)
@@ -159,16 +160,22 @@ def _three_ways(
     """Answer a volume along its three axes and keep the mean."""
     labels, chances = sinks
     values = np.asarray(model.class_values, label_dtype(model))
-    for event in predict_volume(model, image, options, machine):
-        if not isinstance(event, np.ndarray):
+    whole = fits_memory(model, image)
+    answers = predict_volume if whole else predict_blocks
+    for event in answers(model, image, options, machine):
+        if isinstance(event, np.ndarray):
+            everything = tuple(slice(0, side) for side in image.spatial_shape)
+            event = VolumeBlock((everything[0], everything[1], everything[2]), event)
+        if not isinstance(event, VolumeBlock):
             yield event
             continue
-        whole = tuple(slice(0, side) for side in image.spatial_shape[-2:])
-        for z in range(image.depth):
-            labels[(z, *whole)] = values[event[:, z].argmax(axis=0)]
-            for number, chance in enumerate(event[:, z] if chances is not None else ()):
+        planes, *box = event.box
+        for z in range(planes.start, planes.stop):
+            mean = event.mean[:, z - planes.start]
+            labels[(z, *box)] = values[mean.argmax(axis=0)]
+            for number, chance in enumerate(mean if chances is not None else ()):
                 assert chances is not None
-                chances[(number, z, *whole)] = chance
+                chances[(number, z, *box)] = chance
 
 
 def write_probabilities(
