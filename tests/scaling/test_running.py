@@ -27,6 +27,7 @@ from unetscope.learning.instant import fit_instant
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_labels, predict_probabilities
 from unetscope.learning.surprise import familiar_with, surprise_of
+from unetscope.scaling.estimate import estimated
 from unetscope.scaling.layout import Layout
 from unetscope.scaling.ledger import BlockDone
 from unetscope.scaling.pyramid import halved
@@ -97,6 +98,14 @@ def test_the_store_holds_what_the_engine_answers_and_says_it_is_complete(
     assert {int(v): n for v, n in told.items()} == {
         int(v): int(n) for v, n in zip(*np.unique(expected, return_counts=True), strict=True)
     }
+
+
+def test_room_is_reckoned_with_the_pyramid(model, tmp_path) -> None:
+    image, path = as_micrograph(blobs((1500, 1500), 3)[0]), tmp_path / "a.zarr"
+    found = estimated(model, image, PredictOptions(tile_px=256), folder=tmp_path)
+    list(run_here(begin(model, image, Work(path, side=SIDE), SMALL)))
+    written = sum(f.stat().st_size for f in path.rglob("c/**/*") if f.is_file())
+    assert 0.6 < found.bytes / written < 1.4 and written < found.most_bytes
 
 
 @pytest.mark.parametrize("shape", [(700, 1100), (513, 2050), (40, 30)])

@@ -23,8 +23,9 @@ from unetscope.scaling.pieces import PIECE_PX
 
 #: Tiles that are timed; the first, which makes things ready, is left out.
 _TIMED = 3
-#: Bytes of the levels below the full resolution of a pyramid that halves y and x.
-_PYRAMID = 4 / 3
+#: Bytes of a pyramid that halves y and x, by those of its full resolution: of pixels, and packed.
+#: What packed labels take are the edges of their regions, which each level halves and not quarters.
+_PYRAMID, _PACKED_PYRAMID = 4 / 3, 2.0
 #: Less room than so many times the estimate is refused.
 _ROOM = 1.2
 
@@ -70,12 +71,13 @@ def estimated(
     pixels = math.prod(image.spatial_shape)
     a_pixel = label_dtype(model).itemsize
     chances = 2 * len(model.classes) if options.probabilities else 0
+    most = pixels * (_PYRAMID * a_pixel + chances)
     return Estimate(
         blocks=len(layout),
         side=layout.side,
         seconds=pixels * median(t / n for t, n in zip(timed, answered[-len(timed) :], strict=True)),
-        bytes=pixels * (_PYRAMID * sum(sizes) / sum(answered) + chances),
-        most_bytes=pixels * (_PYRAMID * a_pixel + chances),
+        bytes=min(most, pixels * (_PACKED_PYRAMID * sum(sizes) / sum(answered) + chances)),
+        most_bytes=most,
         free_bytes=shutil.disk_usage(folder).free,
     )
 
