@@ -199,7 +199,7 @@ def cluster(turns: int = 2) -> dict[str, Any]:
 # ---- every way to the same labels
 
 
-def images(count: int, side: int = 700) -> dict[str, Any]:
+def images(count: int, side: int = 520) -> dict[str, Any]:
     """Window, command line, Python, processes, cluster and parts over the same images.
 
     Blocks are 512² pixels, so that each image has four of them.
@@ -225,6 +225,10 @@ def images(count: int, side: int = 700) -> dict[str, Any]:
         model = load_model(folder / "m.unetscope")
         sources = [_written_image(folder, side, seed) for seed in range(count)]
         shared = Shared(EngineSettings(device="cpu", threads=1))
+        kept: dict[str, Any] = {"processes": Processes(2), "dask": Cluster("local", 2)}
+        ends = [(pool, pool.close) for pool in kept.values()]
+        for pool in kept.values():
+            pool.close = lambda: None  # for all images the same
 
         def window(source: Path) -> np.ndarray:
             image = read_micrograph(source)
@@ -241,8 +245,7 @@ def images(count: int, side: int = 700) -> dict[str, Any]:
             parts = [(n, 3) for n in (1, 2, 3)] if way == "parts" else [(1, 1)]
             for part in parts:
                 run = begin(model, read_micrograph(source), work, options)
-                pool: Any = Processes(2) if way == "processes" else None
-                pool = Cluster("local", 2) if way == "dask" else pool
+                pool = kept.get(way)
                 for _ in run_here(run, part) if pool is None else run_by(run, pool, how):
                     pass
             return read_labels(path)
@@ -263,6 +266,8 @@ def images(count: int, side: int = 700) -> dict[str, Any]:
             expected = predict_labels(model, read_micrograph(source), options)
             for way, answered in ways.items():
                 differ[way] += int((answered(source) != expected).sum())
+        for _, end in ends:
+            end()
     return {"what": "any size, ways", "images": count, "pixels": count * side**2, "differ": differ}
 
 
