@@ -35,6 +35,7 @@ LIMIT_KB = 400
 
 def main() -> int:
     """Take all pictures, or those of one micrograph."""
+    import large_pictures
     import look_inside
     import measure_pictures
     import project_pictures
@@ -45,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="screenshots", description=__doc__)
     parser.add_argument("--only", choices=made, help="one micrograph")
     parser.add_argument(
-        "--panel", choices=("paint", "inside", "measure", "project"), help="one panel"
+        "--panel", choices=("paint", "inside", "measure", "project", "large"), help="one panel"
     )
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument(
@@ -63,6 +64,8 @@ def main() -> int:
             measure_pictures.TAKEN[name](measured, told.out)
     if told.panel == "project" or (told.panel is None and told.only is None):
         project_pictures.take(told.out)
+    if told.panel == "large" or (told.panel is None and told.only is None):
+        large_pictures.take(told.out)
     sys.stdout.flush()
     os._exit(0)  # the windows are closed; Qt's own ending has nothing to add
 

@@ -64,8 +64,10 @@ class Tiling:
         ranges = [range(*part.indices(n)) for part, n in zip(box, self.shape, strict=True)]
         if not all(ranges):
             return set()
-        plane_numbers = np.arange(math.prod(self.shape[:-2])).reshape(self.shape[:-2])
-        planes = np.atleast_1d(plane_numbers[tuple(box[:-2])]).ravel()
+        planes: Iterable[int] = ranges[0] if len(self.shape) == 3 else range(1)
+        if len(self.shape) > 3:
+            numbers = np.arange(math.prod(self.shape[:-2])).reshape(self.shape[:-2])
+            planes = numbers[tuple(box[:-2])].ravel()
         rows, columns = (range(r[0] // TILE_PX, r[-1] // TILE_PX + 1) for r in ranges[-2:])
         return {
             (int(plane) * self._rows + row) * self.columns + column

@@ -134,6 +134,9 @@ class TiledLabels:
             return self._gathered(self._indices(key))
         if isinstance(key, np.ndarray):  # a mask of all pixels
             return np.asarray(self)[key]
+        if isinstance(key, int) and self.ndim > 2:
+            self._box(key)  # it has to be there
+            return TiledPlane(self, key)
         box, inner = self._box(key)
         values = blank_array([part.stop - part.start for part in box], self.dtype)
         for tile, place in self._present(box):
@@ -239,6 +242,28 @@ class TiledLabels:
         flat = np.broadcast_to(values, indices[0].shape).ravel()
         for tile, chosen, places in self._tiles_of(indices):
             self._writable(tile).ravel()[places] = flat[chosen]
+
+
+class TiledPlane:
+    """One of the first axis of :class:`TiledLabels`, read when its values are asked for.
+
+    napari takes one with every dab of a brush, to know the type of the labels.
+    """
+
+    def __init__(self, labels: TiledLabels, index: int) -> None:
+        self._labels, self._index = labels, index
+        self.shape, self.dtype = labels.shape[1:], labels.dtype
+        self.ndim = len(self.shape)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        values = np.asarray(self._labels[self._index, ...])
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.asarray(self)[key]
 
 
 def _by_index(key: Any) -> bool:

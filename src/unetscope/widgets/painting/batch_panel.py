@@ -109,7 +109,7 @@ def _sure(row: BatchRow) -> str:
 
 
 def _time(row: BatchRow) -> str:
-    return "" if row.seconds is None else f"{row.seconds:.1f} s"
+    return "" if row.seconds is None or row.status == FAILED else f"{row.seconds:.1f} s"
 
 
 #: Columns that are there where one row has something to tell.
