@@ -24,6 +24,7 @@ from unetscope.session.requests import (
 from unetscope.session.values import Scope, UnfinishedAnswer
 from unetscope.widgets.painting.growing_line import GrowingLine
 from unetscope.widgets.painting.prediction_panel import PredictionPanel
+from unetscope.workbench import context, live_answers
 from widgets.conftest import Opened, halves
 from widgets.fake_engine import FakeJobs
 
@@ -116,12 +117,12 @@ def test_what_was_begun_is_offered_and_gone_on_with(opened: Opened, qtbot: Any) 
 def test_a_view_that_is_zoomed_out_is_answered_in_its_middle(
     open_window: Callable[..., Opened], qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unetscope.workbench import live_answers
-
-    monkeypatch.setattr(live_answers, "LIVE_IMAGE_PX", 10_000)
-    monkeypatch.setattr(live_answers, "LIVE_VIEW_PX", 64)
+    for module in (context, live_answers):
+        monkeypatch.setattr(module, "LIVE_IMAGE_PX", 10_000)
+        monkeypatch.setattr(module, "LIVE_VIEW_PX", 64)
     found = open_window()
     found.paint_both()
     qtbot.waitUntil(lambda: found.window.bench.answers.up_to_date, timeout=5000)
     target = found.jobs.calls[-1].target
     assert target.view == (slice(68, 132), slice(68, 132))
+    assert found.session.answered_of == "Of what is on screen, the middle is answered live."

@@ -22,6 +22,7 @@ from unetscope.computing.machine import Machine
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.normalisation import fit_normalisation
 from unetscope.images.raw_traits import MOST_CROPS, RawTraits, raw_traits, spread_crops
+from unetscope.images.some_planes import whole_of
 from unetscope.learning.events import Surprise
 from unetscope.learning.familiar import MOST_VECTORS, Familiar, stages_of, vector_size
 from unetscope.learning.feature_cache import read_window
@@ -48,7 +49,8 @@ def familiar_with(
     width = vector_size(model.features.backbone)
     if known is None or known.crops.shape[1] != width:
         known = Familiar.nothing(width)
-    images = {image_key(one.image): one.image for one in samples if np.any(one.labels)}
+    learned = (whole_of(one.image)[0] for one in samples if np.any(one.labels))
+    images = {image_key(image): image for image in learned}
     most = max(1, min(MOST_CROPS, MOST_VECTORS // 2 // max(len(images), 1)))
     machine = machine or Machine("cpu")
     for key, image in images.items():

@@ -212,7 +212,7 @@ def _seen(session: Session) -> str:
     """Whose answer is on screen: a sentence, "" where none is drawn yet."""
     if session.model is None or session.image is None or session.image.key not in session.seen:
         return ""
-    part = f"{session.answered_of} Predict answers all of them. " if session.answered_of else ""
+    part = f"{session.answered_of} Predict answers all. " if session.answered_of else ""
     if session.model.saved:
         return f"You see the answer of “{session.model.title}”. {part}"
     current = session.versions.current

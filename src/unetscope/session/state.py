@@ -99,7 +99,7 @@ class Session:
     predicted: Mapping[str, int] = field(default_factory=dict)  # image key -> serial of the model
     surprises: Mapping[str, Surprise] = field(default_factory=dict)  # image key -> unlike training
     outcomes: Mapping[str, str] = field(default_factory=dict)  # image key -> what came of it
-    answered_of: str = ""  # which planes were answered, where others are on screen, too
+    answered_of: str = ""  # which part was answered, where more is on screen
     trained_image: str = ""  # key of the image that was on screen when training ended
     message: Message | None = None
     device: str = ""

@@ -12,6 +12,9 @@ from unetscope.session.requests import Jobs, Target
 from unetscope.session.state import Session
 from unetscope.session.values import Message
 
+LIVE_IMAGE_PX = 64_000_000  # of a plane; beyond this only the view is answered live
+LIVE_VIEW_PX = 2048  # side of the middle of a view of such an image that is answered at once
+
 
 @dataclass(frozen=True, eq=False)
 class Context:
@@ -58,7 +61,17 @@ class Context:
         session, said = self.session, ""
         if session.image is not None and self.layers.shows_several_planes(session.image.key):
             said = self.results.answered(session.image.key, session.show)
-        session.answered_of = said
+        session.answered_of = said or self._only_the_middle()
+
+    def _only_the_middle(self) -> str:
+        """That a view of a large image is answered in its middle, where it is."""
+        image = self.session.image
+        if image is None or image.pixels <= LIVE_IMAGE_PX or image.key in self.session.predicted:
+            return ""
+        _, view = self.layers.visible(image.key)
+        sides = view or tuple(slice(0, side) for side in image.spatial_shape[-2:])
+        wide = any(side.stop - side.start > LIVE_VIEW_PX for side in sides)
+        return "Of what is on screen, the middle is answered live." if wide else ""
 
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""

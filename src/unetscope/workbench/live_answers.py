@@ -16,7 +16,7 @@ from unetscope.learning.events import HeadFitted
 from unetscope.session.guidance import can_answer_image
 from unetscope.session.requests import AnswerRequest, TileShown, Warmed, WarmRequest
 from unetscope.session.values import Message, painted_classes
-from unetscope.workbench.context import Context
+from unetscope.workbench.context import LIVE_IMAGE_PX, LIVE_VIEW_PX, Context
 from unetscope.workbench.job_runner import JobEnded
 from unetscope.workbench.part import Part
 
@@ -24,8 +24,6 @@ REST_MS = 30  # strokes are looked at no more often than this
 FIRST_MS = 40  # the first tile of an answer waits this long for the rest of the view
 REDRAW_MS = 100
 REFINE_MS = 400  # of rest after an answer, then the forest is grown
-LIVE_IMAGE_PX = 64_000_000  # beyond this only the view is answered live
-LIVE_VIEW_PX = 2048  # side of the middle of a view of such an image that is answered at once
 
 
 class LiveAnswers(Part):

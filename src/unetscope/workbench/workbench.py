@@ -26,12 +26,12 @@ from unetscope.workbench.accepter import Accepter
 from unetscope.workbench.advisor import Advisor
 from unetscope.workbench.annotation_files import AnnotationFiles
 from unetscope.workbench.box_desk import BoxDesk
-from unetscope.workbench.context import Context
+from unetscope.workbench.context import LIVE_IMAGE_PX, Context
 from unetscope.workbench.folder_predictor import FolderPredictor
 from unetscope.workbench.forgetting_guard import ForgettingGuard
 from unetscope.workbench.growing_answers import GrowingAnswers
 from unetscope.workbench.kept_strokes import KeptStrokes
-from unetscope.workbench.live_answers import LIVE_IMAGE_PX, LiveAnswers
+from unetscope.workbench.live_answers import LiveAnswers
 from unetscope.workbench.model_shelf import ModelShelf
 from unetscope.workbench.pixel_size_desk import PixelSizeDesk
 from unetscope.workbench.predictor import Predictor
