@@ -10,7 +10,8 @@ from torch import nn
 
 from unetscope.errors import ModelError
 from unetscope.inspection import feature_maps, kernels
-from unetscope.inspection.asking.editing import PRESETS, edited, preset
+from unetscope.inspection.asking.editing import edited
+from unetscope.inspection.asking.kernel_presets import PRESETS, preset
 from unetscope.network.unet import UNet, UNetConfig, initialise
 
 

@@ -1,8 +1,8 @@
 """Take the pictures of the real window in docs/images/ again (``make screenshots``).
 
 A light and an electron micrograph, each before strokes, while training and after; then what
-*Look inside* and *Measure* show of both; a project, and the import of a mask into it. Settings are
-fresh, so that nobody's theme or window size gets into the pictures.
+*Look inside*, *Lessons* and *Measure* show of both; a project, and the import of a mask into it.
+Settings are fresh, so that nobody's theme or window size gets into the pictures.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ LIMIT_KB = 400
 def main() -> int:
     """Take all pictures, or those of one micrograph."""
     import large_pictures
+    import lesson_pictures
     import look_inside
     import measure_pictures
     import project_pictures
@@ -46,7 +47,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="screenshots", description=__doc__)
     parser.add_argument("--only", choices=made, help="one micrograph")
     parser.add_argument(
-        "--panel", choices=("paint", "inside", "measure", "project", "large"), help="one panel"
+        "--panel",
+        choices=("paint", "inside", "lessons", "measure", "project", "large"),
+        help="one panel",
     )
     parser.add_argument("--out", type=Path, default=FOLDER)
     parser.add_argument(
@@ -59,6 +62,8 @@ def main() -> int:
             take(name, made[name](), told.out, told.seconds)
         if told.panel in (None, "inside"):
             look_inside.TAKEN[name](made[name](), told.out)
+        if told.panel in (None, "lessons"):
+            lesson_pictures.TAKEN[name](made[name](), told.out)
         if told.panel in (None, "measure"):
             measured = made[name]() if name == "em" else pictures.synthetic("nuclei")
             measure_pictures.TAKEN[name](measured, told.out)

@@ -54,6 +54,12 @@ labels_app = typer.Typer(
     help="Labels of other programs: masks, ImageJ ROIs, COCO, QuPath's GeoJSON, OME-Zarr.",
 )
 app.add_typer(labels_app)
+lessons_app = typer.Typer(
+    name="lessons",
+    rich_markup_mode="markdown",
+    help="Ideas of convolutional networks as experiments; without a command, their dock in napari.",
+)
+app.add_typer(lessons_app)
 
 
 def main() -> None:
@@ -80,6 +86,30 @@ def _command(group: typer.Typer, form: type, file: str, name: str = "") -> None:
 
     It is called like the form where no ``name`` is given.
     """
+    command = _filled_in(form, file)
+    command.__name__ = name or form.__name__.lower()
+    group.command()(command)
+
+
+def _without_command(group: typer.Typer, form: type, file: str) -> None:
+    """Do this where a group is called without one of its commands."""
+    run = _filled_in(form, file)
+
+    def alone(ctx: typer.Context, **options: Any) -> None:
+        if ctx.invoked_subcommand is None:
+            run(**options)
+
+    context = signatures.Parameter(
+        "ctx", signatures.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+    own = run.__signature__
+    alone.__signature__ = own.replace(parameters=[context, *own.parameters.values()])  # type: ignore[attr-defined]
+    alone.__annotations__ = {"ctx": typer.Context, **run.__annotations__}
+    group.callback(invoke_without_command=True)(alone)
+
+
+def _filled_in(form: type, file: str) -> Any:
+    """A function with the options of a form, which runs ``file`` with them."""
 
     def command(**options: Any) -> None:
         for line in _loaded(file).run(form(**options)):
@@ -90,8 +120,8 @@ def _command(group: typer.Typer, form: type, file: str, name: str = "") -> None:
     ordered = sorted(signature.parameters.values(), key=lambda parameter: parameter.name not in own)
     command.__signature__ = signature.replace(parameters=ordered)  # type: ignore[attr-defined]
     command.__annotations__ = get_type_hints(form, include_extras=True)
-    command.__name__, command.__doc__ = name or form.__name__.lower(), form.__doc__
-    group.command()(command)
+    command.__doc__ = form.__doc__
+    return command
 
 
 _command(app, forms.Demo, "demo.showing")
@@ -130,6 +160,7 @@ def inspect(
 
 
 _command(labels_app, forms.Convert, "convert")
+_without_command(lessons_app, forms.LessonsWindow, "lessons")
 _command(app, forms.Pretrain, "pretrain")
 
 

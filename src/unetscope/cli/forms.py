@@ -414,3 +414,20 @@ class Pretrain:
         Path | None, typer.Option(help="Real images with masks; shared/data by default.")
     ] = None
     device: Device = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LessonsWindow:
+    """Ideas of convolutional networks as experiments: open their dock in napari."""
+
+    lesson: Annotated[str | None, typer.Option(help="Open this one: its name or number.")] = None
+    image: Annotated[
+        list[Path] | None, typer.Option(help="An image of your own to open; repeat for more.")
+    ] = None
+    classroom: Annotated[
+        bool, typer.Option("--class", help="For a projector: large type, only dock and image.")
+    ] = False
+    language: Annotated[str | None, typer.Option(help="en or de; else as it was last.")] = None
+    lessons: Annotated[
+        list[Path] | None, typer.Option(help="A folder of your own lessons; repeat for more.")
+    ] = None

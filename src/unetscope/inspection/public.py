@@ -5,7 +5,7 @@ from unetscope.inspection.asking.ablation_parts import Channel, KernelOf, Skip, 
 from unetscope.inspection.asking.attribution import Attribution, attribution, attribution_steps
 from unetscope.inspection.asking.comparison import Comparison, compare, compare_versions
 from unetscope.inspection.asking.dissection import Dissection, dissect, dissect_steps
-from unetscope.inspection.asking.editing import PRESETS, Edit, edited, preset
+from unetscope.inspection.asking.editing import Edit, edited
 from unetscope.inspection.asking.effective import (
     EffectiveField,
     effective_receptive_field,
@@ -17,6 +17,7 @@ from unetscope.inspection.asking.equivariance import (
     equivariance_profile,
 )
 from unetscope.inspection.asking.health import Finding, Health, health
+from unetscope.inspection.asking.kernel_presets import PRESETS, preset
 from unetscope.inspection.asking.maximisation import Maximised, maximise, maximise_steps
 from unetscope.inspection.asking.steps import Step, finished
 from unetscope.inspection.following.fields import (

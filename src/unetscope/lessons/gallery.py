@@ -5,8 +5,8 @@ A lesson that cannot be read does not hide the others: what is wrong with it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,10 +26,12 @@ class Gallery:
     ----------
     lessons : in the order of the gallery.
     problems : a sentence for every file that is none, naming it.
+    files : where each lesson was read from, by its id.
     """
 
     lessons: tuple[Lesson, ...]
     problems: tuple[str, ...] = ()
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     def lesson(self, wanted: str) -> Lesson:
         """The lesson of that id, or of that number.
@@ -43,7 +45,7 @@ class Gallery:
         by_id.update({str(one.lesson.order): one for one in self.lessons})
         if wanted not in by_id:
             ids = {one.id: one for one in self.lessons}
-            raise LessonError(f"there is no lesson {wanted!r}{nearest(wanted, ids)}.")
+            raise LessonError(f"there is no lesson {wanted!r}{nearest(wanted, ids)}")
         return by_id[wanted]
 
 
@@ -53,16 +55,28 @@ def all_lessons(language: str = "en", folders: Iterable[Path] = ()) -> Gallery:
     A later lesson with the id of an earlier one takes its place.
     """
     found: dict[str, Lesson] = {}
+    read: dict[str, Path] = {}
     problems = []
     for folder in (shipped_lessons(), own_lessons(), *folders):
         for path in _files(folder):
+            lesson: Lesson | None
             try:
                 lesson = read_lesson(path, language)
-                found[lesson.id] = lesson
             except LessonError as error:
                 problems.append(str(error))
+                lesson = _in_english(path) if language != "en" else None
+            if lesson is not None:
+                found[lesson.id], read[lesson.id] = lesson, path
     ordered = sorted(found.values(), key=lambda one: (one.lesson.order, one.id))
-    return Gallery(tuple(ordered), tuple(problems))
+    return Gallery(tuple(ordered), tuple(problems), read)
+
+
+def _in_english(path: Path) -> Lesson | None:
+    """A lesson whose words in another language are wrong; None where it is wrong itself."""
+    try:
+        return read_lesson(path)
+    except LessonError:
+        return None
 
 
 def shipped_lessons() -> Path:

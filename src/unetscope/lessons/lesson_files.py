@@ -159,7 +159,7 @@ def _checks(lesson: Lesson) -> Iterator[tuple[str, Any]]:
 
 def _control(name: str, controls: Mapping[str, Any]) -> Any:
     if name not in controls:
-        raise LessonError(f"there is no control {name!r}{nearest(name, controls)}.")
+        raise LessonError(f"there is no control {name!r}{nearest(name, controls)}")
     return controls[name]
 
 
@@ -175,7 +175,7 @@ def with_controls(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict
     def filled_in(value: Any) -> Any:
         if isinstance(value, str) and value.startswith("$"):
             if value[1:] not in values:
-                raise LessonError(f"there is no control {value[1:]!r}{nearest(value[1:], values)}.")
+                raise LessonError(f"there is no control {value[1:]!r}{nearest(value[1:], values)}")
             return values[value[1:]]
         if isinstance(value, list | tuple):
             return [filled_in(part) for part in value]

@@ -59,7 +59,7 @@ class Registered:
         for name in given:
             if name not in self.arguments:
                 raise LessonError(
-                    f"{self.name} has no argument {name!r}{nearest(name, self.arguments)}."
+                    f"{self.name} has no argument {name!r}{nearest(name, self.arguments)}"
                 )
         for name in self.needed:
             if name not in given:
@@ -107,7 +107,7 @@ def lesson_scenes() -> Mapping[str, Registered]:
 def named(kind: str, name: str, there: Mapping[str, Registered]) -> Registered:
     """The verb or scene ``name``; LessonError names the nearest one otherwise."""
     if name not in there:
-        raise LessonError(f"there is no {kind} {name!r}{nearest(name, there)}.")
+        raise LessonError(f"there is no {kind} {name!r}{nearest(name, there)}")
     return there[name]
 
 
@@ -116,7 +116,7 @@ def nearest(name: str, there: Mapping[str, Any]) -> str:
     close = get_close_matches(name, list(there), n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(sorted(there))}" if there else "; there are none"
+    return f"; there are {', '.join(sorted(there))}." if there else "; there are none."
 
 
 def run(one: Registered, bench: Bench, given: Mapping[str, Any]) -> Experiment:

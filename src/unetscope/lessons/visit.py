@@ -7,7 +7,7 @@ same everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from unetscope.errors import LessonError
@@ -27,12 +27,14 @@ class Judged:
     ----------
     right : whether it is the answer, within the question's tolerance.
     answer : what is right, in words.
-    text : one sentence to say.
+    text : what to say, in English.
+    why : the lesson's own words for it, or "".
     """
 
     right: bool
     answer: str
     text: str
+    why: str = ""
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Visit:
     def __post_init__(self) -> None:
         self.values = {**self.lesson.first_values(), **self.values}
         self._facts: dict[int, Mapping[str, Any]] = {}
-        self._bench: tuple[Any, Bench] | None = None
+        self._benches: list[tuple[Any, Bench]] = []  # the newest; shared with copies of this visit
 
     @property
     def step(self) -> LessonStep:
@@ -111,10 +113,23 @@ class Visit:
         scene = self.lesson.scene
         given = with_controls(scene.options, self.values)
         key = (id(self.own), repr(given), self.seed, id(self.net))
-        if self._bench is None or self._bench[0] != key:
-            laid = self.own or laid_out(scene, self.values, self.seed)
-            self._bench = (key, Bench(laid, self.net, self.net_name, self.seed))
-        return self._bench[1]
+        for known, bench in self._benches:
+            if known == key:
+                return bench
+        laid = self.own or laid_out(scene, self.values, self.seed)
+        made = Bench(laid, self.net, self.net_name, self.seed)
+        self._benches[:] = [(key, made)]
+        return made
+
+    def now(self) -> Visit:
+        """This visit as it is, to be run in another thread; what comes of it goes to `take`."""
+        there = replace(self, answered=set(self.answered))
+        there._benches = self._benches  # noqa: SLF001  (one of its kind)
+        return there
+
+    def take(self, shown: Shown) -> None:
+        """An answer that a copy of this visit got for the same step and controls."""
+        self._facts[self.at] = shown.facts
 
     def run(self) -> Iterator[Working | Shown]:
         """Do the experiment of this step: progress, growing answers, the whole answer last."""
@@ -177,7 +192,8 @@ class Visit:
         self.answered.add(self.at)
         words = in_text(answer)
         text = f"Yes, {words}." if right else f"It is {words}."
-        return Judged(right, words, f"{text} {filled(ask.why, self.facts())}".strip())
+        why = filled(ask.why, self.facts())
+        return Judged(right, words, f"{text} {why}".strip(), why)
 
 
 def laid_out(scene: LessonScene, values: Mapping[str, Any], seed: int = 0) -> Laid:

@@ -29,22 +29,36 @@ def open_window(picture: DemoPicture, *, train_seconds: float) -> None:
     UnetscopeError
         If system libraries or a Qt binding are missing.
     """
-    line = missing_line(window=True)
-    if line is not None:
-        raise UnetscopeError(f"{line} (or run the demo with --headless)")
-    import napari
-
     # The demonstration's strokes are not the user's: nothing of them is to be offered later.
     os.environ.setdefault("UNETSCOPE_STROKES", tempfile.mkdtemp(prefix="unetscope-demo-"))
-    try:
-        viewer = napari.Viewer(title="unetscope demo")
-    except ImportError as error:  # qtpy found no binding, or the binding does not load
-        raise UnetscopeError(
-            f"napari cannot open a window ({error}); install a Qt binding with "
-            'pip install "napari-unetscope[all]", or run the demo with --headless.'
-        ) from error
+    viewer = new_viewer("unetscope demo", "run the demo with --headless")
+    import napari
+
     set_up(viewer, picture, train_seconds=train_seconds)
     napari.run()
+
+
+def new_viewer(title: str, otherwise: str = "") -> napari.Viewer:
+    """A viewer in a window; ``otherwise`` is what can be done without one.
+
+    Raises
+    ------
+    UnetscopeError
+        If system libraries or a Qt binding are missing.
+    """
+    line = missing_line(window=True)
+    if line is not None:
+        raise UnetscopeError(f"{line} (or {otherwise})" if otherwise else line)
+    import napari
+
+    try:
+        return napari.Viewer(title=title)
+    except ImportError as error:  # qtpy found no binding, or the binding does not load
+        other = f", or {otherwise}" if otherwise else ""
+        raise UnetscopeError(
+            f"napari cannot open a window ({error}); install a Qt binding with "
+            f'pip install "napari-unetscope[all]"{other}.'
+        ) from error
 
 
 def set_up(viewer: napari.Viewer, picture: DemoPicture, *, train_seconds: float) -> Any:
@@ -53,7 +67,7 @@ def set_up(viewer: napari.Viewer, picture: DemoPicture, *, train_seconds: float)
     Where there are strokes, training starts by itself when the first answer is on screen.
     """
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, PANEL)
-    options = _layer_options(picture.image)
+    options = layer_options(picture.image)
     key = panel.bench.layers.add_image((picture.image.pixels, options, "image"))
     panel.bench.layers.read_as(key, picture.image.axes)
     panel.bench.choose_image(key)
@@ -94,7 +108,7 @@ def _nearest_budget(seconds: float) -> Budget:
     return min(limited, key=lambda budget: abs((budget.seconds or 0.0) - seconds))
 
 
-def _layer_options(image: Micrograph) -> dict[str, Any]:
+def layer_options(image: Micrograph) -> dict[str, Any]:
     """What napari is to know about the image: name, colour, size of a pixel, unit."""
     options: dict[str, Any] = {"name": image.name or "micrograph"}
     if image.is_rgb:

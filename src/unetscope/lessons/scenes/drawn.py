@@ -34,7 +34,7 @@ def synthetic(
 ) -> Laid:
     """A synthetic micrograph with its truth; ``options`` are those of its kind."""
     if kind not in SYNTHETIC:
-        raise LessonError(f"there is no synthetic image {kind!r}{nearest(kind, SYNTHETIC)}.")
+        raise LessonError(f"there is no synthetic image {kind!r}{nearest(kind, SYNTHETIC)}")
     told: dict[str, Any] = dict(options or {})
     made = SYNTHETIC[kind]((side, side), seed=first_seed + seed, **told)
     sizes = made.image.pixel_size or (1.0, 1.0)

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout
 
 from unetscope.looking.question import HelpText
 from unetscope.looking.questions import QUESTIONS
+from unetscope.widgets.kit.lesson_link import lesson_link
 from unetscope.widgets.kit.looks import LARGE_PX, Tints, line_px
 
 FOLDER = Path(__file__).parent / "help"
@@ -38,6 +39,8 @@ class HelpButton(QToolButton):
     def __init__(self, topic: str, tints: Tints, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.help = explained(topic)
+        button = QUESTIONS[topic].button
+        self._titles = (self.help.title, QUESTIONS[topic].title, button.text if button else "")
         self.popup: HelpPopup | None = None
         self._tints, self._line = tints, 0
         self.setText("?")
@@ -69,7 +72,7 @@ class HelpButton(QToolButton):
         """Show the explanation below the button; a click elsewhere or Esc closes it."""
         if self.popup is not None:
             self.popup.close()
-        self.popup = HelpPopup(self.help, self._tints, self)
+        self.popup = HelpPopup(self.help, self._tints, self, lessons=self._titles)
         self.popup.destroyed.connect(self._forget)
         self.popup.open_at(self.mapToGlobal(QPoint(0, self.height() + 2)))
 
@@ -89,9 +92,15 @@ def with_help(button: QWidget, help_button: HelpButton) -> QWidget:
 
 
 class HelpPopup(QFrame):
-    """A small window with title, picture and text."""
+    """A small window with title, picture and text; below them the lessons about ``lessons``."""
 
-    def __init__(self, shown: HelpText, tints: Tints, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        shown: HelpText,
+        tints: Tints,
+        parent: QWidget | None = None,
+        lessons: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         wide = min(_MOST_PX, line_px(self) * _WIDE_LINES)
@@ -112,6 +121,10 @@ class HelpPopup(QFrame):
             caption.setStyleSheet(f"color: {tints.faint};")
             layout.addWidget(caption)
         layout.addWidget(_label(shown.text, wide))
+        self.link = lesson_link(lessons, tints) if lessons else None
+        if self.link is not None:
+            self.link.linkActivated.connect(lambda _lesson: self.close())
+            layout.addWidget(self.link)
         self.setAccessibleName(shown.title)
         self.setAccessibleDescription(shown.text)
 

@@ -1,0 +1,1 @@
+"""The dock Lessons: the gallery, and one lesson."""

@@ -1,0 +1,1 @@
+"""Controllers of the dock Lessons: a lesson is opened, asked, shown and left."""

@@ -1,0 +1,119 @@
+"""A hundred lessons opened, changed and left at random: nothing of a person's is another."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import resource
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtCore import QObject
+
+from unetscope.session.lessons.learner_record import LearnerRecord
+from unetscope.workbench.lessons.tutor import Tutor
+
+MOST_GROWTH_KB = 20 * 1024
+
+
+def _state(viewer: Any) -> Any:
+    """All of a person's that a lesson must leave as it was."""
+    camera = viewer.scene.camera
+    layers = [
+        (
+            layer.name,
+            bool(layer.visible),
+            tuple(layer.scale),
+            str(layer.metadata),
+            hashlib.sha256(np.ascontiguousarray(layer.data).tobytes()).hexdigest(),
+        )
+        for layer in viewer.layers
+    ]
+    selection = viewer.layers.selection
+    return (
+        layers,
+        sorted(layer.name for layer in selection),
+        getattr(selection.active, "name", None),
+        tuple(camera.center),
+        float(camera.zoom),
+        tuple(viewer.dims.point),
+        int(viewer.dims.ndisplay),
+        tuple(viewer.dims.order),
+    )
+
+
+@pytest.fixture
+def tutor(qtbot: Any) -> Iterator[Tutor]:
+    viewer, owner = ViewerModel(), QObject()
+    made = Tutor(viewer, owner, record=LearnerRecord(None))
+    made.rest = lambda: qtbot.waitUntil(lambda: not made.busy, timeout=8000)
+    yield made
+    made.close()
+
+
+def _stack(viewer: Any) -> None:
+    rng = np.random.default_rng(7)
+    viewer.add_image(rng.random((12, 64, 72), np.float32), name="stack", scale=(3, 1, 1))
+    viewer.add_image(rng.integers(0, 255, (128, 96, 3)).astype(np.uint8), name="colour")
+    viewer.add_labels(rng.integers(0, 3, (64, 72)).astype(np.uint8), name="labels")
+    viewer.dims.set_current_step(0, 5)
+
+
+def test_a_hundred_random_visits_change_nothing(tutor: Tutor) -> None:
+    viewer = tutor.viewer
+    _stack(viewer)
+    before = _state(viewer)
+    rng = np.random.default_rng(7)
+    ids = [
+        one.id
+        for one in tutor.state.gallery.lessons
+        if one.lesson.needs == "nothing" and all(step.live for step in one.step)
+    ]
+    doing: dict[str, Callable[[], None]] = {
+        "skip": tutor.skip,
+        "next": tutor.go_on,
+        "back": tutor.go_back,
+        "reset": tutor.reset,
+        "own": lambda: tutor.use_own(True),
+        "text": lambda: tutor.use_own(False),
+        "wait": tutor.rest,
+    }
+    begun_kb = 0
+    for number in range(100):
+        if number == 20:  # what is loaded once has been loaded by then
+            gc.collect()
+            begun_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        tutor.open(str(rng.choice(ids)))
+        for word in rng.choice(list(doing), int(rng.integers(0, 4))):
+            doing[str(word)]()
+        tutor.leave()
+        assert _state(viewer) == before
+    grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begun_kb
+    assert grown_kb <= MOST_GROWTH_KB
+
+
+def test_what_a_person_changes_while_a_lesson_is_open_is_theirs(tutor: Tutor) -> None:
+    viewer = tutor.viewer
+    _stack(viewer)
+    tutor.open("pooling")
+    tutor.rest()
+    tutor.skip()
+    viewer.layers.remove("labels")
+    added = viewer.add_image(np.zeros((32, 32)), name="new")
+    tutor.leave()
+    assert [layer.name for layer in viewer.layers] == ["stack", "colour", "new"]
+    assert added.visible and viewer.layers["stack"].visible
+
+
+def test_what_is_wrong_with_ones_own_image_is_one_sentence(tutor: Tutor) -> None:
+    viewer = tutor.viewer
+    viewer.add_image(np.zeros((5, 5), np.float32), name="tiny")
+    tutor.open("pooling")
+    tutor.use_own(True)
+    assert tutor.state.message is not None and "5 px" in tutor.state.message.text
+    assert tutor.state.visit is not None and tutor.state.visit.own is None
+    tutor.open("nothing of that name")
+    assert "there is no lesson" in tutor.state.message.text.lower()
