@@ -14,7 +14,7 @@ def anchor_of(title: str) -> str:
 
 
 def lessons_about(lessons: Iterable[Lesson], *titles: str) -> tuple[Lesson, ...]:
-    """The lessons whose ``docs`` name a part that has one of these titles or begins with it."""
+    """The lessons whose ``docs`` name a part in whose heading one of these titles stands."""
     wanted = [anchor_of(title) for title in titles if title]
     return tuple(
         lesson
@@ -24,4 +24,4 @@ def lessons_about(lessons: Iterable[Lesson], *titles: str) -> tuple[Lesson, ...]
 
 
 def _is_about(anchor: str, wanted: str) -> bool:
-    return bool(anchor) and (anchor == wanted or wanted in anchor.split("-and-"))
+    return f"-{wanted}-" in f"-{anchor}-"

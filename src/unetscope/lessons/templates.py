@@ -13,6 +13,7 @@ from typing import Any
 
 from unetscope.errors import LessonError
 
+MOST_IN_TEXT = 6  # of a list, or of its rows, are written into a sentence
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]{0,31})((?:\[\d{1,4}\]){0,4})(?::([^{}]*))?\}")
 _FORMAT = re.compile(r"\+?,?(\.\d{1,2})?[defg%]?")
 
@@ -96,5 +97,6 @@ def in_text(value: Any) -> str:
         return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
     if isinstance(value, list | tuple):
         between = " / " if any(isinstance(part, list | tuple) for part in value) else " "
-        return between.join(in_text(part) for part in value)
+        parts = [in_text(part) for part in value[:MOST_IN_TEXT]]
+        return between.join([*parts, "…"] if len(value) > MOST_IN_TEXT else parts)
     return str(value)

@@ -73,9 +73,16 @@ class Visit:
 
     @property
     def controls(self) -> tuple[Control, ...]:
-        """The controls this step shows."""
+        """The controls this step shows; on one's own image not those of the text's alone."""
         shown = self.step.controls
-        return tuple(one for one in self.lesson.control if shown is None or one.name in shown)
+        found = tuple(one for one in self.lesson.control if shown is None or one.name in shown)
+        if self.own is None:
+            return found
+        told = repr(dict(self.step.options))
+        only_scene = repr(dict(self.lesson.scene.options))
+        return tuple(
+            one for one in found if f"'${one.name}'" in told or f"'${one.name}'" not in only_scene
+        )
 
     @property
     def hidden(self) -> bool:

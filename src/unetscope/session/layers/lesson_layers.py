@@ -16,7 +16,7 @@ import numpy as np
 
 from unetscope.lessons.bench import Laid
 from unetscope.looking.answers import Drawn, Picture
-from unetscope.session.layers.inside_making import limits_of, made, renew
+from unetscope.session.layers.inside_making import limits_of, made
 from unetscope.session.layers.inside_placing import expanded, image_axes, placed
 from unetscope.session.layers.layer_facts import ROLE, layer_key, role_of
 from unetscope.session.layers.lesson_numbers import MOST_NUMBERS, number_points
@@ -162,14 +162,16 @@ class LessonLayers:
         layer = self.find(picture.role)
         with self._watching():
             if layer is not None and self._drawn.get(picture.role) == fits:
-                renew(layer, picture, values)
+                _renew(layer, picture, values)
             else:
                 self._remove([picture.role, f"numbers {picture.role}"])
                 layer = made(self._viewer, picture, values, image_key, (), place)
                 self._own[picture.role] = layer_key(layer)
                 self._drawn[picture.role] = fits
-            layer.name = GROUP + picture.title
-            layer.metadata = {ROLE: {"role": "lesson", "image": image_key, "kind": picture.role}}
+            note = {ROLE: {"role": "lesson", "image": image_key, "kind": picture.role}}
+            for name, wanted in (("name", GROUP + picture.title), ("metadata", note)):
+                if getattr(layer, name) != wanted:  # napari draws its list anew each time
+                    setattr(layer, name, wanted)
             for name in ("scale", "translate"):
                 if not np.allclose(getattr(layer, name), place[name]):
                     setattr(layer, name, place[name])
@@ -190,7 +192,7 @@ class LessonLayers:
             return
         self._remove([role])
         points = self._viewer.add_points(
-            name=f"{GROUP}numbers of {picture.title}",
+            name=f"{GROUP}figures in {picture.title}",
             scale=layer.scale[-2:],
             translate=layer.translate[-2:],
             units=layer.units[-2:],
@@ -277,6 +279,17 @@ class LessonLayers:
             viewer.dims.point = before.point
         camera = viewer.scene.camera
         camera.center, camera.zoom, camera.angles = before.camera
+
+
+def _renew(layer: Any, picture: Picture, values: Any) -> None:
+    """Give a layer the values of a newer picture; what stays is not set again."""
+    layer.data = values.astype(np.int32) if picture.drawn is Drawn.LABELS else values
+    if picture.drawn in (Drawn.LABELS, Drawn.COLOUR):
+        return
+    limits = limits_of(picture)
+    if tuple(layer.contrast_limits) != limits:
+        layer.contrast_limits_range = limits
+        layer.contrast_limits = limits
 
 
 def _to_edges(layer: Any) -> Any:

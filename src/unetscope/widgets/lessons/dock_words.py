@@ -12,7 +12,7 @@ _WORDS = {
     "net": ("needs a network", "braucht ein Netz"),
     "done": ("done", "fertig"),
     "none": ("No lesson is like that.", "Keine Lektion passt dazu."),
-    "copy": ("Copy my answers", "Meine Antworten kopieren"),
+    "copy": ("Copy my answers", "Antworten kopieren"),
     "copied": (
         "Your answers are in the clipboard, as CSV. Nothing was sent.",
         "Deine Antworten sind in der Zwischenablage, als CSV. Nichts wurde gesendet.",

@@ -66,10 +66,13 @@ class LessonPage(QWidget):
             part.set_tints(tints)
         self.refresh()
 
-    def refresh(self) -> None:
-        """Show the visit as it is."""
+    def refresh(self, signal: str = "") -> None:
+        """Show the visit as it is; of an answer that has come, no more than it changes."""
         visit = self._tutor.state.visit
         if visit is None:
+            return
+        if signal in ("shown", "working", "message"):
+            self._show_result(visit)
             return
         self._speak(visit)
         self._show_head(visit)

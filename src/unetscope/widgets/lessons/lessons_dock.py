@@ -125,7 +125,7 @@ class LessonsDock(DockedPanel):
         if visit is None:
             self.gallery.refresh()
         else:
-            self.page.refresh()
+            self.page.refresh(signal)
 
     # ---- keeping and handing over
 
