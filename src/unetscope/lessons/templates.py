@@ -13,7 +13,7 @@ from typing import Any
 
 from unetscope.errors import LessonError
 
-MOST_IN_TEXT = 6  # of a list, or of its rows, are written into a sentence
+MOST_IN_TEXT, MOST_IN_ROWS = 12, 5  # of a list, and of rows, are written into a sentence
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]{0,31})((?:\[\d{1,4}\]){0,4})(?::([^{}]*))?\}")
 _FORMAT = re.compile(r"\+?,?(\.\d{1,2})?[defg%]?")
 
@@ -87,8 +87,11 @@ def _written(found: re.Match[str], facts: Mapping[str, Any]) -> str:
     return in_text(value)
 
 
-def in_text(value: Any) -> str:
-    """A fact as people write it: ``7``, ``0.375``, ``73,856``, ``6 8 / 3 4``."""
+def in_text(value: Any, most: int = MOST_IN_TEXT) -> str:
+    """A fact as people write it: ``7``, ``0.375``, ``73,856``, ``6 8 / 3 4``.
+
+    Of longer lists the first ``most`` are written.
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -96,7 +99,8 @@ def in_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
     if isinstance(value, list | tuple):
-        between = " / " if any(isinstance(part, list | tuple) for part in value) else " "
-        parts = [in_text(part) for part in value[:MOST_IN_TEXT]]
-        return between.join([*parts, "…"] if len(value) > MOST_IN_TEXT else parts)
+        rows = any(isinstance(part, list | tuple) for part in value)
+        most = min(most, MOST_IN_ROWS) if rows else most
+        parts = [in_text(part, MOST_IN_ROWS) for part in value[:most]]
+        return (" / " if rows else " ").join([*parts, "…"] if len(value) > most else parts)
     return str(value)

@@ -51,7 +51,7 @@ class LessonsDock(DockedPanel):
     ) -> None:
         super().__init__()
         self._viewer = napari_viewer
-        self._connections = Connections()
+        self._connections, self._classroom = Connections(), classroom
         self.tutor = Tutor(napari_viewer, self, folders, record)
         self.state = self.tutor.state
         self.keeper = Keeper(self.tutor, self)
@@ -121,7 +121,7 @@ class LessonsDock(DockedPanel):
             self.back.setToolTip(f"{word('back', language)} (←)")
             self.next.setToolTip(f"{word('next', language)} (→)")
             self.place.setText(self._where())
-            self.keys.take(on=visit is not None)
+            self.keys.take(on=visit is not None or self._classroom)
         if visit is None:
             self.gallery.refresh()
         else:
