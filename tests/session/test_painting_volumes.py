@@ -88,4 +88,6 @@ def test_a_stroke_on_a_hundred_gigabytes_makes_nothing_of_their_size() -> None:
     assert layers.painted_pixels(1).keys() == {1, 2}
     layers.erase_class(2)
     assert layers.read_strokes(key) and layers.painted_pixels(1).keys() == {1}
+    layers.erase_class(1)
+    assert layers.painted_labels(key) is None
     assert resident_bytes() - before < 50e6

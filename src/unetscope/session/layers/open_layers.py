@@ -24,7 +24,7 @@ from unetscope.images.some_planes import some_planes
 from unetscope.learning.check_box import CheckBox, PaintedBox, outside
 from unetscope.learning.samples import Sample
 from unetscope.session.layers.adoption import paintable_labels
-from unetscope.session.layers.big_labels import blank_labels, places_of
+from unetscope.session.layers.big_labels import TiledLabels, blank_labels, places_of
 from unetscope.session.layers.colouring import colour_layer
 from unetscope.session.layers.connections import Connections
 from unetscope.session.layers.findings import Findings
@@ -425,6 +425,8 @@ class OpenLayers:
         layer = self.strokes_layer(key)
         if layer is None:
             return None
+        if isinstance(layer.data, TiledLabels) and layer.data.values() == [0]:
+            return None  # which may be 100 GB of nothing
         labels = np.array(layer.data)
         return labels if labels.any() else None
 
