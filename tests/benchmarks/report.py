@@ -16,9 +16,9 @@ from benchmarks.tables import Bar, table
 
 SUBJECTS = (*QUALITY, "latency", "startup", "smoothness", "throughput", "inside")
 # Written by hand: what programs of their own measured, and experiments.
-_STROKES, _OBJECTS, _ANY_SIZE, _INSTANCES, _TRIED = (
+_STROKES, _OBJECTS, _ANY_SIZE, _LESSONS, _INSTANCES, _TRIED = (
     Path(__file__).with_name(f"{name}.md")
-    for name in ("strokes", "objects", "any_size", "instances", "tried")
+    for name in ("strokes", "objects", "any_size", "lessons", "instances", "tried")
 )
 
 
@@ -43,6 +43,7 @@ def write(kept: Sequence[Rows], plan: Plan, out: Path) -> None:
         _by_hand(_OBJECTS),
         _by_hand(_ANY_SIZE),
         inside_pages.pages(found["inside"]),
+        _by_hand(_LESSONS),
         _by_hand(_INSTANCES),
         _by_hand(_TRIED),
         _limits(),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import re
 import resource
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,10 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import QObject
 
+from unetscope.lessons.bench import Bench
+from unetscope.lessons.gallery import all_lessons, shipped_lessons
+from unetscope.lessons.registry import Experiment, verb
+from unetscope.looking.answers import Working
 from unetscope.session.lessons.learner_record import LearnerRecord
 from unetscope.workbench.lessons.tutor import Tutor
 
@@ -106,6 +113,36 @@ def test_what_a_person_changes_while_a_lesson_is_open_is_theirs(tutor: Tutor) ->
     tutor.leave()
     assert [layer.name for layer in viewer.layers] == ["stack", "colour", "new"]
     assert added.visible and viewer.layers["stack"].visible
+
+
+def test_what_runs_is_ended_by_stop_and_by_leaving(
+    tutor: Tutor, tmp_path: Path, qtbot: Any
+) -> None:
+    begun: list[int] = []
+
+    @verb
+    def endless(bench: Bench, *, turns: int = 10**9) -> Experiment:
+        """Say so, and never come to an end."""
+        begun.append(1)
+        for turn in range(turns):
+            yield Working("Turning", turn, turns)
+            time.sleep(0.001)
+
+    text = (shipped_lessons() / "pooling.toml").read_text(encoding="utf-8")
+    words = text.replace('id = "pooling"', 'id = "endless"').replace(
+        'do = "pool"', 'do = "endless"'
+    )
+    words = re.sub(r"with = .* window = 2 }", "", words).partition("[[expect]]")[0]
+    (tmp_path / "endless.toml").write_text(words, encoding="utf-8")
+    tutor.state.gallery = all_lessons(folders=[tmp_path])
+    assert not tutor.state.gallery.problems
+    for end in (tutor.stop, tutor.leave):
+        tutor.open("endless")
+        qtbot.waitUntil(lambda: tutor.state.working is not None, timeout=8000)
+        end()
+        qtbot.waitUntil(lambda: not tutor.busy, timeout=8000)
+        assert tutor.lane.wait(8.0) and tutor.state.working is None
+    assert len(begun) == 2
 
 
 def test_what_is_wrong_with_ones_own_image_is_one_sentence(tutor: Tutor) -> None:

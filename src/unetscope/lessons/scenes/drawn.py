@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from unetscope.errors import LessonError
-from unetscope.images.synthetic import SYNTHETIC
 from unetscope.lessons.bench import Laid
 from unetscope.lessons.declaration import Grid
 from unetscope.lessons.registry import lesson_scene, nearest
+from unetscope.looking.lazily import Lazily
+
+if TYPE_CHECKING:
+    from unetscope.images import synthetic as drawing
+else:
+    drawing = Lazily("unetscope.images.synthetic")  # and much of scipy: when one is drawn
 
 Side = Annotated[int, Field(ge=16, le=1024)]
 
@@ -33,10 +38,11 @@ def synthetic(
     options: dict[str, float | int | str | bool | None] | None = None,
 ) -> Laid:
     """A synthetic micrograph with its truth; ``options`` are those of its kind."""
-    if kind not in SYNTHETIC:
-        raise LessonError(f"there is no synthetic image {kind!r}{nearest(kind, SYNTHETIC)}")
+    known = drawing.SYNTHETIC
+    if kind not in known:
+        raise LessonError(f"there is no synthetic image {kind!r}{nearest(kind, known)}")
     told: dict[str, Any] = dict(options or {})
-    made = SYNTHETIC[kind]((side, side), seed=first_seed + seed, **told)
+    made = known[kind]((side, side), seed=first_seed + seed, **told)
     sizes = made.image.pixel_size or (1.0, 1.0)
     return Laid(
         np.asarray(made.image.pixels, dtype=np.float32),

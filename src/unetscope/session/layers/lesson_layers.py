@@ -46,7 +46,7 @@ class _Before:
 class LessonLayers:
     """The layers of one dock's lessons; :meth:`enter` before the first, :meth:`leave` at the end.
 
-    ``alone`` draws numbers larger, for a classroom.
+    ``text_size`` is that of the figures in small pictures, in points.
     """
 
     def __init__(self, layers: OpenLayers) -> None:
@@ -55,6 +55,7 @@ class LessonLayers:
         self._before: _Before | None = None
         self._own: dict[str, str] = {}  # role -> key of its layer
         self._drawn: dict[str, tuple[Any, ...]] = {}  # role -> what its layer can show again
+        self._unwritten: dict[str, tuple[Picture, Any]] = {}  # role -> figures to be
         self._end_px = 0.0  # where the next picture beside the bench begins
         self.text_size = 12
 
@@ -81,6 +82,7 @@ class LessonLayers:
         """Remove every layer of the group, also those of an earlier dock."""
         self._own.clear()
         self._drawn.clear()
+        self._unwritten.clear()
         gone = [layer for layer in self._viewer.layers if role_of(layer) == "lesson"]
         with self._layers.same_active():
             for layer in gone:
@@ -175,8 +177,19 @@ class LessonLayers:
             for name in ("scale", "translate"):
                 if not np.allclose(getattr(layer, name), place[name]):
                     setattr(layer, name, place[name])
-            self._write_numbers(picture, layer)
+        self._unwritten[picture.role] = (picture, layer)
         return layer
+
+    def write_figures(self) -> None:
+        """Figures into the cells of small pictures: after these are drawn, for text takes longer.
+
+        What is there of larger ones is removed.
+        """
+        unwritten, self._unwritten = self._unwritten, {}
+        with self._watching():
+            for role, (picture, layer) in unwritten.items():
+                if self.find(role) is layer:
+                    self._write_numbers(picture, layer)
 
     def _write_numbers(self, picture: Picture, layer: Any) -> None:
         """Figures in the cells of a small picture."""

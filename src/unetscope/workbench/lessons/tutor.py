@@ -31,6 +31,7 @@ from unetscope.workbench.job_runner import JobEnded, Lane
 from unetscope.workbench.lessons.own_images import OwnImages, OwnThings
 from unetscope.workbench.timers import single_shot
 
+FIGURES_MS = 30  # after pictures are laid, so that they are drawn first
 PATIENCE_MS = 150  # how long a newer wish waits for an experiment that runs
 
 
@@ -77,6 +78,7 @@ class Tutor(QObject):
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._again = single_shot(self, PATIENCE_MS, self._run)
+        self._figures = single_shot(self, FIGURES_MS, self.pictures.write_figures)
         self._connections = Connections()
         self._connections.connect(self.layers.images_changed, self._images_changed)
         self._connections.connect(self.pointer.clicked, self._pointed)
@@ -91,6 +93,7 @@ class Tutor(QObject):
         self.leave()
         self._closed = True
         self._again.stop()
+        self._figures.stop()
         self.lane.close()
         self._connections.close()
         self.layers.close()
@@ -98,7 +101,7 @@ class Tutor(QObject):
     @property
     def busy(self) -> bool:
         """Whether an experiment runs, or waits to."""
-        return self.lane.busy or self._again.isActive()
+        return self.lane.busy or self._again.isActive() or self._figures.isActive()
 
     # ---- the gallery
 
@@ -294,6 +297,7 @@ class Tutor(QObject):
         first, self._laid = self._laid is None, laid
         if not laid.own:
             self.pictures.bench(laid)
+            self._figures.start()
             if first:
                 self.pictures.look_at_all()
         if first:
@@ -404,6 +408,7 @@ class Tutor(QObject):
             self.pictures.lay(shown.pictures, self._laid)
             if first:
                 self.pictures.look_at_all()
+        self._figures.start()
         self.pictured.emit()
 
     def _unveil(self) -> None:
