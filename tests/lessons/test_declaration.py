@@ -38,7 +38,7 @@ def _table() -> dict[str, Any]:
         (("control", 1, "name"), "numbers", "two controls are called 'numbers'"),
         (("lesson", "docs"), "https://example.org", "lesson.docs"),
         (("lesson", "id"), "../../x", "lesson.id"),
-        (("expect", 0, "step"), 2, "names step 2 of 1"),
+        (("expect", 0, "step"), 9, "names step 9 of 4"),
         (("expect", 0, "given"), {"kind": "median"}, "expect[0].given: kind is 'median'"),
         (("title",), 3, "title"),
     ],

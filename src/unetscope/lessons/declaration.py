@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+FactName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}(\[\d{1,3}\]){0,3}$")]
 LessonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 SeedId = Annotated[str, StringConstraints(pattern=r"^[ABC][0-9]{1,2}$")]
 Text = Annotated[str, StringConstraints(max_length=2000)]
@@ -222,7 +223,8 @@ class Expect(_Part):
     given : values of controls; others stay at their first.
     seed : of the scene.
     says : the statements of the texts that this holds.
-    exact, structural, empirical : facts, as they must be, by how far they can be trusted.
+    exact, structural, empirical : facts, as they must be, by how far they can be trusted; of a
+        list also one, as ``"iou[0]"``.
     slow : whether it trains: run at night only.
     """
 
@@ -231,9 +233,9 @@ class Expect(_Part):
     given: Mapping[Name, Any] = Field(default_factory=dict)
     seed: Annotated[int, Field(ge=0)] = 0
     says: tuple[SeedId, ...] = ()
-    exact: Mapping[Name, Any] = Field(default_factory=dict)
-    structural: Mapping[Name, Any] = Field(default_factory=dict)
-    empirical: Mapping[Name, Bound] = Field(default_factory=dict)
+    exact: Mapping[FactName, Any] = Field(default_factory=dict)
+    structural: Mapping[FactName, Any] = Field(default_factory=dict)
+    empirical: Mapping[FactName, Bound] = Field(default_factory=dict)
     slow: bool = False
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from unetscope.lessons.declaration import Bound, Expect, Lesson
+from unetscope.lessons.templates import value_of
 from unetscope.lessons.visit import Visit, laid_out
 
 
@@ -57,7 +58,7 @@ def _outcomes(lesson: Lesson, one: Expect) -> Iterator[Outcome]:
     )
     for kind, promised in kinds:
         for fact, value in promised.items():
-            found = facts.get(fact)
+            found = value_of(f"{{{fact}}}", facts)
             held = _within(found, value) if isinstance(value, Bound) else _same(found, value)
             yield Outcome(lesson.id, one.step, fact, kind, value, found, held)
 
