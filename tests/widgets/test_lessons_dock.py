@@ -199,8 +199,19 @@ def test_on_ones_own_image_pictures_lie_at_its_place_and_nothing_of_it_is_change
     np.testing.assert_allclose(pooled.translate, (60, 42, 10))
     expected = image.data[2].reshape(48, 2, 40, 2).max(axis=(1, 3))
     np.testing.assert_array_equal(pooled.data[0], expected)
+    assert dock.tutor.pictures.find("part") is None  # it is all of the plane
     dock.tutor.leave()
     assert _state(viewer) == before
+    wide = viewer.add_image(rng.random((40, 600), np.float32), name="wide")
+    dock.open_lesson("pooling")
+    dock.tutor.use_own(True)
+    dock.rest()
+    frame = dock.tutor.pictures.find("part")
+    y, x = dock.tutor.things.laid.origin
+    np.testing.assert_array_equal(frame.data[0], [[y - 0.5, x - 0.5], [40, 0]])
+    dock.tutor.leave()
+    viewer.layers.remove(wide)
+    viewer.layers.selection.active = image
     dock.open_lesson("pooling")
     dock.tutor.use_own(True)
     viewer.layers.remove("stack")

@@ -18,13 +18,14 @@ from unetscope.lessons.bench import Laid
 from unetscope.looking.answers import Drawn, Picture
 from unetscope.session.layers.inside_making import limits_of, made
 from unetscope.session.layers.inside_placing import expanded, image_axes, placed
-from unetscope.session.layers.layer_facts import ROLE, layer_key, role_of
+from unetscope.session.layers.layer_facts import ROLE, layer_key, role_of, spatial_axes
 from unetscope.session.layers.lesson_numbers import MOST_NUMBERS, number_points
+from unetscope.session.layers.lines import on_plane
 from unetscope.session.layers.open_layers import OpenLayers
-from unetscope.session.layers.placement import unit_steps, world_units
+from unetscope.session.layers.placement import placement, unit_steps, world_units
 
 GROUP = "lesson: "
-BENCH = "bench"
+BENCH, PART = "bench", "part"
 _FILLED = 0.9  # of the canvas by the bench and what lies beside it
 GAP = 0.08  # between the bench and what lies beside it, as a share of its width
 _OVER = (Drawn.HEAT, Drawn.CHANGE, Drawn.LABELS)  # what may lie on the bench: it is clear in places
@@ -118,7 +119,7 @@ class LessonLayers:
             return
         axes = image_axes(self._layers.images.reading(image_key), base) if image_key else "yx"
         self._end_px = laid.pixels.shape[1] - 0.5
-        kept = {BENCH, f"numbers {BENCH}"} if not image_key else set()
+        kept = {PART} if image_key else {BENCH, f"numbers {BENCH}"}
         for picture in pictures:
             if not image_key:
                 picture = self._moved_beside(picture, laid)
@@ -129,6 +130,33 @@ class LessonLayers:
             layer.visible = not picture.hidden
             kept |= {picture.role, f"numbers {picture.role}"}
         self._remove([role for role in self._own if role not in kept])
+
+    def outline(self, laid: Laid, image_key: str, z: int) -> None:
+        """A frame around the part of one's own image that the lesson works on."""
+        base = self._layers.layer(image_key)
+        if base is None:
+            return
+        axes = spatial_axes(self._layers.images.reading(image_key))
+        (height, width), first = laid.pixels.shape[:2], np.asarray(laid.origin) - 0.5
+        down, right = np.array([height, 0.0]), np.array([0.0, width])
+        starts = np.array([first, first, first + down, first + right])
+        segments = np.stack([starts, np.array([down, right, right, down])], axis=1)
+        step = float(unit_steps(self._viewer, base)[-1]) * abs(float(base.scale[-1]))
+        wide = 2.0 / max(float(self._viewer.scene.camera.zoom) * step, 1e-9)
+        self._remove([PART])
+        with self._watching():
+            frame = self._viewer.add_vectors(
+                on_plane(segments, z, len(axes)),
+                name=GROUP + PART,
+                edge_color="#FFD400",
+                edge_width=float(np.clip(wide, 0.05, 64.0)),
+                vector_style="line",
+                length=1,
+                opacity=1.0,
+                metadata={ROLE: {"role": "lesson", "image": image_key, "kind": PART}},
+                **placement(base, axes),
+            )
+        self._own[PART] = layer_key(frame)
 
     def look_at_all(self) -> None:
         """Bring the layers of the lesson into view, whatever else is there out of sight."""

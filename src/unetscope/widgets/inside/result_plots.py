@@ -108,7 +108,8 @@ class ResultPlot(QWidget):
             )
             return
         dots = one.kind == POINTS or len(x) < 30
-        pen = None if one.kind == POINTS else plotting().mkPen(color, width=2)
+        wide = max(2, round(line_px(self.legend) / 7.5))  # thicker where the type is large
+        pen = None if one.kind == POINTS else plotting().mkPen(color, width=wide)
         dot = {"symbol": "o", "symbolSize": 6, "symbolBrush": color, "symbolPen": None}
         self._graph.plot(x, y, pen=pen, **(dot if dots else {}))
 

@@ -73,7 +73,7 @@ class GuessCard(QFrame):
         """Follow the theme."""
         self._tints = tints
         self.setStyleSheet(card_style("GuessCard", tints, tints.accent))
-        self.title.setStyleSheet(f"color: {tints.accent}; font-weight: bold;")
+        self.title.setStyleSheet(f"color: {tints.busy}; font-weight: bold;")
         self._light_up()
 
     def show_ask(self, ask: Ask, text: str, language: str) -> None:

@@ -295,6 +295,11 @@ class Tutor(QObject):
         if laid is self._laid:
             return
         first, self._laid = self._laid is None, laid
+        things = self.things
+        if laid.own and things is not None:
+            shape = self.layers.micrograph(things.key).spatial_shape[-2:]
+            if tuple(laid.pixels.shape[:2]) != tuple(shape):
+                self.pictures.outline(laid, things.key, things.z)
         if not laid.own:
             self.pictures.bench(laid)
             self._figures.start()
