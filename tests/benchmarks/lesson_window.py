@@ -58,7 +58,7 @@ def _measured(dock: Any, lesson: str, drawn: dict[str, float]) -> Row:
     began = time.monotonic()
     drawn["at"] = 0.0
     dock.open_lesson(lesson)
-    wait_until(lambda: tutor.pictures.find("bench") is not None and drawn["at"] > 0, 60)
+    wait_until(lambda: tutor.stage.layers.find("bench") is not None and drawn["at"] > 0, 60)
     first = drawn["at"] - began
     wait_until(lambda: not tutor.busy, 120)
     row: Row = {"lesson": lesson, "first": first, "answer": time.monotonic() - began}
@@ -84,13 +84,13 @@ def _moved(dock: Any, drawn: dict[str, float]) -> Row:
             row = dock.page.controls.rows[one.name].slider
             place = (row.value() + int(rng.integers(1, len(stops)))) % len(stops)
             seen: list[float] = []
-            dock.tutor.pictured.connect(lambda seen=seen: seen.append(time.monotonic()))
+            dock.tutor.stage.pictured.connect(lambda seen=seen: seen.append(time.monotonic()))
             began, before = time.monotonic(), time.process_time()
             row.setValue(place)
             wait_until(lambda seen=seen: bool(seen) and drawn["at"] > seen[0], 10)
             taken.append(drawn["at"] - began)
             worked.append(time.process_time() - before)
-            dock.tutor.pictured.disconnect()
+            dock.tutor.stage.pictured.disconnect()
             rest(0.02)
     if not taken:
         return {}

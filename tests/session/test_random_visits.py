@@ -137,7 +137,7 @@ def test_what_runs_is_ended_by_stop_and_by_leaving(
     tutor.state.gallery = all_lessons(folders=[tmp_path])
     assert not tutor.state.gallery.problems
     for end in (tutor.stop, tutor.leave):
-        tutor.open("endless")
+        tutor.open("endless", 0)
         qtbot.waitUntil(lambda: tutor.state.working is not None, timeout=8000)
         end()
         qtbot.waitUntil(lambda: not tutor.busy, timeout=8000)

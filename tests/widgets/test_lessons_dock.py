@@ -109,14 +109,14 @@ def test_a_lesson_is_walked_and_its_result_waits_for_the_guess(
     dock.gallery.cards[0].chosen.emit("pooling")
     dock.rest()
     assert dock.page.guess.text.text() == "Which number stands at the top left?"
-    assert dock.tutor.pictures.find("pooled") is None
+    assert dock.tutor.stage.layers.find("pooled") is None
     dock.page.guess.number.setText("six")
     dock.page.guess.check.click()
     assert "not a number" in dock.page.message.text()
     dock.page.guess.number.setText("5")
     dock.page.guess.check.click()
     assert dock.page.verdict.text().startswith("✗ It is 6.")
-    pooled = dock.tutor.pictures.find("pooled")
+    pooled = dock.tutor.stage.layers.find("pooled")
     np.testing.assert_array_equal(pooled.data, [[6, 8], [3, 4]])
     assert "6 8 / 3 4" in dock.page.notice.text() and "exact" in dock.page.notice.text()
     dock.page.controls.rows["shift"].slider.setValue(1)
@@ -127,7 +127,7 @@ def test_a_lesson_is_walked_and_its_result_waits_for_the_guess(
     grid = dock.page.controls.rows["numbers"].grid
     grid.set_value((0, 0), 40.0)
     dock.rest()
-    assert float(dock.tutor.pictures.find("bench").data[0, 0]) == 40.0
+    assert float(dock.tutor.stage.layers.find("bench").data[0, 0]) == 40.0
     for _ in range(2 * len(dock.state.visit.lesson.step) - 1):  # shows a result, then goes on
         dock.keys._calls["Right"]()
         dock.rest()
@@ -142,11 +142,11 @@ def test_places_choices_kernels_and_the_step_that_was_left(
     _, dock = open_lessons()
     dock.open_lesson("two")
     dock.rest()
-    dock.tutor.pointer.clicked.emit((1.0, 1.0))
+    dock.tutor.stage.pointer.clicked.emit((1.0, 1.0))
     assert dock.page.guess.place.text() == "y 1, x 1"
     dock.page.guess.check.click()
     assert not dock.state.judged.right
-    dock.tutor.pointer.clicked.emit((0.0, 1.0))
+    dock.tutor.stage.pointer.clicked.emit((0.0, 1.0))
     dock.rest()
     assert dock.state.visit.values["here"] == [0, 1]
     rows = dock.page.controls.rows
@@ -193,20 +193,20 @@ def test_on_ones_own_image_pictures_lie_at_its_place_and_nothing_of_it_is_change
     dock.tutor.skip()
     dock.rest()
     assert image.visible and "96 × 80 px" in dock.page.missing.text()
-    pooled = dock.tutor.pictures.find("pooled")
+    pooled = dock.tutor.stage.layers.find("pooled")
     assert pooled.data.shape == (1, 48, 40)
     np.testing.assert_allclose(pooled.scale[-2:], (8, 8))
     np.testing.assert_allclose(pooled.translate, (60, 42, 10))
     expected = image.data[2].reshape(48, 2, 40, 2).max(axis=(1, 3))
     np.testing.assert_array_equal(pooled.data[0], expected)
-    assert dock.tutor.pictures.find("part") is None  # it is all of the plane
+    assert dock.tutor.stage.layers.find("part") is None  # it is all of the plane
     dock.tutor.leave()
     assert _state(viewer) == before
     wide = viewer.add_image(rng.random((40, 600), np.float32), name="wide")
     dock.open_lesson("pooling")
     dock.tutor.use_own(True)
     dock.rest()
-    frame = dock.tutor.pictures.find("part")
+    frame = dock.tutor.stage.layers.find("part")
     y, x = dock.tutor.things.laid.origin
     np.testing.assert_array_equal(frame.data[0], [[y - 0.5, x - 0.5], [40, 0]])
     dock.tutor.leave()

@@ -63,7 +63,7 @@ class LessonsDock(DockedPanel):
         self.gallery = GalleryPage(self.tutor, tints)
         self.page = LessonPage(self.tutor, tints)
         if classroom:
-            self.tutor.pictures.text_size = 24
+            self.tutor.stage.layers.text_size = 24
         self.keys = LessonKeys(
             napari_viewer,
             {

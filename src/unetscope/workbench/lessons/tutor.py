@@ -21,17 +21,15 @@ from unetscope.lessons.lesson_files import LANGUAGES
 from unetscope.lessons.visit import Visit
 from unetscope.looking.answers import Shown, Working
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.lesson_layers import BENCH, LessonLayers
-from unetscope.session.layers.lesson_pointer import LessonPointer
 from unetscope.session.layers.project_layers import layers_of
 from unetscope.session.lessons.learner_record import LearnerRecord, new_guess
 from unetscope.session.lessons.lesson_state import AtLessons
 from unetscope.session.values import Message
 from unetscope.workbench.job_runner import JobEnded, Lane
+from unetscope.workbench.lessons.lesson_stage import LessonStage
 from unetscope.workbench.lessons.own_images import OwnImages, OwnThings
 from unetscope.workbench.timers import single_shot
 
-FIGURES_MS = 30  # after pictures are laid, so that they are drawn first
 PATIENCE_MS = 150  # how long a newer wish waits for an experiment that runs
 
 
@@ -40,7 +38,6 @@ class Tutor(QObject):
 
     Signals
     -------
-    pictured() : pictures of an answer lie on the screen.
     clicked(place) : (y, x) of what the lesson works on, where a click was waited for.
 
     Parameters
@@ -49,7 +46,6 @@ class Tutor(QObject):
     record : what is kept of the learner; the user's own file where nothing is said.
     """
 
-    pictured = Signal()
     clicked = Signal(object)
 
     def __init__(
@@ -63,25 +59,21 @@ class Tutor(QObject):
         self.viewer = viewer
         self.record = LearnerRecord() if record is None else record
         self.layers = layers_of(viewer)
-        self.pictures = LessonLayers(self.layers)
+        self.stage = LessonStage(self.layers, self)
+        self.stage.pointed.connect(self._pointed)
         self.own_images = OwnImages(viewer, self.layers)
-        self.pointer = LessonPointer(self.layers)
         self.state = AtLessons(language=_known(self.record.language))
         self.things: OwnThings | None = None
         self._folders = tuple(folders)
         self._nets: dict[tuple[Any, ...], Any] = {}  # of the network that was built last
         self._closed = False
         self._started = 0.0
-        self._laid: Laid | None = None  # what the step works on, once it is there
-        self._pictured = False  # whether its answer has been laid
         self.lane = Lane(self)
         self.lane.happened.connect(self._happened)
         self.lane.ended.connect(self._ended)
         self._again = single_shot(self, PATIENCE_MS, self._run)
-        self._figures = single_shot(self, FIGURES_MS, self.pictures.write_figures)
         self._connections = Connections()
         self._connections.connect(self.layers.images_changed, self._images_changed)
-        self._connections.connect(self.pointer.clicked, self._pointed)
         self.read_gallery()
         if self.record.problem:
             self.state.message = Message(self.record.problem)
@@ -93,7 +85,7 @@ class Tutor(QObject):
         self.leave()
         self._closed = True
         self._again.stop()
-        self._figures.stop()
+        self.stage.close()
         self.lane.close()
         self._connections.close()
         self.layers.close()
@@ -101,7 +93,7 @@ class Tutor(QObject):
     @property
     def busy(self) -> bool:
         """Whether an experiment runs, or waits to."""
-        return self.lane.busy or self._again.isActive() or self._figures.isActive()
+        return self.lane.busy or self._again.isActive() or self.stage.busy
 
     # ---- the gallery
 
@@ -132,8 +124,7 @@ class Tutor(QObject):
         if self._closed:
             return
         self._drop()
-        self.pictures.enter()
-        self.pictures.clear()
+        self.stage.enter()
         self.things = None
         if step is None:
             seen = self.record.of(lesson.id).seen
@@ -149,8 +140,7 @@ class Tutor(QObject):
         if self._closed:
             return
         self._drop()
-        self.pointer.stop()
-        self.pictures.leave()
+        self.stage.leave()
         self.things, self.state.visit = None, None
         self.state.turn += 1
 
@@ -228,8 +218,8 @@ class Tutor(QObject):
             self._drop()
             visit.reset()
             visit.net, visit.net_name, self.things = None, "", None
-            self.pictures.leave()
-            self.pictures.enter()
+            self.stage.leave()
+            self.stage.enter()
             self._arrive()
 
     def use_own(self, on: bool) -> None:
@@ -243,8 +233,8 @@ class Tutor(QObject):
             return
         try:
             if visit.own is None:  # what is on screen is that of the text
-                self.pictures.leave()
-                self.pictures.enter()
+                self.stage.leave()
+                self.stage.enter()
             things = self.own_images.take(visit.lesson)
         except UnetscopeError as error:
             self._arrive()
@@ -283,61 +273,35 @@ class Tutor(QObject):
             return
         self._drop()
         state.shown, state.judged, state.message = None, None, None
-        self.pictures.clear()
-        self._laid, self._pictured = None, False
+        self.stage.begin()
         self._keep(partial(self.record.see, visit.lesson.id, visit.at + 1, visit.values))
-        self._wait_for_clicks()
         state.turn += 1
         self._run()
-
-    def _lay_bench(self, laid: Laid) -> None:
-        """What the step works on, where it is the text's own image: alone, and in view."""
-        if laid is self._laid:
-            return
-        first, self._laid = self._laid is None, laid
-        things = self.things
-        if laid.own and things is not None:
-            shape = self.layers.micrograph(things.key).spatial_shape[-2:]
-            if tuple(laid.pixels.shape[:2]) != tuple(shape):
-                self.pictures.outline(laid, things.key, things.z)
-        if not laid.own:
-            self.pictures.bench(laid)
-            self._figures.start()
-            if first:
-                self.pictures.look_at_all()
-        if first:
-            self._wait_for_clicks()
 
     def _wait_for_clicks(self) -> None:
         """Clicks count where a control or the question is a place."""
         visit = self.state.visit
-        self.pointer.stop()
         if visit is None:
             return
         ask = visit.step.ask
         places = any(one.type == "place" for one in visit.controls)
         asks = ask is not None and ask.type == "click" and visit.at not in visit.answered
-        if places or asks:
-            bench = self.pictures.key_of(BENCH)
-            self.pointer.start(self.things.key if self.things is not None else bench)
+        self.stage.listen(self.things, on=places or asks)
 
-    def _pointed(self, at: tuple[float, ...]) -> None:
+    def _pointed(self, place: tuple[int, int] | None) -> None:
         visit = self.state.visit
-        laid = self._laid
-        if visit is None or laid is None:
+        if visit is None:
             return
-        sides = laid.pixels.shape[:2]
-        place = [round(float(a) - o) for a, o in zip(at[-2:], laid.origin, strict=True)]
-        if not all(0 <= p < side for p, side in zip(place, sides, strict=True)):
+        if place is None:
             self.state.message = Message("That is outside of the part the lesson works on.")
             return
         ask = visit.step.ask
         if ask is not None and ask.type == "click" and visit.hidden:
-            self.clicked.emit(tuple(place))
+            self.clicked.emit(place)
             return
         for one in visit.controls:
             if one.type == "place":
-                self.change(one.name, place)
+                self.change(one.name, list(place))
                 self.state.turn += 1
                 return
 
@@ -386,42 +350,23 @@ class Tutor(QObject):
             state.working = event
             return
         if isinstance(event, Laid):
-            self._lay_bench(event)
+            if self.stage.lay_bench(event, self.things):
+                self._wait_for_clicks()
             return
         if visit.net is None and ticket.net is not None:
             visit.net = ticket.net
         if visit.values == ticket.values:
             visit.take(event)
-        self._show(event)
-
-    def _show(self, shown: Shown) -> None:
-        """Lay the pictures, where they do not wait for a guess, and tell the dock."""
-        visit = self.state.visit
-        assert visit is not None
-        self._lay(shown)
-        self.state.shown = shown
-
-    def _lay(self, shown: Shown) -> None:
-        visit, things = self.state.visit, self.things
-        if visit is None or visit.hidden or self._laid is None:
-            return
-        first = not self._pictured
-        self._pictured = True
-        if things is not None:
-            self.pictures.lay(shown.pictures, self._laid, things.key, things.z)
-        else:
-            self.pictures.lay(shown.pictures, self._laid)
-            if first:
-                self.pictures.look_at_all()
-        self._figures.start()
-        self.pictured.emit()
+        if not visit.hidden:
+            self.stage.lay(event.pictures, self.things)
+        state.shown = event
 
     def _unveil(self) -> None:
         """The guess is made: what was hidden is shown."""
         state = self.state
         state.message = None
         if state.shown is not None:
-            self._lay(state.shown)
+            self.stage.lay(state.shown.pictures, self.things)
         self._wait_for_clicks()
         state.turn += 1
         state.progress += 1
