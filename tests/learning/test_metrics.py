@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from unetscope.errors import LabelError
 from unetscope.learning.metrics import (
+    accuracy,
     balanced_log_loss,
+    boundary_distance,
     confusion,
     dice_per_class,
     expected_calibration_error,
@@ -89,3 +91,28 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         dice_per_class(np.ones((2, 2), int), np.ones((2, 3), int))
     with pytest.raises(LabelError, match="shape"):
         balanced_log_loss(np.ones((2, 2), int), np.ones((3, 2, 2)), [1, 2])
+
+
+def test_accuracy_counts_what_is_labelled_and_flatters_thin_classes() -> None:
+    assert accuracy(TRUTH, GUESS) == 4 / 6
+    assert np.isnan(accuracy(np.zeros((2, 2), int), np.ones((2, 2), int)))
+    line = np.ones((20, 20), int)
+    line[10] = 2
+    assert accuracy(line, np.ones_like(line)) == 0.95
+    assert iou_per_class(line, np.ones_like(line))[2] == 0
+
+
+def test_outlines_are_as_far_apart_as_they_were_moved() -> None:
+    line = np.ones((20, 30), int)
+    line[:, 9] = 2
+    for by in (0, 1, 4):
+        moved = np.roll(line, by, axis=1)
+        assert boundary_distance(line, moved, 2) == by
+        assert boundary_distance(line, moved, 2, (1.0, 0.5)) == by / 2
+    assert np.isnan(boundary_distance(line, np.ones_like(line), 2))
+    disc = np.where(np.hypot(*np.mgrid[-20:21, -20:21]) <= 10, 2, 1)
+    wider = np.where(np.hypot(*np.mgrid[-20:21, -20:21]) <= 12, 2, 1)
+    assert boundary_distance(disc, wider, 2) == pytest.approx(2, abs=0.3)  # of pixel centres
+    assert boundary_distance(disc, wider, 2) == boundary_distance(wider, disc, 2)
+    with pytest.raises(LabelError, match="shape"):
+        boundary_distance(line, line.T, 2)

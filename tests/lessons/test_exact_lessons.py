@@ -10,12 +10,14 @@ import pytest
 import torch
 from torch.nn import functional
 
+from unetscope import inspection
 from unetscope.errors import LessonError
 from unetscope.lessons.bench import Bench, Laid
 from unetscope.lessons.registry import run, verbs
 from unetscope.lessons.verbs.counting import output_size
 from unetscope.lessons.verbs.kernels_by_hand import area_under_roc, correlated
 from unetscope.looking.answers import Shown
+from unetscope.network.teaching_blocks import LayerStack, OneKernel
 
 _WITHOUT_TORCH = """
 import sys
@@ -123,3 +125,35 @@ def test_the_map_fills_in_up_to_the_window() -> None:
     so_far = next(one for one in shown.pictures if one.role == "map").values
     np.testing.assert_allclose(so_far.ravel()[: 2 * 7 + 4], image.ravel()[: 2 * 7 + 4], rtol=1e-6)
     assert not so_far.ravel()[2 * 7 + 4 :].any()
+
+
+def test_what_a_value_sees_is_what_look_inside_says() -> None:
+    layers = ("conv", "pool", "conv", "dilated", "pool", "conv")
+    shown = asked("field_of_layers", np.zeros((64, 64)), layers=layers)
+    table = inspection.architecture(LayerStack(layers), (64, 64))
+    rows = [row for row in table.rows if row.kind != "ReLU"]
+    assert [row.receptive_field for row in rows] == [(n, n) for n in shown.facts["fields"]]
+    assert [row.stride for row in rows] == [(n, n) for n in shown.facts["steps"]]
+
+
+def test_a_kernel_set_by_hand_is_the_lessons_map() -> None:
+    rng = np.random.default_rng(4)
+    image, kernel = rng.random((20, 21)), rng.normal(size=(3, 5))
+    net = OneKernel(torch.from_numpy(kernel)).double()
+    with torch.no_grad():
+        found = net(torch.from_numpy(image)[None, None])[0, 0].numpy()
+    np.testing.assert_allclose(found, correlated(image, kernel.astype(np.float32)), rtol=1e-6)
+
+
+def test_blocks_by_formula_are_the_blocks_built() -> None:
+    by_formula = asked("conv_pool_blocks", np.zeros((8, 8)), side=256).facts
+    built = asked("numbers_per_layer", np.zeros((8, 8)), network="blocks").facts
+    assert built["numbers"][1::2] == by_formula["numbers"]
+    assert built["last"] == 2 * built["image"]
+
+
+def test_scores_need_two_classes() -> None:
+    labels = np.ones((8, 8), np.uint8)
+    bench = Bench(Laid(np.zeros((8, 8), np.float32), "mine", labels=labels, truth="strokes"))
+    with pytest.raises(LessonError, match="class 2 and of another"):
+        list(run(verbs()["scores_of_a_mask"], bench, {}))

@@ -1,4 +1,4 @@
-"""Scores of a segmentation against truth: confusion, Dice, Jaccard, log loss, calibration.
+"""Scores of a segmentation: confusion, Dice, Jaccard, outlines, log loss, calibration.
 
 Everywhere, places where the truth is 0 ("nobody said") do not count. A class that the truth does
 not hold at all has no Dice and no Jaccard index: both would be 0/0 or punish a class nobody could
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from unetscope.errors import LabelError
 
@@ -69,6 +70,52 @@ def mean_dice(truth: np.ndarray, prediction: np.ndarray) -> float:
     """Unweighted mean of `dice_per_class`; NaN if nothing is labelled."""
     scores = list(dice_per_class(truth, prediction).values())
     return float(np.mean(scores)) if scores else float("nan")
+
+
+def accuracy(truth: np.ndarray, prediction: np.ndarray) -> float:
+    """Share of labelled pixels that are given their class; NaN if nothing is labelled.
+
+    Beside thin or rare classes it is high whatever is found of them: see `dice_per_class`.
+    """
+    true, predicted = _labelled(truth, prediction)
+    return float((true == predicted).mean()) if len(true) else float("nan")
+
+
+def boundary_distance(
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    value: int,
+    spacing: float | Sequence[float] = 1.0,
+) -> float:
+    """How far the outlines of a class are apart: mean distance to the nearest, both ways.
+
+    Parameters
+    ----------
+    truth, prediction : integer arrays of the same shape
+        Class values; places where ``truth`` is 0 belong to no class.
+    value : int
+        The class.
+    spacing : float or one float an axis
+        Edge of a pixel; the distance is in its unit, in pixels with 1.
+
+    Returns
+    -------
+    At least 0; NaN where truth or prediction do not hold the class, or hold nothing else.
+    """
+    _labelled(truth, prediction)
+    known = np.asarray(truth) > 0
+    outlines = []
+    for labels in (truth, prediction):
+        mask = (np.asarray(labels) == value) & known
+        outlines.append(mask & ~ndimage.binary_erosion(mask, border_value=1))
+    if not all(one.any() for one in outlines):
+        return float("nan")
+    sampling = np.broadcast_to(np.asarray(spacing, dtype=float), known.ndim).tolist()
+    ways = [
+        ndimage.distance_transform_edt(~other, sampling=sampling)[one].mean()
+        for one, other in (outlines, outlines[::-1])
+    ]
+    return float(np.mean(ways))
 
 
 def balanced_log_loss(truth: np.ndarray, probabilities: np.ndarray, values: Sequence[int]) -> float:

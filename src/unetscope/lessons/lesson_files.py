@@ -179,6 +179,8 @@ def with_controls(options: Mapping[str, Any], values: Mapping[str, Any]) -> dict
             return values[value[1:]]
         if isinstance(value, list | tuple):
             return [filled_in(part) for part in value]
+        if isinstance(value, Mapping):
+            return {name: filled_in(part) for name, part in value.items()}
         return value
 
     return {name: filled_in(value) for name, value in options.items()}

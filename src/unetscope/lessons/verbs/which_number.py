@@ -1,0 +1,99 @@
+"""Accuracy, IoU, Dice and distance of the outlines, of the same two masks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import ndimage
+
+from unetscope.errors import LessonError
+from unetscope.learning.metrics import accuracy, boundary_distance, dice_per_class, iou_per_class
+from unetscope.lessons.bench import Bench, placed
+from unetscope.lessons.registry import Experiment, verb
+from unetscope.looking.answers import Drawn, Picture, Shown, Table
+
+
+@verb
+def scores_of_a_mask(
+    bench: Bench,
+    *,
+    answer: Literal["moved", "wider", "nothing"] = "moved",
+    by: Annotated[int, Field(ge=0, le=16)] = 1,
+    value: Annotated[int, Field(ge=1, le=250)] = 2,
+) -> Experiment:
+    """The truth moved or made wider by some pixels, or nothing of it: what each number says.
+
+    Facts: ``share`` of the class, ``accuracy``, ``iou``, ``dice``, ``from_iou`` (2·IoU / (1 + IoU))
+    and ``same`` (whether that is Dice), ``distance`` of the outlines in pixels and ``far`` with its
+    unit; both 0 where nothing was found.
+    """
+    truth = np.asarray(bench.truth())
+    if not (truth == value).any() or not ((truth > 0) & (truth != value)).any():
+        raise LessonError(f"this needs strokes of class {value} and of another one.")
+    found = _answered(truth, value, answer, by)
+    dice, iou = dice_per_class(truth, found)[value], iou_per_class(truth, found)[value]
+    has = answer != "nothing"
+    laid = bench.laid
+    pixels = boundary_distance(truth, found, value) if has else 0.0
+    far = boundary_distance(truth, found, value, laid.pixel_size) if has else 0.0
+    facts: dict[str, Any] = {
+        "share": float((truth[truth > 0] == value).mean()),
+        "accuracy": accuracy(truth, found),
+        "iou": iou,
+        "dice": dice,
+        "from_iou": 2 * iou / (1 + iou),
+        "same": abs(dice - 2 * iou / (1 + iou)) <= 1e-12,
+        "distance": pixels,
+        "far": f"{far:.3g} {laid.unit or 'px'}",
+    }
+    where = placed(laid)
+    yield Shown(
+        title="One answer, four numbers",
+        kind="exact",
+        pictures=(
+            Picture("truth", "truth", truth, **where, drawn=Drawn.LABELS, hidden=True),
+            Picture("answer", "answer", found, **where, drawn=Drawn.LABELS),
+        ),
+        table=Table(
+            ("number", "value"),
+            tuple((name, facts[name]) for name in ("accuracy", "iou", "dice", "distance")),
+        ),
+        facts=facts,
+    )
+
+
+@verb
+def two_annotators(
+    bench: Bench, *, diameter: Annotated[int, Field(ge=4, le=200)] = 10
+) -> Experiment:
+    """A disc drawn by two honest people: one pixel larger all round, or one smaller, one larger.
+
+    Facts: ``one_off`` and ``both_off`` (Dice, from the areas of the discs).
+    """
+    smaller, drawn, larger = (float((diameter + 2 * off) ** 2) for off in (-1, 0, 1))
+    yield Shown(
+        title="Two people, one disc",
+        kind="exact",
+        facts={
+            "one_off": 2 * drawn / (drawn + larger),
+            "both_off": 2 * smaller / (smaller + larger),
+        },
+    )
+
+
+def _answered(
+    truth: NDArray[np.integer[Any]], value: int, answer: str, by: int
+) -> NDArray[np.integer[Any]]:
+    other = int(truth[(truth > 0) & (truth != value)].min())
+    there = truth == value
+    if answer == "nothing":
+        there = np.zeros_like(there)
+    elif answer == "moved":
+        there = np.roll(there, by, axis=1)
+        there[:, :by] = False
+    elif by:
+        there = ndimage.binary_dilation(there, iterations=by)
+    return np.where(there, value, np.where(truth == value, other, truth))
