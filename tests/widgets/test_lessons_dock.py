@@ -104,7 +104,7 @@ def test_a_lesson_is_walked_and_its_result_waits_for_the_guess(
 ) -> None:
     viewer, dock = open_lessons()
     assert any("broken.toml" in line for line in dock.gallery.problems.text().splitlines())
-    dock.gallery.words.setText("pooling")
+    dock.gallery.words.setText("window pooling")
     assert [card.lesson.id for card in dock.gallery.cards] == ["pooling"]
     dock.gallery.cards[0].chosen.emit("pooling")
     dock.rest()

@@ -83,9 +83,9 @@ class Control(_Part):
     type: Literal["slider", "choice", "toggle", "numbers", "kernel", "place"]
     label: Line | None = None
     start: Any = None
-    lowest: float = Field(default=0.0, alias="from")
-    highest: float = Field(default=1.0, alias="to")
-    stride: Annotated[float, Field(gt=0)] = Field(default=1.0, alias="step")
+    lowest: float = Field(default=0.0, alias="from", allow_inf_nan=False)
+    highest: float = Field(default=1.0, alias="to", allow_inf_nan=False)
+    stride: float = Field(default=1.0, alias="step", gt=0, allow_inf_nan=False)
     of: Annotated[tuple[Line, ...], Field(max_length=12)] = ()
     labels: Annotated[tuple[Line, ...], Field(max_length=12)] = ()
     unit: Annotated[str, StringConstraints(max_length=12)] = ""
@@ -137,6 +137,8 @@ class Control(_Part):
         if self.type == "place":
             if not isinstance(value, list | tuple) or len(value) != 2:
                 raise ValueError(f"{self.name} is {value!r}; a place is [y, x]")
+            if not all(isinstance(part, int | float) and abs(part) < 1e9 for part in value):
+                raise ValueError(f"{self.name} is {value!r}; a place is two whole numbers, [y, x]")
             return [int(part) for part in value]
         return value
 

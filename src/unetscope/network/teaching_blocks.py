@@ -87,9 +87,9 @@ class ConvPoolBlocks(nn.Module):
 class DeepNet(nn.Module):
     """Many 3×3 convolutions of eight channels, to watch gradients before any training.
 
-    Takes (batch, 8, y, x). ``start`` is PyTorch's own first weights or He's (He et al. 2015, arXiv
-    1502.01852); with ``skips`` every layer adds to what went in, with ``norm`` batch normalisation
-    follows it.
+    Takes (batch, 8, y, x). ``start`` is PyTorch's own first weights or He's, without biases (He et
+    al. 2015, arXiv 1502.01852); with ``skips`` every layer adds to what went in, with ``norm``
+    batch normalisation follows it.
     """
 
     def __init__(
@@ -104,10 +104,9 @@ class DeepNet(nn.Module):
         super().__init__()
         self.skips, self.depth = skips, depth
         for number in range(1, depth + 1):
-            layer = nn.Conv2d(8, 8, 3, padding=1)
+            layer = nn.Conv2d(8, 8, 3, padding=1, bias=start != "he")
             if start == "he":
                 nn.init.kaiming_normal_(layer.weight)
-                nn.init.zeros_(layer.bias)
             self.add_module(f"conv{number}", layer)
             self.add_module(f"norm{number}", nn.BatchNorm2d(8) if norm else nn.Identity())
         self.activation: nn.Module = nn.Tanh() if tanh else nn.ReLU()

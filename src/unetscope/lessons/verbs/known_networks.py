@@ -48,7 +48,10 @@ def timeline(bench: Bench) -> Experiment:
     layers); ``adds`` (multiplications with an addition for one image); ``paper`` (LeNet-5 as its
     paper counts it).
     """
-    rows, facts = [], {name: [] for name in ("weights", "dense", "share", "layers", "adds")}
+    rows: list[tuple[Any, ...]] = []
+    facts: dict[str, list[Any]] = {
+        name: [] for name in ("weights", "dense", "share", "layers", "adds")
+    }
     for name, year in _YEARS.items():
         found = _architecture(bench, name)
         dense = sum(
@@ -134,10 +137,8 @@ def gradients_by_depth(
             net = teaching_blocks.DeepNet(depth, start=start, skips=skips, norm=norm, tanh=tanh)
             image = torch.randn(2, 8, 24, 24)
         net(image).square().mean().backward()
-        first, last = (
-            net.get_submodule(f"conv{n}").weight.grad.double().norm() for n in (1, depth)
-        )
-        ratios.append(float(first / last))
+        first, last = (float(_gradient(net.get_submodule(f"conv{n}")).norm()) for n in (1, depth))
+        ratios.append(first / last)
         yield Working("Going back through the layers", number, len(depths))
     yield Shown(
         title="Gradients before training",
@@ -203,7 +204,7 @@ def head_is_dense(bench: Bench, *, classes: Annotated[int, Field(ge=2, le=16)] =
         dense = nn.Linear(16, classes)
     with torch.no_grad():
         dense.weight.copy_(head.weight[:, :, 0, 0])
-        dense.bias.copy_(head.bias)
+        dense.bias.copy_(head.bias if head.bias is not None else torch.zeros(classes))
         first = head(maps)[0]
         second = dense(maps[0].permute(1, 2, 0)).permute(2, 0, 1)
     difference = float((first - second).abs().max())
@@ -251,6 +252,12 @@ def read_off(
 
 
 _COUNTED = ("Conv2d", "MaxPool2d", "AvgPool2d", "AdaptiveAvgPool2d", "Linear")
+
+
+def _gradient(layer: nn.Module) -> torch.Tensor:
+    """Of a layer's weights, in double precision: it may be as small as 1e-22, and squared."""
+    weight = layer.get_parameter("weight")
+    return torch.zeros(1) if weight.grad is None else weight.grad.double()
 
 
 def _architecture(bench: Bench, name: str) -> inspection.Architecture:
