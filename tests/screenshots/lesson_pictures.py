@@ -21,6 +21,10 @@ def take_em(picture: Any, folder: Path) -> None:
     _open(dock)
     dock.tutor.guess("6")
     shoot(viewer, folder / "lessons-numbers.png", limit_kb=LIMIT_KB)
+    _open(dock, "one-window")
+    dock.tutor.skip()
+    shoot(viewer, folder / "lessons-window.png", limit_kb=LIMIT_KB)
+    _open(dock)
     _own(dock, "4")
     shoot(viewer, folder / "lessons-em.png", limit_kb=LIMIT_KB)
     _close(viewer, dock)
@@ -53,8 +57,8 @@ def _opened(picture: Any) -> tuple[Any, LessonsDock]:
     return viewer, dock
 
 
-def _open(dock: LessonsDock) -> None:
-    dock.open_lesson("pooling")
+def _open(dock: LessonsDock, lesson: str = "pooling") -> None:
+    dock.open_lesson(lesson, 0)
     wait_until(lambda: not dock.tutor.busy)
 
 

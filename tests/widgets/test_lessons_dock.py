@@ -118,6 +118,7 @@ def test_a_lesson_is_walked_and_its_result_waits_for_the_guess(
     assert dock.page.verdict.text().startswith("✗ It is 6.")
     pooled = dock.tutor.stage.layers.find("pooled")
     np.testing.assert_array_equal(pooled.data, [[6, 8], [3, 4]])
+    assert pooled.contrast_limits[0] < 3  # the darkest is no black on the canvas's black
     assert "6 8 / 3 4" in dock.page.notice.text() and "exact" in dock.page.notice.text()
     dock.page.controls.rows["shift"].slider.setValue(1)
     dock.page.controls.rows["kind"].buttons["average"].click()

@@ -27,6 +27,7 @@ from unetscope.session.layers.placement import placement, unit_steps, world_unit
 GROUP = "lesson: "
 BENCH, PART = "bench", "part"
 _FILLED = 0.9  # of the canvas by the bench and what lies beside it
+_SHADE = 0.2  # of the range of grey values, below the darkest
 GAP = 0.08  # between the bench and what lies beside it, as a share of its width
 _OVER = (Drawn.HEAT, Drawn.CHANGE, Drawn.LABELS)  # what may lie on the bench: it is clear in places
 
@@ -98,9 +99,8 @@ class LessonLayers:
                 layer.visible = False
         colour = laid.pixels.ndim == 3
         values = _as_colour(laid.pixels) if colour else laid.pixels
-        picture = Picture(
-            BENCH, laid.name, values, (1.0, 1.0), (0.0, 0.0), Drawn.COLOUR if colour else Drawn.MAP
-        )
+        drawn = Drawn.COLOUR if colour else Drawn.MAP
+        picture = _off_the_ground(Picture(BENCH, laid.name, values, (1.0, 1.0), (0.0, 0.0), drawn))
         world = world_units(self._viewer, without=self._own_layers())
         units = tuple(world[-2:]) if world is not None and len(world) >= 2 else ("pixel",) * 2
         place = {"scale": (1.0, 1.0), "translate": (0.0, 0.0), "units": units}
@@ -121,8 +121,10 @@ class LessonLayers:
         self._end_px = laid.pixels.shape[1] - 0.5
         kept = {PART} if image_key else {BENCH, f"numbers {BENCH}"}
         for picture in pictures:
+            if _is_of(picture, laid):
+                continue  # it is there already
             if not image_key:
-                picture = self._moved_beside(picture, laid)
+                picture = _off_the_ground(self._moved_beside(picture, laid))
             place = placed(picture, base, axes, z)
             if picture.lead and not image_key:
                 place.pop("axis_labels", None)
@@ -331,6 +333,20 @@ def _renew(layer: Any, picture: Picture, values: Any) -> None:
     if tuple(layer.contrast_limits) != limits:
         layer.contrast_limits_range = limits
         layer.contrast_limits = limits
+
+
+def _is_of(picture: Picture, laid: Laid) -> bool:
+    """Whether a picture is what the step works on, and no answer."""
+    values = np.asarray(picture.values)
+    return picture.drawn is Drawn.MAP and np.array_equal(values, laid.grey)
+
+
+def _off_the_ground(picture: Picture) -> Picture:
+    """The darkest of a picture a shade above black: it lies alone, on the canvas's own black."""
+    if picture.drawn is not Drawn.MAP or picture.limits is not None:
+        return picture
+    low, high = limits_of(picture)
+    return replace(picture, limits=(low - _SHADE * (high - low), high))
 
 
 def _to_edges(layer: Any) -> Any:
