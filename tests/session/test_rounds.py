@@ -20,7 +20,7 @@ def test_a_wide_view_is_thinned_and_scored_alike(
     answer = np.ones((300, 400), np.uint8)
     answer[:, 200:] = 2
     layers: Any = SimpleNamespace(visible=lambda key: (0, (slice(40, 300), slice(0, 400))))
-    shown = SimpleNamespace(visible=True, data=answer)
+    shown = SimpleNamespace(visible=True, data=answer, multiscale=False)
     rounds = Rounds(layers, SimpleNamespace(find=lambda key, kind: shown))  # type: ignore[arg-type]
     before = np.zeros(answer.shape, np.uint8)
     rounds.look(before)

@@ -155,7 +155,7 @@ class _Lead:
         prior = torch.tensor(instant.prior).to(alike) if instant.prior else alike
         weights = instant.forest.weights
         return cls(
-            (scores * recipe.sharpness).softmax(dim=0),
+            voiced(scores, recipe),
             None if logits is None else logits.softmax(dim=0),
             prior,
             alike if weights is None else torch.from_numpy(weights).to(alike),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy import ndimage
 
 from unetscope.errors import LessonError
 from unetscope.learning.metrics import accuracy, boundary_distance, dice_per_class, iou_per_class
@@ -95,5 +95,5 @@ def _answered(
         there = np.roll(there, by, axis=1)
         there[:, :by] = False
     elif by:
-        there = ndimage.binary_dilation(there, iterations=by)
+        there = scipy.ndimage.binary_dilation(there, iterations=by)
     return np.where(there, value, np.where(truth == value, other, truth))
