@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from unetscope.errors import LabelError
 
@@ -107,12 +107,12 @@ def boundary_distance(
     outlines = []
     for labels in (truth, prediction):
         mask = (np.asarray(labels) == value) & known
-        outlines.append(mask & ~ndimage.binary_erosion(mask, border_value=1))
+        outlines.append(mask & ~scipy.ndimage.binary_erosion(mask, border_value=1))
     if not all(one.any() for one in outlines):
         return float("nan")
     sampling = np.broadcast_to(np.asarray(spacing, dtype=float), known.ndim).tolist()
     ways = [
-        ndimage.distance_transform_edt(~other, sampling=sampling)[one].mean()
+        scipy.ndimage.distance_transform_edt(~other, sampling=sampling)[one].mean()
         for one, other in (outlines, outlines[::-1])
     ]
     return float(np.mean(ways))
