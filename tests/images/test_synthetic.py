@@ -10,16 +10,16 @@ import pytest
 from unetscope.errors import ImageError
 from unetscope.images import sample_images as samples
 from unetscope.images import synthetic
-from unetscope.images.synthetic import SYNTHETIC, SceneOptions
+from unetscope.images.synthetic import EVERY_SCENE, SceneOptions
 from unetscope.images.synthetic import scene as scene_module
 
-SCENES = sorted(SYNTHETIC)
+SCENES = sorted(EVERY_SCENE)
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_labels_are_dense_and_named_and_instances_are_whole(name: str) -> None:
     for seed in range(4):
-        made = SYNTHETIC[name]((96, 130), seed=seed)
+        made = EVERY_SCENE[name]((96, 130), seed=seed)
         assert made.image.spatial_shape == made.labels.shape == made.instances.shape == (96, 130)
         assert made.labels.dtype == np.uint8 and made.labels.min() >= 1
         assert made.labels.max() <= len(made.class_names)
@@ -30,7 +30,7 @@ def test_labels_are_dense_and_named_and_instances_are_whole(name: str) -> None:
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_seed_gives_the_same_image_and_another_seed_another(name: str) -> None:
-    first, again, other = (SYNTHETIC[name]((64, 64), seed=s) for s in (3, 3, 4))
+    first, again, other = (EVERY_SCENE[name]((64, 64), seed=s) for s in (3, 3, 4))
     np.testing.assert_array_equal(first.image.pixels, again.image.pixels)
     np.testing.assert_array_equal(first.labels, again.labels)
     assert (first.image.pixels != other.image.pixels).any()
@@ -40,21 +40,21 @@ def test_a_seed_gives_the_same_image_and_another_seed_another(name: str) -> None
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 2), (17, 5)])
 def test_tiny_images_do_not_fail(name: str, shape: tuple[int, int]) -> None:
     for seed in range(3):
-        assert SYNTHETIC[name](shape, seed=seed).labels.shape == shape
+        assert EVERY_SCENE[name](shape, seed=seed).labels.shape == shape
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_usually_every_class_occurs(name: str) -> None:
     complete = 0
     for seed in range(5):
-        made = SYNTHETIC[name]((160, 160), seed=seed)
+        made = EVERY_SCENE[name]((160, 160), seed=seed)
         complete += len(np.unique(made.labels)) == len(made.class_names)
     assert complete >= 3
 
 
 @pytest.mark.parametrize("name", SCENES)
 def test_options_do_what_they_say(name: str) -> None:
-    scene = SYNTHETIC[name]
+    scene = EVERY_SCENE[name]
     assert scene((48, 48), bits=16).image.dtype == np.uint16
     assert scene((48, 48), bits=8).image.dtype == np.uint8
     size = scene((48, 48), scale=2.0).image.pixel_size
@@ -69,7 +69,7 @@ def test_options_do_what_they_say(name: str) -> None:
 
 
 def test_the_boundary_class_has_the_width_that_was_asked_for() -> None:
-    thin, thick = (SYNTHETIC["grains"]((128, 128), boundary_px=w).labels == 2 for w in (2, 6))
+    thin, thick = (EVERY_SCENE["grains"]((128, 128), boundary_px=w).labels == 2 for w in (2, 6))
     assert 2 < thick.sum() / thin.sum() < 4
     assert thick[thin].all()
 
@@ -77,13 +77,13 @@ def test_the_boundary_class_has_the_width_that_was_asked_for() -> None:
 @pytest.mark.parametrize("options", [{"bits": 12}, {"scale": 0}])
 def test_options_that_make_no_sense_are_refused(options: dict) -> None:
     with pytest.raises(ImageError):
-        SYNTHETIC["nuclei"]((32, 32), **options)
+        EVERY_SCENE["nuclei"]((32, 32), **options)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (4,), (2, 3, 4)])
 def test_shapes_that_are_no_image_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ImageError, match="shape"):
-        SYNTHETIC["grains"](shape)
+        EVERY_SCENE["grains"](shape)
 
 
 @pytest.mark.parametrize("name", ["grains", "membranes", "nanoparticles", "nuclei", "fibres"])

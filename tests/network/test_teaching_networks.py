@@ -9,7 +9,17 @@ from torch import nn
 from inspection.public_networks import torchvision_models
 from unetscope.errors import ModelError
 from unetscope.inspection import architecture, receptive_field
-from unetscope.network.teaching import TEACHING, AlexNet, LeNet5, ResNet, teaching_network
+from unetscope.network.teaching import (
+    TEACHING,
+    AlexNet,
+    LeNet5,
+    PatchCNN,
+    PatchMLP,
+    ResNet,
+    UNetWithoutSkips,
+    teaching_network,
+)
+from unetscope.network.unet import UNet, UNetConfig, initialise
 
 
 def test_parameters_are_those_published() -> None:
@@ -83,3 +93,26 @@ def test_what_is_not_there_is_named() -> None:
         LeNet5()(torch.zeros(1, 1, 28, 28))
     with pytest.raises(ModelError, match="63 or more"):
         teaching_network("alexnet")(torch.zeros(1, 1, 62, 90))
+
+
+def test_a_dense_network_knows_places_and_a_convolutional_one_does_not() -> None:
+    dense, convolutional = PatchMLP().eval(), PatchCNN().eval()
+    counts = [sum(p.numel() for p in net.parameters()) for net in (dense, convolutional)]
+    assert counts == [37_058, 6_706]
+    patch = torch.zeros(1, 1, 48, 48)
+    patch[..., 20:24, 16:20] = 1
+    moved = patch.roll(8, dims=3)
+    torch.testing.assert_close(convolutional(patch), convolutional(moved))
+    seen = (slice(None), slice(None), slice(12, 36), slice(12, 36))
+    assert not torch.allclose(dense(patch[seen]), dense(moved[seen]))
+
+
+def test_a_unet_without_skips_has_as_many_weights_and_is_deaf_to_them() -> None:
+    config = UNetConfig(widths=(4, 8, 16))
+    nets = initialise(UNet(config), 0).eval(), initialise(UNetWithoutSkips(config), 0).eval()
+    with_skips, without = ([tuple(p.shape) for p in net.parameters()] for net in nets)
+    assert with_skips == without
+    below, skip = torch.randn(1, 16, 8, 8), torch.randn(1, 8, 16, 16)
+    stages = [net.get_submodule("dec2") for net in nets]
+    assert torch.equal(stages[1](below, skip), stages[1](below, -skip))
+    assert not torch.equal(stages[0](below, skip), stages[0](below, -skip))

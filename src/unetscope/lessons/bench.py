@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unetscope.errors import LessonError
+from unetscope.images.micrograph import Micrograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,12 @@ class Laid:
         if self.pixels.ndim == 2:
             return self.pixels
         return np.asarray(self.pixels.mean(axis=2), dtype=np.float32)
+
+    def micrograph(self) -> Micrograph:
+        """The image as the engine takes it."""
+        axes = "yx" if self.pixels.ndim == 2 else "yxc"
+        size = self.pixel_size if self.unit else None
+        return Micrograph(self.pixels, axes, size, self.unit or None, self.name)
 
     @property
     def range01(self) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from unetscope.lessons.bench import Bench, Laid
 from unetscope.lessons.declaration import Ask, Control, Lesson, LessonScene, LessonStep
 from unetscope.lessons.lesson_files import with_controls
 from unetscope.lessons.registry import lesson_scenes, named, run, verbs
+from unetscope.lessons.shipped_runs import result_path, shipped_run
 from unetscope.lessons.templates import filled, in_text, value_of
 from unetscope.looking.answers import Shown, Working
 
@@ -59,6 +60,7 @@ class Visit:
     net: Any = None
     net_name: str = ""
     seed: int = 0
+    live: bool = False
     answered: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -138,9 +140,30 @@ class Visit:
         """An answer that a copy of this visit got for the same step and controls."""
         self._facts[self.at] = shown.facts
 
+    @property
+    def from_shelf(self) -> bool:
+        """Whether :meth:`run` gives the result that came with the lesson.
+
+        It does where the experiment takes longer than anybody waits, nothing it depends on was
+        changed, and it is not ``live``.
+        """
+        if self.live or self.step.live or self.own is not None or self.seed or self.net is not None:
+            return False
+        first = self.lesson.first_values()
+        alike = all(
+            with_controls(told, self.values) == with_controls(told, first)
+            for told in (self.step.options, self.lesson.scene.options)
+        )
+        return alike and result_path(self.lesson, self.at).is_file()
+
     def run(self) -> Iterator[Working | Shown]:
         """Do the experiment of this step: progress, growing answers, the whole answer last."""
         at = self.at
+        if self.from_shelf:
+            shipped = shipped_run(self.lesson, at)
+            self._facts[at] = shipped.facts
+            yield shipped
+            return
         one = named("verb", self.step.do, verbs())
         given = with_controls(self.step.options, self.values)
         for event in run(one, self.bench(), given):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from unetscope.errors import ModelError
+from unetscope.network.unet import DecoderStage, UNet
 
 TEACHING = ("lenet5", "alexnet", "resnet18")
 
@@ -165,6 +166,71 @@ class ResNet(nn.Module):
         for level in range(1, 5):
             maps = self.get_submodule(f"layer{level}")(maps)  # y / 4, / 8, / 16, / 32
         return self.fc(torch.flatten(self.avgpool(maps), 1))
+
+
+class PatchMLP(nn.Module):
+    """A network of dense layers: every pixel of a patch is an input of its own.
+
+    Takes (batch, 1, side, side) and knows nothing of which pixels are neighbours: for side 24 and
+    one hidden layer of 64, 37,058 parameters for two classes.
+    """
+
+    def __init__(self, side: int = 24, hidden: tuple[int, ...] = (64,), classes: int = 2) -> None:
+        super().__init__()
+        self.flatten = nn.Flatten()
+        inputs = side * side
+        for number, width in enumerate(hidden, 1):
+            self.add_module(f"dense{number}", nn.Linear(inputs, width))
+            self.add_module(f"relu{number}", nn.ReLU(inplace=True))
+            inputs = width
+        self.output = nn.Linear(inputs, classes)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Scores (batch, class)."""
+        values = patches
+        for layer in self.children():
+            values = layer(values)
+        return values
+
+
+class PatchCNN(nn.Module):
+    """Two convolutions and the largest value of each map: the same weights everywhere in a patch.
+
+    Takes (batch, 1, y, x) of 8 px and more: 6,706 parameters for two classes, whatever the size.
+    """
+
+    def __init__(self, classes: int = 2) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 8, 5, padding=2)
+        self.relu1 = nn.ReLU(inplace=True)
+        self.pool1 = nn.MaxPool2d(2)
+        self.conv2 = nn.Conv2d(8, 32, 5, padding=2)
+        self.relu2 = nn.ReLU(inplace=True)
+        self.largest = nn.AdaptiveMaxPool2d(1)
+        self.output = nn.Linear(32, classes)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Scores (batch, class)."""
+        maps = self.pool1(self.relu1(self.conv1(patches)))
+        maps = self.relu2(self.conv2(maps))
+        return self.output(torch.flatten(self.largest(maps), 1))
+
+
+class BridgelessStage(DecoderStage):
+    """A decoder stage that gets zeros where the skip connection would join."""
+
+    def forward(self, below: Tensor, skip: Tensor) -> Tensor:
+        """As :class:`~unetscope.network.unet.DecoderStage`, deaf to ``skip``."""
+        return self.convs(torch.cat([torch.zeros_like(skip), self.up(below)], dim=1))
+
+
+class UNetWithoutSkips(UNet):
+    """A U-Net of as many weights whose skip connections carry nothing.
+
+    Weights that meet only zeros learn nothing, so fewer of them are in use.
+    """
+
+    decoder_stage = BridgelessStage
 
 
 def teaching_network(name: str, in_channels: int = 1, seed: int = 0) -> nn.Module:

@@ -191,6 +191,8 @@ class UNet(nn.Module):
     returns logits (batch, class, [z,] y, x) of the same size.
     """
 
+    decoder_stage: type[DecoderStage] = DecoderStage
+
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
@@ -202,7 +204,8 @@ class UNet(nn.Module):
             inputs = width
         self.bottleneck = ConvBlock(config, widths[-2], widths[-1])
         for level in range(config.pools, 0, -1):
-            self.add_module(f"dec{level}", DecoderStage(config, widths[level], widths[level - 1]))
+            stage = self.decoder_stage(config, widths[level], widths[level - 1])
+            self.add_module(f"dec{level}", stage)
         self.classifier = _conv(config, widths[0], config.classes, 1, bias=True)
 
     def stages(self) -> dict[str, nn.Module]:

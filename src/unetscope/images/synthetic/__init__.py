@@ -10,7 +10,13 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
-from unetscope.images.synthetic.scene import Scene, SceneOptions, SyntheticMicrograph, scenes
+from unetscope.images.synthetic.scene import (
+    Scene,
+    SceneOptions,
+    SyntheticMicrograph,
+    learned_scenes,
+    scenes,
+)
 
 
 def load() -> dict[str, Scene]:
@@ -20,7 +26,9 @@ def load() -> dict[str, Scene]:
     return scenes()
 
 
-#: Every kind of scene by name.
-SYNTHETIC: dict[str, Scene] = load()
+#: Every kind of scene by name, those that only lessons show among them.
+EVERY_SCENE: dict[str, Scene] = load()
+#: The kinds that weights are learned from.
+SYNTHETIC: dict[str, Scene] = learned_scenes()
 
-__all__ = ["SYNTHETIC", "SceneOptions", "SyntheticMicrograph"]
+__all__ = ["EVERY_SCENE", "SYNTHETIC", "SceneOptions", "SyntheticMicrograph"]

@@ -105,10 +105,11 @@ _Options = TypeVar("_Options", bound=SceneOptions)
 #: A scene as it is called: ``(shape=(512, 512), *, seed=0, **options)``.
 Scene = Callable[..., SyntheticMicrograph]
 _SCENES: dict[int, tuple[str, Scene]] = {}  # by stream
+_SHOWN_ONLY: set[str] = set()
 
 
 def scene(
-    kind: type[_Options], *, stream: int, pixel_size: float, unit: str
+    kind: type[_Options], *, stream: int, pixel_size: float, unit: str, learned_from: bool = True
 ) -> Callable[[Callable[[tuple[int, int], _Options, np.random.Generator], DrawnScene]], Scene]:
     """Make a kind of scene of a function that draws one, and name it after the function.
 
@@ -120,6 +121,9 @@ def scene(
         A number no other kind has; with the seed it begins the random numbers.
     pixel_size, unit
         Edge of a pixel at scale 1.
+    learned_from
+        Whether the bundled weights are pretrained on it, and what added sources are reduced by;
+        False for scenes that only lessons show.
     """
 
     def made(
@@ -144,6 +148,8 @@ def scene(
 
         if _SCENES.setdefault(stream, (name, call))[0] != name:
             raise ValueError(f"stream {stream} of {name} is that of {_SCENES[stream][0]}")
+        if not learned_from:
+            _SHOWN_ONLY.add(name)
         return call
 
     return made
@@ -152,6 +158,11 @@ def scene(
 def scenes() -> dict[str, Scene]:
     """Every kind of scene that has been made, by name, in the order of their streams."""
     return dict(_SCENES[stream] for stream in sorted(_SCENES))
+
+
+def learned_scenes() -> dict[str, Scene]:
+    """Those of :func:`scenes` that weights are learned from."""
+    return {name: made for name, made in scenes().items() if name not in _SHOWN_ONLY}
 
 
 def scene_options(kind: type[_Options], options: dict[str, Any]) -> _Options:

@@ -38,7 +38,7 @@ def synthetic(
     options: dict[str, float | int | str | bool | None] | None = None,
 ) -> Laid:
     """A synthetic micrograph with its truth; ``options`` are those of its kind."""
-    known = drawing.SYNTHETIC
+    known = drawing.EVERY_SCENE
     if kind not in known:
         raise LessonError(f"there is no synthetic image {kind!r}{nearest(kind, known)}")
     told: dict[str, Any] = dict(options or {})

@@ -23,6 +23,7 @@ class AtLessons:
     visit : the lesson that is open; None in the gallery.
     turn : grows when the visit is another one, or at another step, image or control.
     shown : the newest answer of the step; None before there is one.
+    from_shelf : whether that answer came with the lesson, for it takes long to compute.
     judged : what became of the guess of this step.
     missing : why the lesson cannot be done on one's own image, or "".
     """
@@ -34,6 +35,7 @@ class AtLessons:
     visit: Visit | None = None
     turn: int = 0
     shown: Shown | None = None
+    from_shelf: bool = False
     judged: Judged | None = None
     missing: str = ""
     working: Working | None = None

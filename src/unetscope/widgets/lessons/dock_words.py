@@ -36,6 +36,13 @@ _WORDS = {
     "export": ("Export …", "Exportieren …"),
     "stop": ("Stop", "Anhalten"),
     "live": ("Run it live", "Jetzt rechnen"),
+    "shelf": ("came with the lesson", "kam mit der Lektion"),
+    "shelf_tip": (
+        "This takes longer than anybody waits, so it was computed beforehand. Run it live does it "
+        "here and now.",
+        "Das dauert länger, als jemand wartet, und wurde darum vorher gerechnet. „Jetzt rechnen“ "
+        "tut es hier und jetzt.",
+    ),
     "text_says": ("The text says", "Der Text sagt"),
     "here": ("Here it is", "Hier ist es so"),
     "wrong": ("wrong", "falsch"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
@@ -27,6 +28,9 @@ from unetscope.widgets.kit.looks import (
     small_button,
 )
 from unetscope.widgets.lessons.dock_words import word
+
+#: Letters in a line of a choice: more would widen a narrow dock.
+_LINE = 24
 
 
 class GuessCard(QFrame):
@@ -128,7 +132,7 @@ class GuessCard(QFrame):
         self.order.clear()
         if ask.type == "choice":
             for one in ask.of:
-                button = small_button(one, "")
+                button = small_button(textwrap.fill(one, _LINE), "")
                 button.setCheckable(True)
                 button.clicked.connect(lambda _checked, one=one: self._choose(one))
                 self._choices.addWidget(button)

@@ -173,6 +173,8 @@ class LessonPage(QWidget):
         said = _told(visit.notice) or shown.text
         kind = self._word(shown.kind) if shown.kind else ""
         faint = self._tints.faint
+        if self._tutor.state.from_shelf:
+            kind = f"{kind}, {self._word('shelf')}"
         tag = f' <span style="color:{faint}">· <i>{kind}</i></span>' if kind else ""
         self.notice.setText(f"{escape(said)}{tag}")
         self.notice.setToolTip(self._word(f"{shown.kind}_tip") if shown.kind else "")
@@ -200,6 +202,7 @@ class LessonPage(QWidget):
         self.bar.setVisible(working is not None)
         self.stop.setVisible(working is not None)
         self.live.setVisible(not visit.step.live and working is None)
+        self.live.setToolTip(self._word("shelf_tip"))
         if working is not None:
             self.bar.setRange(0, working.total)
             self.bar.setValue(working.done)

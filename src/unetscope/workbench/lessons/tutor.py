@@ -247,7 +247,7 @@ class Tutor(QObject):
 
     def run_live(self) -> None:
         """Do an experiment that takes long, now."""
-        self._start()
+        self._start(live=True)
 
     def stop(self) -> None:
         """End what runs; what has been shown stays."""
@@ -317,9 +317,9 @@ class Tutor(QObject):
     def _run(self) -> None:
         visit = self.state.visit
         if visit is not None and not self._closed:
-            self._start(whole=visit.step.live)
+            self._start()
 
-    def _start(self, *, whole: bool = True) -> None:
+    def _start(self, *, live: bool = False) -> None:
         visit = self.state.visit
         if visit is None:
             return
@@ -327,14 +327,18 @@ class Tutor(QObject):
         self._started = time.monotonic()
         self.state.message = None
         there, things = visit.now(), self.things
-        self.lane.start(partial(self._experiment, there, things, whole=whole), there)
+        there.live = live
+        self.lane.start(partial(self._experiment, there, things), there)
 
     def _experiment(
-        self, there: Visit, things: OwnThings | None, *, whole: bool
+        self, there: Visit, things: OwnThings | None
     ) -> Iterator[Laid | Working | Shown]:
-        """In the worker: the bench, the network where one is to be built, and the verb."""
+        """In the worker: the bench, the network where one is to be built, and the verb.
+
+        What takes long is not begun unasked: what came with the lesson is shown, or nothing.
+        """
         yield there.bench().laid
-        if not whole:
+        if not (there.live or there.step.live or there.from_shelf):
             return
         if things is not None and things.build is not None and there.net is None:
             yield Working("Opening your network")
@@ -359,6 +363,7 @@ class Tutor(QObject):
             visit.take(event)
         if not visit.hidden:
             self.stage.lay(event.pictures, self.things)
+        state.from_shelf = ticket.from_shelf
         state.shown = event
 
     def _unveil(self) -> None:
