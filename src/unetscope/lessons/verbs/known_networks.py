@@ -30,6 +30,9 @@ else:
 #: LeNet-5 as its paper counts it (LeCun et al. 1998, section II.B): C1, S2, C3, S4, C5, F6. S2 and
 #: S4 learn two numbers a map, C3 reads 60 of 96 kernels, the output is fixed.
 _PAPER = {"C1": 156, "S2": 12, "C3": 1516, "S4": 32, "C5": 48120, "F6": 10164}
+#: Top-5 errors in ImageNet's contest of 2012, in percent: AlexNet (an ensemble of seven) and the
+#: next best entry (Krizhevsky et al. 2012, abstract).
+_CONTEST = (15.3, 26.2)
 _YEARS = {"lenet5": 1998, "alexnet": 2012, "resnet18": 2015}
 _SIDES = {"lenet5": 32, "alexnet": 224, "resnet18": 224}
 _WIDTHS = {
@@ -46,7 +49,8 @@ def timeline(bench: Bench) -> Experiment:
     Facts: ``weights``; ``dense`` (how many of them are in dense layers; C5 of LeNet-5, whose
     kernel covers all of its map, is one of them) and ``share``; ``layers`` (convolutions and dense
     layers); ``adds`` (multiplications with an addition for one image); ``paper`` (LeNet-5 as its
-    paper counts it).
+    paper counts it); ``contest`` (top-5 errors in percent of AlexNet and the next best in 2012) and
+    ``ahead`` (points between them).
     """
     rows: list[tuple[Any, ...]] = []
     facts: dict[str, list[Any]] = {
@@ -72,7 +76,12 @@ def timeline(bench: Bench) -> Experiment:
         title="Three networks",
         kind="exact",
         table=Table(columns, tuple(rows)),
-        facts={**facts, "paper": sum(_PAPER.values())},
+        facts={
+            **facts,
+            "paper": sum(_PAPER.values()),
+            "contest": list(_CONTEST),
+            "ahead": round(_CONTEST[1] - _CONTEST[0], 1),
+        },
     )
 
 

@@ -84,10 +84,59 @@ def two_annotators(
     )
 
 
+@verb
+def same_number(
+    bench: Bench,
+    *,
+    by: Annotated[int, Field(ge=0, le=16)] = 1,
+    value: Annotated[int, Field(ge=1, le=250)] = 2,
+) -> Experiment:
+    """Two answers of one Dice: the truth moved by some pixels, and the truth with a part missing.
+
+    Facts: ``dice`` and ``other`` (of the two), ``between`` them, ``farthest`` and
+    ``other_farthest`` (pixels from the loneliest true pixel to the nearest one that was found),
+    ``missing`` (share of the class that the second answer lost).
+    """
+    truth = np.asarray(bench.truth())
+    if not (truth == value).any() or not ((truth > 0) & (truth != value)).any():
+        raise LessonError(f"this needs strokes of class {value} and of another one.")
+    there = truth == value
+    moved = _answered(truth, value, "moved", by)
+    dice = dice_per_class(truth, moved)[value]
+    kept = np.cumsum(there.sum(axis=0)[::-1])[::-1]  # of the class, from each column on
+    total = int(kept[0])
+    of_part = np.where(kept > 0, 2 * kept / (kept + total), -1.0)
+    first = int(np.abs(of_part - dice).argmin())
+    part = there.copy()
+    part[:, :first] = False
+    cut = _with_class(truth, value, part)
+    far = [
+        float(scipy.ndimage.distance_transform_edt(one != value)[there].max())
+        for one in (moved, cut)
+    ]
+    where = placed(bench.laid)
+    yield Shown(
+        title="Two answers, one number",
+        kind="exact",
+        pictures=(
+            Picture("image", "image", bench.laid.grey, **where),
+            Picture("answer", "moved", moved, **where, drawn=Drawn.LABELS),
+            Picture("other", "a part is missing", cut, **where, drawn=Drawn.LABELS, hidden=True),
+        ),
+        facts={
+            "dice": dice,
+            "other": float(of_part[first]),
+            "between": abs(dice - float(of_part[first])),
+            "farthest": far[0],
+            "other_farthest": far[1],
+            "missing": 1 - int(kept[first]) / total,
+        },
+    )
+
+
 def _answered(
     truth: NDArray[np.integer[Any]], value: int, answer: str, by: int
 ) -> NDArray[np.integer[Any]]:
-    other = int(truth[(truth > 0) & (truth != value)].min())
     there = truth == value
     if answer == "nothing":
         there = np.zeros_like(there)
@@ -96,4 +145,12 @@ def _answered(
         there[:, :by] = False
     elif by:
         there = scipy.ndimage.binary_dilation(there, iterations=by)
+    return _with_class(truth, value, there)
+
+
+def _with_class(
+    truth: NDArray[np.integer[Any]], value: int, there: NDArray[np.bool_]
+) -> NDArray[np.integer[Any]]:
+    """``truth`` with the class ``value`` at ``there`` alone; another one where it was."""
+    other = int(truth[(truth > 0) & (truth != value)].min())
     return np.where(there, value, np.where(truth == value, other, truth))
