@@ -18,11 +18,13 @@ from unetscope.cli.terminal import (
 )
 from unetscope.computing.precision import choose_device
 from unetscope.errors import LabelError, OutputError, UnetscopeError
+from unetscope.images.annotations.values import counted
 from unetscope.images.claims import MODEL
 from unetscope.images.classes import LabelClass, default_name, free_color
 from unetscope.images.writing import usable_folder
 from unetscope.images.zarr_folder import name_of
 from unetscope.learning import persistence
+from unetscope.learning.check_box import boxes_of_file, outside
 from unetscope.learning.finetune import TrainOptions, fine_tune
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.samples import Sample, check_samples, make_samples
@@ -109,7 +111,11 @@ def training_samples(
         say_notes(name_of(path), image.notes)
         say_notes(name_of(file), found.notes)
         read.append(image)
-        painted.append(found.labels)
+        boxes = boxes_of_file(file)
+        if boxes:
+            count = counted(len(boxes), "check box", "check boxes")
+            say_notes(name_of(file), [f"{count} left out."])
+        painted.append(outside(found.labels, boxes))
         classes = found.classes
     samples = make_samples(read, painted, names=[str(path) for path in images])
     used = check_samples(samples)

@@ -6,8 +6,10 @@ printed. Everything that hands labels to learning hands them through :func:`outs
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from unetscope.images.micrograph import Micrograph
 #: A box of fewer painted pixels does not count: what is left out are mostly doubtful places.
 DENSE = 0.95
 SMALLEST_PX = 16  # along a side
+_PLACES = ("z", "top", "bottom", "left", "right")
 
 
 @dataclass(frozen=True, order=True)
@@ -100,6 +103,34 @@ def outside(labels: np.ndarray, boxes: Sequence[CheckBox]) -> np.ndarray:
         if box.fits(labels.shape):
             kept[box.region(labels.ndim)] = 0
     return kept
+
+
+def boxes_of_file(labels: Path) -> list[CheckBox]:
+    """The check boxes that the project around a file of labels keeps for it; none without one.
+
+    A project keeps labels in its folder ``labels`` and tells of boxes in its ``project.json``, one
+    floor up; so who learns from its files without opening it learns from no box either.
+
+    Raises
+    ------
+    LabelError
+        If there is a project around the file that cannot be read.
+    """
+    told = labels.absolute().parent.parent / "project.json"
+    if labels.absolute().parent.name != "labels" or not told.is_file():
+        return []
+    try:
+        found = []
+        for image in json.loads(told.read_text(encoding="utf-8"))["images"]:
+            files = [image["labels"], *(one["labels"] for one in image["set_aside"])]
+            if f"labels/{labels.name}" in files:
+                found += [[int(box[place]) for place in _PLACES] for box in image["boxes"]]
+        return [CheckBox(*places) for places in found]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabelError(
+            f"{labels} belongs to a project whose {told.name} cannot be read ({error}), so nobody "
+            "knows its check boxes; open the project in the window, or copy the labels elsewhere"
+        ) from None
 
 
 @dataclass(frozen=True, eq=False)

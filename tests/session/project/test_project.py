@@ -16,13 +16,17 @@ import pytest
 import tifffile
 import zarr
 
+from unetscope.cli.terminal import Interview
+from unetscope.cli.train import training_samples
 from unetscope.errors import LabelError, OutputError, ProjectError
 from unetscope.images.claims import Claim, Role
 from unetscope.images.classes import LabelClass
 from unetscope.images.files import write_labels, write_micrograph
 from unetscope.images.micrograph import Micrograph
 from unetscope.images.questions import Answers, Undecided
+from unetscope.learning.check_box import CheckBox, boxes_of_file, outside
 from unetscope.session.engine import projects
+from unetscope.session.kept_boxes import KeptBox
 from unetscope.session.project import contents, folder, images, label_files
 from unetscope.session.project.folder import Project, is_project
 from unetscope.session.project.images import Presence, image_files
@@ -693,3 +697,23 @@ def test_projects_of_earlier_versions_open(project: Project) -> None:
         del image["answers"], image["set_aside"]
     (project.folder / "project.json").write_text(json.dumps(record))
     assert Project.open(project.folder).record.images == project.record.images
+
+
+def test_who_learns_from_its_files_learns_from_no_check_box(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    painted = np.ones((20, 30), np.uint8)
+    painted[:, 15:] = 2
+    project.save_labels("0001", painted)
+    project.set_boxes("0001", [KeptBox(0, 2, 18, 0, 16)])
+    project.save()
+    labels = project.folder / "labels/0001.ome.tif"
+    given = [tmp_path / "images/a.tif"], [labels], Interview(Answers())
+    samples, _ = training_samples(*given)
+    np.testing.assert_array_equal(samples[0].labels, outside(painted, [CheckBox(0, 2, 18, 0, 16)]))
+    assert "1 check box left out" in capsys.readouterr().err
+    copied = shutil.copy(labels, tmp_path / "copied.ome.tif")
+    assert boxes_of_file(Path(copied)) == []
+    (project.folder / "project.json").write_text("{")
+    with pytest.raises(LabelError, match="nobody knows its check boxes"):
+        training_samples(*given)
