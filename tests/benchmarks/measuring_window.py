@@ -1,9 +1,9 @@
-"""What measuring costs in the real window: finding, joining, colouring, and how long it stands still.
+"""What measuring costs in the real window, and how long it stands still.
 
-A program: ``xvfb-run python -m benchmarks.measuring_window [SIDE] [REPEATS]`` in ``tests``: objects on
-a grid, about 10,000 of them on 4096², in one viewer that is on screen. For each thing done: the
-milliseconds until what it changes has come (of a join, until its rows are there), and the longest
-time that the event loop stood still meanwhile.
+A program: ``xvfb-run python -m benchmarks.measuring_window [SIDE] [REPEATS]`` in ``tests``:
+objects on a grid, about 10,000 of them on 4096², in one viewer that is on screen. For each thing
+done: the milliseconds until what it changes has come (of a join, until its rows are there), and the
+longest time that the event loop stood still meanwhile.
 """
 
 from __future__ import annotations
