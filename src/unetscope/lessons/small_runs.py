@@ -28,7 +28,7 @@ else:
     teaching = Lazily("unetscope.network.teaching")
     unet = Lazily("unetscope.network.unet")
 
-#: Pairs of pixels (y, x), about 0 to 1, and labels (y, x) from 1, 0 where nobody said.
+#: Pairs of pixels ([channel,] y, x), about 0 to 1, and labels (y, x) from 1, 0 where nobody said.
 Pictures = Sequence[tuple[NDArray[np.float32], NDArray[np.integer[Any]]]]
 Batch = tuple[Any, Any]
 SMALL_WIDTHS = (8, 16, 32, 64)
@@ -99,24 +99,25 @@ def stretched(pixels: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def patches(pictures: Pictures, options: SmallRun) -> Iterator[Batch]:
-    """Batches (batch, 1, y, x) with their labels, without end, drawn from all pictures alike."""
+    """Batches (batch, channel, y, x) with labels, without end, drawn from all pictures alike."""
     rng = np.random.default_rng(options.seed)
     side = options.patch_px
     while True:
         images, labels = [], []
         for _ in range(options.batch):
             pixels, truth = pictures[int(rng.integers(len(pictures)))]
-            y, x = (int(rng.integers(0, size - side + 1)) for size in pixels.shape)
-            image, label = (part[y : y + side, x : x + side] for part in (pixels, truth))
+            y, x = (int(rng.integers(0, size - side + 1)) for size in truth.shape)
+            image, label = (part[..., y : y + side, x : x + side] for part in (pixels, truth))
             if options.turns:
                 turn, mirror = int(rng.integers(4)), bool(rng.integers(2))
                 image, label = (
-                    np.rot90(part[:, ::-1] if mirror else part, turn) for part in (image, label)
+                    np.rot90(part[..., ::-1] if mirror else part, turn, axes=(-2, -1))
+                    for part in (image, label)
                 )
-            images.append(image)
+            images.append(image.reshape(-1, side, side))
             labels.append(label)
         yield (
-            torch.from_numpy(np.stack(images)[:, None].astype(np.float32)),
+            torch.from_numpy(np.stack(images).astype(np.float32)),
             torch.from_numpy(np.stack(labels).astype(np.int64) - 1),
         )
 
@@ -154,14 +155,16 @@ def _balanced(label: Any, classes: int) -> Any:
 
 
 def chances(net: Any, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities (class, y, x) of an image (y, x), padded by mirroring where it has to be."""
+    """Probabilities (class, y, x) of an image ([channel,] y, x), its edges mirrored as needed."""
     multiple = net.config.multiple
-    edges = [(0, -side % multiple) for side in pixels.shape]
-    padded = np.pad(np.asarray(pixels, dtype=np.float32), edges, mode="reflect")
+    rows, columns = pixels.shape[-2:]
+    planes = np.asarray(pixels, dtype=np.float32).reshape(-1, rows, columns)
+    edges = [(0, 0), (0, -rows % multiple), (0, -columns % multiple)]
+    padded = np.pad(planes, edges, mode="reflect")
     net.eval()
     with torch.inference_mode():
-        found = net(torch.from_numpy(padded)[None, None])[0].softmax(dim=0)
-    return np.asarray(found[:, : pixels.shape[0], : pixels.shape[1]], dtype=np.float32)
+        found = net(torch.from_numpy(padded)[None])[0].softmax(dim=0)
+    return np.asarray(found[:, :rows, :columns], dtype=np.float32)
 
 
 def mask_of(net: Any, pixels: NDArray[np.float32]) -> NDArray[np.uint8]:

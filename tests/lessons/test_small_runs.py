@@ -1,0 +1,29 @@
+"""Small trainings of lessons: batches of one channel or several, turned with their labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unetscope.errors import LessonError
+from unetscope.lessons.bench import Bench, Laid
+from unetscope.lessons.registry import run, verbs
+from unetscope.lessons.small_runs import SmallRun, patches
+
+
+@pytest.mark.parametrize("channels", [0, 3])
+def test_labels_are_turned_with_the_channels(channels: int) -> None:
+    truth = np.arange(1, 16 * 20 + 1).reshape(16, 20)
+    pixels = np.repeat(truth[None], channels, axis=0) if channels else truth
+    images, labels = next(patches([(pixels.astype(np.float32), truth)], SmallRun(patch_px=8)))
+    assert images.shape == (8, max(channels, 1), 8, 8)
+    for image, label in zip(images.numpy(), labels.numpy(), strict=True):
+        assert (image == label + 1).all()
+
+
+def test_strokes_in_one_half_are_not_enough_for_patches() -> None:
+    labels = np.zeros((64, 64), np.uint8)
+    labels[10, 4:20], labels[30, 4:20] = 1, 2
+    laid = Laid(np.zeros((64, 64), np.float32), "mine", labels=labels, truth="strokes", own=True)
+    with pytest.raises(LessonError, match="both halves"):
+        list(run(verbs()["patches_by_lenet"], Bench(laid), {}))
