@@ -16,7 +16,7 @@ from qtpy.QtCore import QTimer
 
 from unetscope.session.values import Phase
 
-STROKES = 1000 if os.environ.get("UNETSCOPE_SOAK") else 250
+STROKES = 1000 if os.environ.get("UNETSCOPE_SOAK") else 100
 CALM = STROKES // 10  # painted before training starts
 SIDE = 512
 DABS = 3
