@@ -76,7 +76,7 @@ def _parts(case: Case, model: PixelModel) -> Iterator[tuple[str, Callable[[], ob
     prior = [_UNKNOWN_CHANCE] * len(values)
     cache = FeatureCache()
     told = fit_instant(model, [sample], cache=cache, device="cpu")
-    patches = PatchSource(told, [sample], values, cache=cache, seed=0, guide=told)
+    patches = PatchSource(told, [sample], values, cache=cache, seed=0, guide=lambda: told)
     steps = OptimiserSteps(
         TrainOptions(batch_size=case.batch_size, patch_px=case.patch_px, device="cpu")
     )

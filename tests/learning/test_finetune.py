@@ -154,7 +154,7 @@ def test_what_was_held_back_first_stays_held_back_in_the_second_training() -> No
 def drawn(guide_weight: float) -> tuple[torch.Tensor, torch.Tensor]:
     """The gradient of the loss at some logits, and the targets they were compared with."""
     model = fit_instant(small_model(), [sample()])
-    patches = PatchSource(model, [sample()], (1, 2), cache=_cache(), seed=0, guide=model)
+    patches = PatchSource(model, [sample()], (1, 2), cache=_cache(), seed=0, guide=lambda: model)
     _, targets = patches.draw(4, 64)
     logits = torch.randn((4, 2, 64, 64), generator=torch.Generator().manual_seed(0))
     logits.requires_grad_(True)

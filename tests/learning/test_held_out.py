@@ -11,6 +11,7 @@ import torch
 from learning.small_scenes import blobs, small_model, strokes
 from unetscope.computing.machine import settled
 from unetscope.images.micrograph import as_micrograph
+from unetscope.learning import held_out
 from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.held_out import SHARES, HeldOut
@@ -162,8 +163,6 @@ def test_networks_are_judged_by_what_a_prediction_would_show() -> None:
 
 
 def test_very_many_held_pixels_are_judged_in_some_windows(monkeypatch) -> None:
-    from unetscope.learning import held_out
-
     monkeypatch.setattr(held_out, "_CELL_PX", 16)
     monkeypatch.setattr(held_out, "_MAX_WINDOWS", 3)
     judge, _, _, sample = judged_by()
@@ -200,3 +199,35 @@ def test_without_any_judge_no_score_is_said() -> None:
     held = Validation({1: 0.0}, {}, 0.1, 9, "block")
     assert held.told == {} and np.isnan(held.mean_dice)
     assert held.said(str) == "too few held-back strokes to say a score"
+
+
+def judged_by_masks() -> HeldOut:
+    """A judge with a dense mask, of which the lower part is held back."""
+    image, dense = blobs(SHAPE, 2)
+    noisy = image + np.random.default_rng(3).normal(0, 0.6, SHAPE).astype(np.float32)
+    held, shown = np.zeros_like(dense), dense.copy()
+    held[80:], shown[80:] = dense[80:], 0
+    parts = Partition(("a",), [shown], [held], "block", "")
+    sample = Sample(as_micrograph(noisy), dense, "a")
+    return HeldOut(small_model(), [sample], parts, (1, 2), cache=FeatureCache(), device="cpu")
+
+
+def test_dense_masks_give_all_of_the_answer_to_a_network_that_is_as_good() -> None:
+    judge = judged_by_masks()
+    assert judge.dense
+    assert judge.judge(Oracle(judge, 8.0, right=True), "fp32").share == 1.0
+    assert judge.judge(_Echo(judge), "fp32").share == 1.0
+    assert judge.judge(Oracle(judge, 8.0, right=False), "fp32").share == 0.0
+
+
+def test_scores_of_thinned_masks_are_those_of_the_classes_own_shares(monkeypatch) -> None:
+    whole = judged_by_masks()
+    figure = whole.judge(Oracle(whole, 8.0, right=False), "fp32").validation
+    monkeypatch.setattr(held_out, "_MAX_PIXELS", len(whole) // 4)
+    thinned = judged_by_masks()
+    assert len(thinned) <= len(whole) // 4
+    again = thinned.judge(Oracle(thinned, 8.0, right=False), "fp32").validation
+    assert figure is not None and again is not None
+    assert again.dice == pytest.approx(figure.dice, abs=0.03)
+    truth = np.bincount(whole.targets) / np.bincount(thinned.targets)
+    assert np.allclose(thinned._weights, truth)

@@ -68,7 +68,7 @@ def test_only_painted_planes_of_a_stack_are_used() -> None:
 def test_the_guide_speaks_in_255ths_where_the_image_is() -> None:
     shown, cache = sample((40, 50)), FeatureCache()
     guide = fit_instant(small_model(), [shown], cache=cache)
-    source = source_of(shown, guide=guide)
+    source = source_of(shown, guide=lambda: guide)
     _, targets = source.draw(4, 64)
     told = targets[:, 1:]
     assert (told[:, :, 40:] == IGNORE).all() and (told[:, :, :, 50:] == IGNORE).all()

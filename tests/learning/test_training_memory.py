@@ -126,6 +126,7 @@ def test_memory_that_is_short_once_is_given_back_and_training_goes_on(
 def test_memory_that_stays_short_for_a_while_is_met_with_smaller_tiles(monkeypatch, stage) -> None:
     place, name = STAGES[stage]
     monkeypatch.setattr(place, name, Failing(getattr(place, name), ERRORS[1], 1, 3))
+    monkeypatch.setattr(instant.os, "cpu_count", lambda: 1)  # one tile after the other
     cache = FeatureCache()
     events = list(fine_tune(small_model(), painted(), OPTIONS, cache=cache))
     assert isinstance(events[-1], Finished)
@@ -155,7 +156,7 @@ def test_where_nothing_helps_the_last_good_model_is_kept(monkeypatch, stage) -> 
     assert np.array_equal(predict_labels(kept, image), predict_labels(finished.model, image))
 
 
-@pytest.mark.parametrize("stage", ["features", "growing the forest", "judge", "optimiser"])
+@pytest.mark.parametrize("stage", ["features", "growing the forest", "held-back rows", "optimiser"])
 def test_too_little_memory_to_begin_with_is_said_in_plain_words(monkeypatch, stage) -> None:
     place, name = STAGES[stage]
     monkeypatch.setattr(place, name, Failing(getattr(place, name), ERRORS[1], 1, 10**9))

@@ -100,6 +100,7 @@ def _learned(
                 raise ModelError("several devices cannot learn from new strokes; begin anew")
             update = yield from run.start(update, classes)
         if (reason := run.reason_to_stop()) is not None:
+            yield from run.conclude()
             return reason
         update = yield from run.step()
         if run.epoch_is_over():

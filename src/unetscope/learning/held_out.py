@@ -9,6 +9,9 @@ A handful of held-back strokes cannot make that choice well: they lie inside reg
 unsharp young network loses, and say nothing about borders, where it gains. So few of them only
 veto what experience grants (15 % of the answer, once the network has learned for a while), and
 the more there are, the more they decide alone (docs/benchmarks.md).
+
+Dense masks show borders as well and in their natural shares. They decide alone, by Dice: the
+network gets what is best on them, mostly all of the answer.
 """
 
 from __future__ import annotations
@@ -26,10 +29,9 @@ from unetscope.learning.events import Validation
 from unetscope.learning.feature_cache import FeatureCache, read_window
 from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.instant import fit_instant, instant_rows, labelled_rows
-from unetscope.learning.metrics import dice_per_class, iou_per_class, mean_dice
 from unetscope.learning.partition import Partition
 from unetscope.learning.pixel_model import PixelModel
-from unetscope.learning.samples import Sample
+from unetscope.learning.samples import Sample, are_dense, value_counts
 from unetscope.learning.stroke_map import stroke_map
 from unetscope.learning.tiling import padded_shape
 from unetscope.network.unet import UNet
@@ -41,6 +43,8 @@ _CAUTION = 0.08
 # Where few do: nats (and Dice) a share may lose on them for being what experience grants.
 _TRUST, _TRUSTED_DICE = 0.3, 0.05
 _GRANTED = 0.15
+# Dice that a newer network, or a larger share of it, may lack on dense masks: as much is luck.
+_EVEN = 0.002
 _MOST_WITHOUT_FIGURE = 0.5
 _ENOUGH_PIXELS = 10_000
 _MAX_PIXELS = 20_000
@@ -93,8 +97,11 @@ class HeldOut:
         self.class_pixels: dict[int, int] = {}
         self._windows: list[_Window] = []
         self.told: PixelModel | None = None
-        held = _limited(samples, parts.held, model.provenance.seed)
-        if not any(sample.labels.any() for sample in held):
+        self.dense = are_dense(samples)
+        self._weights = np.ones(len(values))
+        judging = _limited(parts.held, model.provenance.seed)
+        held = [replace(s, labels=h) for s, h in zip(samples, judging, strict=True)]
+        if not any(labels.any() for labels in judging):
             return
         reader = FeatureReader(model, cache, cache.machine(device))
         rows = labelled_rows(reader, held, values, limit=_MAX_PIXELS)
@@ -103,7 +110,11 @@ class HeldOut:
         self.told = told
         self._instant = instant_rows(told, rows.features)
         self.targets = rows.targets
-        self.strokes, self.class_pixels = _counted(parts.held, [s.labels for s in held])
+        self.strokes, self.class_pixels = _counted(parts.held, judging)
+        # Of very many pixels as many of each class were taken: scores are of their own shares.
+        taken = np.bincount(rows.targets, minlength=len(values))
+        natural = np.array([self.class_pixels.get(int(v), 0) for v in values])
+        self._weights = natural / np.maximum(taken, 1)
         self._windows = _windows(model, held, rows.places, cache)
 
     def __len__(self) -> int:
@@ -138,6 +149,8 @@ class HeldOut:
         if not len(self):
             return Verdict(0.0, float("nan"), None)
         own = self._network_answer(net, precision)
+        if self.dense:
+            return self._by_masks(own)
         shares = [part * self.largest_share for part in SHARES]
         mixtures = [(1 - share) * self._instant + share * own for share in shares]
         losses = [self._loss(mixed) for mixed in mixtures]
@@ -152,10 +165,22 @@ class HeldOut:
         least = dice[0] - doubt * _TRUSTED_DICE
         allowed = [c if d >= least else float("inf") for c, d in zip(costs, dice, strict=True)]
         best = int(np.argmin(allowed))
-        share = shares[best]
+        validation = self._figure(own, shares[best])
+        return Verdict(shares[best], costs[best], validation, slack=doubt * _TRUST * _GRANTED)
+
+    def _by_masks(self, own: np.ndarray) -> Verdict:
+        """The share that is best on dense masks, the larger one of those that are about even."""
+        wrong = [1 - self._dice((1 - part) * self._instant + part * own) for part in SHARES]
+        costs = [lost - _EVEN * part for lost, part in zip(wrong, SHARES, strict=True)]
+        best = int(np.argmin(costs))
+        return Verdict(SHARES[best], costs[best], self._figure(own, SHARES[best]), slack=_EVEN)
+
+    def _figure(self, own: np.ndarray, share: float) -> Validation | None:
+        """Scores of the answer with this share of the network, where they may be told."""
+        if self.kind == "strokes":
+            return None
         mixed = (1 - share) * self._instant + share * own
-        validation = self._validation(mixed, losses[best]) if self.kind != "strokes" else None
-        return Verdict(share, costs[best], validation, slack=doubt * _TRUST * _GRANTED)
+        return self._validation(mixed, self._loss(mixed))
 
     def _loss(self, chance: np.ndarray) -> float:
         """Log loss with every class weighing the same."""
@@ -164,13 +189,24 @@ class HeldOut:
         return float(np.mean([own[self.targets == k].mean() for k in classes]))
 
     def _dice(self, chance: np.ndarray) -> float:
-        return mean_dice(self.values[self.targets], self.values[chance.argmax(axis=1)])
+        return float(np.mean(list(self._scores(chance)[0].values())))
+
+    def _scores(self, chance: np.ndarray) -> tuple[dict[int, float], dict[int, float]]:
+        """Class value → Dice, and Jaccard index, of the classes that judge."""
+        count = len(self.values)
+        pairs = self.targets * count + chance.argmax(axis=1)
+        weights = self._weights[self.targets]
+        found = np.bincount(pairs, weights, count**2).reshape(count, count)
+        hit, true, said = found.diagonal(), found.sum(axis=1), found.sum(axis=0)
+        present = np.flatnonzero(true > 0)
+        dice = {int(self.values[k]): float(2 * hit[k] / (true[k] + said[k])) for k in present}
+        return dice, {v: d / (2 - d) for v, d in dice.items()}
 
     def _validation(self, chance: np.ndarray, loss: float) -> Validation:
-        truth, said = self.values[self.targets], self.values[chance.argmax(axis=1)]
+        dice, iou = self._scores(chance)
         return Validation(
-            dice=dice_per_class(truth, said),
-            iou=iou_per_class(truth, said),
+            dice=dice,
+            iou=iou,
             loss=loss,
             pixels=len(self),
             kind=self.kind,
@@ -206,21 +242,29 @@ def _counted(
     return dict(strokes), dict(pixels)
 
 
-def _limited(samples: Sequence[Sample], held: Sequence[np.ndarray], seed: int) -> list[Sample]:
+def judging_pixels(parts: Partition, seed: int) -> int:
+    """How many held-back pixels will judge."""
+    counts = Counter[int]()
+    for labels in _limited(parts.held, seed):
+        counts.update(value_counts(labels))
+    total, quota = sum(counts.values()), _MAX_PIXELS // max(len(counts), 1)
+    return total if total <= _MAX_PIXELS else sum(min(n, quota) for n in counts.values())
+
+
+def _limited(held: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
     """The held-back labels, of very many only those in some seeded cells of a coarse grid."""
     cells = [
         (index, *cell) for index, labels in enumerate(held) for cell in _cells_with_labels(labels)
     ]
-    result = [replace(s, labels=h) for s, h in zip(samples, held, strict=True)]
     if len(cells) <= _MAX_WINDOWS:
-        return result
+        return list(held)
     chosen = np.random.default_rng(seed).choice(len(cells), _MAX_WINDOWS, replace=False)
     masks = [np.zeros_like(labels) for labels in held]
     for index, *cell in (cells[i] for i in np.sort(chosen)):
         size = _cell(held[index])
         box = tuple(slice(c * s, (c + 1) * s) for c, s in zip(cell, size, strict=True))
         masks[index][box] = held[index][box]
-    return [replace(s, labels=m) for s, m in zip(samples, masks, strict=True)]
+    return masks
 
 
 def _cells_with_labels(labels: np.ndarray) -> list[list[int]]:

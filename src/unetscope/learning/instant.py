@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -65,17 +67,23 @@ def fit_instant(
     A new model; a fine-tuned network of ``model`` stays and keeps its share while the classes stay
     the same.
     """
-    values = tuple(check_samples(samples))
+    counts = check_samples(samples)
+    values = tuple(counts)
     cache = cache or FeatureCache()
     model = prepared(model, samples, cache)
     reader = FeatureReader(model, cache, cache.machine(device))
+    _read_together(reader, samples)
     rows = labelled_rows(reader, samples, values)
     named = named_classes(values, classes or model.classes)
     model = model.with_instant(classes=named)
     lattice = _lattice_rows(reader, samples)
-    trees = _FIRST_TREES if with_forest else 0
     scatter = scatter_of(lattice)
     penalty = _penalty(model, samples, rows, scatter)
+    if sum(counts.values()) > HEAD_ROWS:  # masks show rims and textures themselves
+        whole = _Terms(penalty, scatter, TREES if with_forest else 0)
+        model = _in_proportion(_solved(model, rows.features, rows.targets, whole), lattice)
+        return model.with_instant(learned=LearnedPixels.of(samples))
+    trees = _FIRST_TREES if with_forest else 0
     model = _solved(model, rows.features, rows.targets, _Terms(penalty, scatter, trees))
     model = _in_proportion(model, lattice)
     # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
@@ -272,6 +280,23 @@ def _lattice_rows(reader: FeatureReader, samples: Sequence[Sample]) -> torch.Ten
             for tile in (tile for tile in tiles if plane[tile.core].any()):
                 found.append(reader.lattice(Spot(sample.image, z, tile)))
     return torch.cat(found)
+
+
+def _read_together(reader: FeatureReader, samples: Sequence[Sample]) -> None:
+    """Compute the features of all labelled tiles, several at once where cores are free for it."""
+    workers = max(1, (os.cpu_count() or 1) // torch.get_num_threads())
+    spots = [
+        Spot(sample.image, z, tile)
+        for sample in samples
+        for z, plane in enumerate(_planes(sample))
+        for tile in reader.grid(sample.image)
+        if plane[tile.core].any()
+    ]
+    if workers == 1 or len(spots) < 2 or not reader.machine.on_cpu:
+        return  # they are computed when they are asked for
+    with ThreadPoolExecutor(min(workers, len(spots))) as pool:
+        for _ in pool.map(reader.lattice, spots):
+            pass
 
 
 def _planes(sample: Sample) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from unetscope.computing.adamw import FlatAdamW
 from unetscope.computing.choices import Precision
 from unetscope.computing.flat_weights import FlatWeights, flattened
 from unetscope.computing.memory import give_back, is_out_of_memory
@@ -137,7 +138,7 @@ class OptimiserSteps:
         ----------
         images : (b, channel, y, x) float32, on the learner's device.
         targets : (b, 1 + class, y, x) as of :meth:`PatchSource.draw`.
-        pixels, prior : labelled pixels and natural share of every class.
+        pixels, prior : labelled pixels of every class, and the shares to take out of the answer.
         """
         logits = self._agreed(lambda: self.logits(images))
         loss = self.loss(logits, targets, pixels, prior)
@@ -145,8 +146,7 @@ class OptimiserSteps:
             self._bad_steps += 1
             return float("nan")
         self._bad_steps = 0
-        self._warm_up()
-        self._optimiser.step()
+        self._optimiser.step(self._rate())
         self._averaged.lerp_(self._weights.master.detach(), self._new_share())
         return float(loss.detach())
 
@@ -194,11 +194,9 @@ class OptimiserSteps:
             loss = loss + self.options.guide_weight * guided
         return loss
 
-    def _warm_up(self) -> None:
+    def _rate(self) -> float:
         # The first steps at full rate unlearn more than they learn (docs/benchmarks.md).
-        rate = self.options.learning_rate * min(1.0, (self.steps + 1) / 40)
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate
+        return self.options.learning_rate * min(1.0, (self.steps + 1) / 40)
 
     def go_back(self, best: UNet | None) -> str:
         """Go on from the best weights (or the average) at a quarter of the rate; says so."""
@@ -243,10 +241,5 @@ class OptimiserSteps:
             self.net, self.average = self.net.cpu(), self.average.cpu()
             self._set_up()
 
-    def _adamw(self) -> torch.optim.AdamW:
-        return torch.optim.AdamW(
-            [self._weights.master],
-            lr=self.options.learning_rate,
-            weight_decay=self.options.weight_decay,
-            fused=True,
-        )
+    def _adamw(self) -> FlatAdamW:
+        return FlatAdamW(self._weights.master, weight_decay=self.options.weight_decay)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from unetscope.learning.losses import IGNORE
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import PredictOptions, predict_tiles
 from unetscope.learning.samples import Sample
-from unetscope.learning.tiling import padded_shape
+from unetscope.learning.tiling import Box, padded_shape
 
 # Planes up to this size are normalised once and kept; larger ones are read patch by patch.
 _KEEP_PLANE_PX = 16_000_000
@@ -30,7 +30,7 @@ class _Plane:
     z: int
     normalisation: Normalisation
     whole: Tensor | None  # (channel, y, x), padded
-    guide: np.ndarray | None  # (class, y, x) uint8: probabilities in 255ths
+    guide: _Guide | None
 
 
 class PatchSource:
@@ -40,6 +40,7 @@ class PatchSource:
     ----------
     samples : with the labels to learn from (what is held back is 0 there).
     values : class values in column order.
+    guide : what gives the model that guides where nothing is labelled; asked when it is needed.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class PatchSource:
         *,
         cache: FeatureCache,
         seed: int,
-        guide: PixelModel | None = None,
+        guide: Callable[[], PixelModel] | None = None,
     ) -> None:
         self._guide, self._classes = guide, len(values)
         self._rng = np.random.default_rng(seed)
@@ -103,8 +104,8 @@ class PatchSource:
             height, width = padded_shape(labels.shape, self._multiple)
             whole = read_window(image, z, (slice(0, height), slice(0, width)), normalisation)[0]
             whole = whole.contiguous()
-            if self._guide is not None:
-                guide = _guidance(self._guide, image, z, cache)
+            if self._guide is not None and not labels.all():
+                guide = _Guide(self._guide, image, z, cache)
         self._planes.append(_Plane(image, labels, z, normalisation, whole, guide))
 
     def _collect(self, spots: list[list[np.ndarray]]) -> None:
@@ -126,8 +127,9 @@ class PatchSource:
         target = np.full((1 + self._classes, patch_px, patch_px), IGNORE, dtype=np.int16)
         inside = (slice(0, labels.shape[0]), slice(0, labels.shape[1]))
         target[(0, *inside)] = np.where(labels > 0, self._index_of[labels], IGNORE)
-        if plane.guide is not None:
-            target[(slice(1, None), *inside)] = plane.guide[(slice(None), *box)]
+        # Where every pixel is labelled, a guide has nothing to say.
+        if plane.guide is not None and not labels.all():
+            target[(slice(1, None), *inside)] = plane.guide.at(box)
         if plane.whole is not None:
             image = plane.whole[(slice(None), *box)]
             short = [patch_px - side for side in image.shape[1:]]
@@ -139,13 +141,36 @@ class PatchSource:
         return image, torch.from_numpy(target)
 
 
-def _guidance(guide: PixelModel, image: Micrograph, z: int, cache: FeatureCache) -> np.ndarray:
-    """The guide's answer to a plane: (class, y, x) uint8 in 255ths."""
-    answer = np.zeros((len(guide.classes), *image.spatial_shape[-2:]), np.uint8)
-    for event in predict_tiles(
-        guide, image, PredictOptions(planes=[z], probabilities=True), cache=cache
-    ):
-        if isinstance(event, TileDone) and event.probabilities is not None:
-            part = event.probabilities.reshape(len(guide.classes), *event.labels.shape[-2:])
-            answer[(slice(None), *event.region[-2:])] = np.rint(part * 255).astype(np.uint8)
-    return answer
+class _Guide:
+    """The guide's answer to a plane, tile by tile as patches ask for it.
+
+    So nothing stands before the first step that only later ones need.
+    """
+
+    def __init__(
+        self, asked: Callable[[], PixelModel], image: Micrograph, z: int, cache: FeatureCache
+    ) -> None:
+        self._asked, self._image, self._z, self._cache = asked, image, z, cache
+        self._answer: np.ndarray | None = None  # (class, y, x) uint8 in 255ths
+        self._known: np.ndarray | None = None  # (y, x) bool
+
+    def at(self, box: Box) -> np.ndarray:
+        """Probabilities (class, y, x) in 255ths of a box of the plane."""
+        if self._answer is None or self._known is None:
+            shape = self._image.spatial_shape[-2:]
+            self._answer = np.zeros((len(self._asked().classes), *shape), np.uint8)
+            self._known = np.zeros(shape, bool)
+        if not self._known[box].all():
+            self._answer_tiles(box, self._answer, self._known)
+        return self._answer[(slice(None), *box)]
+
+    def _answer_tiles(self, box: Box, answer: np.ndarray, known: np.ndarray) -> None:
+        bounds = zip(box, known.shape, strict=True)
+        inside = tuple(slice(side.start, min(side.stop, bound)) for side, bound in bounds)
+        options = PredictOptions((inside[0], inside[1]), [self._z], probabilities=True)
+        for event in predict_tiles(self._asked(), self._image, options, cache=self._cache):
+            if isinstance(event, TileDone) and event.probabilities is not None:
+                region = event.region[-2:]
+                part = event.probabilities.reshape(len(answer), *event.labels.shape[-2:])
+                answer[(slice(None), *region)] = np.rint(part * 255).astype(np.uint8)
+                known[region] = True

@@ -14,6 +14,7 @@ from unetscope.images.classes import default_name
 from unetscope.images.micrograph import Micrograph, as_micrograph
 
 MAX_LABEL = 65_535
+_DENSE = 0.5  # of the pixels of labelled planes, from which labels are called dense
 _ROWS = 1024  # of a plane, that are compared at a time
 _PX_AT_ONCE = 4_000_000  # of labels, that are counted at a time
 
@@ -178,6 +179,17 @@ def value_counts(labels: Any) -> dict[int, int]:
                 counts[value] = counts.get(value, 0) + int(found[value])
     counts.pop(0, None)
     return dict(sorted(counts.items()))
+
+
+def are_dense(samples: Sequence[Sample]) -> bool:
+    """Whether labels are masks, which name most pixels of the planes that they are on."""
+    labelled, planes_px = 0, 0
+    for sample in samples:
+        for plane in sample.labels if sample.labels.ndim == 3 else sample.labels[None]:
+            found = int(np.count_nonzero(plane))
+            labelled += found
+            planes_px += plane.size if found else 0
+    return labelled > 0 and labelled >= _DENSE * planes_px
 
 
 def row_bands(plane: np.ndarray) -> Iterator[np.ndarray]:

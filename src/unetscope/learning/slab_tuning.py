@@ -87,14 +87,14 @@ def tuned_on_slabs(
         run.values,
         cache=cache,
         seed=options.seed,
-        guide=run.model if options.guide_weight else None,
+        guide=(lambda: run.model) if options.guide_weight else None,
     )
     source.reach = reach_z(net)
     began = time.perf_counter()
     while learner.steps != max_steps and (
         options.max_seconds is None or time.perf_counter() - began < options.max_seconds
     ):
-        learner.step(source, run.prior)
+        learner.step(source, run.taken_out)
     averaged = learner.average.get_submodule("net")
     return run.model, settled(averaged), learner.steps  # type: ignore[arg-type]
 

@@ -14,6 +14,7 @@ import torch
 from unetscope.computing.machine import settled
 from unetscope.computing.memory import is_out_of_memory
 from unetscope.images.classes import LabelClass
+from unetscope.learning.beside import Beside
 from unetscope.learning.end_reason import EndReason
 from unetscope.learning.events import (
     EpochDone,
@@ -28,14 +29,14 @@ from unetscope.learning.events import (
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.feature_reader import FeatureReader
 from unetscope.learning.head import Penalty, solve_head
-from unetscope.learning.held_out import HeldOut, Verdict
+from unetscope.learning.held_out import HeldOut, Verdict, judging_pixels
 from unetscope.learning.instant import fit_instant, labelled_rows, prepared
 from unetscope.learning.learned_pixels import LearnedPixels
 from unetscope.learning.optimiser_steps import NO_MEMORY, OptimiserSteps
 from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.pixel_model import PixelModel, TunedNetwork
-from unetscope.learning.samples import Sample, check_samples
+from unetscope.learning.samples import Sample, are_dense, check_samples, labelled_pixels
 from unetscope.learning.sources.source import columns_of
 from unetscope.learning.surprise import familiar_with
 from unetscope.learning.together import ALONE, Command, Together
@@ -93,9 +94,12 @@ class TrainingRun:
         self.values = values
         self.model = self.model.with_provenance(partition=parts)
         self.best_loss, self.best_validation, self.idle_epochs = float("inf"), None, 0
+        self._unfamiliar = samples if self.together.leads else ()
         if self.together.leads:
-            self.model = yield from self._recovering(lambda: self._familiar(samples))
-            yield from self._recovering(lambda: self._judge(self._snapshot()))
+            self._first = yield from self._recovering(self._snapshot)
+            if self.learner.steps or self.model.network_of(values) is not None:
+                # It goes on: what it knows already is judged, and shown again, at once.
+                yield from self._recovering(lambda: self._judge(self._first))
             self.together.tell(Command.BEGIN)
             self.learner.take_first_weights()
         if self.learner.steps:  # the budget begins with the first step
@@ -103,10 +107,55 @@ class TrainingRun:
         yield from self._heard(self._started(values, parts))
         return self._sent
 
-    def _familiar(self, samples: Sequence[Sample]) -> PixelModel:
-        """The model with what its images look like; nothing of it decides an answer."""
-        machine = self.cache.machine(self.learner.device)
-        return self.model.with_provenance(familiar=familiar_with(self.model, samples, machine))
+    def _shares(self, samples: Sequence[Sample], shown: Sequence[Sample]) -> tuple[float, ...]:
+        """How frequent classes are: masks say so themselves, of strokes the instant voice does."""
+        if not are_dense(samples):
+            return self._told().instant.prior
+        counts = labelled_pixels(shown)
+        return tuple(n / sum(counts.values()) for n in counts.values())
+
+    def _taken_out(self, samples: Sequence[Sample]) -> tuple[float, ...]:
+        """Which shares of the classes the loss takes out of the answer before it is compared.
+
+        Of strokes all that there are, for they are as frequent for every class. Masks show classes
+        as frequent as they are; there the loss's own weights (pixels ** -½) are to be undone.
+        """
+        if not are_dense(samples):
+            return self.prior
+        roots = [share**0.5 for share in self.prior]
+        return tuple(root / sum(roots) for root in roots)
+
+    def _judging(
+        self,
+        model: PixelModel,
+        samples: Sequence[Sample],
+        parts: Partition,
+        values: tuple[int, ...],
+    ) -> HeldOut:
+        device = self.learner.device
+        return HeldOut(model, samples, parts, values, cache=self.cache, device=device)
+
+    @property
+    def held(self) -> HeldOut:
+        """The judge; waits until it is ready."""
+        return self._judge_beside.result()
+
+    def _judge_on_device(self) -> None:
+        judge = self._judge_beside.wait() if hasattr(self, "_judge_beside") else None
+        if judge is not None:
+            judge.move(self.learner.device)
+
+    def _told(self) -> PixelModel:
+        """Whose answer guides: that of the labels that are learned from alone."""
+        return self.held.told or self.model
+
+    def _familiar(self) -> None:
+        """Note what the images look like; nothing of it decides an answer."""
+        if self._unfamiliar:
+            machine = self.cache.machine(self.learner.device)
+            known = familiar_with(self.model, self._unfamiliar, machine)
+            self.model = self.model.with_provenance(familiar=known)
+            self._unfamiliar = ()
 
     def _fitted(
         self, samples: Sequence[Sample], classes: Sequence[LabelClass] | None
@@ -126,18 +175,20 @@ class TrainingRun:
         self.model = fitted
         parts, goes_on = self._parts(samples, values)
         self.learned = self._learned_with(samples, values, goes_on=goes_on)
-        device = self.learner.device
-        self.held = HeldOut(self.model, samples, parts, values, cache=self.cache, device=device)
-        told = self.held.told or self.model
-        self.prior = told.instant.prior
+        seen = self.model
+        # What judges is made ready beside the first steps.
+        self._judge_beside = Beside(lambda: self._judging(seen, samples, parts, values))
+        shown = parts.shown(samples)
         self.patches = PatchSource(
             self.model,
-            parts.shown(samples),
+            shown,
             values,
             cache=self.cache,
             seed=self.learner.seed,
-            guide=told if self.options.guide_weight else None,
+            guide=self._told if self.options.guide_weight else None,
         )
+        self.prior = self._shares(samples, shown)
+        self.taken_out = self._taken_out(samples)
         self.learner.begin_anew()  # new strokes, a new run
         if not goes_on:
             self.learner.start_from(self._first_network(samples, parts, values))
@@ -190,8 +241,7 @@ class TrainingRun:
         if self.learner.device != "cpu" and not self.together.are_several:
             was = self.learner.device
             self.learner.move_to_cpu()
-            if hasattr(self, "held"):
-                self.held.move("cpu")
+            self._judge_on_device()
             self._free()
             yield f"Out of memory on {was}: going on on the CPU."
         raise MemoryError(NO_MEMORY)
@@ -253,12 +303,12 @@ class TrainingRun:
         return settled(net)
 
     def _started(self, values: tuple[int, ...], parts: Partition) -> Started:
-        figure = self.held.kind != "strokes"
+        figure = parts.kind != "strokes"
         return Started(
             device=self.learner.device,
             precision=self.learner.precision,
             training_pixels=dict(zip(values, self.patches.pixels, strict=True)),
-            validation_pixels=len(self.held) if figure else 0,
+            validation_pixels=judging_pixels(parts, self.options.seed) if figure else 0,
             validation_note=parts.note,
         )
 
@@ -283,11 +333,11 @@ class TrainingRun:
     def step(self) -> Generator[LearningEvent, Sequence[Sample] | None, Sequence[Sample] | None]:
         """One optimiser step; less memory at a time where it runs out."""
         began = time.perf_counter()
-        loss = self.learner.step(self.patches, self.prior)
+        loss = self.learner.step(self.patches, self.taken_out)
         self.seconds += time.perf_counter() - began
         if loss is None:
             notice = Notice(self.learner.use_less_memory())
-            self.held.move(self.learner.device)
+            self._judge_on_device()
             return (yield notice)
         self.losses.append(loss)
         if self.learner.is_unstable:
@@ -304,7 +354,7 @@ class TrainingRun:
                     self.learner.take_first_weights()
                 case Command.STEP, (batch_size, patch_px):
                     self.learner.batch_size, self.learner.patch_px = batch_size, patch_px
-                    if self.learner.step(self.patches, self.prior) is None:
+                    if self.learner.step(self.patches, self.taken_out) is None:
                         self.learner.forget_maps()
                 case Command.GO_BACK, _:
                     self.learner.go_back(None)
@@ -328,6 +378,8 @@ class TrainingRun:
         self._sent = None
         newest = yield from self._recovering(self._snapshot)
         verdict, taken, best = yield from self._recovering(lambda: self._judge(newest))
+        if self.epoch > 1:
+            yield from self._recovering(self._familiar)
         self.idle_epochs = 0 if best else self.idle_epochs + 1
         finite = [loss for loss in self.losses if loss == loss]
         mean = sum(finite) / len(finite) if finite else float("nan")
@@ -358,6 +410,13 @@ class TrainingRun:
         """
         maturity = min(1.0, self.learner.steps / MATURE_STEPS)
         verdict = self.held.judge(self.learner.average, self.learner.precision, maturity=maturity)
+        if self.best_loss == float("inf") and not verdict.share:
+            # No better than the instant answer, by which those that follow are compared.
+            self.best_loss, self.best_validation = verdict.loss, verdict.validation
+            self.best_epoch = 0
+            first = TunedNetwork(self._first, self.values, 0.0, self.learned)
+            self.model = replace(self.model, network=first)
+            return verdict, False, False
         best = verdict.loss < self.best_loss
         taken = best or (verdict.share > 0 and verdict.loss < self.best_loss + verdict.slack)
         if best:
@@ -368,6 +427,12 @@ class TrainingRun:
             shown = TunedNetwork(newest, self.values, verdict.share, self.learned)
             self.model = replace(self.model, network=shown)
         return verdict, taken, best
+
+    def conclude(self) -> Generator[LearningEvent, Sequence[Sample] | None, None]:
+        """What the model shall have even where training ended before its first check."""
+        if not self.epoch:
+            yield from self._recovering(lambda: self._judge(self._snapshot()))
+        yield from self._recovering(self._familiar)
 
     def finish(self, reason: EndReason) -> Finished:
         """The best model, with what happened written down in it."""
@@ -401,7 +466,10 @@ class TrainingRun:
     def release(self) -> None:
         """Give the device's memory back, however training ended."""
         on_gpu = self.learner.device != "cpu"
-        for part in ("learner", "held"):
+        judge = self.__dict__.get("_judge_beside")
+        if on_gpu and judge is not None:
+            judge.wait()
+        for part in ("learner", "patches", "_judge_beside"):
             self.__dict__.pop(part, None)
         if on_gpu:
             self.cache.release()

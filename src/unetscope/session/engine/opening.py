@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-
 from unetscope.computing.precision import device_note, inference_precision
 from unetscope.learning.events import Notice
 from unetscope.learning.persistence import load_model, save_model, start_model
@@ -74,10 +72,7 @@ def _get_ready(model: PixelModel, device: str) -> None:
     """Do now what the first stroke and the first step of a training would have to wait for.
 
     Which precision is faster is tried out. The interpreter is held for some tenths of a second by
-    imports: kornia, and sympy by torch's optimisers.
+    the import of kornia.
     """
     room("training")
     inference_precision(model.features.backbone, device)
-    weight = torch.nn.Parameter(torch.zeros(1))
-    weight.grad = torch.zeros(1)
-    torch.optim.AdamW([weight]).step()
