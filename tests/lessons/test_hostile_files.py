@@ -37,6 +37,7 @@ _HOSTILE = {
     "path as page": (_START + 'docs = "../../x"\n' + _SCENE + _STEP, "lesson.docs"),
     "path as id": (_START.replace('"x"\norder', '"../x"\norder') + _SCENE + _STEP, "lesson.id"),
     "attribute": (_START + _SCENE + _STEP + 'notice = "{pooled.__class__}"\n', "step[0].notice"),
+    "a fact before there is one": (_START + _SCENE + _STEP + 'text = "{cells}"\n', "step[0].text"),
     "call": (_START + _SCENE + _STEP + 'notice = "{pooled()}"\n', "step[0].notice"),
     "conversion": (_START + _SCENE + _STEP + 'notice = "{pooled!r}"\n', "step[0].notice"),
     "wide format": (_START + _SCENE + _STEP + 'notice = "{cells:>999999999}"\n', "step[0].notice"),
@@ -73,8 +74,10 @@ def test_hostile_files_are_refused_by_file_and_key(which: str, tmp_path: Path) -
     assert "\n" not in str(error.value)
 
 
-def test_there_are_twenty_hostile_files_and_what_they_spoil_is_sound(tmp_path: Path) -> None:
-    assert len(_HOSTILE) == 20
+def test_there_are_twenty_hostile_files_and_more_and_what_they_spoil_is_sound(
+    tmp_path: Path,
+) -> None:
+    assert len(_HOSTILE) == 21
     path = tmp_path / "sound.toml"
     path.write_text(_START + _SCENE + _STEP, encoding="utf-8")
     assert read_lesson(path).id == "x"

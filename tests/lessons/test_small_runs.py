@@ -7,6 +7,7 @@ import pytest
 
 from unetscope.errors import LessonError
 from unetscope.lessons.bench import Bench, Laid
+from unetscope.lessons.instantly import asked, taught
 from unetscope.lessons.registry import run, verbs
 from unetscope.lessons.small_runs import SmallRun, patches
 
@@ -19,6 +20,16 @@ def test_labels_are_turned_with_the_channels(channels: int) -> None:
     assert images.shape == (8, max(channels, 1), 8, 8)
     for image, label in zip(images.numpy(), labels.numpy(), strict=True):
         assert (image == label + 1).all()
+
+
+def test_strokes_on_a_colour_image_are_learned_on_its_mean() -> None:
+    pixels = np.zeros((64, 64, 3), np.float32)
+    pixels[:, 32:] = (200, 100, 0)
+    labels = np.zeros((64, 64), np.uint8)
+    labels[20:24, 4:28], labels[20:24, 36:60] = 1, 2
+    laid = Laid(pixels, "mine", labels=labels, truth="strokes", own=True)
+    found = asked(taught(Bench(laid)), laid.grey).argmax(axis=0)
+    assert not found[8:56, 4:24].any() and found[8:56, 40:60].all()
 
 
 def test_strokes_in_one_half_are_not_enough_for_patches() -> None:

@@ -190,7 +190,7 @@ class LessonStep(_Part):
     ----------
     do : a registered verb.
     options : what it is told; ``$name`` is the value of a control.
-    text : what to do.
+    text : what to do; controls alone may stand in braces, for there are no facts yet.
     notice : what to see, with numbers of the answer in braces.
     controls : which controls are shown; all where nothing is said.
     live : False where it takes longer than ten seconds: a shipped result is shown, with *Run it

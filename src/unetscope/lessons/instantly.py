@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,9 +39,13 @@ def painted(bench: Bench, per_class: int = 5) -> NDArray[np.integer[Any]]:
 
 
 def taught(bench: Bench, per_class: int = 5) -> Segmenter:
-    """Bundled weights with a head from the strokes on the bench's image, on the processor."""
+    """Bundled weights with a head from the strokes on the bench's image, on the processor.
+
+    Of an image of several channels their mean is learned, for that is what lessons ask about.
+    """
     learner = Segmenter("general-fast", "cpu", bench.seed)
-    return learner.fit_instant(bench.laid.micrograph(), painted(bench, per_class))
+    grey = replace(bench.laid, pixels=bench.laid.grey)
+    return learner.fit_instant(grey.micrograph(), painted(bench, per_class))
 
 
 def asked(learner: Segmenter, pixels: NDArray[Any]) -> NDArray[np.float32]:

@@ -137,6 +137,10 @@ def _checks(lesson: Lesson) -> Iterator[tuple[str, Any]]:
                 with_controls(step.options, values)
             ),
         )
+        yield (  # shown before there are facts
+            f"{key}.text",
+            lambda step=step: [_control(name, controls) for name in names_in(step.text)],
+        )
         yield f"{key}.notice", lambda step=step: names_in(step.notice)
         if step.ask is not None:
             yield f"{key}.ask.answer", lambda step=step: names_in(step.ask.answer)

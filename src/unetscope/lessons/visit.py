@@ -193,6 +193,10 @@ class Visit:
         """Whether the step's experiment has been done with the present controls."""
         return self.at in self._facts
 
+    def text(self) -> str:
+        """What to do, with the values of the controls."""
+        return filled(self.step.text, self.values)
+
     def notice(self) -> str:
         """What to see, with the numbers of the newest answer; "" before there is one."""
         return filled(self.step.notice, self.facts()) if self.ready else ""

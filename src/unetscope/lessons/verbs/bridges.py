@@ -33,6 +33,9 @@ _KINDS: dict[str, dict[str, Any]] = {
     "nanoparticles": {"particle_px": 50.0, "dark_field": 0.0, "noise": 0.04, "contrast": 1.0},
 }
 
+#: Of pictures that are no part of the image on the bench.
+_HELD_BACK: dict[str, Any] = {"scale": (1, 1), "translate": (0, 0), "beside": True}
+
 
 @verb
 def with_and_without_skips(
@@ -68,9 +71,7 @@ def with_and_without_skips(
         facts["dice"].append(float(dice))
         facts["distance"].append(float(np.mean(far)))
         facts["weights"] = sum(one.numel() for one in net.parameters())
-        pictures.append(
-            Picture(f"answer {name}", name, found[0], (1, 1), (0, 0), drawn=Drawn.LABELS)
-        )
+        pictures.append(Picture(f"answer {name}", name, found[0], **_HELD_BACK, drawn=Drawn.LABELS))
     facts["ratio"] = facts["distance"][1] / max(facts["distance"][0], 1e-9)
     pixels = asked[0][0]
     rows = zip(
@@ -79,7 +80,7 @@ def with_and_without_skips(
     yield Shown(
         title="With and without bridges",
         kind="empirical",
-        pictures=(Picture("asked", "held-back image", pixels, (1, 1), (0, 0)), *pictures),
+        pictures=(Picture("asked", "held-back image", pixels, **_HELD_BACK), *pictures),
         table=Table(("net", "IoU", "Dice", "edge off by (px)"), tuple(rows)),
         facts=facts,
     )

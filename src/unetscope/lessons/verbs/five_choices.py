@@ -11,11 +11,11 @@ from unetscope.lessons.verbs.pool_by_hand import pooled
 from unetscope.looking.answers import Drawn, Picture, Shown, Table
 
 _ROWS = (
-    ("a kernel sees what is near", "boundaries are local", "outside", 7),
-    ("the same weights everywhere", "atomic columns repeat", "weights", 5),
-    ("many kernels side by side", "several contrasts", "maps", 9),
-    ("stride and pooling", "from atoms to phases", "step", 6),
-    ("layers one after another", "atoms, grains, phases", "sees", 8),
+    ("locality", "boundaries are local", "outside", 7),
+    ("shared weights", "atomic columns repeat", "weights", 5),
+    ("channels", "several contrasts", "maps", 9),
+    ("pooling", "from atoms to phases", "step", 6),
+    ("depth", "atoms, grains, phases", "sees", 8),
 )
 
 
@@ -66,7 +66,7 @@ def five_choices(bench: Bench) -> Experiment:
             ),
         ),
         table=Table(
-            ("choice", "what it is good for", "number", "lesson"),
+            ("choice", "good for", "number", "lesson"),
             tuple((choice, good, facts[fact], lesson) for choice, good, fact, lesson in _ROWS),
         ),
         facts=facts,

@@ -21,7 +21,7 @@ else:
 
 _SIDE, _PATCH_PX = 128, 64
 _DEFLECTED = 0.25  # how much more falls on the segment that the beam is deflected to
-_NOW: dict[str, Any] = {"scale": (1.0, 1.0), "translate": (0.0, 0.0)}
+_NOW: dict[str, Any] = {"scale": (1.0, 1.0), "translate": (0.0, 0.0), "beside": True}
 
 
 @verb
@@ -66,8 +66,8 @@ def four_segments(
         kind="empirical",
         pictures=(
             Picture("sum", "sum of the segments", pixels.sum(axis=0), **_NOW),
-            Picture("difference", "right minus left", pixels[0] - pixels[2], **_NOW, hidden=True),
-            Picture("truth", "truth", truth, **_NOW, drawn=Drawn.LABELS, hidden=True),
+            Picture("difference", "right minus left", pixels[0] - pixels[2], **_NOW),
+            Picture("truth", "truth", truth, **_NOW, drawn=Drawn.LABELS),
             Picture("answer1", "answer to the sum", answers[0], **_NOW, drawn=Drawn.LABELS),
             Picture("answer4", "answer to four", answers[1], **_NOW, drawn=Drawn.LABELS),
         ),

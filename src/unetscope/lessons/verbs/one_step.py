@@ -232,9 +232,18 @@ def before_and_after(
         title="The same channel before and after",
         kind="empirical",
         pictures=(
-            Picture("asked", "held-back image", pixels, (1, 1), (0, 0), hidden=True),
-            Picture("before", f"channel {at}, random weights", before[at], (1, 1), (0, 0)),
-            Picture("after", f"channel {at}, after {steps} steps", after[at], (1, 1), (0, 0)),
+            Picture("asked", "held-back image", pixels, (1, 1), (0, 0), beside=True),
+            Picture(
+                "before", f"channel {at}, random weights", before[at], (1, 1), (0, 0), beside=True
+            ),
+            Picture(
+                "after",
+                f"channel {at}, after {steps} steps",
+                after[at],
+                (1, 1),
+                (0, 0),
+                beside=True,
+            ),
         ),
         facts={
             "before": max(told[0]),

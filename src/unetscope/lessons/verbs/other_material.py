@@ -73,7 +73,7 @@ def other_material(
         if name != kind
     ]
     if bench.laid.own:
-        asked.append((bench.laid.name, bench.laid.micrograph()))
+        asked.append((bench.laid.name, Micrograph(bench.laid.grey, "yx", name=bench.laid.name)))
     rows, answers = [], []
     for number, (name, image) in enumerate(asked, 1):
         chance = learner.predict_proba(image)
@@ -84,17 +84,20 @@ def other_material(
         rows.append((name, sure, called, said.score, said.unlike))
         yield Working("Asking about other material", number, len(asked))
     same, others = rows[: len(unseen)], rows[len(unseen) :]
-    name, image = asked[-1]
-    where: Any = placed(bench.laid) if bench.laid.own else {"scale": (1, 1), "translate": (0, 0)}
+    seen = len(asked) - 1 if bench.laid.own else len(unseen)
+    name, image = asked[seen]
+    where: Any = {"scale": (1, 1), "translate": (0, 0), "beside": True}
+    if bench.laid.own:
+        where = dict(placed(bench.laid))
     dice = [mean_dice_of(one.labels, answers[n]) for n, one in enumerate(unseen)]
     yield Shown(
         title="What it says of other material",
         kind="empirical",
         pictures=(
             Picture("other", name, np.asarray(image.pixels, dtype=np.float32), **where),
-            Picture("answer", "its answer", answers[-1], **where, drawn=Drawn.LABELS),
+            Picture("answer", "its answer", answers[seen], **where, drawn=Drawn.LABELS),
         ),
-        table=Table(("image", "confidence", "called class 2", "unlike by", "warning"), tuple(rows)),
+        table=Table(("image", "sure", "class 2", "unlike", "warning"), tuple(rows)),
         facts={
             "dice": float(np.mean(dice)),
             "sure": float(np.mean([row[1] for row in same])),

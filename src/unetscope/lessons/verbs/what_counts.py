@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from unetscope import inspection
-from unetscope.lessons.bench import Bench
+from unetscope.lessons.bench import Bench, placed
 from unetscope.lessons.registry import Experiment, verb
 from unetscope.looking.answers import Drawn, Picture, Shown, Working
 from unetscope.looking.lazily import Lazily
@@ -74,14 +75,18 @@ def _measured(bench: Bench, net: Any, layer: str) -> Experiment:
         found = step.result or found
     assert found is not None  # else it would have said that no gradient arrived
     side = float(np.sqrt(np.prod(found.theoretical)))
-    y, x = (corner + first for corner, first in zip(bench.laid.origin, found.lo, strict=True))
+    where = placed(bench.laid)
     yield Shown(
         title=f"What {layer} really listens to",
         kind="empirical",
         pictures=(
-            Picture("image", "image", image, (1.0, 1.0), bench.laid.origin),
+            Picture("image", "image", image, **where),
             Picture(
-                "effective", "shares of the gradient", found.values, (1, 1), (y, x), Drawn.HEAT
+                "effective",
+                "influence (root)",
+                _laid(found, image.shape),
+                **where,
+                drawn=Drawn.HEAT,
             ),
         ),
         facts={
@@ -91,3 +96,15 @@ def _measured(bench: Bench, net: Any, layer: str) -> Experiment:
             "area": (found.side() / side) ** 2,
         },
     )
+
+
+def _laid(found: EffectiveField, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Roots of the shares on a map of the image: what is faint far out can be seen as well."""
+    laid = np.zeros(shape, np.float32)
+    parts = [
+        slice(max(0, lo), lo + side) for lo, side in zip(found.lo, found.values.shape, strict=True)
+    ]
+    values = found.values[tuple(slice(max(0, -lo), None) for lo in found.lo)]
+    room = laid[tuple(parts)]
+    room[...] = np.sqrt(values[: room.shape[0], : room.shape[1]])
+    return laid / max(float(laid.max()), 1e-12)

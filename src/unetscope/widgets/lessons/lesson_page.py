@@ -117,7 +117,7 @@ class LessonPage(QWidget):
         size = state.missing if visit.own is None else f"{visit.own.name}: {_size(visit.own)}"
         self.missing.setText(size)
         self.missing.setVisible(bool(size))
-        self.step_text.setText(visit.step.text)
+        self.step_text.setText(visit.text())
         self.step_text.setVisible(bool(visit.step.text))
         steps = len(lesson.step)
         self.dots.setText(" ".join("●" if at <= visit.at else "○" for at in range(steps)))
