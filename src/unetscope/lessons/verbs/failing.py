@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from unetscope.lessons.bench import Bench, placed
-from unetscope.lessons.instantly import asked, by_threshold, mean_dice_of, taught
+from unetscope.lessons.instantly import asked, by_threshold, mean_dice_of, painted, taught
 from unetscope.lessons.registry import Experiment, verb
 from unetscope.lessons.small_runs import stretched
 from unetscope.looking.answers import Drawn, Picture, Plot, Shown, Table, Working
@@ -130,8 +131,11 @@ def beam_damage(
 ) -> Experiment:
     """Marks that are no boundary, and how many of their pixels are called class ``value``.
 
+    Then two of the marks (half of a square) are painted as what they lie on, and it learns again.
+
     Facts: ``called`` and ``before`` (share of the marks' pixels, with and without the marks),
-    ``confidence`` on the marks and ``elsewhere``, ``dice`` and ``dice_before`` (of the image).
+    ``confidence`` on the marks and ``elsewhere``, ``dice`` and ``dice_before`` (of the image),
+    ``after`` (``called`` on the marks that were not painted) and ``dice_after``.
     """
     learner = taught(bench)
     image = stretched(bench.laid.grey)
@@ -146,12 +150,20 @@ def beam_damage(
     truth = np.asarray(bench.truth())
     sure = marked.max(axis=0)
     on = placed(bench.laid)
+    told = _some_of(where)
+    yield Working("Learning that marks are none", 2, 3)
+    other = int(truth[(truth > 0) & (truth != value)].min(initial=1))
+    labels = np.where(told, other, painted(bench))
+    laid = replace(bench.laid, pixels=made, labels=labels, truth="strokes")
+    corrected = asked(taught(replace(bench, laid=laid)), made).argmax(axis=0) + 1
+    left = where & ~told
     yield Shown(
         title="Marks of the beam",
         kind="empirical",
         pictures=(
             Picture("marked", "image with marks", made, **on),
             Picture("answer", "its answer", answer, **on, drawn=Drawn.LABELS),
+            Picture("after", "answer after", corrected, **on, drawn=Drawn.LABELS, hidden=True),
         ),
         facts={
             "called": float((answer[where] == value).mean()),
@@ -160,9 +172,21 @@ def beam_damage(
             "elsewhere": float(sure[~where].mean()),
             "dice": mean_dice_of(truth, answer),
             "dice_before": mean_dice_of(truth, before),
+            "after": float((corrected[left] == value).mean()),
+            "dice_after": mean_dice_of(truth, corrected),
             "marks": count if kind == "rings" else 1,
         },
     )
+
+
+def _some_of(where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Two of the marks; of fewer than three the left half."""
+    marks, count = scipy.ndimage.label(where)
+    if count < 3:
+        some = where.copy()
+        some[:, where.shape[1] // 2 :] = False
+        return some
+    return np.asarray((marks == 1) | (marks == 2))
 
 
 def _worse(image: NDArray[np.float32], kind: str, amount: float, seed: int) -> NDArray[np.float32]:
