@@ -38,3 +38,20 @@ def test_strokes_in_one_half_are_not_enough_for_patches() -> None:
     laid = Laid(np.zeros((64, 64), np.float32), "mine", labels=labels, truth="strokes", own=True)
     with pytest.raises(LessonError, match="both halves"):
         list(run(verbs()["patches_by_lenet"], Bench(laid), {}))
+
+
+def test_the_patch_of_one_step_is_where_both_classes_are_and_lies_there() -> None:
+    labels = np.zeros((304, 208), np.uint8)
+    labels[10:60, 20:24] = 1
+    labels[280:284, 170:180], labels[290:294, 170:180] = 1, 2
+    image = np.random.default_rng(0).random(labels.shape).astype(np.float32)
+    laid = Laid(image, "mine", origin=(50, 7), labels=labels, truth="strokes", own=True)
+    *_, shown = run(verbs()["one_step"], Bench(laid), {})
+    patch = next(one for one in shown.pictures if one.role == "patch")
+    y, x = (int(at - first) for at, first in zip(patch.translate, laid.origin, strict=True))
+    there = labels[y : y + 96, x : x + 96]
+    assert (there == 2).sum() == 40 and (there == 1).any()
+    low, high = np.percentile(image, (1, 99))
+    np.testing.assert_allclose(
+        patch.values, (image[y : y + 96, x : x + 96] - low) / (high - low), rtol=1e-5, atol=1e-6
+    )
