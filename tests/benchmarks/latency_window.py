@@ -19,14 +19,14 @@ from benchmarks.screen import open_panel, rest, tell, wait_until
 
 COLD_STROKES = 9
 # From one of these moments to the next; the first and the last span "first repaint".
-MOMENTS = ("painted", "read", "begun", "solved", "answered", "heard", "first repaint", "on screen")
+MOMENTS = ("painted", "read", "begun", "near", "solved", "answered", "heard", "on screen")
 
 
 class Watch:
     """When a stroke's answer came to each of :data:`MOMENTS`, the first time after :meth:`clear`.
 
-    ``answered``, ``heard`` and ``first repaint`` are about the whole view: the moment the worker
-    has its last tile, the window has it, and the prediction layer's ``set_data`` says so.
+    ``near`` is when the window has drawn the surroundings of the stroke; ``answered`` and ``heard``
+    are about the whole view: the moment the worker has its last tile, and the window has drawn it.
     """
 
     def __init__(self, panel: Any) -> None:
@@ -35,43 +35,45 @@ class Watch:
 
         self.at: dict[str, float] = {}
         self.last_repaint = 0.0
-        self._layer: Any = None
-        self._watch_jobs(panel.bench.bench.jobs)
+        self._watch_jobs(panel.bench.context.jobs)
         self._watch_results(panel.bench.results)
         panel.bench.answers.strokes_read.connect(lambda: self._note("read"))
         for window in QApplication.topLevelWidgets():
             for canvas in window.findChildren(QOpenGLWidget):
-                canvas.frameSwapped.connect(lambda: self._note("on screen", "first repaint"))
+                canvas.frameSwapped.connect(self._swapped)
 
     def _watch_jobs(self, jobs: Any) -> None:
-        answer = jobs.answer
+        do = jobs.do
 
-        def answering(request: Any) -> Iterator[Any]:
+        def doing(request: Any) -> Iterator[Any]:
+            if type(request).__name__ != "AnswerRequest":
+                yield from do(request)
+                return
             self._note("begun", "read")
-            for event in answer(request):
+            for event in do(request):
                 if type(event).__name__ == "HeadFitted":
                     self._note("solved", "begun")
-                elif _is_last(event):
+                elif _is_last(event) and "solved" in self.at:
                     self._note("answered", "solved")
                 yield event
 
-        jobs.answer = answering
+        jobs.do = doing
 
     def _watch_results(self, results: Any) -> None:
         write = results.write
 
-        def writing(key: str, tile: Any, look: Any) -> None:
+        def writing(key: str, tile: Any, *about: Any) -> None:
+            write(key, tile, *about)
+            self.last_repaint = time.perf_counter()
             if _is_last(tile):
+                self._note("near", "begun")
                 self._note("heard", "answered")
-            write(key, tile, look)
 
         results.write = writing
 
-    def follow(self, layer: Any) -> None:
-        """Watch the prediction layer."""
-        if layer is not self._layer:
-            self._layer = layer
-            layer.events.set_data.connect(self._drawn)
+    def _swapped(self) -> None:
+        self._note("near on screen", "near")
+        self._note("on screen", "heard")
 
     def clear(self) -> None:
         """Wait for another stroke."""
@@ -80,10 +82,6 @@ class Watch:
     def _note(self, name: str, after: str = "painted") -> None:
         if name not in self.at and after in self.at:
             self.at[name] = time.perf_counter()
-
-    def _drawn(self, event: Any) -> None:
-        self._note("first repaint", "heard")
-        self.last_repaint = time.perf_counter()
 
 
 def _is_last(event: Any) -> bool:
@@ -106,7 +104,7 @@ def measure_window(kind: str, side: int, count: int) -> list[Row]:
     warm, complete, painting, cold = [], [], [], []
     for index, stroke in enumerate(strokes[CLASSES:]):
         if index >= count:
-            bench.bench.jobs._features().forget()
+            bench.context.jobs._shared.features.forget()
         took, at, last = _answered(panel, watch, key, stroke)
         if index < count:
             warm.append(at)
@@ -132,11 +130,11 @@ def measure_window(kind: str, side: int, count: int) -> list[Row]:
 
 def _spans(name: str, prefix: str, times: list[dict[str, float]]) -> Iterator[Row]:
     """The time to the first repaint and to the screen, and how it divides into moments."""
-    for end in ("first repaint", "on screen"):
-        seconds = [at[end] - at["painted"] for at in times]
+    for end in ("near", "near on screen", "heard", "on screen"):
+        seconds = [at[end] - at["painted"] for at in times if end in at]
         yield {"image": name, "what": prefix + end, "seconds": seconds}
     for before, moment in pairwise(MOMENTS):
-        seconds = [at[moment] - at[before] for at in times]
+        seconds = [at[moment] - at[before] for at in times if moment in at and before in at]
         yield {"image": name, "what": f"{prefix}until {moment}", "seconds": seconds}
 
 
@@ -159,10 +157,7 @@ def _paint(bench: Any, key: str, stroke: tuple[int, np.ndarray]) -> tuple[float,
 def _answered(
     panel: Any, watch: Watch, key: str, stroke: tuple[int, np.ndarray]
 ) -> tuple[float, dict[str, float], float]:
-    from unetscope.session.results.mask import MASK
-
     bench, session = panel.bench, panel.session
-    watch.follow(bench.results.find(key, MASK))
     watch.clear()
     took, lifted = _paint(bench, key, stroke)
     watch.at["painted"] = lifted

@@ -41,7 +41,7 @@ def pages(found: Found, folder: Path) -> str:
 
 def _latency_bars(rows: Sequence[Row]) -> list[Bar]:
     what = "stroke → repainted 512 × 512 view in the window, instant head (grey)"
-    seconds = _picked(rows, image="grey", what="first repaint", threads=None)
+    seconds = _picked(rows, image="grey", what="heard", threads=None)
     made = [_limit_bar(what, seconds, 0.1)]
     most = max((row.get("threads", 0) for row in rows), default=0)
     seconds = _picked(rows, image="grey", what="features", threads=most)
@@ -53,8 +53,8 @@ def _large_view_bars(rows: Sequence[Row]) -> list[Bar]:
     """A stroke on a view of 1 Mpx: by the slow ones (p95), with what the engine takes of it."""
     made = []
     for state, what, engine, limit in (
-        ("warm", "first repaint", ("head",), 0.05),
-        ("cold", "cold, first repaint", ("features", "head"), 0.3),
+        ("warm", "heard", ("head",), 0.05),
+        ("cold", "cold, heard", ("features", "head"), 0.3),
     ):
         seconds = _picked(rows, image="grey 1024 px", what=what, threads=None)
         title = f"stroke → repainted 1024 × 1024 view in the window, {state} (grey)"
@@ -118,29 +118,30 @@ computed once a view. The last column is how much faster the head is than the fo
     for image in sorted({row["image"] for row in window}, reverse=True):
         cells = [
             _picked(window, image=image, what=name, threads=None)
-            for name in ("painting", "first repaint", "with the forest", "random forest")
+            for name in ("painting", "near", "heard", "with the forest", "random forest")
         ]
-        ratio = np.median(cells[3]) / np.median(cells[1])
+        ratio = np.median(cells[4]) / np.median(cells[2])
         lines.append([image, *map(_ms, cells), f"{ratio:.1f} ×"])
     return (
         text
         + f"""
 
 Through the real napari window: from before the last dab of a stroke ({len(cells[0])} strokes of
-40 dabs) to the `set_data` event of the prediction layer, threads and event loop included; first
-with the head alone, then with the forest. Painting is napari's own time for the dabs before. The
-forest of scikit-image (fit and predict, features warm, no window) ran in the same process. The
-engine has one core less here.
+40 dabs) to what is around it and to the whole view in the prediction layer, threads and event loop
+included; with the head alone, then with the forest. Painting is napari's own time for the dabs
+before. The forest of scikit-image (fit and predict, features warm, no window) ran in the same
+process. The engine has one core less here.
 
 {
             table(
                 [
                     "image",
                     "painting",
-                    "first repaint",
+                    "round the stroke",
+                    "whole view",
                     "with our forest",
                     "random forest",
-                    "first repaint : forest",
+                    "whole view : forest",
                 ],
                 lines,
             )

@@ -200,18 +200,23 @@ def test_the_tiles_of_the_view_come_first_and_alone(voices) -> None:
     assert seen[region].all()
 
 
-def test_clipped_tiles_answer_the_region_and_no_more(voices) -> None:
+@pytest.mark.parametrize("voice", ["head", "network", "both looks"])
+def test_clipped_tiles_answer_the_region_and_no_more(voices, voice) -> None:
     image = as_micrograph(blobs((100, 100), 3)[0])
     region = (slice(21, 77), slice(33, 50))
     options = replace(TILED, region=region, clip=True, probabilities=True)
-    out = np.zeros(image.spatial_shape, np.uint8)
-    for event in predict_tiles(voices["head"], image, options):
+    out, chances = np.zeros(image.spatial_shape, np.uint8), np.zeros((2, *image.spatial_shape))
+    for event in predict_tiles(voices[voice], image, options):
         assert isinstance(event, TileDone) and event.probabilities is not None
         assert event.probabilities.shape[1:] == event.labels.shape
         out[event.region] += event.labels
+        chances[(slice(None), *event.region)] = event.probabilities
     expected = np.zeros_like(out)
-    expected[region] = predict_labels(voices["head"], image)[region]
+    expected[region] = predict_labels(voices[voice], image)[region]
     assert np.array_equal(out, expected)
+    inside = (slice(None), *region)
+    whole = predict_probabilities(voices[voice], image)
+    assert np.abs(chances[inside] - whole[inside]).max() <= 1e-5
 
 
 def test_an_iterator_can_be_stopped_and_computes_no_further(voices, monkeypatch) -> None:

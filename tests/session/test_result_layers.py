@@ -10,6 +10,7 @@ import pytest
 from napari.components import ViewerModel
 
 from unetscope.images.classes import LabelClass
+from unetscope.session.layers import result_layers
 from unetscope.session.layers.layer_facts import layer_key
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.result_layers import LayerLook, ResultLayers
@@ -169,3 +170,28 @@ def test_outlines_are_drawn_in_full_and_two_screen_pixels_wide(zoom: float, cont
 def test_numbers_in_a_row_are_told_as_ranges() -> None:
     assert ranges_in_words([0, 1, 2, 5, 7, 8]) == "0–2, 5, 7–8"
     assert ranges_in_words([]) == ""
+
+
+def test_where_few_pixels_change_only_these_are_drawn(monkeypatch) -> None:
+    monkeypatch.setattr(result_layers, "_FEW_PX", 50)
+    _, _, results, key = opened()
+    results.write(key, tile(key, *WHOLE), look(1))
+    results.redraw()
+    mask = results.find(key, MASK)
+    drawn: list[str] = []
+    mask.events.set_data.connect(lambda event: drawn.append("whole"))
+    mask.events.labels_update.connect(lambda event: drawn.append(str(list(event.offset))))
+    results.write(key, tile(key, slice(4, 8), slice(6, 10), value=1), look(1))
+    results.write(key, tile(key, slice(8, 12), slice(6, 10), value=1), look(1))
+    assert not drawn  # the caller paces
+    results.redraw()
+    assert drawn == ["[4, 6]"]
+    wanted = np.full(SHAPE, 2)
+    wanted[4:12, 6:10] = 1
+    assert np.array_equal(mask.data, wanted)
+    results.write(key, tile(key, slice(4, 6), slice(6, 10), value=2), look(1))
+    results.write(key, tile(key, *WHOLE, value=3), look(1))  # many: as a whole
+    results.redraw()
+    assert drawn[1:] == ["whole"] and (mask.data == 3).all()
+    results.write(key, tile(key, slice(4, 5), slice(6, 7), value=1), look(1))
+    assert results.find(key, MASK).data[4, 6] == 1  # whoever asks finds all that was written

@@ -41,6 +41,26 @@ def lattice_rows(levels: Levels, core: Region) -> Tensor:
     return rows_at(levels, y.flatten(), x.flatten())
 
 
+def cropped(levels: Levels, frame: Region, part: Region) -> tuple[Levels, Region]:
+    """The cells that ``part`` of ``frame`` needs, and the frame of these; values stay the same.
+
+    Frames are in pixels of the image, and begin and end at whole cells of all strides.
+    """
+    coarsest = max(levels)
+    kept, inside = [], []
+    for side, whole in zip(part, frame, strict=True):
+        length = whole.stop - whole.start
+        start = max(0, (side.start - whole.start) // coarsest - 1) * coarsest
+        stop = min(length, (-(-(side.stop - whole.start) // coarsest) + 1) * coarsest)
+        inside.append(slice(start, stop))
+        kept.append(slice(whole.start + start, whole.start + stop))
+    cells = {}
+    for stride, maps in levels.items():
+        y, x = (slice(side.start // stride, side.stop // stride) for side in inside)
+        cells[stride] = maps[:, y, x].contiguous()
+    return cells, tuple(kept)
+
+
 def scores(levels: Levels, weight: Tensor, bias: Tensor) -> Tensor:
     """A linear head's scores for every pixel: (class, y, x).
 

@@ -67,34 +67,62 @@ def fit_instant(
     A new model; a fine-tuned network of ``model`` stays and keeps its share while the classes stay
     the same.
     """
-    counts = check_samples(samples)
-    values = tuple(counts)
-    cache = cache or FeatureCache()
-    model = prepared(model, samples, cache)
-    reader = FeatureReader(model, cache, cache.machine(device))
-    _read_together(reader, samples)
-    rows = labelled_rows(reader, samples, values)
-    named = named_classes(values, classes or model.classes)
-    model = model.with_instant(classes=named)
-    lattice = _lattice_rows(reader, samples)
-    scatter = scatter_of(lattice)
-    penalty = _penalty(model, samples, rows, scatter)
-    if sum(counts.values()) > HEAD_ROWS:  # masks show rims and textures themselves
-        whole = _Terms(penalty, scatter, TREES if with_forest else 0)
-        model = _in_proportion(_solved(model, rows.features, rows.targets, whole), lattice)
-        return model.with_instant(learned=LearnedPixels.of(samples))
-    trees = _FIRST_TREES if with_forest else 0
-    model = _solved(model, rows.features, rows.targets, _Terms(penalty, scatter, trees))
-    model = _in_proportion(model, lattice)
-    # Once more, with what the first answer is sure of: rims and textures that no stroke has met.
-    sure, believed = sure_rows(instant_rows(model, lattice), seed=model.provenance.seed)
-    model = _solved(
-        model,
-        torch.cat([rows.features, lattice[torch.from_numpy(sure)]]),
-        np.concatenate([rows.targets, believed]),
-        _Terms(penalty, scatter, TREES if with_forest else 0),
-    )
-    return _in_proportion(model, lattice).with_instant(learned=LearnedPixels.of(samples))
+    fit = InstantFit(model, samples, cache or FeatureCache(), device, classes or model.classes)
+    return fit.whole(with_forest=with_forest)
+
+
+class InstantFit:
+    """One solution in two steps, so that a stroke is answered around it before all is solved.
+
+    What both steps stand on, the features of the labelled pixels, is read once.
+    """
+
+    def __init__(
+        self,
+        model: PixelModel,
+        samples: Sequence[Sample],
+        cache: FeatureCache,
+        device: str,
+        classes: Sequence[LabelClass],
+    ) -> None:
+        counts = check_samples(samples)
+        values = tuple(counts)
+        model = prepared(model, samples, cache)
+        reader = FeatureReader(model, cache, cache.machine(device))
+        _read_together(reader, samples)
+        self._samples = samples
+        self._are_many = sum(counts.values()) > HEAD_ROWS
+        self._rows = labelled_rows(reader, samples, values)
+        self._model = model.with_instant(classes=named_classes(values, classes))
+        self._lattice = _lattice_rows(reader, samples)
+        self._scatter = scatter_of(self._lattice)
+        self._penalty = _penalty(self._model, samples, self._rows, self._scatter)
+        self._first: PixelModel | None = None
+
+    def first(self) -> PixelModel:
+        """The head for the strokes alone, with nothing of what it is sure of itself."""
+        self._first = self._first or self._solved(0)
+        return self._first
+
+    def whole(self, *, with_forest: bool) -> PixelModel:
+        """As :func:`fit_instant` has it."""
+        if self._are_many:  # masks show rims and textures themselves
+            model = self._solved(TREES) if with_forest else self.first()
+            return model.with_instant(learned=LearnedPixels.of(self._samples))
+        model = self._solved(_FIRST_TREES) if with_forest else self.first()
+        # Once more, with what that is sure of: rims and textures that no stroke has met.
+        seed = model.provenance.seed
+        sure, believed = sure_rows(instant_rows(model, self._lattice), seed=seed)
+        terms = _Terms(self._penalty, self._scatter, TREES if with_forest else 0)
+        features = torch.cat([self._rows.features, self._lattice[torch.from_numpy(sure)]])
+        model = _solved(model, features, np.concatenate([self._rows.targets, believed]), terms)
+        model = _in_proportion(model, self._lattice)
+        return model.with_instant(learned=LearnedPixels.of(self._samples))
+
+    def _solved(self, trees: int) -> PixelModel:
+        terms = _Terms(self._penalty, self._scatter, trees)
+        solved = _solved(self._model, self._rows.features, self._rows.targets, terms)
+        return _in_proportion(solved, self._lattice)
 
 
 def _in_proportion(model: PixelModel, lattice: torch.Tensor) -> PixelModel:

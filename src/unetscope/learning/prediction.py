@@ -30,7 +30,6 @@ from unetscope.learning.pixel_model import PixelModel, as_seen
 from unetscope.learning.sources.source import tile_needs
 from unetscope.learning.tile_answer import TileAnswer, answer_tile
 from unetscope.learning.tiling import Box, Tile, tiles_touching
-from unetscope.network.cropping import relative
 
 SMALLEST_TILE_PX = 64
 
@@ -87,7 +86,8 @@ def predict_tiles(
     done = 0
     while todo:
         keep = cache is not None
-        what = _Work(reader, image, tuple(todo), chances=options.probabilities, keep=keep)
+        part = region if options.clip else None
+        what = _Work(reader, image, tuple(todo), options.probabilities, keep, part)
         with closing(_answers(what)) as answers:
             try:
                 for z, tile, answer in answers:
@@ -162,6 +162,21 @@ class _Work:
     tiles: tuple[tuple[int, Tile], ...]
     chances: bool
     keep: bool  # the features
+    only: Box | None = None  # of the image; the tiles are cut to it
+
+    def part_of(self, tile: Tile) -> Box | None:
+        """The part of a tile that is asked for; None for all of it."""
+        if self.only is None:
+            return None
+        return _common(tile.inside(self.image.spatial_shape[-2:]), self.only)
+
+
+def _common(box: Box, other: Box) -> Box:
+    (y, x), (rows, columns) = box, other
+    return (
+        slice(max(y.start, rows.start), min(y.stop, rows.stop)),
+        slice(max(x.start, columns.start), min(x.stop, columns.stop)),
+    )
 
 
 def _answers(work: _Work) -> Generator[tuple[int, Tile, TileAnswer], None, None]:
@@ -171,7 +186,13 @@ def _answers(work: _Work) -> Generator[tuple[int, Tile, TileAnswer], None, None]
     with closing(_windows(work)) as windows:
         for (z, tile), window in zip(work.tiles, windows, strict=True):
             spot = Spot(work.image, z, tile)
-            answer = answer_tile(work.reader, spot, window=window, chances=work.chances)
+            answer = answer_tile(
+                work.reader,
+                spot,
+                window=window,
+                chances=work.chances,
+                only=work.part_of(tile),
+            )
             under_way.append((z, tile, answer))
             if len(under_way) > late:
                 yield under_way.popleft()
@@ -211,14 +232,7 @@ class _Asked:
         labels = values[answer.index()]
         chance = None if answer.chance is None else answer.chance()
         if self.options.clip:
-            (y, x), (rows, columns) = box, self.region
-            part = (
-                slice(max(y.start, rows.start), min(y.stop, rows.stop)),
-                slice(max(x.start, columns.start), min(x.stop, columns.stop)),
-            )
-            kept = relative(part, box)
-            labels, chance = labels[kept], None if chance is None else chance[(slice(None), *kept)]
-            box = part
+            box = _common(box, self.region)
         where: tuple[slice, ...] = box
         if "z" in self.image.spatial_axes:
             where = (slice(z, z + 1), *box)

@@ -11,7 +11,7 @@ from unetscope.computing.machine import Machine
 from unetscope.computing.staging import Fetched, fetched
 from unetscope.learning.feature_cache import Spot
 from unetscope.learning.feature_reader import FeatureReader
-from unetscope.learning.features import Levels
+from unetscope.learning.features import Levels, cropped
 from unetscope.learning.head import tempered_logits
 from unetscope.learning.mixing import likeliest, likeliest_classes, probabilities
 from unetscope.learning.pixel_model import PixelModel
@@ -29,24 +29,33 @@ class TileAnswer:
 
 @torch.inference_mode()
 def answer_tile(
-    reader: FeatureReader, spot: Spot, *, window: Tensor | None, chances: bool
+    reader: FeatureReader,
+    spot: Spot,
+    *,
+    window: Tensor | None,
+    chances: bool,
+    only: Region | None = None,
 ) -> TileAnswer:
     """The answer for a tile's core inside the image and, with ``chances``, how likely it is.
 
-    Features of a ``window`` that is given are not kept.
+    Features of a ``window`` that is given are not kept. ``only``: no more than this part of the
+    core, in pixels of the image.
     """
     model, tile = reader.model, spot.tile
-    frame = tile.grown
+    frame: Region = tile.grown
+    asked = only or tile.inside(spot.image.spatial_shape[-2:])
     logits: Tensor | None = None
     network, head = model.speaking, model.instant.head
-    if network is not None:
-        shown = reader.window(spot) if window is None else window
-        logits = _network_logits(network.net, shown, relative(frame, tile.window), reader.machine)
     if head is None or (network is not None and network.weight >= 1.0):
         levels = {}
     else:
         levels = reader.levels(spot) if window is None else reader.levels_in(window, tile)
-    core = relative(tile.inside(spot.image.spatial_shape[-2:]), frame)
+    if only is not None:
+        levels, frame = cropped(levels, frame, only) if levels else (levels, only)
+    if network is not None:
+        shown = reader.window(spot) if window is None else window
+        logits = _network_logits(network.net, shown, relative(frame, tile.window), reader.machine)
+    core = relative(asked, frame)
     if logits is None and model.instant.forest is None:
         said = head_logits(model, levels)[(slice(None), *core)]
         index = fetched(likeliest(said))

@@ -12,11 +12,11 @@ from unetscope.computing.choices import Precision
 from unetscope.computing.memory import is_out_of_memory
 from unetscope.computing.precision import inference_precision
 from unetscope.errors import OutOfMemoryError
-from unetscope.images.target import Target
+from unetscope.images.target import Box, Target
 from unetscope.learning.events import HeadFitted, Notice, TileDone
 from unetscope.learning.feature_cache import FeatureCache, Spot, grid
 from unetscope.learning.feature_reader import FeatureReader
-from unetscope.learning.instant import fit_instant
+from unetscope.learning.instant import InstantFit
 from unetscope.learning.pixel_model import PixelModel
 from unetscope.learning.prediction import predict_tiles
 from unetscope.learning.samples import labelled_pixels
@@ -87,9 +87,20 @@ def predict(
 def _answer(shared: Shared, request: AnswerRequest) -> Iterator[Answered]:
     device, model, target = shared.device(), request.model, request.target
     if request.samples:
-        fitted = _fitted(shared, request, device)
-        yield fitted
-        model = fitted.model
+        start = perf_counter()
+        fit = InstantFit(
+            request.model,
+            request.samples,
+            shared.features,
+            device,
+            request.classes or request.model.classes,
+        )
+        near = shared.near.box(request.samples, target)
+        if near is not None and request.quick_first:
+            yield from _around_the_stroke(shared, request, fit.first(), near)
+        model = fit.whole(with_forest=request.with_forest)
+        counts = labelled_pixels(request.samples)
+        yield HeadFitted(model, perf_counter() - start, counts, request.with_forest)
     if request.quick_first and model.instant.forest and model.instant.head:
         quick = _shown_request(request, model.with_instant(forest=None), [target])
         yield from _tiles(shared, quick, device, shared.features)
@@ -99,18 +110,21 @@ def _answer(shared: Shared, request: AnswerRequest) -> Iterator[Answered]:
     yield from _tiles(shared, shown, device, shared.features)
 
 
-def _fitted(shared: Shared, request: AnswerRequest, device: str) -> HeadFitted:
-    start = perf_counter()
-    fitted = fit_instant(
-        request.model,
-        request.samples,
-        cache=shared.features,
-        with_forest=request.with_forest,
-        classes=request.classes,
-        device=device,
+def _around_the_stroke(
+    shared: Shared, request: AnswerRequest, first: PixelModel, near: Box
+) -> Iterator[TileShown | Notice]:
+    """What a stroke has changed around it, before all is solved and the view is answered."""
+    options = shared.options(
+        shared.device(),
+        region=near,
+        planes=_planes(request.target, only=True),
+        probabilities=request.show is not MASK,
+        clip=True,
     )
-    seconds = perf_counter() - start
-    return HeadFitted(fitted, seconds, labelled_pixels(request.samples), request.with_forest)
+    shown = _shown_request(request, first, [request.target])
+    image = request.target.image
+    for event in predict_tiles(first, image, options, cache=shared.features):
+        yield event if not isinstance(event, TileDone) else _shown(event, shown, request.target.key)
 
 
 def _shown_request(

@@ -13,6 +13,7 @@ from unetscope.computing.memory import keep_freed_memory
 from unetscope.computing.precision import choose_device
 from unetscope.learning.feature_cache import FeatureCache
 from unetscope.learning.prediction import PredictOptions
+from unetscope.session.engine.near import NearStroke
 from unetscope.session.values import EngineSettings
 
 
@@ -21,6 +22,7 @@ class Shared:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
+        self.near = NearStroke()
         # Strokes and answers of the window stand on the same features, in what is faster here.
         self.features = FeatureCache(settings.cache_mib * 2**20, Engine(precision=Precision.AUTO))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels
 from napari.utils.colormaps import Colormap
 
 from unetscope.images.classes import LabelClass
@@ -19,7 +20,14 @@ from unetscope.session.journal.mirror import blank_array
 from unetscope.session.layers.answer_pyramid import AnswerPyramid, StoredAnswer, is_large
 from unetscope.session.layers.colouring import colour_layer
 from unetscope.session.layers.connections import Connections
-from unetscope.session.layers.layer_facts import OWN, ROLE, layer_key, note_of, read_only
+from unetscope.session.layers.layer_facts import (
+    OWN,
+    ROLE,
+    layer_key,
+    note_of,
+    read_only,
+    set_labels,
+)
 from unetscope.session.layers.open_layers import OpenLayers
 from unetscope.session.layers.placement import unit_steps
 from unetscope.session.provenance import Made, Record, ranges_in_words
@@ -29,6 +37,7 @@ from unetscope.session.results.mask import MASK
 
 OUTLINE_PX = 4_500_000  # of a plane; napari finds outlines anew with each redraw: 0.3 s by then
 OUTLINE_SCREEN_PX = 2
+_FEW_PX = 65_536  # that are drawn alone when they change
 _THICKEST_PX = 8  # of an outline, in pixels of the image
 
 
@@ -56,6 +65,8 @@ class ResultLayers:
         self._looks: dict[str, LayerLook] = {}  # layer key -> how it was styled last
         self._records: dict[str, Record] = {}  # layer key -> what computed it
         self._stale: set[str] = set()  # layer keys with tiles not yet drawn
+        # Layer key -> one pixel and its value that redraw writes, so that napari draws all others.
+        self._kept_back: dict[str, tuple[tuple[np.ndarray, ...], np.ndarray]] = {}
         self._pyramids: dict[str, AnswerPyramid] = {}  # layer key -> what a large one shows
         self._hidden = False
         self._outlined = False
@@ -75,13 +86,17 @@ class ResultLayers:
         for kind, values in tile.answers.items():
             layer = self._layer(key, kind, look, values.dtype)
             pyramid = self._pyramids.get(layer_key(layer))
-            if pyramid is None:
-                layer.data[tile.region] = values
-            else:
+            drawn = False
+            if pyramid is not None:
                 pyramid.write(tile.region, values)
+            elif not (drawn := self._written_in_part(layer, tile.region, values)):
+                if kept := self._kept_back.pop(layer_key(layer), None):
+                    layer.data[kept[0]] = kept[1]
+                layer.data[tile.region] = values
             if self._records[layer_key(layer)].wrote(made, tile.region):
                 self._tell(key, kind, layer, look)
-            self._stale.add(layer_key(layer))
+            if not drawn:
+                self._stale.add(layer_key(layer))
 
     def grow(self, begun: AnswerBegun, look: LayerLook, made: Made) -> None:
         """From now on the mask of an image shows an answer on the disk, which may grow."""
@@ -112,6 +127,8 @@ class ResultLayers:
     def redraw(self) -> None:
         """Draw what was written since the last time."""
         stale, self._stale = self._stale, set()
+        for key in list(self._kept_back):
+            self._complete(self._layers.layer(key), key)
         for key in stale:
             layer = self._layers.layer(key)
             if layer is not None and layer.visible:
@@ -152,7 +169,10 @@ class ResultLayers:
 
     def find(self, key: str, kind: ResultKind) -> Any:
         """The result layer of a kind, or None."""
-        return self._layers.layer(self._made.get((key, kind), ""))
+        layer = self._found(key, kind)
+        if layer is not None:
+            self._complete(layer, layer_key(layer))
+        return layer
 
     def answer(self, key: str) -> np.ndarray | None:
         """A copy of the answered class values of an image, 0 where none is yet.
@@ -181,8 +201,42 @@ class ResultLayers:
 
     # ---- inside
 
+    def _found(self, key: str, kind: ResultKind) -> Any:
+        return self._layers.layer(self._made.get((key, kind), ""))
+
+    def _complete(self, layer: Any, key: str) -> None:
+        """Write the pixel that was kept back, by which napari draws what was written before."""
+        kept = self._kept_back.pop(key, None)
+        if kept is not None and layer is not None:
+            set_labels(layer, *kept)
+
+    def _written_in_part(self, layer: Any, region: tuple[slice, ...], values: np.ndarray) -> bool:
+        """Write values by which few pixels change, to be drawn alone; False for many.
+
+        Drawing a whole plane anew takes napari some ten times as long, in the window's thread. One
+        pixel is kept back for :meth:`redraw`: with it napari draws all that was written.
+        """
+        key = layer_key(layer)
+        if key in self._stale or not layer.visible or not isinstance(layer, Labels):
+            return False
+        places = np.nonzero(layer.data[region] != values)
+        if len(places[0]) > _FEW_PX:
+            return False
+        if not len(places[0]):
+            return True
+        at = [p + (side.start or 0) for p, side in zip(places, region, strict=True)]
+        new = values[places]
+        try:
+            if kept := self._kept_back.pop(key, None):
+                layer.data_setitem(*kept, refresh=False)
+            layer.data_setitem(tuple(p[1:] for p in at), new[1:], refresh=False)
+        except IndexError:  # it is hidden, or was cut otherwise since
+            return False
+        self._kept_back[key] = tuple(p[:1] for p in at), new[:1]
+        return True
+
     def _layer(self, key: str, kind: ResultKind, look: LayerLook, dtype: np.dtype[Any]) -> Any:
-        found = self.find(key, kind)
+        found = self._found(key, kind)
         shape = self._layers.micrograph(key).spatial_shape
         if found is not None and found.data.shape == shape and found.data.dtype == dtype:
             return found

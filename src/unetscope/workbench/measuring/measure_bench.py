@@ -248,7 +248,7 @@ class MeasureBench(QObject):
         self.state.wish = replace(wish, value=value, apart=apart, border=border or wish.border)
         self._watched.close()
         layer = self.layers.layer(source.key)
-        for emitter in (layer.events.set_data, layer.events.data):
+        for emitter in (layer.events.set_data, layer.events.data, layer.events.labels_update):
             self._watched.connect(emitter, self._labels_redrawn)
 
     def _likely_border(self, value: int) -> int | None:
