@@ -3,6 +3,9 @@
 A program: ``python -m benchmarks.lesson_window [LESSON …]`` in ``tests``, on a screen. One window
 has all lessons, for a fresh one each would measure napari; ``torch`` says whether a lesson has
 brought it in. Times end when the canvas has been drawn again.
+
+With ``--live`` first: of steps whose result came with the lesson, until that is shown, how long the
+event loop stood still while the step was run live, and how long after *Stop* nothing of it ran.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from benchmarks.screen import rest, tell, wait_until
 
 SIDE = 512
 MOVES = 60
+LIVE_S = 10.0  # of a live training, that the event loop is watched
 
 
 def drive(wanted: list[str]) -> list[Row]:
@@ -48,8 +52,14 @@ def drive(wanted: list[str]) -> list[Row]:
             canvas.frameSwapped.connect(note)
     lessons = [one.id for one in dock.state.gallery.lessons]
     rows = [{"lesson": "", "dock": opened, "torch": "torch" in sys.modules}]
-    for lesson in [one for one in lessons if not wanted or one in wanted]:
-        rows.append(_measured(dock, lesson, drawn))
+    live = "--live" in wanted
+    chosen = [one for one in lessons if one in wanted] or lessons
+    for lesson in chosen:
+        steps = enumerate(dock.state.gallery.lesson(lesson).step)
+        if live:
+            rows += [_live(dock, lesson, at) for at, step in steps if not step.live]
+        else:
+            rows.append(_measured(dock, lesson, drawn))
     return rows
 
 
@@ -71,6 +81,35 @@ def _measured(dock: Any, lesson: str, drawn: dict[str, float]) -> Row:
     row["torch"] = "torch" in sys.modules
     tutor.leave()
     return row
+
+
+def _live(dock: Any, lesson: str, at: int) -> Row:
+    """Of a step that trains: its shipped result, the event loop while it runs, its end."""
+    tutor = dock.tutor
+    began = time.monotonic()
+    dock.open_lesson(lesson, at)
+    wait_until(lambda: not tutor.busy, 60)
+    shelf = time.monotonic() - began
+    assert dock.state.from_shelf
+    tutor.skip()
+    rest(0.3)
+    gaps, last = [], time.monotonic()  # the loop wakes every 5 ms by itself
+    tutor.run_live()
+    end = last + LIVE_S
+    while tutor.busy and time.monotonic() < end:
+        rest(0.001)
+        gaps.append(time.monotonic() - last)
+        last = time.monotonic()
+    running = tutor.busy
+    began = time.monotonic()
+    tutor.stop()
+    wait_until(lambda: not tutor.busy, 60)
+    row: Row = {"lesson": lesson, "step": at + 1, "shelf": shelf, "watched": len(gaps)}
+    if running:
+        row["stopped"] = time.monotonic() - began
+    p50, p99 = np.percentile(gaps, (50, 99))
+    tutor.leave()
+    return {**row, "gap_p50": float(p50), "gap_p99": float(p99), "gap_most": max(gaps)}
 
 
 def _moved(dock: Any, drawn: dict[str, float]) -> Row:
