@@ -79,6 +79,28 @@ def test_what_cannot_be_laid_is_said() -> None:
         own_laid(Target("key", as_micrograph(np.full((16, 16), np.nan), "yx")))
 
 
+def _with_strokes(pixels: np.ndarray) -> Any:
+    labels = np.zeros(pixels.shape, np.uint8)
+    rows, columns = pixels.shape
+    labels[rows // 4, columns // 8 : -columns // 8] = 1
+    labels[rows // 2, columns // 8 : -columns // 8] = 2
+    return own_laid(Target("key", as_micrograph(pixels, "yx")), labels, {2: "m"})
+
+
+def test_two_strokes_on_a_small_image_are_enough_or_it_is_said() -> None:
+    small, flat = RNG.random((16, 24), np.float32), np.full((64, 64), 7, np.uint8)
+    edges = Visit(GALLERY.lesson("hierarchy"), own=_with_strokes(small), live=True)
+    assert edges.shown().facts["classes"] == ["class 1", "m", "edges"]
+    assert "{" not in edges.notice()
+    for lesson, at, pixels, said in (
+        ("hierarchy", 0, flat, "no edges"),
+        ("one-step", 1, flat, "changes nothing"),
+        ("failing", 2, small, "32 px"),
+    ):
+        with pytest.raises(LessonError, match=said):
+            Visit(GALLERY.lesson(lesson), at=at, own=_with_strokes(pixels), live=True).shown()
+
+
 def test_an_export_does_the_step_again_by_its_script(tmp_path: Path) -> None:
     visit = Visit(GALLERY.lesson("pooling"), own=own_laid(_target("RGB")))
     visit.change("shift", 1)

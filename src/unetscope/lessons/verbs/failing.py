@@ -10,6 +10,7 @@ import scipy
 from numpy.typing import NDArray
 from pydantic import Field
 
+from unetscope.errors import LessonError
 from unetscope.lessons.bench import Bench, placed
 from unetscope.lessons.instantly import asked, by_threshold, mean_dice_of, painted, taught
 from unetscope.lessons.registry import Experiment, verb
@@ -23,6 +24,7 @@ else:
     beam_marks = Lazily("unetscope.images.synthetic.beam_marks")
     random_fields = Lazily("unetscope.images.synthetic.random_fields")
 
+_LEAST_PX = 32  # so that rings fit
 Factor = Annotated[float, Field(ge=0.25, le=4)]
 
 
@@ -137,8 +139,10 @@ def beam_damage(
     ``confidence`` on the marks and ``elsewhere``, ``dice`` and ``dice_before`` (of the image),
     ``after`` (``called`` on the marks that were not painted) and ``dice_after``.
     """
-    learner = taught(bench)
     image = stretched(bench.laid.grey)
+    if min(image.shape) < _LEAST_PX:
+        raise LessonError(f"marks need {_LEAST_PX} px a side, the image has {image.shape} px.")
+    learner = taught(bench)
     rng = np.random.default_rng([31, bench.seed])
     made, where = (
         beam_marks.add_rings(image, count, 9.0, depth, rng)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy
 
+from unetscope.errors import LessonError
 from unetscope.images.target import Target
 from unetscope.lessons.bench import Bench, Laid
 from unetscope.lessons.registry import Experiment, verb
@@ -37,7 +38,8 @@ def stages_and_classes(bench: Bench, *, network: str = "general-fast") -> Experi
     """The best channel of every stage for each class, and for the edges of the image.
 
     Facts: ``stages``; ``classes`` (names, the last is the edges); ``iou`` and ``auc`` (for each
-    class the best channel of each stage); ``best`` (for each class the stage of the best IoU).
+    class the best channel of each stage); ``best`` (for each class the stage of the best IoU) and
+    ``told`` (the same in words).
     """
     labels = np.asarray(bench.truth(), dtype=np.int64)
     through = looked_at(bench, network)
@@ -81,6 +83,7 @@ def stages_and_classes(bench: Bench, *, network: str = "general-fast") -> Experi
             "iou": [found["iou"][name] for name in classes],
             "auc": [found["auc"][name] for name in classes],
             "best": best,
+            "told": ", ".join(f"{one} {at}" for one, at in zip(classes, best, strict=True)),
         },
     )
 
@@ -89,6 +92,8 @@ def _edges(laid: Laid) -> Any:
     """1 or 2: the tenth of the pixels with the steepest grey values (Sobel) is 2."""
     grey = scipy.ndimage.gaussian_filter(laid.grey, 1.0)
     steep = np.hypot(scipy.ndimage.sobel(grey, 0), scipy.ndimage.sobel(grey, 1))
+    if not steep.any():
+        raise LessonError("this image has no edges: it is the same grey everywhere.")
     return np.where(steep >= np.percentile(steep, 90), 2, 1).astype(np.int64)
 
 

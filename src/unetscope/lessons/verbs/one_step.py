@@ -117,6 +117,8 @@ def along_one_weight(
     slope = 1e-4 * max(1.0, abs(lowest))
     sides = [_along(base, lever, true, lowest + sign * slope)[1] for sign in (-1, 1)]
     curvature = (sides[1] - sides[0]) / (2 * slope)
+    if not curvature > 0:
+        raise LessonError("this weight changes nothing: the image is the same grey everywhere.")
     spread = 3.0 / np.sqrt(max(curvature, 1e-12))
     w = lowest + 0.3 * spread
     path = [w]
