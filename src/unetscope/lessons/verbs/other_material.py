@@ -97,7 +97,7 @@ def other_material(
             Picture("other", name, np.asarray(image.pixels, dtype=np.float32), **where),
             Picture("answer", "its answer", answers[seen], **where, drawn=Drawn.LABELS),
         ),
-        table=Table(("image", "sure", "class 2", "unlike", "warning"), tuple(rows)),
+        table=Table(("image", "sure", "called", "unlike", "warning"), tuple(rows)),
         facts={
             "dice": float(np.mean(dice)),
             "sure": float(np.mean([row[1] for row in same])),
