@@ -56,6 +56,7 @@ class OptimiserSteps:
         self.precision = training_precision(self.device, options.precision)
         self.batch_size, self.patch_px = options.batch_size, options.patch_px
         self.steps = 0
+        self.pace = 1.0  # the learning rate in that of the options; the same in all processes
         self._bad_steps = 0
         self.begin_anew()
 
@@ -196,7 +197,7 @@ class OptimiserSteps:
 
     def _rate(self) -> float:
         # The first steps at full rate unlearn more than they learn (docs/benchmarks.md).
-        return self.options.learning_rate * min(1.0, (self.steps + 1) / 40)
+        return self.pace * self.options.learning_rate * min(1.0, (self.steps + 1) / 40)
 
     def go_back(self, best: UNet | None) -> str:
         """Go on from the best weights (or the average) at a quarter of the rate; says so."""

@@ -16,7 +16,9 @@ class TrainOptions:
     max_seconds : time budget in seconds of work (pauses do not count); None: until the plateau.
     max_epochs, steps_per_epoch : an epoch is a fixed number of steps, then the check.
     patience_epochs : stop after so many epochs without a gain on held-back pixels.
-    learning_rate, weight_decay : of AdamW.
+    learning_rate, weight_decay : of AdamW. The rate falls to nearly nothing at the end of the
+        budget, or in the last epochs once nothing is gained any more; of several devices it stays.
+    mask_speed : the rate where labels are dense masks, in that of strokes.
     patch_px, batch_size : size and number of the patches of a step.
     dice_weight : weight of the Dice loss beside cross-entropy.
     guide_weight : weight of staying near the instant answer where nothing is labelled; 0 leaves
@@ -34,6 +36,7 @@ class TrainOptions:
     patience_epochs: int = 15
     learning_rate: float = 5e-4
     weight_decay: float = 1e-4
+    mask_speed: float = 2.0
     patch_px: int = 128
     batch_size: int = 4
     dice_weight: float = 0.5

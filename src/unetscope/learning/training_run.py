@@ -37,6 +37,7 @@ from unetscope.learning.partition import Partition, partition
 from unetscope.learning.patches import PatchSource
 from unetscope.learning.pixel_model import PixelModel, TunedNetwork
 from unetscope.learning.samples import Sample, are_dense, check_samples, labelled_pixels
+from unetscope.learning.schedule import Schedule
 from unetscope.learning.sources.source import columns_of
 from unetscope.learning.surprise import familiar_with
 from unetscope.learning.together import ALONE, Command, Together
@@ -70,6 +71,7 @@ class TrainingRun:
         self.best_loss = float("inf")
         self.best_validation: Validation | None = None
         self.idle_epochs = 0
+        self._schedule = Schedule(options)
         self.losses: list[float] = []
         self._sent: Sequence[Sample] | None = None  # at an event of the stage under way
         self.values: tuple[int, ...] = ()  # of the classes the network learns; none before it does
@@ -104,23 +106,24 @@ class TrainingRun:
             self.learner.take_first_weights()
         if self.learner.steps:  # the budget begins with the first step
             self.seconds += time.perf_counter() - began
+        self._schedule.begin(self.learner.steps, self.seconds)
         yield from self._heard(self._started(values, parts))
         return self._sent
 
-    def _shares(self, samples: Sequence[Sample], shown: Sequence[Sample]) -> tuple[float, ...]:
+    def _shares(self, shown: Sequence[Sample]) -> tuple[float, ...]:
         """How frequent classes are: masks say so themselves, of strokes the instant voice does."""
-        if not are_dense(samples):
+        if not self.dense:
             return self._told().instant.prior
         counts = labelled_pixels(shown)
         return tuple(n / sum(counts.values()) for n in counts.values())
 
-    def _taken_out(self, samples: Sequence[Sample]) -> tuple[float, ...]:
+    def _taken_out(self) -> tuple[float, ...]:
         """Which shares of the classes the loss takes out of the answer before it is compared.
 
         Of strokes all that there are, for they are as frequent for every class. Masks show classes
         as frequent as they are; there the loss's own weights (pixels ** -½) are to be undone.
         """
-        if not are_dense(samples):
+        if not self.dense:
             return self.prior
         roots = [share**0.5 for share in self.prior]
         return tuple(root / sum(roots) for root in roots)
@@ -187,8 +190,9 @@ class TrainingRun:
             seed=self.learner.seed,
             guide=self._told if self.options.guide_weight else None,
         )
-        self.prior = self._shares(samples, shown)
-        self.taken_out = self._taken_out(samples)
+        self.dense = are_dense(samples)
+        self.prior = self._shares(shown)
+        self.taken_out = self._taken_out()
         self.learner.begin_anew()  # new strokes, a new run
         if not goes_on:
             self.learner.start_from(self._first_network(samples, parts, values))
@@ -322,7 +326,13 @@ class TrainingRun:
             return EndReason.TIME
         if self.epoch >= options.max_epochs:
             return EndReason.STEPS
-        return EndReason.PLATEAU if self.idle_epochs >= options.patience_epochs else None
+        patience_is_over = self.idle_epochs >= options.patience_epochs
+        if patience_is_over and not self.together.are_several:
+            self._schedule.settle(self.learner.steps)
+        ended = self._schedule.has_settled(self.learner.steps)
+        if ended or (patience_is_over and self.together.are_several):
+            return EndReason.PLATEAU
+        return None
 
     @property
     def time_is_up(self) -> bool:
@@ -333,6 +343,9 @@ class TrainingRun:
     def step(self) -> Generator[LearningEvent, Sequence[Sample] | None, Sequence[Sample] | None]:
         """One optimiser step; less memory at a time where it runs out."""
         began = time.perf_counter()
+        if not self.together.are_several:  # the others do not know the time
+            pace = self._schedule.pace(self.learner.steps, self.seconds)
+            self.learner.pace = pace * (self.options.mask_speed if self.dense else 1.0)
         loss = self.learner.step(self.patches, self.taken_out)
         self.seconds += time.perf_counter() - began
         if loss is None:
