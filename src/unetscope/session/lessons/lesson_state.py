@@ -25,7 +25,7 @@ class AtLessons:
     shown : the newest answer of the step; None before there is one.
     from_shelf : whether that answer came with the lesson, for it takes long to compute.
     judged : what became of the guess of this step.
-    missing : why the lesson cannot be done on one's own image, or "".
+    missing : why the lesson cannot be done on one's own image, as a key of the dock's words; or "".
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()

@@ -22,6 +22,10 @@ _WORDS = {
     "on": ("on", "mit"),
     "text_numbers": ("the text's numbers", "Zahlen des Textes"),
     "my_image": ("my image", "mein Bild"),
+    "text_alone": (
+        "This lesson keeps to the numbers of the text.",
+        "Diese Lektion bleibt bei den Zahlen des Textes.",
+    ),
     "guess": ("Guess first", "Erst raten"),
     "check": ("Check", "Prüfen"),
     "skip": ("Skip", "Zeigen"),

@@ -114,7 +114,9 @@ class LessonPage(QWidget):
         self.text_button.setChecked(not own)
         self.own_button.setChecked(own)
         self.own_button.setEnabled(not state.missing)
-        size = state.missing if visit.own is None else f"{visit.own.name}: {_size(visit.own)}"
+        size = self._word(state.missing) if state.missing else ""
+        if visit.own is not None:
+            size = f"{visit.own.name}: {_size(visit.own)}"
         self.missing.setText(size)
         self.missing.setVisible(bool(size))
         self.step_text.setText(visit.text())

@@ -391,7 +391,7 @@ class Tutor(QObject):
     def _check_own(self) -> None:
         visit = self.state.visit
         no = visit is not None and visit.lesson.scene.own == "no"
-        self.state.missing = "This lesson keeps to the numbers of the text." if no else ""
+        self.state.missing = "text_alone" if no else ""
 
     def _images_changed(self, *_: Any) -> None:
         """One's own image was closed: back to the text's numbers."""
