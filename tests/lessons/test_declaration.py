@@ -100,6 +100,8 @@ def test_sentences_are_filled_and_nothing_is_evaluated() -> None:
     facts = {"rows": [[6, 8], [3, 4]], "share": 0.3249, "count": 73_856, "yes": True}
     assert filled("{rows} of {count}: {share:.0%}, {yes}", facts) == "6 8 / 3 4 of 73,856: 32%, yes"
     assert value_of("{rows[1][0]}", facts) == 3
+    german = filled("{rows} of {count}: {share:.1%}, {yes}", facts, "de")
+    assert german == "6 8 / 3 4 of 73.856: 32,5%, ja"
     assert filled("{many}", {"many": [list(range(9))] * 2}) == "0 1 2 3 4 … / 0 1 2 3 4 …"
     assert names_in("{rows[0]} {share}") == ("rows", "share")
     for bad in ("{rows.x}", "{rows!r}", "{0}", "{rows[-1]}", "{share:>999999}", "{", "{{count}}"):

@@ -49,6 +49,22 @@ def test_a_guess_is_judged_by_what_comes_out_on_this_image() -> None:
     assert visit.guess("4,5").right and not visit.guess("4.6").right
 
 
+@pytest.mark.parametrize(
+    ("language", "right", "wrong"),
+    [
+        ("en", ("1024.5", "1,024.5", "1024,5"), ("1.0245", "10245")),
+        ("de", ("1024,5", "1.024,5", "1024.5"), ("1,0245", "10.245")),
+    ],
+)
+def test_guesses_are_read_as_their_language_writes_numbers(language, right, wrong) -> None:
+    visit = Visit(all_lessons(language).lesson("pooling"))
+    visit.own = Laid(np.array([[1024.5, 0], [0, 0.0]], dtype=np.float32), "mine", own=True)
+    visit.shown()
+    assert all(visit.guess(one).right for one in right)
+    assert not any(visit.guess(one).right for one in wrong)
+    assert visit.guess("7").answer == ("1,024" if language == "en" else "1.024")
+
+
 def test_controls_refuse_what_they_cannot_be_and_reset_brings_them_back() -> None:
     visit = _pooling()
     for name, value in [("shift", 9), ("shift", "one"), ("kind", "median"), ("nothing", 1)]:

@@ -265,9 +265,10 @@ class Loose(_Part):
 
 
 class Lesson(_Part):
-    """A whole lesson."""
+    """A whole lesson; ``language`` is that of its words, as which numbers in them are written."""
 
     lesson: About
+    language: Literal["en", "de"] = "en"
     title: Line
     idea: Text
     caveat: Text = ""

@@ -36,7 +36,7 @@ def read_lesson(path: Path, language: str = "en") -> Lesson:
         words = _table(other)
         for key in stale_words(table, words):
             raise LessonError(f"{other.name}: {key} is nothing that {path.name} says.")
-        table = _laid_over(table, words)
+        table = {**_laid_over(table, words), "language": language}
     return lesson_of(table, path.name)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from unetscope.errors import LessonError
 
 MOST_IN_TEXT, MOST_IN_ROWS = 12, 5  # of a list, and of rows, are written into a sentence
+_YES_NO = {"en": ("no", "yes"), "de": ("nein", "ja")}
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]{0,31})((?:\[\d{1,4}\]){0,4})(?::([^{}]*))?\}")
 _FORMAT = re.compile(r"\+?,?(\.\d{1,2})?[defg%]?")
 
@@ -29,8 +30,8 @@ def names_in(text: str) -> tuple[str, ...]:
     return tuple(name for name, _, _ in _places(text))
 
 
-def filled(text: str, facts: Mapping[str, Any]) -> str:
-    """``text`` with every place filled from ``facts``.
+def filled(text: str, facts: Mapping[str, Any], language: str = "en") -> str:
+    """``text`` with every place filled from ``facts``, numbers as ``language`` writes them.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def filled(text: str, facts: Mapping[str, Any]) -> str:
     """
     for _ in _places(text):
         pass
-    return _PLACE.sub(lambda found: _written(found, facts), text)
+    return _PLACE.sub(lambda found: _written(found, facts, language), text)
 
 
 def value_of(text: str, facts: Mapping[str, Any]) -> Any:
@@ -74,33 +75,38 @@ def _picked(name: str, indices: str, facts: Mapping[str, Any]) -> Any:
     return value
 
 
-def _written(found: re.Match[str], facts: Mapping[str, Any]) -> str:
+def _written(found: re.Match[str], facts: Mapping[str, Any], language: str) -> str:
     name, indices, form = found.groups()
     value = _picked(name, indices, facts)
     if form:
         try:
-            return format(value, form)
+            return _as_spoken(format(value, form), language)
         except (TypeError, ValueError):
             raise LessonError(
                 f"{found.group(0)} has a number format, but {name} is {value!r}."
             ) from None
-    return in_text(value)
+    return in_text(value, language=language)
 
 
-def in_text(value: Any, most: int = MOST_IN_TEXT) -> str:
-    """A fact as people write it: ``7``, ``0.375``, ``73,856``, ``6 8 / 3 4``.
+def in_text(value: Any, most: int = MOST_IN_TEXT, language: str = "en") -> str:
+    """A fact as people write it: ``7``, ``0.375``, ``73,856``, ``6 8 / 3 4``; ``0,375`` in German.
 
     Of longer lists the first ``most`` are written.
     """
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _YES_NO.get(language, _YES_NO["en"])[value]
     if isinstance(value, int):
-        return f"{value:,}"
+        return _as_spoken(f"{value:,}", language)
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+        return _as_spoken(f"{value:,.4g}" if abs(value) < 1e6 else f"{value:,.0f}", language)
     if isinstance(value, list | tuple):
         rows = any(isinstance(part, list | tuple) for part in value)
         most = min(most, MOST_IN_ROWS) if rows else most
-        parts = [in_text(part, MOST_IN_ROWS) for part in value[:most]]
+        parts = [in_text(part, MOST_IN_ROWS, language) for part in value[:most]]
         return (" / " if rows else " ").join([*parts, "…"] if len(value) > most else parts)
     return str(value)
+
+
+def _as_spoken(number: str, language: str) -> str:
+    """A number in English writing, in that of ``language``: with a decimal comma in German."""
+    return number.translate(str.maketrans(",.", ".,")) if language == "de" else number

@@ -6,6 +6,7 @@ same everywhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,9 @@ from unetscope.lessons.registry import lesson_scenes, named, run, verbs
 from unetscope.lessons.shipped_runs import result_path, shipped_run
 from unetscope.lessons.templates import filled, in_text, value_of
 from unetscope.looking.answers import Shown, Working
+
+_ENGLISH_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(,\d{3})+%?")
+_GERMAN_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}(\.\d{3})+%?")
 
 
 @dataclass(frozen=True)
@@ -195,16 +199,20 @@ class Visit:
 
     def text(self) -> str:
         """What to do, with the values of the controls."""
-        return filled(self.step.text, self.values)
+        return filled(self.step.text, self.values, self.lesson.language)
 
     def notice(self) -> str:
         """What to see, with the numbers of the newest answer; "" before there is one."""
-        return filled(self.step.notice, self.facts()) if self.ready else ""
+        if not self.ready:
+            return ""
+        return filled(self.step.notice, self.facts(), self.lesson.language)
 
     def question(self) -> str:
         """The question's text; "" where there is none or its numbers are not there yet."""
         ask = self.step.ask
-        return filled(ask.text, self.facts()) if ask is not None and self.ready else ""
+        if ask is None or not self.ready:
+            return ""
+        return filled(ask.text, self.facts(), self.lesson.language)
 
     def skip(self) -> None:
         """Show the result without a guess."""
@@ -222,11 +230,11 @@ class Visit:
         if ask is None or not self.ready:
             raise LessonError("there is no question to answer yet.")
         answer = value_of(ask.answer, self.facts())
-        right = _is_right(ask, answer, given)
+        right = _is_right(ask, answer, given, self.lesson.language)
         self.answered.add(self.at)
-        words = in_text(answer)
+        words = in_text(answer, language=self.lesson.language)
         text = f"Yes, {words}." if right else f"It is {words}."
-        why = filled(ask.why, self.facts())
+        why = filled(ask.why, self.facts(), self.lesson.language)
         return Judged(right, words, f"{text} {why}".strip(), why)
 
 
@@ -237,9 +245,9 @@ def laid_out(scene: LessonScene, values: Mapping[str, Any], seed: int = 0) -> La
     return laid
 
 
-def _is_right(ask: Ask, answer: Any, given: Any) -> bool:
+def _is_right(ask: Ask, answer: Any, given: Any, language: str) -> bool:
     if ask.type == "number":
-        return abs(_number(given) - float(answer)) <= ask.tolerance + 1e-9
+        return abs(_number(given, language) - float(answer)) <= ask.tolerance + 1e-9
     if ask.type == "click":
         y, x = (float(part) for part in given)
         return bool(max(abs(y - answer[0]), abs(x - answer[1])) <= ask.tolerance + 0.5)
@@ -250,9 +258,14 @@ def _is_right(ask: Ask, answer: Any, given: Any) -> bool:
     return str(given) == in_text(answer)
 
 
-def _number(given: Any) -> float:
+def _number(given: Any, language: str) -> float:
+    """What a person wrote, with the decimal comma or the thousands of their language."""
     text = str(given).strip().replace("−", "-").replace("'", "").replace(" ", "")
-    if "," in text and "." not in text and len(text.rsplit(",", 1)[1]) != 3:
+    if language == "de":
+        thousands = _GERMAN_THOUSANDS.fullmatch(text)
+        text = text.replace(".", "") if "," in text or thousands else text
+        text = text.replace(",", ".")
+    elif "," in text and "." not in text and not _ENGLISH_THOUSANDS.fullmatch(text):
         text = text.replace(",", ".")  # 0,375 as people write it outside English
     percent = text.endswith("%")
     try:

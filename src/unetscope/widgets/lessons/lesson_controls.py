@@ -57,8 +57,9 @@ class ControlRow(QWidget):
 class SliderRow(ControlRow):
     """A slider over the stops, with its value in words; up and down move it by one."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: Control, language: str) -> None:
         super().__init__(control)
+        self._language = language
         self._stops = control.stops()
         self.slider = _UprightKeysSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, len(self._stops) - 1)
@@ -89,7 +90,7 @@ class SliderRow(ControlRow):
 
     def _say(self, value: Any) -> None:
         unit = f" {self.control.unit}" if self.control.unit else ""
-        self.value.setText(f"{in_text(value)}{unit}")
+        self.value.setText(f"{in_text(value, language=self._language)}{unit}")
 
 
 class ChoiceRow(ControlRow):
@@ -278,7 +279,7 @@ class _UprightKeysSlider(QSlider):
 
 def _row(control: Control, tints: Tints, language: str) -> ControlRow:
     if control.type == "slider":
-        return SliderRow(control)
+        return SliderRow(control, language)
     if control.type == "choice":
         return ChoiceRow(control)
     if control.type == "toggle":
