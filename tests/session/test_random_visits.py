@@ -87,6 +87,7 @@ def test_a_hundred_random_visits_change_nothing(tutor: Tutor) -> None:
         one.id
         for one in tutor.state.gallery.lessons
         if one.lesson.needs == "nothing" and all(step.live for step in one.step)
+        if one.id not in ("head", "failing")  # they train for seconds in some of their steps
     ]
     doing: dict[str, Callable[[], None]] = {
         "skip": tutor.skip,
