@@ -182,15 +182,17 @@ class TrainingRun:
         # What judges is made ready beside the first steps.
         self._judge_beside = Beside(lambda: self._judging(seen, samples, parts, values))
         shown = parts.shown(samples)
+        self.dense = are_dense(samples)
+        # Masks need no guide, and its patches from anywhere would show fewer of rare classes.
+        guided = self.options.guide_weight and not self.dense
         self.patches = PatchSource(
             self.model,
             shown,
             values,
             cache=self.cache,
             seed=self.learner.seed,
-            guide=self._told if self.options.guide_weight else None,
+            guide=self._told if guided else None,
         )
-        self.dense = are_dense(samples)
         self.prior = self._shares(shown)
         self.taken_out = self._taken_out()
         self.learner.begin_anew()  # new strokes, a new run
