@@ -16,9 +16,9 @@ from benchmarks.tables import Bar, table
 
 SUBJECTS = (*QUALITY, "latency", "startup", "smoothness", "throughput", "inside")
 # Written by hand: what programs of their own measured, and experiments.
-_STROKES, _OBJECTS, _ANY_SIZE, _LESSONS, _INSTANCES, _TRIED = (
+_DENSE, _STROKES, _OBJECTS, _ANY_SIZE, _LESSONS, _INSTANCES, _TRIED = (
     Path(__file__).with_name(f"{name}.md")
-    for name in ("strokes", "objects", "any_size", "lessons", "instances", "tried")
+    for name in ("dense", "strokes", "objects", "any_size", "lessons", "instances", "tried")
 )
 
 
@@ -38,6 +38,7 @@ def write(kept: Sequence[Rows], plan: Plan, out: Path) -> None:
         _head(about, plan, kept),
         _targets(bars),
         quality_pages.pages(dice, plan, figures),
+        _by_hand(_DENSE),
         speed_pages.pages(found, figures),
         _by_hand(_STROKES),
         _by_hand(_OBJECTS),
@@ -45,10 +46,10 @@ def write(kept: Sequence[Rows], plan: Plan, out: Path) -> None:
         inside_pages.pages(found["inside"]),
         _by_hand(_LESSONS),
         _by_hand(_INSTANCES),
-        _by_hand(_TRIED),
         _limits(),
     ]
     out.write_text("\n\n".join(part.strip() for part in parts if part.strip()) + "\n")
+    out.with_name("tried.md").write_text(_by_hand(_TRIED))
     out.with_suffix(".json").write_text(_json(about, plan, found))
 
 
@@ -68,6 +69,7 @@ def _head(about: dict[str, str], plan: Plan, kept: Sequence[Rows]) -> str:
 `make bench` measures all of this and writes this page (some hours on two cores); every single
 row is in [benchmarks.json](benchmarks.json). Timings are medians, all systems that are compared ran
 in turns in the same run, and on another machine only the ratios should be expected again.
+Experiments that chose the defaults, and what did not help: [a page of their own](tried.md).
 
 {facts}.
 

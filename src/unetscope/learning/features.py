@@ -72,7 +72,7 @@ def scores(levels: Levels, weight: Tensor, bias: Tensor) -> Tensor:
         maps = levels[stride]
         block = weight[start : start + maps.shape[0]]  # (channel, class)
         start += maps.shape[0]
-        # A 1×1 convolution is faster than a matrix product here (see docs/benchmarks.md).
+        # A 1×1 convolution is faster than a matrix product here (see docs/tried.md).
         here = functional.conv2d(maps[None], block.t()[:, :, None, None])[0]
         here = upsampled(here, stride)
         total = here if total is None else total.add_(here)

@@ -5,7 +5,7 @@ repeatable, so a model file needs no pickle.
 
 Where some classes have many more strokes than others, a forest hardly finds the others, although
 its rows are balanced: strokes that correct errors are of one class, next to another. So its votes
-can be weighted, until it finds the classes as frequent as the head does (docs/benchmarks.md).
+can be weighted, until it finds the classes as frequent as the head does (docs/tried.md).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ meta-trained for it (R2-D2: Bertinetto et al. 2019, arXiv 1805.08136).
 
 The instant answer, the evidence for added sources and the judge of pretraining also know how
 features scatter all over the labelled images (:func:`scatter_of`). Who solves without does so for
-a reason (docs/benchmarks.md, *What was tried*), and solves the same head otherwise:
+a reason (docs/tried.md), and solves the same head otherwise:
 
 - *doubtful strokes* are judged on strokes alone: of 120 wrong ones 115 are listed, 114 with it;
 - the network's *starting classifier* is only where learning begins: with it + .002 and + .001 Dice
@@ -37,7 +37,7 @@ from unetscope.learning.learned_pixels import LearnedPixels
 
 # The penalty is stated for this many labelled pixels a class.
 REFERENCE_PIXELS = 200.0
-# How much of the features' scatter is that of whole images (docs/benchmarks.md).
+# How much of the features' scatter is that of whole images (docs/tried.md).
 IMAGE_SHARE = 0.1
 # No class is taken for rarer than this, so that a few strokes of it are never voted away.
 LEAST_SHARE = 0.01

@@ -8,7 +8,7 @@ are held back for the choice alone, and no figure is reported.
 A handful of held-back strokes cannot make that choice well: they lie inside regions, where an
 unsharp young network loses, and say nothing about borders, where it gains. So few of them only
 veto what experience grants (15 % of the answer, once the network has learned for a while), and
-the more there are, the more they decide alone (docs/benchmarks.md).
+the more there are, the more they decide alone (docs/tried.md).
 
 Dense masks show borders as well and in their natural shares. They decide alone, by Dice: the
 network gets what is best on them, mostly all of the answer.

@@ -286,7 +286,7 @@ def sure_rows(chance: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     """Which of (n, class) probabilities are sure, at most :data:`SURE_ROWS` a class, and of what.
 
     Self-training in one step (Yarowsky 1995; Lee 2013): .0035 Dice better on the labelled image
-    and .0045 on others than strokes alone; a second step gave nothing (docs/benchmarks.md).
+    and .0045 on others than strokes alone; a second step gave nothing (docs/tried.md).
     """
     believed = chance.argmax(axis=1)
     sure = chance.max(axis=1) > _SURE

@@ -196,7 +196,7 @@ class OptimiserSteps:
         return loss
 
     def _rate(self) -> float:
-        # The first steps at full rate unlearn more than they learn (docs/benchmarks.md).
+        # The first steps at full rate unlearn more than they learn (docs/tried.md).
         return self.pace * self.options.learning_rate * min(1.0, (self.steps + 1) / 40)
 
     def go_back(self, best: UNet | None) -> str:

@@ -1,8 +1,8 @@
 """How fast weights change: at full rate at first, and hardly any more at the end.
 
 Along half a cosine (Loshchilov & Hutter 2017, arXiv 1608.03983) to the end of the budget. What has
-no end of its own gets one once nothing is gained any more: some epochs in which the rate falls. An
-average of the weights does not do the same (docs/benchmarks.md).
+no end of its own gets one once nothing is gained any more: some epochs in which the rate falls
+(docs/tried.md).
 """
 
 from __future__ import annotations

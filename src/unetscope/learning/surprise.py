@@ -5,7 +5,7 @@ with those of the training images by the distance of the nearest three (Sun et a
 distribution detection with deep nearest neighbors*, arXiv 2204.06507). How far apart images of one
 kind are is what the training images say of each other, each left out in its turn. Percentiles of
 grey values hide much from a network, so four numbers of the recording are judged beside it. What
-that finds and what not stands in docs/benchmarks.md.
+that finds and what not stands in docs/tried.md.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from unetscope.learning.augmentation import AugmentOptions
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How to fine-tune; the defaults are what experiments found best (docs/benchmarks.md).
+    """How to fine-tune; the defaults are what experiments found best (docs/tried.md).
 
     Attributes
     ----------

@@ -46,7 +46,7 @@ from unetscope.network.channels import with_classes
 from unetscope.network.unet import UNet
 
 # From here on the network gets all that experience grants it: until then its answers to whole
-# images, not to strokes, grow better (docs/benchmarks.md).
+# images, not to strokes, grow better (docs/tried.md).
 MATURE_STEPS = 300
 _Result = TypeVar("_Result")
 

@@ -1,7 +1,7 @@
 """Hearing a model's voices faster, and how much of the answer that changes.
 
 All voices speak either way; leaving the forest out would cost Dice and, since it is asked only
-where it can change a label, save next to nothing (docs/benchmarks.md, *What was tried*).
+where it can change a label, save next to nothing (docs/tried.md).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The head's penalty was learned for the maps of the bundled network and the classical filters. The
 hundred maps of a backbone are together many times louder than those, and a head that hears them at
-that volume learns a few strokes by heart (docs/benchmarks.md). So all maps of an added source
+that volume learns a few strokes by heart (docs/tried.md). So all maps of an added source
 together vary by a small :data:`SHARE` of what the model's own do, whatever their size and number.
 And they are heard only where strokes that are left out in turn are answered no worse with them; as
 long as no class has two strokes there is no such evidence, and they are silent.
