@@ -24,7 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("images", "network"),
     ("computing",),
     ("learning", "inspection", "measuring"),
-    ("scaling", "looking"),
+    ("scaling", "looking", "exchange"),
     ("pretraining", "lessons"),
     ("session",),
     ("workbench",),

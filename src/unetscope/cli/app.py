@@ -129,6 +129,7 @@ _command(app, forms.Train, "train")
 _command(app, forms.Predict, "predict")
 _command(app, forms.AnswerStatus, "status", "status")
 _command(app, forms.Finish, "finish")
+_command(app, forms.GiveAway, "give_away", "export")
 _command(app, forms.Measure, "measure")
 _command(app, forms.Agree, "agree")
 

@@ -244,6 +244,31 @@ class AnswerStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GiveAway:
+    """Write a model's whole answer as TorchScript, for QuPath, Fiji, libtorch and others.
+
+    Beside NAME.pt lies NAME.json: classes, channels, how grey values are read, hashes. Everything
+    that speaks is inside: filters, head, forest, prior, network, temperature.
+    """
+
+    model: Annotated[Path, typer.Argument(help=f"A {MODEL_SUFFIX} file.")]
+    out: Annotated[Path, typer.Option(help="The file to write, NAME.pt.")]
+    fixed: Annotated[
+        bool,
+        typer.Option(
+            "--fixed-range",
+            help="Read grey values in the range of the images learned from, inside the file.",
+        ),
+    ] = False
+    check: Annotated[
+        bool, typer.Option("--check", help="Run the file and compare it with the model.")
+    ] = False
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file that is there already.")
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finish:
     """Complete an answer whose blocks are all done, e.g. by the jobs of a queue."""
 

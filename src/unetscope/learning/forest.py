@@ -107,6 +107,38 @@ class PixelForest:
         with ThreadPoolExecutor(threads) as pool:
             return np.concatenate([*pool.map(said, parts)])
 
+    def perfect_trees(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All trees padded to one depth D, so that a place in a table says where one is.
+
+        Returns
+        -------
+        features (tree, 2^D - 1) int64 and thresholds (tree, 2^D - 1) float32: from place p to
+        2p + 1, or to 2p + 2 where the row's feature is larger than the threshold; shares (tree,
+        2^D, class) float32 of the places after D steps, from the left. Thresholds are rounded down,
+        for then a float32 is larger than them exactly where it is larger than scikit-learn's.
+        """
+        grown = [tree.tree_ for tree in self._trees.estimators_]
+        depth = max(tree.max_depth for tree in grown)
+        inner, classes = 2**depth - 1, grown[0].value.shape[2]
+        features = np.zeros((len(grown), inner), np.int64)
+        thresholds = np.full((len(grown), inner), np.finfo(np.float32).max, np.float32)
+        shares = np.zeros((len(grown), inner + 1, classes), np.float32)
+        for number, tree in enumerate(grown):
+            nodes = np.zeros(1, np.int64)
+            for level in range(depth):
+                here = slice(2**level - 1, 2 ** (level + 1) - 1)
+                split = tree.children_left[nodes] >= 0
+                features[number, here] = np.where(split, tree.feature[nodes], 0)
+                exact = np.where(split, tree.threshold[nodes], thresholds[number, here])
+                near = exact.astype(np.float32)
+                lower = np.nextafter(near, np.float32(-np.inf))
+                thresholds[number, here] = np.where(near > exact, lower, near)
+                left = np.where(split, tree.children_left[nodes], nodes)
+                right = np.where(split, tree.children_right[nodes], nodes)
+                nodes = np.stack([left, right], axis=1).reshape(-1)
+            shares[number] = tree.value[nodes, 0]
+        return features, thresholds, shares
+
     def weighted(self, votes: np.ndarray) -> np.ndarray:
         """Probabilities (n, class) float32 from the votes (n, class) of all trees."""
         return self._weighted((votes / self.trees).astype(np.float32))

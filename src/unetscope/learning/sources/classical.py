@@ -115,12 +115,13 @@ def classical_maps(
     found = {}
     for stride in strides:
         seen = around(core, reach_px(stride), sides, stride)
-        maps = _filters_at(cut(image, seen, whole), stride)
+        maps = filters_at(cut(image, seen, whole), stride)
         found[stride] = cut(maps, coarser(core, stride), coarser(seen, stride))
     return found
 
 
-def _filters_at(image: Tensor, stride: int) -> Tensor:
+def filters_at(image: Tensor, stride: int) -> Tensor:
+    """The five filters (batch, 5 · channel, y / stride, x / stride) of a whole image."""
     batch, channels = image.shape[:2]
     coarse = functional.avg_pool2d(image, stride) if stride > 1 else image
     # All channels of all images go through the same one-channel kernels.

@@ -1,0 +1,1 @@
+"""Models out, for programs that do not know unetscope."""
