@@ -142,6 +142,16 @@ def test_the_command_is_installed() -> None:
     assert scripts["unetscope"] == "unetscope.cli.app:main"
 
 
+def test_links_of_the_readme_work_where_the_package_is_shown() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert links
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    here = re.findall(r"napari-unetscope/(?:(?:blob|tree)/)?main/([^)#\s]+)", text)
+    assert here
+    assert [path for path in here if not (ROOT / path).exists()] == []
+
+
 def test_every_bundled_model_has_a_card() -> None:
     if not WEIGHTS:
         pytest.skip("no bundled weights in this tree yet")
