@@ -11,12 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 
 from session.measured_disks import Hand, found_in, many_disks, random_edit, request_of
 from unetscope.errors import MeasurementError
 from unetscope.measuring.one_image import measure_image
+from unetscope.session.layers.object_keeping import ObjectKeeper
+from unetscope.session.layers.object_layers import number_type
 from unetscope.session.measuring import object_jobs
 from unetscope.session.measuring.measure_state import FoundObjects
+from unetscope.session.measuring.object_place import ObjectPlace
 from unetscope.session.measuring.object_store import edits_in, kept_of, read_beginning
 
 
@@ -174,3 +178,21 @@ def test_a_bar_with_the_scale_is_left_out_unless_it_is_wanted(tmp_path: Path) ->
     whole = found_in(replace(request, wish=replace(request.wish, without_bar=False)))
     assert whole.segmented.region is None
     assert whole.objects.ids[140:].any()
+
+
+def test_a_number_beyond_two_bytes_is_kept_whole(tmp_path: Path) -> None:
+    ids = np.zeros((64, 64), np.uint32)
+    ids[2:20, 2:20], ids[30:50, 30:50] = 7, 65_535
+    layer = Labels(ids.astype(number_type(int(ids.max()))))
+    assert layer.data.dtype == np.uint16
+    keeper = ObjectKeeper()
+    keeper.open(layer, ObjectPlace(tmp_path, "few"), "objects")
+    after = ids.copy()
+    after[2:20, 2:20] = 70_000
+    keeper.write("split", after, (slice(0, 64), slice(0, 64)))
+    np.testing.assert_array_equal(layer.data, after)
+    keeper.undo()
+    np.testing.assert_array_equal(layer.data, ids)
+    keeper.redo()
+    np.testing.assert_array_equal(layer.data, after)
+    keeper.close()

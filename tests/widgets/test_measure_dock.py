@@ -119,7 +119,7 @@ def test_the_layer_holds_the_numbers_and_tells_measures_by_label(open_dock: Any)
     opened = open_dock()
     opened.find()
     layer, found = opened.layer("objects of class 2"), opened.state.found
-    assert layer.data.dtype == np.uint32
+    assert layer.data.dtype == np.uint16
     np.testing.assert_array_equal(layer.data, found.objects.ids)
     assert layer.features["index"].tolist() == [1, 2, 3, 4, 5, 6]
     assert layer.features["area_px2"].tolist() == found.measured.table.columns["area"].tolist()

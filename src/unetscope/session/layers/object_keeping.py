@@ -91,6 +91,7 @@ class ObjectKeeper:
         self._begin()
         watched, layer = self._watched, self._layer
         assert watched is not None
+        self._make_room(int(np.max(ids[box], initial=0)))
         tiling = Tiling(tuple(layer.data.shape))
         pieces = []
         for tile in sorted(tiling.touched(box)):
@@ -122,6 +123,12 @@ class ObjectKeeper:
         journal = ImageJournal(place.journal, identity, make_folder=True)
         self._watched = WatchedLabels(layer, journal)
 
+    def _make_room(self, largest: int) -> None:
+        """Let the layer take numbers up to ``largest``: what it cannot hold would be cut."""
+        layer = self._layer
+        if largest > np.iinfo(layer.data.dtype).max:
+            layer.data = layer.data.astype(np.uint32)
+
     def _step(self, *, back: bool) -> Box | None:
         watched = self._watched
         assert watched is not None
@@ -129,6 +136,7 @@ class ObjectKeeper:
         step = watched.journal.step(back=back)
         if step is None:
             return None
+        self._make_room(int(np.max(step[1].new, initial=0)))
         done = watched.undo() if back else watched.redo()
         self.changed.emit()
         return _box(step[1], tuple(self._layer.data.shape)) if done else None

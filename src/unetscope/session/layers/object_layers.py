@@ -71,7 +71,7 @@ class ObjectLayers:
         found_in = self._layers.layer(source)
         if found_in is not None and found_in.visible and role_of(found_in) != "strokes":
             found_in.visible, self._hidden = False, source
-        numbers = np.array(ids, np.uint32)
+        numbers = np.array(ids, number_type(int(np.max(ids, initial=0))))
         layer = self._add_labels(key, OBJECTS, numbers, name=name, opacity=0.55)
         read_only(layer)
         sign(layer, **noted)
@@ -252,6 +252,11 @@ class ObjectLayers:
             self._clicks.watch(None)
             self._uncover()
             self.gone.emit()
+
+
+def number_type(largest: int) -> type[np.uint16 | np.uint32]:
+    """How numbers of objects are stored: napari takes two bytes as they are, and recodes four."""
+    return np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32
 
 
 def _shifted(place: Mapping[str, Any], box: Box) -> NDArray[np.float64]:
