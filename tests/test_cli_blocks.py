@@ -136,5 +136,7 @@ def test_fast_voices_say_what_they_change_and_have_to_be_asked_for_again(
     exact = predict_labels(load_model(model), read_micrograph(image))
     differs = 100 * np.mean(labels != exact)
     assert 0 < differs < 2 and abs(float(share) - differs) < 0.5
+    both = typed("predict", model, image, "--out", plain, "--voices", "fast", "--precision", "fp32")
+    assert both.exit_code == 2 and "give one of the two" in " ".join(both.output.split())
     wrong = typed("predict", model, image, "--out", plain, "--voices", "slow")
     assert wrong.exit_code == 2 and "--voices is all or fast, not 'slow'" in wrong.output

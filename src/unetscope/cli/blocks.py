@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from unetscope.cli.forms import Predict
 from unetscope.cli.reading import image_at
 from unetscope.cli.terminal import messages, say_error, say_notes
+from unetscope.computing.choices import Precision
 from unetscope.computing.machine import Engine
 from unetscope.computing.precision import device_note
 from unetscope.errors import OutputError
@@ -75,7 +76,8 @@ def run(form: Predict) -> Iterator[Path]:
     options = PredictOptions(
         probabilities=form.probabilities, device=form.device, tile_px=form.tile
     )
-    engine, voices = Engine(form.engine, form.precision), Voices(form.voices)
+    engine = Engine(form.engine, form.precision or Precision.FP32)
+    voices = Voices(form.voices)
     if voices == Voices.FAST and not (form.resume or form.part):
         say_notes(name_of(path), [fast_note(model, image, options, engine)])
     if form.dry_run or (math.prod(image.shape) > _LARGE_PX and not form.out.exists()):

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from unetscope.cli.terminal import Interview
-from unetscope.computing.choices import EngineName, Precision
+from unetscope.computing.choices import EngineName
 from unetscope.images.questions import Answers
 from unetscope.learning.voice import Voices
 from unetscope.network.facts import BUNDLED, BUNDLED_TITLES, DEFAULT_MODEL, MODEL_SUFFIX
@@ -228,11 +228,11 @@ class Predict(ImageReading):
         ),
     ] = EngineName.TORCH
     precision: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="fp32, bf16, or auto: bf16 where it is faster; may change a pixel in 500."
+            help="fp32 (else), bf16, or auto: bf16 where it is faster; may change a pixel in 500."
         ),
-    ] = Precision.FP32
+    ] = None
     allow_download: AllowDownload = False
 
 

@@ -20,7 +20,7 @@ from unetscope.cli.terminal import (
     say_notes,
     watch_files,
 )
-from unetscope.computing.choices import one_of
+from unetscope.computing.choices import Precision, one_of
 from unetscope.computing.machine import Engine
 from unetscope.errors import OutputError
 from unetscope.images.micrograph import Micrograph
@@ -55,6 +55,11 @@ def run(form: Predict) -> Iterator[Path]:
         raise OutputError(f"--volume is {' or '.join(get_args(Volume))}, not {form.volume!r}")
     if form.voices not in list(Voices):
         raise OutputError(f"--voices is {one_of(Voices)}, not {form.voices!r}")
+    if form.voices == Voices.FAST and form.precision == Precision.FP32:
+        raise OutputError(
+            "--voices fast takes half precision where that is faster, and --precision fp32 forbids "
+            "it; give one of the two"
+        )
     if form.out.suffix == ".zarr" or form.into_image:
         yield from blocks.run(form)
         return
@@ -76,7 +81,7 @@ def batch_of(form: Predict, found: Sequence[Path], passed: Sequence[Path]) -> Ba
         targets,
         form.out,
         PredictOptions(probabilities=form.probabilities, device=form.device, tile_px=form.tile),
-        Engine(form.engine, form.precision),
+        Engine(form.engine, form.precision or Precision.FP32),
         (*found, *foreign(passed), form.model),
         form.overwrite,
         form.anew,

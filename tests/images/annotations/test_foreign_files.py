@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 import roifile
@@ -17,6 +18,7 @@ from unetscope.images.annotations.mask_names import match_masks
 from unetscope.images.annotations.masks import propose_classes, read_mask
 from unetscope.images.classes import LabelClass
 from unetscope.images.files import write_labels
+from unetscope.images.questions import Answers, Undecided
 
 SHAPE = (20, 30)
 SQUARE = [[5, 2], [9, 2], [9, 6], [5, 6], [5, 2]]
@@ -234,6 +236,26 @@ def test_the_meaning_of_mask_values_is_proposed(
     read = read_mask(tmp_path / "m.png", (6, 7), known, meanings)
     for value, meant in expected.items():
         assert (read.labels[mask == value] == (meant[0] if meant else 0)).all()
+
+
+@pytest.mark.parametrize("fault", ["none", "in two pieces", "a thin line"])
+def test_a_mask_of_twenty_cells_asks_although_one_of_them_is_odd(
+    tmp_path: Path, fault: str
+) -> None:
+    mask = np.zeros((200, 200), np.uint16)
+    for number in range(20):
+        y, x = 10 + 40 * (number // 5), 10 + 38 * (number % 5)
+        mask[y : y + 18, x : x + 20] = number + 1
+    if fault == "in two pieces":
+        mask[18:21, 10:30] = 0
+    if fault == "a thin line":
+        mask[mask == 1] = 0
+        np.fill_diagonal(mask[2:28, 2:28], 1)
+    imageio.imwrite(tmp_path / "a_masks.png", mask)
+    with pytest.raises(Undecided, match="numbers of 20 pieces"):
+        read_mask(tmp_path / "a_masks.png", mask.shape)
+    found = read_mask(tmp_path / "a_masks.png", mask.shape, answers=Answers(values="objects"))
+    assert len(found.classes) == 1 and len(np.unique(found.instances)) == 21
 
 
 def test_a_mask_of_many_numbers_holds_objects(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from unetscope.images.questions import Answers, Choice, Question, Undecided
 #: A mask with more values than this numbers its objects, not its classes.
 MOST_CLASS_VALUES = 32
 _FEWEST_OBJECTS = 4  # fewer numbers are classes, which every mask of a few areas has
+_MOST = 0.8  # of the numbers and of their pixels: one cell that was cut in two says little
 _COMPACT = 0.3  # share of its box that an object fills at least
 _WIDEST_OBJECT = 0.5  # of the image; what spans more is an area, not an object
 _RESTLESS = 0.25  # of neighbours that differ; masks have areas, grey values have noise
@@ -186,14 +187,20 @@ def _may_be_objects(
     known: Mapping[int, LabelClass],
     fewest: int = _FEWEST_OBJECTS,
 ) -> bool:
-    """Whether each of ``fewest`` numbers or more is one compact piece with 0 around it."""
+    """Whether most of ``fewest`` numbers or more are one compact piece each, with 0 around them."""
     if known.keys() >= set(kinds[kinds > 0].tolist()):
         return False
     found = scipy.ndimage.find_objects(values)
     boxes = [(number, box) for number, box in enumerate(found, start=1) if box is not None]
     if len(boxes) < fewest or values.all():
         return False
-    return all(_is_compact(values[box] == number, values.shape[-2:]) for number, box in boxes)
+    compact, pixels = 0, 0
+    for number, box in boxes:
+        inside = values[box] == number
+        if _is_compact(inside, values.shape[-2:]):
+            compact, pixels = compact + 1, pixels + int(np.count_nonzero(inside))
+    enough = pixels >= _MOST * int(np.count_nonzero(values))
+    return compact >= _MOST * len(boxes) and enough
 
 
 def _is_compact(inside: NDArray[np.bool_], plane_shape: tuple[int, ...]) -> bool:
