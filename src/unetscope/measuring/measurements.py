@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from unetscope.images.classes import default_color
+from unetscope.images.classes import default_color, harmless
 from unetscope.measuring.groups import group_quantities, means_of_groups
+from unetscope.measuring.populations import enough_for, population_of
 from unetscope.measuring.quantities import Quantity
 from unetscope.measuring.summary import (
     Measured,
@@ -77,7 +78,14 @@ class Measurements:
                 name: (*numbers, *_essential(self.means[name])) for name, numbers in told.items()
             }
         words = methods_paragraph(self.images, told, self.procedure)
-        return " ".join([words, *self.certainty])
+        return " ".join([words, *self._enough(), *self.certainty])
+
+    def _enough(self) -> Iterator[str]:
+        """For each class, which percentiles its objects are enough for."""
+        for value, name in sorted(self.names.items()):
+            tables = [image.table.of_class(value) for image in self.images]
+            objects = population_of(tables, self.procedure.edge)
+            yield f"Of {harmless(name)}, {enough_for(objects)}"
 
 
 def _essential(means: Sequence[Quantity]) -> list[Quantity]:
