@@ -99,21 +99,23 @@ class ObjectLayers:
     # ---- choosing
 
     def choose(self, numbers: Sequence[int], box: Box | None) -> None:
-        """Outline the chosen objects, which lie in ``box``; none takes the outline away."""
+        """Outline the chosen objects, which lie in ``box``; none puts the outline out of sight."""
         objects, old = self.objects, self._layer(CHOSEN)
         if objects is None or box is None or not numbers:
             if old is not None:
-                self._remove(CHOSEN)
+                old.visible = False  # to take a layer off the canvas takes a quarter of a second
             return
         wide = tuple(
             slice(max(side.start - 2, 0), min(side.stop + 2, n))
             for side, n in zip(box, objects.data.shape, strict=True)
         )
         inside = np.isin(objects.data[wide], list(numbers)).astype(np.uint8)
-        if old is not None:
-            self._remove(CHOSEN)
         place = self._layers.place_over(self.image)
         place["translate"] = place["translate"] + _shifted(place, wide)
+        if old is not None:
+            old.data, old.translate, old.visible = inside, place["translate"], True
+            old.contour = self._outline_px()
+            return
         with self._layers.same_active():
             layer = self._viewer.add_labels(
                 inside,
@@ -122,7 +124,7 @@ class ObjectLayers:
                 metadata={ROLE: {"role": "chosen", "image": self.image}},
                 **place,
             )
-            layer.contour = int(np.clip(round(2 * self._pixel_px()), 1, 4))
+            layer.contour = self._outline_px()
             read_only(layer)
         self._keys[CHOSEN] = layer_key(layer)
 
@@ -230,6 +232,9 @@ class ObjectLayers:
         self._keys.pop(role, None)
         with self._layers.same_active():
             self._viewer.layers.remove(layer)
+
+    def _outline_px(self) -> int:
+        return int(np.clip(round(2 * self._pixel_px()), 1, 4))
 
     def _pixel_px(self) -> float:
         """How many pixels of the image one of the screen is."""
