@@ -11,7 +11,8 @@ format          written to               holds
 ``ome-zarr``    .zarr                    labels, classes, objects
 ==============  =======================  ===============================================
 
-All of them give back the pixels that were written. A stack keeps its planes in each of them.
+All of them give back the pixels that were written. A stack keeps its planes in each of them. Cells
+of Cellpose (``NAME_seg.npy``) are read.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from typing import Any
 import numpy as np
 
 from unetscope.errors import AnnotationError, OutputError
+from unetscope.images.annotations.cellpose import SUFFIX as SEG
+from unetscope.images.annotations.cellpose import read_seg
 from unetscope.images.annotations.coco import annotations_of_coco, is_coco, write_coco
 from unetscope.images.annotations.documents import annotation_errors, json_members, read_json
 from unetscope.images.annotations.geojson import (
@@ -94,8 +97,8 @@ def read_annotations(
     Parameters
     ----------
     path
-        A mask, a zip of ImageJ ROIs or one .roi, COCO JSON, GeoJSON, an OME-Zarr with labels, or a
-        folder of masks.
+        A mask, a zip of ImageJ ROIs or one .roi, COCO JSON, GeoJSON, an OME-Zarr with labels,
+        Cellpose's ``NAME_seg.npy``, or a folder of masks.
     image_shape
         (y, x) or (z, y, x) of the image, in its full resolution.
     classes
@@ -123,6 +126,8 @@ def read_annotations(
     match _kind_to_read(path):
         case "mask":
             return read_mask(path, shape, table, answers=answers)
+        case "cellpose":
+            return read_seg(path, shape, table, answers)
         case "imagej":
             return read_rois(path, shape, table, image_name, channels)
         case "json":
@@ -279,6 +284,8 @@ def _kind_to_read(path: Path) -> str:
         return "json"
     if name.endswith(".zip") and _is_zipped_json(path):
         return "json"
+    if name.endswith(SEG):
+        return "cellpose"
     if path.suffix.lower() not in _BY_SUFFIX:
         raise AnnotationError(
             f"{path} has the suffix {path.suffix!r}, which is no format of annotations that is "

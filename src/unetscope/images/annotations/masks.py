@@ -122,7 +122,7 @@ def read_mask(
         known = {c.value: c for c in classes or ()}
         asked = not says_what_it_is(path)
         if _are_objects(values, kinds, known, said, path.name if asked else None):
-            return _objects_of(values, known, said)
+            return objects_of(values, known, said)
         if asked and said.zero is None and _says_yes_or_no(kinds):
             raise Undecided(_question_of_zero(path.name, int(kinds[1]), known))
         if asked and said.zero == "background":
@@ -241,9 +241,7 @@ def _question_of_zero(name: str, other: int, known: Mapping[int, LabelClass]) ->
     return Question("zero", plain_text(name), text, choices)
 
 
-def _objects_of(
-    values: NDArray[Any], known: Mapping[int, LabelClass], said: Answers
-) -> Annotations:
+def objects_of(values: NDArray[Any], known: Mapping[int, LabelClass], said: Answers) -> Annotations:
     """Each number an object of one class; 0 is background where that was said."""
     thing = _object_class(known)
     note = f"the numbers up to {values.max()} were taken as objects of the class {thing.name!r}"

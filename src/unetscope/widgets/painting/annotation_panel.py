@@ -26,7 +26,8 @@ from unetscope.workbench.annotation_files import News
 from unetscope.workbench.folders import start_folder, used_folder
 from unetscope.workbench.workbench import Workbench
 
-_FILES = " ".join(f"*{suffix}" for suffix in (*MASK_SUFFIXES, ".zip", ".roi", ".json", ".geojson"))
+_ENDINGS = (*MASK_SUFFIXES, ".zip", ".roi", ".json", ".geojson", "_seg.npy")
+_FILES = " ".join(f"*{ending}" for ending in _ENDINGS)
 _MOST_ROWS = 8
 
 
