@@ -1344,7 +1344,7 @@ def mask_cases() -> list[Case]:
             ),
         ),
     ]
-    names = ("a_mask.png", "a_masks.png", "a-labels.png", "gt_a.png", "A_cp_masks.png", "a.png")
+    names = ("a_mask.png", "a_masks.png", "a-labels.png", "gt_a.png", "a.png")
     names += (
         "a_seg.png",
         "a (mask).png",
@@ -1358,6 +1358,12 @@ def mask_cases() -> list[Case]:
     ]
     return [
         *cases,
+        Case(
+            "a folder with A_cp_masks.png, as Cellpose calls them",
+            FOLDERS,
+            folder_of(two, "A_cp_masks.png", "b_mask.png"),
+            Holds({"object": two > 0}, ["as objects"], objects=2),
+        ),
         Case(
             "a folder with the image beside its mask",
             FOLDERS,

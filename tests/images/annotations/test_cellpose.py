@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 
@@ -51,6 +52,15 @@ def test_cells_are_objects_of_one_class(tmp_path: Path, protocol: int) -> None:
     np.testing.assert_array_equal(found.instances, cells())
     np.testing.assert_array_equal(found.labels > 0, cells() > 0)
     assert [one.name for one in found.classes] == ["object"]
+
+
+def test_masks_that_cellpose_named_are_objects_also_where_they_are_few(tmp_path: Path) -> None:
+    imageio.imwrite(tmp_path / "a_cp_masks.png", cells())
+    found = read_annotations(tmp_path / "a_cp_masks.png", SHAPE)
+    assert found.instances is not None
+    np.testing.assert_array_equal(found.instances, cells())
+    imageio.imwrite(tmp_path / "a_mask.png", np.minimum(cells(), 2))
+    assert len(read_annotations(tmp_path / "a_mask.png", SHAPE).classes) == 2
 
 
 def test_what_is_no_file_of_cells_or_of_another_image_is_refused(tmp_path: Path) -> None:

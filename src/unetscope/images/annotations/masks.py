@@ -31,6 +31,7 @@ from unetscope.images.questions import Answers, Choice, Question, Undecided
 
 #: A mask with more values than this numbers its objects, not its classes.
 MOST_CLASS_VALUES = 32
+_OF_CELLPOSE = "_cp_masks"  # its window and command line call masks so, and number cells in them
 _FEWEST_OBJECTS = 4  # fewer numbers are classes, which every mask of a few areas has
 _MOST = 0.8  # of the numbers and of their pixels: one cell that was cut in two says little
 _COMPACT = 0.3  # share of its box that an object fills at least
@@ -174,7 +175,7 @@ def _are_objects(
     """Whether each number is an object; asked of the mask ``name`` where it may be either."""
     if said.values is not None:
         return said.values == "objects"
-    if _numbers_objects(kinds, known):
+    if _numbers_objects(kinds, known) or (name and Path(name).stem.endswith(_OF_CELLPOSE)):
         return True
     if name and _may_be_objects(values, kinds, known):
         raise Undecided(_question_of_values(name, len(kinds) - 1))
