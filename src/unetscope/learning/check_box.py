@@ -116,17 +116,18 @@ def boxes_of_file(labels: Path) -> list[CheckBox]:
     LabelError
         If there is a project around the file that cannot be read.
     """
-    told = labels.absolute().parent.parent / "project.json"
-    if labels.absolute().parent.name != "labels" or not told.is_file():
+    labels = labels.resolve()  # links lead into a project, too
+    told = labels.parent.parent / "project.json"
+    if labels.parent.name != "labels" or not told.is_file():
         return []
     try:
         found = []
         for image in json.loads(told.read_text(encoding="utf-8"))["images"]:
-            files = [image["labels"], *(one["labels"] for one in image["set_aside"])]
+            files = [image.get("labels"), *(one["labels"] for one in image.get("set_aside", ()))]
             if f"labels/{labels.name}" in files:
-                found += [[int(box[place]) for place in _PLACES] for box in image["boxes"]]
+                found += [[int(box[place]) for place in _PLACES] for box in image.get("boxes", ())]
         return [CheckBox(*places) for places in found]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabelError(
             f"{labels} belongs to a project whose {told.name} cannot be read ({error}), so nobody "
             "knows its check boxes; open the project in the window, or copy the labels elsewhere"

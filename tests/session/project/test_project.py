@@ -712,6 +712,15 @@ def test_who_learns_from_its_files_learns_from_no_check_box(
     samples, _ = training_samples(*given)
     np.testing.assert_array_equal(samples[0].labels, outside(painted, [CheckBox(0, 2, 18, 0, 16)]))
     assert "1 check box left out" in capsys.readouterr().err
+    (tmp_path / "link").symlink_to(project.folder / "labels")
+    (tmp_path / "other.ome.tif").symlink_to(labels)
+    for file in (tmp_path / "link/0001.ome.tif", tmp_path / "other.ome.tif"):
+        assert boxes_of_file(file) == [CheckBox(0, 2, 18, 0, 16)]
+    told = json.loads((project.folder / "project.json").read_text())
+    for image in told["images"]:  # as projects were before there were boxes
+        del image["boxes"], image["set_aside"]
+    (project.folder / "project.json").write_text(json.dumps(told))
+    assert boxes_of_file(labels) == []
     copied = shutil.copy(labels, tmp_path / "copied.ome.tif")
     assert boxes_of_file(Path(copied)) == []
     (project.folder / "project.json").write_text("{")
