@@ -92,10 +92,10 @@ def main() -> None:
     watch.rest(2)
     for turn in range(repeats):
         before = bench.state.found
-        watch.of("find", bench.find, lambda before=before: bench.state.found is not before)
+        watch.of("find", bench.finder.find, lambda before=before: bench.state.found is not before)
         watch.of("numbers after find", lambda: None, idle)
         n = rows()
-        bench.choose((2 * turn + 10, 2 * turn + 11))
+        bench.tools.choose((2 * turn + 10, 2 * turn + 11))
         watch.of("join to new rows", bench.editor.join, lambda n=n: rows() < n)
         watch.of("numbers after join", lambda: None, idle)
         for name, key in (("colour by", "diameter"), ("colour by another", "area")):
@@ -103,14 +103,14 @@ def main() -> None:
             shown = bench.state.limits
             watch.of(
                 name,
-                lambda key=key: bench.colour_by(key),
+                lambda key=key: bench.colours.colour_by(key),
                 lambda shown=shown: idle() and bench.state.limits != shown,
             )
         n = rows()
-        bench.choose((2 * turn + 50, 2 * turn + 51))
+        bench.tools.choose((2 * turn + 50, 2 * turn + 51))
         watch.of("join to new rows, coloured", bench.editor.join, lambda n=n: rows() < n)
         watch.of("numbers and colours after join", lambda: None, idle)
-        bench.colour_by("")
+        bench.colours.colour_by("")
         bench.forget()
     for name, pairs in watch.told.items():
         taken, still = (np.array(one) for one in zip(*pairs, strict=True))

@@ -39,8 +39,8 @@ class Measuring:
         return self.dock.bench
 
     def find(self, **wish: Any) -> None:
-        self.bench.wish(**wish)
-        self.bench.find()
+        self.bench.labels.wish(**wish)
+        self.bench.finder.find()
         self.wait()
 
     def layer(self, start: str) -> Any:
@@ -92,7 +92,7 @@ def test_without_a_pixel_size_it_is_said_and_nothing_is_guessed(open_dock: Any) 
     opened.find()
     assert opened.state.found.segmented.spacing.unit == "px"
     assert " px (n = 5" in opened.dock.card.label.text()
-    opened.bench.set_pixel_size(2.0, "nm")
+    opened.bench.labels.set_pixel_size(2.0, "nm")
     opened.wait()
     assert opened.state.found.segmented.spacing.unit == "nm"
     assert "tell the pixel size" not in opened.dock.card.label.text()
@@ -136,7 +136,7 @@ def test_changed_labels_make_the_numbers_stale_and_update_renews_them(
     qtbot.waitUntil(lambda: opened.state.stale != "", timeout=20000)
     assert "older labels" in opened.dock.card.label.text()
     assert opened.dock.part(SourcePanel).find_button.text() == "Update"
-    opened.bench.find()
+    opened.bench.finder.find()
     opened.wait()
     assert opened.state.stale == ""
     assert opened.state.found.count == 5
@@ -144,7 +144,7 @@ def test_changed_labels_make_the_numbers_stale_and_update_renews_them(
 
 def test_three_clicked_objects_say_how_large_a_good_one_is(open_dock: Any) -> None:
     opened = open_dock(scale=(2, 2), units=("nm", "nm"))
-    opened.bench.use_tool("typical")
+    opened.bench.tools.use_tool("typical")
     opened.wait()
     for place in ((20.0, 20.0), (20.0, 60.0), (60.0, 20.0)):
         opened.bench.objects.clicked.emit(
@@ -193,10 +193,10 @@ def test_join_split_and_drop_are_steps_that_can_be_taken_back(open_dock: Any) ->
     assert opened.state.found.count == 5
     assert opened.dock.card.label.text().startswith("5 × class 2")
     click(opened, 60, 20)
-    opened.bench.split()
+    opened.bench.tools.split()
     click(opened, 60, 15)
     click(opened, 60, 26)
-    opened.bench.finish()
+    opened.bench.tools.finish()
     opened.wait()
     assert opened.state.found.count == 6
     click(opened, 1, 100)
@@ -217,7 +217,7 @@ def test_edits_that_come_fast_wait_for_each_other(open_dock: Any) -> None:
     opened = open_dock()
     opened.find()
     for number in (1, 2, 3):
-        opened.bench.choose((number,))
+        opened.bench.tools.choose((number,))
         opened.bench.editor.drop()
     opened.bench.editor.undo()
     opened.wait()
@@ -227,7 +227,7 @@ def test_edits_that_come_fast_wait_for_each_other(open_dock: Any) -> None:
 def test_corrections_are_there_again_in_another_viewer(open_dock: Any) -> None:
     opened = open_dock()
     opened.find()
-    opened.bench.choose((2,))
+    opened.bench.tools.choose((2,))
     opened.bench.editor.drop()
     opened.wait()
     opened.dock.shut_down()
@@ -268,7 +268,7 @@ def test_a_click_on_an_object_shows_its_row_and_a_row_frames_its_object(open_doc
 def test_objects_are_coloured_by_a_measure_and_a_filter_leaves_some(open_dock: Any) -> None:
     opened = open_dock()
     opened.find()
-    opened.bench.colour_by("area")
+    opened.bench.colours.colour_by("area")
     opened.wait()
     layer, found = opened.layer("measure: area"), opened.state.found
     table, ids = found.measured.table, found.objects.ids
@@ -287,7 +287,7 @@ def test_the_table_follows_edits_and_its_dock_can_be_closed_and_opened(open_dock
     opened = open_dock()
     opened.find()
     table = opened.dock.open_table()
-    opened.bench.choose((1,))
+    opened.bench.tools.choose((1,))
     opened.bench.editor.drop()
     opened.wait()
     assert len(table.view.table) == 5
@@ -399,10 +399,10 @@ def test_files_and_words_go_out_with_what_was_done_by_hand(open_dock: Any, tmp_p
 
     opened = open_dock(scale=(2, 2), units=("nm", "nm"))
     opened.find()
-    opened.bench.choose((2,))
+    opened.bench.tools.choose((2,))
     opened.bench.editor.drop()
     opened.wait()
-    opened.bench.choose((1,))
+    opened.bench.tools.choose((1,))
     opened.bench.checker.tick()
     opened.bench.results.export(tmp_path / "a.csv", overwrite=True, objects=("tif",))
     opened.wait()
@@ -419,7 +419,7 @@ def test_corrected_objects_are_brought_back_without_their_labels(open_dock: Any)
     grey = np.random.default_rng(0).random((96, 128)).astype(np.float32)
     opened = open_dock(image=grey)
     opened.find()
-    opened.bench.choose((2,))
+    opened.bench.tools.choose((2,))
     opened.bench.editor.drop()
     opened.wait()
     opened.dock.shut_down()
@@ -437,7 +437,7 @@ def test_corrected_objects_are_brought_back_without_their_labels(open_dock: Any)
 def test_a_typical_size_is_offered_and_used_where_a_border_parts_objects(open_dock: Any) -> None:
     opened = open_dock()
     panel = opened.dock.part(SourcePanel)
-    opened.bench.wish(apart="components")
+    opened.bench.labels.wish(apart="components")
     assert panel.typical.isHidden()
     opened.find(apart="border", border=1, typical=16.0)
     assert not panel.typical.isHidden()

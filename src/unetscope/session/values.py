@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unetscope.errors import in_words
 from unetscope.scaling.file_results import DONE, FAILED, UP_TO_DATE
 from unetscope.scaling.odd_ones import Answered, odd_ones, surprise_places
 
@@ -249,6 +250,11 @@ class Message:
 
     text: str
     tone: str = "notice"
+
+    @classmethod
+    def of(cls, error: Exception, doing: str) -> Message:
+        """An error in words: what was being done, what went wrong and what helps."""
+        return cls(in_words(error, doing), "error")
 
 
 @dataclass(frozen=True)

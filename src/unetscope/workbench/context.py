@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unetscope.errors import in_words
 from unetscope.session.layers.project_layers import ProjectLayers
 from unetscope.session.layers.result_layers import LayerLook, ResultLayers, classes_shown
 from unetscope.session.provenance import Made
@@ -75,4 +74,4 @@ class Context:
 
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""
-        self.session.message = Message(in_words(error, doing), "error")
+        self.session.message = Message.of(error, doing)

@@ -33,23 +33,23 @@ class CountPanel(MeasurePanel):
         self.smallest.told.connect(self._smallest_told)
         self.preview = quiet(QLabel())
         self.holes = LengthField("Largest hole", "Holes up to this diameter are filled.", "none")
-        self.holes.told.connect(lambda value: bench.wish(holes=value))
+        self.holes.told.connect(lambda value: bench.labels.wish(holes=value))
         self.edge = NarrowCombo()
         self.edge.setAccessibleName("Objects at the edge")
         for rule, words, tip in _EDGES:
             self.edge.addItem(words, rule)
             self.edge.setItemData(self.edge.count() - 1, tip, 3)  # Qt.ToolTipRole
-        self.edge.activated.connect(lambda at: bench.wish(edge=self.edge.itemData(at)))
+        self.edge.activated.connect(lambda at: bench.labels.wish(edge=self.edge.itemData(at)))
         self.drawn = QCheckBox("only in what is drawn")
         self.drawn.setToolTip("Rectangles, polygons and ellipses of the topmost shapes layer.")
-        self.drawn.clicked.connect(lambda on: bench.wish(drawn=on))
+        self.drawn.clicked.connect(lambda on: bench.labels.wish(drawn=on))
         self.draw = small_button("Draw …", "Draw a rectangle around what counts.")
-        self.draw.clicked.connect(lambda _checked: bench.draw_region())
+        self.draw.clicked.connect(lambda _checked: bench.labels.draw_region())
         region = QWidget()
         row(self.drawn, self.draw, owner=region, stretched=(0,))
         self.bar = QCheckBox("leave the bar with the scale out")
         self.bar.setToolTip("Where a microscope wrote one into the image: it is found by itself.")
-        self.bar.clicked.connect(lambda on: bench.wish(without_bar=on))
+        self.bar.clicked.connect(lambda on: bench.labels.wish(without_bar=on))
         inner = QWidget()
         grid = QGridLayout(inner)
         grid.setContentsMargins(4, 0, 0, 0)
@@ -89,7 +89,7 @@ class CountPanel(MeasurePanel):
         return [int(number) for number in table.columns["object"][below]]
 
     def _smallest_told(self, value: float | None) -> None:
-        self._bench.wish(smallest=value)
+        self._bench.labels.wish(smallest=value)
         small = self._too_small()
         if small is not None:
-            self._bench.choose(tuple(small))
+            self._bench.tools.choose(tuple(small))

@@ -32,7 +32,7 @@ class EditPanel(MeasurePanel):
             self.undo: editor.undo,
             self.redo: editor.redo,
             self.join: editor.join,
-            self.split: bench.split,
+            self.split: bench.tools.split,
             self.drop: editor.drop,
         }
         for button, call in buttons.items():
@@ -44,13 +44,13 @@ class EditPanel(MeasurePanel):
         bench = self._bench
         return {
             "J": bench.editor.join,
-            "K": bench.split,
+            "K": bench.tools.split,
             "Backspace": bench.editor.drop,
             "Delete": bench.editor.drop,
             "Z": bench.editor.undo,
             "Shift-Z": bench.editor.redo,
-            "Enter": bench.finish,
-            "Escape": bench.give_up,
+            "Enter": bench.tools.finish,
+            "Escape": bench.tools.give_up,
         }
 
     def refresh(self) -> None:

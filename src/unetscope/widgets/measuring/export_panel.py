@@ -60,7 +60,7 @@ class ExportPanel(MeasurePanel):
         for button in (self.export, self.report, self.everything):
             button.setEnabled(ready)
         self.methods.setEnabled(found is not None and bool(found.quantities))
-        self.everything.setVisible(self._bench.project is not None)
+        self.everything.setVisible(self._bench.labels.project is not None)
 
     def _write(self, kinds: dict[str, tuple[str, ...]]) -> None:
         found = self._state.found
@@ -72,7 +72,7 @@ class ExportPanel(MeasurePanel):
             self._bench.results.export(path, overwrite=True, **kinds)
 
     def _write_all(self) -> None:
-        project = self._bench.project
+        project = self._bench.labels.project
         if project is None:
             return
         path = self._asked(project.stem)

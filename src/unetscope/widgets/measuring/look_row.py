@@ -27,7 +27,9 @@ class LookRow(MeasurePanel):
         self.measure = NarrowCombo()
         self.measure.setAccessibleName("Colour by")
         self.measure.setToolTip("Colour objects by a measure, from its 2nd to its 98th percentile.")
-        self.measure.activated.connect(lambda at: bench.colour_by(self.measure.itemData(at)))
+        self.measure.activated.connect(
+            lambda at: bench.colours.colour_by(self.measure.itemData(at))
+        )
         self.table = small_button("Table ⤢", "Every object with its measures, below the image.")
         self.table.clicked.connect(lambda _checked: self.table_wanted.emit())
         row(QLabel("Colour by"), self.measure, self.table, owner=self, stretched=(1,))

@@ -44,14 +44,14 @@ class NumbersPanel(MeasurePanel):
         self.fibres = _asked("Measure fibres", _FIBRE_TIP, lambda on: _ask(fibre_width=on))
 
         def _ask(**wished: bool) -> None:
-            bench.wish(**wished)
-            bench.find()
+            bench.labels.wish(**wished)
+            bench.finder.find()
 
         self.ask = small_button(
             "How sure?",
             "Tell objects apart in other ways, and see how far the size goes with that.",
         )
-        self.ask.clicked.connect(lambda _checked: bench.ask_how_sure())
+        self.ask.clicked.connect(lambda _checked: bench.finder.ask_how_sure())
         self.sure = quiet(QLabel())
         self.sure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.folds = {

@@ -34,8 +34,8 @@ class TableDock(QWidget):
         self.view.say_when_empty("Press Find objects in the panel Measure.")
         self.view.chosen.connect(self._row_chosen)
         self.view.filtered.connect(self._filtered)
-        self.view.colour_by.connect(bench.colour_by)
-        self.browser.legend.cleared.connect(lambda: bench.colour_by(""))
+        self.view.colour_by.connect(bench.colours.colour_by)
+        self.browser.legend.cleared.connect(lambda: bench.colours.colour_by(""))
         column(self, self.browser, margins=(4, 2, 4, 4))
         self._connections = Connections()
         self._connections.connect(bench.state.events, self._changed)
@@ -102,11 +102,11 @@ class TableDock(QWidget):
         self.view.set_stale(bool(self._state.stale))
 
     def _row_chosen(self, numbers: Any) -> None:
-        self._bench.choose(tuple(int(number) for number in numbers), frame=True)
+        self._bench.tools.choose(tuple(int(number) for number in numbers), frame=True)
 
     def _filtered(self, conditions: Any) -> None:
         table = self.view.table
         if table is None:
             return
         kept = table.columns["object"][conditions.fitting(table)] if conditions else None
-        self._bench.show_only(None if kept is None else tuple(kept.tolist()))
+        self._bench.colours.show_only(None if kept is None else tuple(kept.tolist()))

@@ -13,7 +13,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from unetscope.errors import UnetscopeError, as_sentence, in_words
+from unetscope.errors import UnetscopeError, as_sentence
 from unetscope.looking.answers import Pick, Shown, Working
 from unetscope.looking.glass import Glass, Subject, open_glass
 from unetscope.looking.pictures import map_limits
@@ -316,7 +316,7 @@ class Inspector(QObject):
 
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words; what is not one of ours says what was being done."""
-        self.inside.message = Message(in_words(error, doing), "error")
+        self.inside.message = Message.of(error, doing)
 
     # ---- following the viewer and the other panel
 

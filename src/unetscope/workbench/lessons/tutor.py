@@ -14,7 +14,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.errors import LessonError, UnetscopeError, in_words
+from unetscope.errors import LessonError, UnetscopeError
 from unetscope.lessons.bench import Laid
 from unetscope.lessons.gallery import all_lessons
 from unetscope.lessons.lesson_files import LANGUAGES
@@ -257,7 +257,7 @@ class Tutor(QObject):
 
     def tell(self, error: Exception, doing: str) -> None:
         """Show an error in words."""
-        self.state.message = Message(in_words(error, doing), "error")
+        self.state.message = Message.of(error, doing)
 
     # ---- inside
 
@@ -406,7 +406,7 @@ class Tutor(QObject):
         try:
             write()
         except UnetscopeError as error:
-            self.state.message = Message(in_words(error, "Keeping your progress"), "error")
+            self.state.message = Message.of(error, "Keeping your progress")
         else:
             self.state.progress += 1
 

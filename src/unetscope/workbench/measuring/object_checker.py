@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from qtpy.QtCore import QObject
 
-from unetscope.errors import UnetscopeError, in_words
+from unetscope.errors import UnetscopeError
 from unetscope.session.measuring.measure_state import FoundObjects, MeasureState
 from unetscope.session.measuring.object_store import read_ticks, write_ticks
 from unetscope.session.values import Message
@@ -70,7 +70,7 @@ class ObjectChecker(QObject):
         try:
             write_ticks(found.looked.place, self._state.checked)
         except UnetscopeError as error:
-            self._state.message = Message(in_words(error, "Keeping the tick"), "error")
+            self._state.message = Message.of(error, "Keeping the tick")
             return
         if not every and chosen & self._passed:
             self.next()

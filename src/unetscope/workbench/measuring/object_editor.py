@@ -13,7 +13,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from unetscope.errors import UnetscopeError, in_words
+from unetscope.errors import UnetscopeError
 from unetscope.measuring.hand_records import checked_record, unknown_record
 from unetscope.session.layers.object_keeping import ObjectKeeper
 from unetscope.session.layers.object_layers import ObjectLayers
@@ -186,7 +186,7 @@ class ObjectEditor(QObject):
             self._state.message = Message(self.keeper.banner)
 
     def _tell(self, error: Exception, doing: str) -> None:
-        self._state.message = Message(in_words(error, doing), "error")
+        self._state.message = Message.of(error, doing)
 
 
 def _editing(found: FoundObjects, wish: tuple[Any, ...], name: str) -> Iterator[Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 from qtpy.QtCore import QObject
 
-from unetscope.errors import in_words
 from unetscope.images.classes import LabelClass, default_color
 from unetscope.looking.answers import Working
 from unetscope.session.measuring.measure_state import FoundObjects, MeasureState
@@ -91,7 +90,7 @@ class ResultDesk(QObject):
     def _ended(self, ticket: Any, end: JobEnded) -> None:
         self._state.working = None
         if end.error is not None:
-            self._state.message = Message(in_words(end.error, str(ticket)), "error")
+            self._state.message = Message.of(end.error, str(ticket))
 
 
 def _writing(one: dict[str, Any], of_class: LabelClass, files: dict[str, Any]) -> Iterator[Any]:
