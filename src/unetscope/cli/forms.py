@@ -263,9 +263,7 @@ class GiveAway:
     check: Annotated[
         bool, typer.Option("--check", help="Run the file and compare it with the model.")
     ] = False
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a file that is there already.")
-    ] = False
+    overwrite: Overwrite = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ Window, command line, report and export are views of these values; none of them 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -82,6 +82,15 @@ class Plot:
     y_label: str
     log: bool = False
     points: bool = False
+
+    @classmethod
+    def over(
+        cls, x_label: str, x: Sequence[float], y_label: str, series: Mapping[str, Sequence[float]]
+    ) -> Plot:
+        """Points over one x for all: name -> values."""
+        at = np.asarray(x, dtype=float)
+        curves = {name: (at, np.asarray(values, dtype=float)) for name, values in series.items()}
+        return cls(curves, x_label, y_label, points=True)
 
 
 @dataclass(frozen=True)

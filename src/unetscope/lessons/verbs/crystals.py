@@ -67,31 +67,15 @@ def crystal_or_glass(
             for level in noise
         ],
     }
-    pixels, truth = asked[0]
     yield Shown(
         title="Crystal or glass",
         kind="empirical",
-        pictures=(
-            Picture("asked", "held-back image", pixels, (1, 1), (0, 0)),
-            Picture("truth", "truth", truth, (1, 1), (0, 0), drawn=Drawn.LABELS, hidden=True),
-            Picture(
-                "threshold",
-                "by a threshold",
-                _by_threshold(pixels),
-                (1, 1),
-                (0, 0),
-                drawn=Drawn.LABELS,
-                hidden=True,
-            ),
-            Picture(
-                "answer", "by the U-Net", mask_of(net, pixels), (1, 1), (0, 0), drawn=Drawn.LABELS
-            ),
-        ),
-        plot=Plot(
-            {"U-Net": (np.asarray(noise), np.asarray(facts["noisy"]))},
+        pictures=_beside(*asked[0], mask_of(net, asked[0][0])),
+        plot=Plot.over(
             "noise (part of the grey range)",
+            noise,
             "Dice of the crystal",
-            points=True,
+            {"U-Net": facts["noisy"]},
         ),
         table=Table(
             ("by", "Dice"),
@@ -146,24 +130,40 @@ def crystal_at_scale(
             return np.asarray(back[: pixels.shape[0], : pixels.shape[1]])
 
         facts["resampled"].append(_mean_dice(asked, matched))
-    x = np.asarray(pixels_nm)
     yield Shown(
         title="The same crystal at other pixel sizes",
         kind="empirical",
-        plot=Plot(
-            {
-                "as it is": (x, np.asarray(facts["as_is"])),
-                "resampled to 0.04 nm": (x, np.asarray(facts["resampled"])),
-            },
+        plot=Plot.over(
             "nm a pixel",
+            pixels_nm,
             "Dice of the crystal",
-            points=True,
+            {"as it is": facts["as_is"], "resampled to 0.04 nm": facts["resampled"]},
         ),
         table=Table(
             ("nm a pixel", "as it is", "resampled"),
             tuple(zip(pixels_nm, facts["as_is"], facts["resampled"], strict=True)),
         ),
         facts=facts,
+    )
+
+
+def _beside(
+    pixels: NDArray[np.float32], truth: NDArray[Any], by_unet: NDArray[Any]
+) -> tuple[Picture, ...]:
+    """One held-back image, its truth, and what the threshold and the network say of it."""
+    return (
+        Picture("asked", "held-back image", pixels, (1, 1), (0, 0)),
+        Picture("truth", "truth", truth, (1, 1), (0, 0), drawn=Drawn.LABELS, hidden=True),
+        Picture(
+            "threshold",
+            "by a threshold",
+            _by_threshold(pixels),
+            (1, 1),
+            (0, 0),
+            drawn=Drawn.LABELS,
+            hidden=True,
+        ),
+        Picture("answer", "by the U-Net", by_unet, (1, 1), (0, 0), drawn=Drawn.LABELS),
     )
 
 

@@ -59,7 +59,6 @@ def disturbed(
         facts["otsu"].append(mean_dice_of(truth, by_threshold(worst, truth, int(truth.max()))))
         yield Working(f"Asking with more {kind}", number, len(amounts))
     where = placed(bench.laid)
-    x = np.asarray(amounts)
     yield Shown(
         title=f"With {'less' if kind == 'contrast' else 'more'} {kind}",
         kind="empirical",
@@ -67,14 +66,11 @@ def disturbed(
             Picture("disturbed", "the worst image", worst, **where),
             Picture("answer", "its answer", answer, **where, drawn=Drawn.LABELS),
         ),
-        plot=Plot(
-            {
-                "instant answer": (x, np.asarray(facts["dice"])),
-                "threshold": (x, np.asarray(facts["otsu"])),
-            },
+        plot=Plot.over(
             kind,
+            amounts,
             "mean Dice",
-            points=True,
+            {"instant answer": facts["dice"], "threshold": facts["otsu"]},
         ),
         facts=facts,
     )
@@ -101,18 +97,14 @@ def magnified(
         back = _fitted(scipy.ndimage.zoom(seen, 1 / factor, order=1), image.shape)
         facts["resampled"].append(mean_dice_of(truth, asked(learner, back).argmax(axis=0) + 1))
         yield Working("Asking at other magnifications", number, len(factors))
-    x = np.asarray(factors)
     yield Shown(
         title="The same objects at other sizes",
         kind="empirical",
-        plot=Plot(
-            {
-                "as it is": (x, np.asarray(facts["as_is"])),
-                "resampled": (x, np.asarray(facts["resampled"])),
-            },
+        plot=Plot.over(
             "magnification",
+            factors,
             "mean Dice",
-            points=True,
+            {"as it is": facts["as_is"], "resampled": facts["resampled"]},
         ),
         table=Table(
             ("magnification", "as it is", "resampled"),

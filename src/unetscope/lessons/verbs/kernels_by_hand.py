@@ -59,9 +59,6 @@ def nine_products(
     value = max(0.0, total + bias) if relu else total + bias
     answer = correlated(image, weights) + bias
     answer = np.maximum(answer, 0) if relu else answer
-    marked = np.zeros(image.shape, np.uint8)
-    reach = [side // 2 for side in weights.shape]
-    marked[max(0, y - reach[0]) : y + reach[0] + 1, max(0, x - reach[1]) : x + reach[1] + 1] = 1
     where = placed(bench.laid)
     so_far = np.where(
         np.arange(answer.size).reshape(answer.shape) <= y * answer.shape[1] + x, answer, 0
@@ -72,7 +69,7 @@ def nine_products(
         kind="exact",
         pictures=(
             Picture("image", "image", image.astype(np.float32), **where),
-            Picture("window", "window", marked, **where, drawn=Drawn.LABELS),
+            Picture("window", "window", _window(image, weights, y, x), **where, drawn=Drawn.LABELS),
             Picture("map", "map so far", so_far, **where, drawn=Drawn.SIGNED),
             Picture("whole", "whole map", answer, **where, drawn=Drawn.SIGNED, hidden=True),
         ),
@@ -92,6 +89,14 @@ def nine_products(
             "place": [y, x],
         },
     )
+
+
+def _window(image: NDArray[Any], weights: NDArray[Any], y: int, x: int) -> NDArray[np.uint8]:
+    """1 where the kernel lies on the image, 0 elsewhere."""
+    marked = np.zeros(image.shape, np.uint8)
+    up, left = (side // 2 for side in weights.shape)
+    marked[max(0, y - up) : y + up + 1, max(0, x - left) : x + left + 1] = 1
+    return marked
 
 
 @verb

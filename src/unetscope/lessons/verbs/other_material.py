@@ -32,6 +32,8 @@ else:
 
 _OTHERS = ("grains", "membranes", "nanoparticles", "nuclei", "fibres", "textures")
 _SIDE = 192
+#: Name, mean confidence, share called the second class, how unlike, and the warning.
+_Row = tuple[str, float, float, float, str]
 _FIRST, _UNSEEN = 50, 100  # seeds of what is learned from and of what is asked
 
 
@@ -66,15 +68,9 @@ def other_material(
     familiar = surprise.familiar_with(model, make_samples(shown, painted))
     model = model.with_provenance(familiar=familiar)
     unseen = [synthetic.SYNTHETIC[kind]((_SIDE, _SIDE), seed=_UNSEEN + n) for n in range(3)]
-    asked: list[tuple[str, Micrograph]] = [(kind, one.image) for one in unseen]
-    asked += [
-        (name, synthetic.SYNTHETIC[name]((_SIDE, _SIDE), seed=_UNSEEN).image)
-        for name in _OTHERS
-        if name != kind
-    ]
-    if bench.laid.own:
-        asked.append((bench.laid.name, Micrograph(bench.laid.grey, "yx", name=bench.laid.name)))
-    rows, answers = [], []
+    asked = [(kind, one.image) for one in unseen] + _of_other_kinds(kind, bench)
+    rows: list[_Row] = []
+    answers = []
     for number, (name, image) in enumerate(asked, 1):
         chance = learner.predict_proba(image)
         answers.append(chance.argmax(axis=0) + 1)
@@ -90,6 +86,8 @@ def other_material(
     if bench.laid.own:
         where = dict(placed(bench.laid))
     dice = [mean_dice_of(one.labels, answers[n]) for n, one in enumerate(unseen)]
+    facts = _in_numbers(same, others)
+    facts |= {"dice": float(np.mean(dice)), "wanted": learned[0].class_names[1]}
     yield Shown(
         title="What it says of other material",
         kind="empirical",
@@ -98,17 +96,32 @@ def other_material(
             Picture("answer", "its answer", answers[seen], **where, drawn=Drawn.LABELS),
         ),
         table=Table(("image", "sure", "called", "unlike", "warning"), tuple(rows)),
-        facts={
-            "dice": float(np.mean(dice)),
-            "sure": float(np.mean([row[1] for row in same])),
-            "sure_others": float(np.mean([row[1] for row in others])),
-            "names": [row[0] for row in others],
-            "called": [row[2] for row in others],
-            "scores": [row[3] for row in others],
-            "flagged": sum(bool(row[4]) for row in others),
-            "others": len(others),
-            "wanted": learned[0].class_names[1],
-            "false_alarms": sum(bool(row[4]) for row in same),
-            "unseen": len(same),
-        },
+        facts=facts,
     )
+
+
+def _of_other_kinds(kind: str, bench: Bench) -> list[tuple[str, Micrograph]]:
+    """An image of every other kind, and one's own."""
+    found = [
+        (name, synthetic.SYNTHETIC[name]((_SIDE, _SIDE), seed=_UNSEEN).image)
+        for name in _OTHERS
+        if name != kind
+    ]
+    if bench.laid.own:
+        found.append((bench.laid.name, Micrograph(bench.laid.grey, "yx", name=bench.laid.name)))
+    return found
+
+
+def _in_numbers(same: list[_Row], others: list[_Row]) -> dict[str, Any]:
+    """What was said of unseen images of the kind, and of others."""
+    return {
+        "sure": float(np.mean([row[1] for row in same])),
+        "sure_others": float(np.mean([row[1] for row in others])),
+        "names": [row[0] for row in others],
+        "called": [row[2] for row in others],
+        "scores": [row[3] for row in others],
+        "flagged": sum(bool(row[4]) for row in others),
+        "others": len(others),
+        "false_alarms": sum(bool(row[4]) for row in same),
+        "unseen": len(same),
+    }

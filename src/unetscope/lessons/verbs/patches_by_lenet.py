@@ -42,19 +42,8 @@ def patches_by_lenet(
     half it learned, ``chance`` (one over the classes), ``learned`` and ``asked`` patches,
     ``numbers`` (of a patch, and after each layer), ``weights``.
     """
-    image = bench.laid.range01
-    strokes, truth = painted(bench), np.asarray(bench.truth())
-    half = image.shape[1] // 2
     rng = np.random.default_rng([43, bench.seed])
-    first = _patches(image, np.where(np.arange(image.shape[1]) < half, strokes, 0), rng)
-    second = _patches(image, np.where(np.arange(image.shape[1]) < half, 0, truth), rng)
-    values = np.intersect1d(first[1], second[1])
-    if len(values) < 2:
-        raise LessonError(
-            "this learns in the left half and asks in the right one: paint strokes of the same two "
-            "classes in both halves."
-        )
-    (x, y), (asked, right) = (_of_classes(one, values) for one in (first, second))
+    values, (x, y), (asked, right) = _halves(bench, rng)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(bench.seed)
         net = teaching.LeNet5(1, len(values))
@@ -93,6 +82,28 @@ def patches_by_lenet(
             "weights": sum(one.numel() for one in net.parameters()),
         },
     )
+
+
+def _halves(bench: Bench, rng: np.random.Generator) -> tuple[NDArray[Any], Any, Any]:
+    """The classes that both halves have, and patches with their classes of the left and the right.
+
+    Raises
+    ------
+    LessonError
+        If they do not have two classes in common.
+    """
+    image = bench.laid.range01
+    strokes, truth = painted(bench), np.asarray(bench.truth())
+    left = np.arange(image.shape[1]) < image.shape[1] // 2
+    first = _patches(image, np.where(left, strokes, 0), rng)
+    second = _patches(image, np.where(left, 0, truth), rng)
+    values = np.intersect1d(first[1], second[1])
+    if len(values) < 2:
+        raise LessonError(
+            "this learns in the left half and asks in the right one: paint strokes of the same two "
+            "classes in both halves."
+        )
+    return values, _of_classes(first, values), _of_classes(second, values)
 
 
 def _patches(

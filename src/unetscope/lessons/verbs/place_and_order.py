@@ -115,15 +115,14 @@ def how_many_patches(
             for _ in _learned(net, learned[0][:count], learned[1][:count], rounds, bench.seed):
                 yield Working(f"{name.upper()} from {count} patches", number, len(counts))
             right.append(_right(net, *asked))
-    x = np.asarray(counts, dtype=float)
     yield Shown(
         title="Right answers over patches learned from",
         kind="empirical",
-        plot=Plot(
-            {name.upper(): (x, np.asarray(right)) for name, right in found.items()},
+        plot=Plot.over(
             "patches",
+            counts,
             "share of right answers",
-            points=True,
+            {name.upper(): right for name, right in found.items()},
         ),
         facts={"counts": list(counts), **found},
     )
